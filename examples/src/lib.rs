@@ -1,0 +1,1 @@
+//! Examples of streamweave; the programs are in `examples/`.

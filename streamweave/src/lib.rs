@@ -1,0 +1,1 @@
+//! Typed stream processing for Rust.
