@@ -1,0 +1,1 @@
+//! `graph!`: parse, check, expand.

@@ -1,0 +1,1 @@
+//! `#[node]`: parse, check, expand.

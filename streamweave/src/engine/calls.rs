@@ -1,0 +1,222 @@
+//! Stages headed by a node with many calls in flight.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
+
+use crate::engine::drive::{Panicked, advance};
+use crate::engine::inlet::{Arrival, InletProgress, Inlets, PopInlets};
+use crate::engine::instance::Instance;
+use crate::engine::serial::catch;
+use crate::engine::spawn::panic_message;
+use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::{Clock, Control};
+use crate::node::{
+    BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
+};
+
+/// The attempts of one call: its limit of time, its retries and the waits between them.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    options: CallOptions,
+    clock: Clock,
+    made: u32,
+}
+
+impl Attempts {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.clock.sleep_until(self.clock.now().saturating_add(millis))
+    }
+
+    /// One attempt: awaits `call`, but no longer than the limit.
+    ///
+    /// # Errors
+    /// What the call failed with, or [`TimedOut`].
+    pub async fn run<T, E: Into<NodeError>>(
+        &mut self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> NodeResult<T> {
+        self.made += 1;
+        let Some(limit) = self.options.timeout else { return call.await.map_err(Into::into) };
+        let mut call = std::pin::pin!(call);
+        let mut late = self.sleep(limit);
+        poll_fn(move |task| {
+            if let Poll::Ready(answer) = call.as_mut().poll(task) {
+                return Poll::Ready(answer.map_err(Into::into));
+            }
+            late.as_mut().poll(task).map(|()| Err(TimedOut { limit }.into()))
+        })
+        .await
+    }
+
+    /// Waits for the next attempt.
+    ///
+    /// # Errors
+    /// Gives `error` back when no attempt is left.
+    pub async fn again(&mut self, error: NodeError) -> NodeResult {
+        if self.made > self.options.retries {
+            return Err(error);
+        }
+        let doubled = self.options.backoff.saturating_mul(1 << (self.made - 1).min(16));
+        self.sleep(doubled.min(self.options.max_backoff)).await;
+        Ok(())
+    }
+}
+
+type Answer<A> = Result<NodeResult<A>, Panicked>;
+
+/// The calls in flight.
+enum Flight<A> {
+    Ordered(FuturesOrdered<BoxFuture<'static, Answer<A>>>),
+    Unordered(FuturesUnordered<BoxFuture<'static, Answer<A>>>),
+}
+
+impl<A: Send + 'static> Flight<A> {
+    fn new(ordered: bool) -> Self {
+        if ordered {
+            Flight::Ordered(FuturesOrdered::new())
+        } else {
+            Flight::Unordered(FuturesUnordered::new())
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Flight::Ordered(calls) => calls.len(),
+            Flight::Unordered(calls) => calls.len(),
+        }
+    }
+
+    fn start(&mut self, call: BoxFuture<'static, NodeResult<A>>) {
+        let call: BoxFuture<'static, Answer<A>> = Box::pin(catch(call));
+        match self {
+            Flight::Ordered(calls) => calls.push_back(call),
+            Flight::Unordered(calls) => calls.push(call),
+        }
+    }
+
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Answer<A>>> {
+        match self {
+            Flight::Ordered(calls) => calls.poll_next_unpin(task),
+            Flight::Unordered(calls) => calls.poll_next_unpin(task),
+        }
+    }
+}
+
+/// The inlets of such a stage: silent while there is no room for another call, and control waits
+/// until every call before it is answered.
+struct Gate<L> {
+    inlets: L,
+    room: bool,
+    empty: bool,
+    held: Vec<(usize, Control)>,
+}
+
+impl<L: Inlets> Inlets for Gate<L> {
+    fn count(&self) -> usize {
+        self.inlets.count()
+    }
+    fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
+        if let Some(at) = self.held.iter().position(|held| held.0 == index) {
+            if self.empty {
+                return Poll::Ready(Arrival::Control(self.held.remove(at).1));
+            }
+            return Poll::Pending;
+        }
+        if !self.room {
+            return Poll::Pending;
+        }
+        match self.inlets.poll(index, task) {
+            Poll::Ready(Arrival::Control(control)) if !self.empty && control != Control::Failed => {
+                self.held.push((index, control));
+                Poll::Pending
+            }
+            arrival => arrival,
+        }
+    }
+    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
+        self.inlets.progress(each);
+    }
+}
+
+/// Runs a stage that is headed by a node with many calls in flight.
+pub(crate) async fn run_calls<N, O, L>(stage: Stage<Instance<N, O>, L>, env: StageEnv) -> StageEnd
+where
+    N: Call<O> + Lifecycle<O>,
+    O: Emitters,
+    L: PopInlets<<N as InputPort<0>>::Item>,
+{
+    let Stage { mut root, inlets } = stage;
+    let mut gate = Gate { inlets, room: true, empty: true, held: Vec::new() };
+    let options = root.node.options();
+    let limit = options.concurrency.max(1);
+    let mut flight = Flight::<N::Answer>::new(options.ordered);
+    let clock = env.clock.clone();
+    let mut stage = StageLoop::new(env);
+    loop {
+        gate.room = flight.len() < limit;
+        gate.empty = flight.len() == 0;
+        let next = poll_fn(|task| match stage.poll_todo(&mut root, &mut gate, task) {
+            Poll::Ready(todo) => Poll::Ready(Next::Todo(todo)),
+            Poll::Pending if stage.is_idle() => match flight.poll(task) {
+                Poll::Ready(Some(answer)) => Poll::Ready(Next::Answer(answer)),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
+            Poll::Pending => Poll::Pending,
+        })
+        .await;
+        let watch = stage.stopwatch();
+        let ran = match next {
+            Next::Todo(Todo::End(end)) => return end,
+            Next::Todo(Todo::Run(phase)) => {
+                let (done, ran) = advance(&mut root, &mut stage.cx, phase);
+                if done {
+                    stage.phase_done(&mut root, phase);
+                }
+                ran
+            }
+            Next::Todo(Todo::Drive(index)) => {
+                if let Some(item) = gate.inlets.pop(index) {
+                    let attempts =
+                        Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
+                    flight.start(Arc::clone(&root.node).call(item, attempts));
+                }
+                Ok(())
+            }
+            Next::Answer(answer) => complete(&mut root, &mut stage, answer),
+        };
+        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+            return StageEnd::Failed(failure);
+        }
+    }
+}
+
+enum Next<A> {
+    Todo(Todo),
+    Answer(Answer<A>),
+}
+
+/// One unit: an answer is taken.
+fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
+    root: &mut Instance<N, O>,
+    stage: &mut StageLoop,
+    answer: Answer<N::Answer>,
+) -> Result<(), Panicked> {
+    root.begin_unit();
+    root.enter(N::NAME);
+    let answer = answer?;
+    let result = {
+        let (node, state, mut out) = root.split(&mut stage.cx);
+        catch_unwind(AssertUnwindSafe(|| {
+            answer.and_then(|answer| node.complete(state, answer, &mut out))
+        }))
+        .map_err(|panic| Panicked(panic_message(&*panic)))?
+    };
+    root.leave_with(&mut stage.cx, result);
+    Ok(())
+}

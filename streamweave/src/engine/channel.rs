@@ -1,0 +1,358 @@
+//! The one channel type: batches and control, in order, bounded by records and by bytes.
+//!
+//! One sender, one receiver. Emptied buffers go back to the sender and are used again.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Task, Poll, Waker};
+
+use crate::engine::control::Control;
+use crate::engine::metrics::EdgeCounters;
+
+/// The receiver is gone for good: the graph is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// How much may wait in a channel before its sender has to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Records, at least 1.
+    pub records: usize,
+    /// Bytes, at least 1: the size of the items themselves, and the heap of strings and byte
+    /// vectors.
+    pub bytes: usize,
+    /// Records in a batch, at least 1.
+    pub batch: usize,
+}
+
+impl Default for Capacity {
+    /// Eight batches of 2,048 records, 16 MiB.
+    fn default() -> Self {
+        Capacity { records: 8 * 2048, bytes: 16 << 20, batch: 2048 }
+    }
+}
+
+impl Capacity {
+    /// Room for `records` records, in batches that fit.
+    pub fn records(records: usize) -> Self {
+        let records = records.max(1);
+        let default = Capacity::default();
+        Capacity { records, batch: default.batch.min(records.div_ceil(2)), ..default }
+    }
+}
+
+/// Records on their way, all from one producer.
+#[derive(Debug)]
+pub(crate) struct Batch<T> {
+    pub(crate) header: Header,
+    pub(crate) records: Vec<T>,
+}
+
+/// Where a batch comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
+pub(crate) struct Header {
+    /// The producing instance's number within its node.
+    pub(crate) producer: u32,
+    /// The life of the connected component: raised by every restart from a checkpoint.
+    pub(crate) attempt: u32,
+    /// The sequence number of the first record on this edge.
+    pub(crate) first: u64,
+    /// Reserved for "late" and for the kinds of log entries.
+    pub(crate) flags: u8,
+}
+
+#[derive(Debug)]
+pub(crate) enum Message<T> {
+    Records(Batch<T>),
+    Control(Control),
+}
+
+struct Shared<T> {
+    queue: VecDeque<Message<T>>,
+    spare: Vec<Vec<T>>,
+    records: usize,
+    bytes: usize,
+    capacity: Capacity,
+    receiving: Option<Waker>,
+    sending: Vec<Waker>,
+    receiver: Far,
+    sender_gone: bool,
+    /// Records that were sent one by one.
+    pushed: u64,
+    discarded: u64,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is no room.
+    Full,
+    /// The receiver is gone for good.
+    Gone,
+}
+
+/// What became of the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Far {
+    Present,
+    /// It takes nothing any more; what is sent is counted and dropped.
+    Discards,
+    Gone,
+}
+
+/// The sending end.
+pub(crate) struct Sender<T>(Arc<Mutex<Shared<T>>>, Arc<EdgeCounters>);
+
+/// The receiving end.
+pub(crate) struct Receiver<T> {
+    shared: Arc<Mutex<Shared<T>>>,
+    counters: Arc<EdgeCounters>,
+    discard_on_drop: bool,
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender")
+    }
+}
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver")
+    }
+}
+
+pub(crate) fn channel<T: 'static>(
+    capacity: Capacity,
+    counters: Arc<EdgeCounters>,
+) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Mutex::new(Shared {
+        queue: VecDeque::new(),
+        spare: Vec::new(),
+        records: 0,
+        bytes: 0,
+        capacity,
+        receiving: None,
+        sending: Vec::new(),
+        receiver: Far::Present,
+        sender_gone: false,
+        pushed: 0,
+        discarded: 0,
+    }));
+    let sender = Sender(Arc::clone(&shared), Arc::clone(&counters));
+    (sender, Receiver { shared, counters, discard_on_drop: false })
+}
+
+fn lock<T>(shared: &Mutex<Shared<T>>) -> MutexGuard<'_, Shared<T>> {
+    // Nothing panics while the lock is held, but for the drop of a record: the data stays valid.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep(waker: &mut Option<Waker>, task: &Task<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(task.waker()),
+        None => *waker = Some(task.waker().clone()),
+    }
+}
+
+/// The bytes that a batch holds: the records themselves, and the heap of the common kinds.
+fn bytes_of<T: 'static>(records: &Vec<T>) -> usize {
+    if const { !std::mem::needs_drop::<T>() } {
+        return size_of::<T>() * records.len();
+    }
+    records.iter().map(bytes_of_one).sum()
+}
+
+/// The bytes of one record. Which kind it is is decided at compile time.
+fn bytes_of_one<T: 'static>(record: &T) -> usize {
+    let any: &dyn Any = record;
+    let heap = if let Some(text) = any.downcast_ref::<String>() {
+        text.capacity()
+    } else if let Some(bytes) = any.downcast_ref::<Vec<u8>>() {
+        bytes.capacity()
+    } else {
+        0
+    };
+    heap + size_of::<T>()
+}
+
+impl<T: 'static> Sender<T> {
+    /// Ready when there is room. Room is for at least one message, whatever its size.
+    pub(crate) fn poll_ready(&self, task: &mut Task<'_>) -> Poll<Result<(), Gone>> {
+        let mut shared = lock(&self.0);
+        match shared.receiver {
+            Far::Gone => return Poll::Ready(Err(Gone)),
+            Far::Discards => return Poll::Ready(Ok(())),
+            Far::Present => {}
+        }
+        let Shared { records, bytes, capacity, .. } = *shared;
+        if records > 0 && (records >= capacity.records || bytes >= capacity.bytes) {
+            if !shared.sending.iter().any(|waker| waker.will_wake(task.waker())) {
+                shared.sending.push(task.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Adds one record to the batch that waits last, or to a new one: full batches under load,
+    /// no waiting when idle. Gives the record back when there is no room for it.
+    pub(crate) fn push(&self, record: T) -> Result<(), (T, Refused)> {
+        let mut guard = lock(&self.0);
+        let shared = &mut *guard;
+        match shared.receiver {
+            Far::Present => {}
+            Far::Discards => {
+                shared.discarded += 1;
+                return Ok(());
+            }
+            Far::Gone => return Err((record, Refused::Gone)),
+        }
+        if shared.records > 0
+            && (shared.records >= shared.capacity.records || shared.bytes >= shared.capacity.bytes)
+        {
+            return Err((record, Refused::Full));
+        }
+        let first = shared.pushed;
+        shared.pushed += 1;
+        shared.records += 1;
+        match shared.queue.back_mut() {
+            Some(Message::Records(batch)) if batch.records.len() < shared.capacity.batch => {
+                batch.records.push(record);
+                shared.bytes += batch.records.last().map_or(0, bytes_of_one);
+            }
+            _ => {
+                let mut records = shared.spare.pop().unwrap_or_default();
+                records.push(record);
+                shared.bytes += bytes_of(&records);
+                let header = Header { first, ..Header::default() };
+                shared.queue.push_back(Message::Records(Batch { header, records }));
+            }
+        }
+        let waker = shared.receiving.take();
+        drop(guard);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Sends a batch, whether or not there is room, and returns an empty buffer for the next one.
+    pub(crate) fn send(&self, batch: Batch<T>) -> Vec<T> {
+        let len = batch.records.len();
+        let bytes = bytes_of(&batch.records);
+        let mut shared = lock(&self.0);
+        if shared.receiver != Far::Present {
+            shared.discarded += len as u64;
+            drop(shared);
+            let mut records = batch.records;
+            records.clear();
+            return records;
+        }
+        shared.records += len;
+        shared.bytes += bytes;
+        shared.queue.push_back(Message::Records(batch));
+        self.1.sent(len as u64, shared.records as u64);
+        let spare = shared.spare.pop();
+        let waker = shared.receiving.take();
+        drop(shared);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        spare.unwrap_or_default()
+    }
+
+    /// Sends control; it never waits, as there is a bounded number of it for each batch.
+    pub(crate) fn control(&self, control: Control) {
+        let mut shared = lock(&self.0);
+        if shared.receiver != Far::Present {
+            return;
+        }
+        shared.queue.push_back(Message::Control(control));
+        let waker = shared.receiving.take();
+        drop(shared);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        lock(&self.0).capacity
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.0);
+        shared.sender_gone = true;
+        let waker = shared.receiving.take();
+        drop(shared);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T: 'static> Receiver<T> {
+    /// The next message. A sender that is gone without [`Control::End`] has failed.
+    pub(crate) fn poll_recv(&self, task: &mut Task<'_>) -> Poll<Message<T>> {
+        let mut shared = lock(&self.shared);
+        let Some(message) = shared.queue.pop_front() else {
+            if shared.sender_gone {
+                return Poll::Ready(Message::Control(Control::Failed));
+            }
+            keep(&mut shared.receiving, task);
+            return Poll::Pending;
+        };
+        let mut wakers = Vec::new();
+        if let Message::Records(batch) = &message {
+            shared.records -= batch.records.len();
+            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records));
+            self.counters.waiting(shared.records as u64);
+            wakers = std::mem::take(&mut shared.sending);
+        }
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+        Poll::Ready(message)
+    }
+
+    /// Gives an emptied buffer back to the sender.
+    pub(crate) fn recycle(&self, mut buffer: Vec<T>) {
+        buffer.clear();
+        let mut shared = lock(&self.shared);
+        if shared.spare.len() < 4 {
+            shared.spare.push(buffer);
+        }
+    }
+
+    /// When this end is dropped, what is sent from then on is counted and dropped: the end of a
+    /// graph's output that its caller no longer reads.
+    pub(crate) fn discard_on_drop(&mut self) {
+        self.discard_on_drop = true;
+    }
+
+    /// How many records were sent after the receiver was dropped, or were left in it then.
+    pub(crate) fn discarded(&self) -> impl Fn() -> u64 + Send + Sync + use<T>
+    where
+        T: Send,
+    {
+        let shared = Arc::clone(&self.shared);
+        move || lock(&shared).discarded
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        shared.receiver = if self.discard_on_drop { Far::Discards } else { Far::Gone };
+        shared.discarded += shared.records as u64;
+        let queue = std::mem::take(&mut shared.queue);
+        shared.spare.clear();
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+        drop(queue);
+    }
+}

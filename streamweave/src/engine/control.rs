@@ -1,0 +1,64 @@
+//! What travels on an edge beside records, in order with them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Frontier;
+
+/// A control message. The enum is versioned as a whole: adding a variant is a new version, so
+/// that coordinators can move between processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Control {
+    /// Every later record on this edge has at least this time.
+    Frontier(Frontier),
+    /// The producer has nothing for now and makes no promise.
+    Idle,
+    /// The producer is back.
+    Active,
+    /// A checkpoint's barrier: what is before it belongs to the epoch, what is behind does not.
+    Barrier {
+        /// The checkpoint.
+        epoch: u64,
+        /// The life of the connected component that the barrier belongs to.
+        attempt: u32,
+        /// How the inputs align.
+        kind: BarrierKind,
+    },
+    /// A turn of a loop: `promise` is the frontier on the cut.
+    Turn {
+        /// The loop's scope.
+        scope: u32,
+        /// Counts the scope's turns.
+        number: u64,
+        /// The frontier on the cut.
+        promise: Frontier,
+        /// The earliest thing that nodes passed so far still hold.
+        hold: Option<Frontier>,
+    },
+    /// From here on records are routed by this version of the routing table.
+    Route {
+        /// The table's version.
+        version: u64,
+    },
+    /// A consistent question to the state: answered by each instance as it passes.
+    Query {
+        /// The question's id.
+        id: u64,
+    },
+    /// The input has ended: no more records, and everything before has been delivered.
+    End,
+    /// The producer has failed: this is never the end of input.
+    Failed,
+}
+
+/// How a barrier waits for the other inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum BarrierKind {
+    /// Inputs that have it wait for those that do not.
+    Aligned,
+    /// It overtakes what waits; that is logged.
+    Unaligned,
+    /// Aligned, kept until dropped on purpose.
+    Savepoint,
+}

@@ -1,0 +1,144 @@
+//! What a step carries along the tree of a stage: the clock, the frontier, the first failure.
+
+use std::sync::Arc;
+
+use crate::engine::clock::Clock;
+use crate::engine::spawn::Spawned;
+use crate::node::NodeError;
+use crate::time::{Frontier, LogicalTime};
+
+/// An outbox is at its limit: the step ends with this unit.
+const FULL: u8 = 1;
+/// The unit has failed: what is still emitted in it does nothing, and the step ends.
+const FAILED: u8 = 2;
+
+/// The state of a stage's current step.
+#[derive(Debug)]
+pub struct Cx {
+    status: u8,
+    failure: Option<Failure>,
+    pub(crate) time: Option<LogicalTime>,
+    pub(crate) frontier: Option<Frontier>,
+    pub(crate) clock: Clock,
+    pub(crate) spawned: Spawned,
+    /// Whether units are undone when they fail: off where no policy keeps state.
+    pub(crate) undo: bool,
+    /// Some node has staged changes of its timers since the last `begin`.
+    pub(crate) timers_staged: bool,
+}
+
+/// What makes units due that no record asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The graph starts: `on_start`.
+    Start,
+    /// The frontier has risen: event timers in (time, key) order, then `on_frontier`.
+    Frontier(Frontier),
+    /// The clock stands at this many milliseconds: processing-time timers.
+    Clock(i64),
+    /// There is no more input: `on_stop`.
+    Stop,
+}
+
+/// Why a unit failed, and where.
+#[derive(Debug)]
+pub struct Failure {
+    /// The instance path of the node whose handler failed.
+    pub node: Arc<str>,
+    /// What it was doing: the name of the input, or of the phase (`on_start`, `on_timer`, ...).
+    pub input: &'static str,
+    /// The position of the record among all that this node has taken, from 0.
+    pub position: u64,
+    /// What went wrong.
+    pub cause: Cause,
+}
+
+/// What went wrong in a unit.
+#[derive(Debug)]
+pub enum Cause {
+    /// The handler returned an error.
+    Error(NodeError),
+    /// The handler panicked with this message.
+    Panic(String),
+}
+
+impl Cx {
+    pub(crate) fn new(clock: Clock, undo: bool) -> Self {
+        Cx {
+            status: 0,
+            failure: None,
+            time: None,
+            frontier: None,
+            clock,
+            spawned: Spawned::default(),
+            undo,
+            timers_staged: false,
+        }
+    }
+
+    /// Whether this unit has failed: emissions do nothing then.
+    #[inline(always)]
+    pub(crate) fn failed(&self) -> bool {
+        self.status & FAILED != 0
+    }
+
+    /// Whether the step must end with this unit.
+    #[inline(always)]
+    pub(crate) fn must_end(&self) -> bool {
+        self.status != 0
+    }
+
+    /// An outbox has reached its limit.
+    #[inline]
+    pub(crate) fn set_full(&mut self) {
+        self.status |= FULL;
+    }
+
+    /// The flush made room.
+    pub(crate) fn clear_full(&mut self) {
+        self.status &= !FULL;
+    }
+
+    /// Records a failure; the first one of a unit wins.
+    #[cold]
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.status |= FAILED;
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Takes the failure out, so that the stage can report it.
+    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+        self.status &= !FAILED;
+        self.failure.take()
+    }
+}
+
+impl Failure {
+    /// The engine itself failed: a panic outside of every handler.
+    pub(crate) fn of_engine(error: tokio::task::JoinError) -> Self {
+        let message = match error.try_into_panic() {
+            Ok(panic) => crate::engine::spawn::panic_message(&*panic),
+            Err(error) => error.to_string(),
+        };
+        Failure { node: "engine".into(), input: "step", position: 0, cause: Cause::Panic(message) }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "node `{}` failed at {} record {}: ", self.node, self.input, self.position)?;
+        match &self.cause {
+            Cause::Error(error) => write!(f, "{error}"),
+            Cause::Panic(message) => write!(f, "panicked: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Cause::Error(error) => Some(error.as_error()),
+            Cause::Panic(_) => None,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Records to several instances: by key group, dealt out in batches, or to all.
+
+use std::fmt;
+use std::task::{Context as Task, Poll};
+
+use crate::engine::outbox::Outbox;
+use crate::engine::routes::Routes;
+use crate::engine::{AnyInstance, Control, Cx, Gone, Phase};
+use crate::node::{Emit, InputPort, Part, Routing};
+
+/// The sending end of an edge to port `P` of node `N`, which runs on several workers.
+pub struct Exchange<N: InputPort<P>, const P: usize> {
+    targets: Vec<Outbox<N::Item>>,
+    routes: Routes,
+    /// The instance that is dealt to, and how much it has been dealt.
+    dealt: (usize, usize),
+    deal: usize,
+}
+
+impl<N: InputPort<P>, const P: usize> fmt::Debug for Exchange<N, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange({} instances)", self.targets.len())
+    }
+}
+
+impl<N: InputPort<P>, const P: usize> Exchange<N, P> {
+    /// `first` is the instance that is dealt to first.
+    pub(crate) fn new(
+        targets: Vec<Outbox<N::Item>>,
+        routes: Routes,
+        first: usize,
+        deal: usize,
+    ) -> Self {
+        let first = first % targets.len().max(1);
+        Exchange { targets, routes, dealt: (first, 0), deal }
+    }
+
+    fn deal_to(&mut self) -> usize {
+        if self.dealt.1 >= self.deal {
+            self.dealt = ((self.dealt.0 + 1) % self.targets.len(), 0);
+        }
+        self.dealt.1 += 1;
+        self.dealt.0
+    }
+}
+
+impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
+    #[inline(always)]
+    fn begin(&mut self) {
+        for target in &mut self.targets {
+            target.begin();
+        }
+    }
+    fn rollback(&mut self) {
+        for target in &mut self.targets {
+            target.rollback();
+        }
+    }
+    fn advance(&mut self, _: &mut Cx, _: Phase) -> bool {
+        false
+    }
+    fn deadline(&mut self) -> Option<i64> {
+        None
+    }
+    fn control(&mut self, control: &Control) {
+        for target in &mut self.targets {
+            target.control(control);
+        }
+    }
+    fn pump(&mut self, _: &mut Cx) {}
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+        let mut pending = false;
+        for target in &mut self.targets {
+            match target.poll_send(task, all) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
+                Poll::Pending => pending = true,
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+    fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
+}
+
+impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
+    const LENDS: bool = false;
+
+    #[inline(always)]
+    fn emit(&mut self, cx: &mut Cx, item: N::Item) {
+        let target = match N::ROUTING {
+            Routing::ByKey => self.routes.instance(N::key_hash(&item)),
+            Routing::Deal => self.deal_to(),
+            Routing::Broadcast => {
+                let last = self.targets.len() - 1;
+                for target in &mut self.targets[..last] {
+                    if let Some(copy) = N::copy(&item) {
+                        target.emit(cx, copy);
+                    }
+                }
+                last
+            }
+        };
+        self.targets[target].emit(cx, item);
+    }
+
+    fn lend(&mut self, _: &mut Cx, _: &N::Item) {}
+}

@@ -1,0 +1,427 @@
+//! One instance of a node in a stage, and the node fused into the stage that feeds it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use crate::engine::cx::{Cause, Cx, Failure, Phase};
+use crate::engine::metrics::NodeCounters;
+use crate::engine::{Control, Gone, Timers};
+use crate::node::{
+    EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
+    Receive, delegate_part,
+};
+use crate::state::{NodeState, StateError};
+use crate::time::Frontier;
+
+/// What a stage can ask of any of its nodes.
+pub trait AnyInstance {
+    /// The instance's path, `desk/matcher` or, on workers, `desk/matcher#2`.
+    fn path(&self) -> &Arc<str>;
+    /// Whether a unit entered the node and did not return: where a panic happened, if no node
+    /// further in says so too.
+    fn was_entered(&self) -> bool;
+    /// What it was doing when it was entered last, and its record's position.
+    fn doing(&self) -> (&'static str, u64);
+    /// Forgets that it was entered, after a panic.
+    fn leave(&mut self);
+    /// Makes the counters of this instance visible outside the stage.
+    fn publish(&mut self);
+    /// Switches the logging of changes, so that a unit can be undone.
+    fn set_undo(&mut self, on: bool);
+    /// The saved state.
+    ///
+    /// # Errors
+    /// When a value does not serialize.
+    fn snapshot(&self) -> Result<Vec<u8>, StateError>;
+    /// Replaces the state by a saved one.
+    ///
+    /// # Errors
+    /// When the bytes are not of this node's state.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+}
+
+/// An instance of node `N` with the emitters `O` behind it.
+pub struct Instance<N: Node, O> {
+    pub(crate) node: Arc<N>,
+    pub(crate) state: N::State,
+    pub(crate) out: O,
+    pub(crate) timers: Timers<N::Key>,
+    pub(crate) path: Arc<str>,
+    entered: u64,
+    returned: u64,
+    input: &'static str,
+    progress: Progress,
+    counters: Arc<NodeCounters>,
+}
+
+/// Which phases the node has completed, so that a retry resumes where it failed.
+#[derive(Debug, Default)]
+struct Progress {
+    started: bool,
+    stopped: bool,
+    frontier: Option<Frontier>,
+}
+
+impl<N: Node, O> fmt::Debug for Instance<N, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl<N: Node, O: Emitters> Instance<N, O> {
+    pub(crate) fn new(node: Arc<N>, path: Arc<str>, out: O, counters: Arc<NodeCounters>) -> Self {
+        let state = node.new_state();
+        Instance {
+            node,
+            state,
+            out,
+            timers: Timers::default(),
+            path,
+            entered: 0,
+            returned: 0,
+            input: "on_start",
+            progress: Progress::default(),
+            counters,
+        }
+    }
+
+    /// The node's parts as a handler call needs them.
+    pub(crate) fn split<'a>(
+        &'a mut self,
+        cx: &'a mut Cx,
+    ) -> (&'a N, &'a mut N::State, Outlet<'a, N::Key, O>) {
+        let out = Outlet {
+            cx,
+            to: &mut self.out,
+            timers: &mut self.timers,
+            node: &self.path,
+            key: N::SOLE_KEY,
+        };
+        (&self.node, &mut self.state, out)
+    }
+
+    /// A unit enters the node by `input`; [`Instance::leave_with`] must follow.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, input: &'static str) {
+        self.entered += 1;
+        // Only read after a panic, and the same again and again: the store costs nothing.
+        self.input = input;
+    }
+
+    /// The handler returned.
+    #[inline(always)]
+    pub(crate) fn leave_with(&mut self, cx: &mut Cx, result: NodeResult) {
+        self.returned += 1;
+        if let Err(error) = result {
+            cx.fail(Failure {
+                node: Arc::clone(&self.path),
+                input: self.input,
+                position: self.entered - 1,
+                cause: Cause::Error(error),
+            });
+        }
+    }
+
+    /// Hands `item` to input `P`.
+    #[inline(always)]
+    pub(crate) fn receive<const P: usize>(&mut self, cx: &mut Cx, item: N::Item)
+    where
+        N: Receive<P, O>,
+    {
+        if cx.failed() {
+            return;
+        }
+        self.enter(N::NAME);
+        let (node, state, mut out) = self.split(cx);
+        let result = node.receive(state, item, &mut out);
+        self.leave_with(cx, result);
+    }
+
+    /// Lends `item` to input `P`.
+    #[inline(always)]
+    pub(crate) fn receive_lent<const P: usize>(&mut self, cx: &mut Cx, item: &N::Item)
+    where
+        N: Receive<P, O>,
+    {
+        if cx.failed() {
+            return;
+        }
+        self.enter(N::NAME);
+        let (node, state, mut out) = self.split(cx);
+        let result = node.receive_lent(state, item, &mut out);
+        self.leave_with(cx, result);
+    }
+
+    /// What `phase` makes due in this node itself, before its children: the next unit's name.
+    pub(crate) fn due(&self, phase: Phase) -> Option<Due<N::Key>> {
+        match phase {
+            Phase::Start => (!self.progress.started).then_some(Due::Start),
+            Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
+            Phase::Clock(now) => self.timers.due_at_clock(now).map(Due::Timer),
+            Phase::Frontier(to) => match self.timers.due_at_frontier(to) {
+                Some(timer) => Some(Due::Timer(timer)),
+                None => (self.progress.frontier < Some(to)).then_some(Due::Frontier(to)),
+            },
+        }
+    }
+
+    /// The unit of `due` has run without a failure.
+    pub(crate) fn completed(&mut self, due: &Due<N::Key>) {
+        match due {
+            Due::Start => self.progress.started = true,
+            Due::Stop => self.progress.stopped = true,
+            Due::Frontier(to) => self.progress.frontier = Some(*to),
+            Due::Timer(_) => {}
+        }
+    }
+
+    /// Runs the next unit that `phase` makes due in this node; whether there was one.
+    pub(crate) fn advance_self(&mut self, cx: &mut Cx, phase: Phase) -> bool
+    where
+        N: Lifecycle<O>,
+    {
+        let Some(due) = self.due(phase) else { return false };
+        self.enter(due.name());
+        let outer = cx.time;
+        let result = {
+            let (node, state, mut out) = self.split(cx);
+            match &due {
+                Due::Start => node.on_start(state, &mut out),
+                Due::Stop => node.on_stop(state, &mut out),
+                Due::Frontier(to) => {
+                    out.cx.frontier = Some(*to);
+                    node.on_frontier(state, *to, &mut out)
+                }
+                Due::Timer(timer) => {
+                    out.timers.stage(timer.clone(), false);
+                    let key = timer.key.clone();
+                    node.on_timer(state, timer.clone(), &mut out.keyed(&key))
+                }
+            }
+        };
+        cx.time = outer;
+        let stands = result.is_ok() && !cx.failed();
+        self.leave_with(cx, result);
+        if stands {
+            self.completed(&due);
+        }
+        true
+    }
+}
+
+/// A unit that no record asked for.
+#[derive(Debug)]
+pub(crate) enum Due<K> {
+    Start,
+    Timer(crate::node::Timer<K>),
+    Frontier(Frontier),
+    Stop,
+}
+
+impl<K> Due<K> {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Due::Start => "on_start",
+            Due::Timer(_) => "on_timer",
+            Due::Frontier(_) => "on_frontier",
+            Due::Stop => "on_stop",
+        }
+    }
+}
+
+impl<N: Node, O> AnyInstance for Instance<N, O> {
+    fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+    fn was_entered(&self) -> bool {
+        self.entered > self.returned
+    }
+    fn doing(&self) -> (&'static str, u64) {
+        (self.input, self.entered.saturating_sub(1))
+    }
+    fn leave(&mut self) {
+        self.returned = self.entered;
+    }
+    fn publish(&mut self) {
+        self.counters.set_records_in(self.entered);
+    }
+    fn set_undo(&mut self, on: bool) {
+        self.state.set_undo(on);
+    }
+    fn snapshot(&self) -> Result<Vec<u8>, StateError> {
+        self.state.snapshot()
+    }
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        self.state.restore(bytes)
+    }
+}
+
+/// An instance fused into its source's stage: what feeds input `P` calls its handler directly.
+pub struct Fused<N: Node, const P: usize, O>(pub(crate) Instance<N, O>);
+
+impl<N: Node, const P: usize, O> fmt::Debug for Fused<N, P, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is the same for an instance whatever kind of handlers it has.
+impl<N: Node, O: Emitters> Instance<N, O> {
+    #[inline(always)]
+    pub(crate) fn begin_unit(&mut self) {
+        self.state.begin();
+        self.timers.commit();
+        self.out.each(&mut Begin);
+    }
+    pub(crate) fn rollback_unit(&mut self) {
+        self.state.rollback();
+        self.timers.rollback();
+        self.out.each(&mut Rollback);
+    }
+    pub(crate) fn deadline_of_all(&mut self) -> Option<i64> {
+        let mut earliest = Deadline(self.timers.deadline());
+        self.out.each(&mut earliest);
+        earliest.0
+    }
+    pub(crate) fn forward(&mut self, control: &Control) {
+        self.out.each(&mut Forward(control));
+    }
+    pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
+        self.out.each(&mut Pump(cx));
+    }
+    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+        let mut flush = Flush { task, all, result: Poll::Ready(Ok(())) };
+        self.out.each(&mut flush);
+        flush.result
+    }
+    pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
+        visit(self);
+        self.out.each(&mut Visit(visit));
+    }
+}
+
+impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.begin_unit();
+    }
+    fn rollback(&mut self) {
+        self.rollback_unit();
+    }
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        self.advance_self(cx, phase) || !self.out.each(&mut Advance { cx, phase })
+    }
+    fn deadline(&mut self) -> Option<i64> {
+        self.deadline_of_all()
+    }
+    fn control(&mut self, control: &Control) {
+        self.forward(control);
+    }
+    fn pump(&mut self, cx: &mut Cx) {
+        self.pump_all(cx);
+    }
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+        self.flush(task, all)
+    }
+    fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
+        self.visit_all(visit);
+    }
+}
+
+impl<N: InputPort<P> + Lifecycle<O>, const P: usize, O: Emitters> Part for Fused<N, P, O> {
+    delegate_part!(0);
+}
+
+impl<N: Receive<P, O> + Lifecycle<O>, const P: usize, O: Emitters> Emit<N::Item>
+    for Fused<N, P, O>
+{
+    const LENDS: bool = <N as InputPort<P>>::Passing::LENDS;
+    #[inline(always)]
+    fn emit(&mut self, cx: &mut Cx, item: N::Item) {
+        self.0.receive::<P>(cx, item);
+    }
+    #[inline(always)]
+    fn lend(&mut self, cx: &mut Cx, item: &N::Item) {
+        self.0.receive_lent::<P>(cx, item);
+    }
+}
+
+pub(crate) struct Begin;
+impl EachPart for Begin {
+    #[inline(always)]
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.begin();
+        true
+    }
+}
+
+pub(crate) struct Rollback;
+impl EachPart for Rollback {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.rollback();
+        true
+    }
+}
+
+/// Stops at the first part that had a unit to run.
+pub(crate) struct Advance<'a> {
+    pub(crate) cx: &'a mut Cx,
+    pub(crate) phase: Phase,
+}
+impl EachPart for Advance<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        !part.advance(self.cx, self.phase)
+    }
+}
+
+pub(crate) struct Deadline(pub(crate) Option<i64>);
+impl EachPart for Deadline {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        self.0 = [self.0, part.deadline()].into_iter().flatten().min();
+        true
+    }
+}
+
+pub(crate) struct Forward<'a>(pub(crate) &'a Control);
+impl EachPart for Forward<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.control(self.0);
+        true
+    }
+}
+
+pub(crate) struct Pump<'a>(pub(crate) &'a mut Cx);
+impl EachPart for Pump<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.pump(self.0);
+        true
+    }
+}
+
+pub(crate) struct Flush<'a, 'b> {
+    pub(crate) task: &'a mut Task<'b>,
+    pub(crate) all: bool,
+    pub(crate) result: Poll<Result<(), Gone>>,
+}
+impl EachPart for Flush<'_, '_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        match part.poll_flush(self.task, self.all) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(gone)) => {
+                self.result = Poll::Ready(Err(gone));
+                return false;
+            }
+            Poll::Pending => self.result = Poll::Pending,
+        }
+        true
+    }
+}
+
+pub(crate) struct Visit<'a>(pub(crate) &'a mut dyn FnMut(&mut dyn AnyInstance));
+impl EachPart for Visit<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.visit(self.0);
+        true
+    }
+}

@@ -1,0 +1,165 @@
+//! Counters of nodes and edges: plain in the stage, published once a step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The counters of one instance of a node, as its stage last published them.
+#[derive(Debug, Default)]
+pub(crate) struct NodeCounters {
+    records_in: AtomicU64,
+}
+
+impl NodeCounters {
+    pub(crate) fn set_records_in(&self, records: u64) {
+        self.records_in.store(records, Relaxed);
+    }
+}
+
+/// The counters of a stage: the time it worked, and the time it waited for room downstream.
+#[derive(Debug, Default)]
+pub(crate) struct StageCounters {
+    steps: AtomicU64,
+    busy_nanos: AtomicU64,
+    backpressured_nanos: AtomicU64,
+}
+
+impl StageCounters {
+    pub(crate) fn step(&self, busy: std::time::Duration) {
+        self.steps.fetch_add(1, Relaxed);
+        self.busy_nanos.fetch_add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn backpressured(&self, waited: std::time::Duration) {
+        let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.backpressured_nanos.fetch_add(nanos, Relaxed);
+    }
+}
+
+/// The counters of an edge between stages.
+#[derive(Debug, Default)]
+pub(crate) struct EdgeCounters {
+    records: AtomicU64,
+    batches: AtomicU64,
+    waiting: AtomicU64,
+}
+
+impl EdgeCounters {
+    pub(crate) fn sent(&self, records: u64, waiting: u64) {
+        self.records.fetch_add(records, Relaxed);
+        self.batches.fetch_add(1, Relaxed);
+        self.waiting.store(waiting, Relaxed);
+    }
+
+    pub(crate) fn waiting(&self, records: u64) {
+        self.waiting.store(records, Relaxed);
+    }
+}
+
+/// Measures how long something takes. Its figures are told, never acted on.
+#[derive(Debug)]
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        #[allow(clippy::disallowed_methods, reason = "metrics measure, they decide nothing")]
+        Stopwatch(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}
+
+/// All counters of a run, by path.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) nodes: Vec<(Arc<str>, Arc<NodeCounters>)>,
+    pub(crate) stages: Vec<(Arc<str>, Arc<StageCounters>)>,
+    pub(crate) edges: Vec<(Arc<str>, Arc<EdgeCounters>)>,
+}
+
+/// What the counters of a run say: see [`Running::metrics`](crate::graph::Running::metrics).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Every instance of every node.
+    pub nodes: Vec<NodeMetrics>,
+    /// Every stage, called by the path of the node that heads it.
+    pub stages: Vec<StageMetrics>,
+    /// Every edge between stages, called by the input that it leads to.
+    pub edges: Vec<EdgeMetrics>,
+}
+
+/// The counters of an instance of a node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeMetrics {
+    /// The instance's path.
+    pub path: Arc<str>,
+    /// Units that entered it: its records, timers and phases.
+    pub records_in: u64,
+}
+
+/// The counters of a stage.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StageMetrics {
+    /// The path of the node that heads it.
+    pub path: Arc<str>,
+    /// Input batches driven.
+    pub batches: u64,
+    /// The time it worked.
+    pub busy: std::time::Duration,
+    /// The time it waited for room downstream.
+    pub backpressured: std::time::Duration,
+}
+
+/// The counters of an edge between stages.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EdgeMetrics {
+    /// The input that the edge leads to.
+    pub path: Arc<str>,
+    /// Records sent.
+    pub records: u64,
+    /// Batches sent.
+    pub batches: u64,
+    /// Records that wait in it.
+    pub waiting: u64,
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> Metrics {
+        let nanos = |counter: &AtomicU64| std::time::Duration::from_nanos(counter.load(Relaxed));
+        Metrics {
+            nodes: self
+                .nodes
+                .iter()
+                .map(|(path, node)| NodeMetrics {
+                    path: Arc::clone(path),
+                    records_in: node.records_in.load(Relaxed),
+                })
+                .collect(),
+            stages: self
+                .stages
+                .iter()
+                .map(|(path, stage)| StageMetrics {
+                    path: Arc::clone(path),
+                    batches: stage.steps.load(Relaxed),
+                    busy: nanos(&stage.busy_nanos),
+                    backpressured: nanos(&stage.backpressured_nanos),
+                })
+                .collect(),
+            edges: self
+                .edges
+                .iter()
+                .map(|(path, edge)| EdgeMetrics {
+                    path: Arc::clone(path),
+                    records: edge.records.load(Relaxed),
+                    batches: edge.batches.load(Relaxed),
+                    waiting: edge.waiting.load(Relaxed),
+                })
+                .collect(),
+        }
+    }
+}

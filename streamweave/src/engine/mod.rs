@@ -1,0 +1,44 @@
+//! How a graph runs: stages, units, edges. The only module that knows tokio.
+
+mod calls;
+mod channel;
+mod clock;
+mod control;
+mod cx;
+mod drive;
+mod exchange;
+mod inlet;
+mod instance;
+mod metrics;
+mod outbox;
+mod probe;
+mod routes;
+mod serial;
+mod source;
+mod spawn;
+mod stage;
+mod stop;
+mod timers;
+mod tray;
+
+pub use calls::Attempts;
+pub(crate) use calls::run_calls;
+pub use channel::{Capacity, Gone};
+pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
+pub(crate) use clock::Clock;
+pub use control::{BarrierKind, Control};
+pub use cx::{Cause, Cx, Failure, Phase};
+pub use exchange::Exchange;
+pub(crate) use inlet::{DriveInlets, Inlet, Inlets, PopInlets, PortInlets};
+pub use instance::{AnyInstance, Fused, Instance};
+pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters};
+pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
+pub use outbox::Outbox;
+pub(crate) use probe::{InstanceState, Probe};
+pub(crate) use routes::Routes;
+pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
+pub(crate) use source::run_source;
+pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
+pub(crate) use stop::StopSignal;
+pub use timers::Timers;
+pub use tray::Tray;

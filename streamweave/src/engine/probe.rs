@@ -1,0 +1,104 @@
+//! Asking a stage for its state from outside: answered between units.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as Task, Poll, Waker};
+
+use crate::node::Part;
+use crate::state::StateError;
+
+/// The saved state of one instance: its path and the encoded fields.
+pub(crate) type InstanceState = (Arc<str>, Result<Vec<u8>, StateError>);
+
+/// The question to one stage, and its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    asked: AtomicU64,
+    /// The last question that the stage has seen.
+    seen: AtomicU64,
+    answered: Mutex<Answer>,
+}
+
+#[derive(Debug, Default)]
+struct Answer {
+    number: u64,
+    state: Vec<InstanceState>,
+    stage: Option<Waker>,
+    asker: Option<Waker>,
+    closed: bool,
+}
+
+impl Probe {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Answer> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks; the number is to be given to [`Probe::take`].
+    pub(crate) fn ask(&self) -> u64 {
+        let answer = self.lock();
+        let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Some(stage) = &answer.stage {
+            stage.wake_by_ref();
+        }
+        number
+    }
+
+    /// The stage's state as of question `number` or later, once it has answered; of a stage that
+    /// has finished, its last.
+    pub(crate) fn take(&self, number: u64) -> Option<Vec<InstanceState>> {
+        let mut answer = self.lock();
+        if answer.number >= number || answer.closed {
+            return Some(std::mem::take(&mut answer.state));
+        }
+        None
+    }
+
+    /// As [`Probe::take`], once there is an answer.
+    pub(crate) async fn answered(&self, number: u64) -> Vec<InstanceState> {
+        std::future::poll_fn(|task| match self.take(number) {
+            Some(state) => Poll::Ready(state),
+            None => {
+                self.lock().asker = Some(task.waker().clone());
+                // It may have been answered meanwhile.
+                self.take(number).map_or(Poll::Pending, Poll::Ready)
+            }
+        })
+        .await
+    }
+
+    /// The stage answers, if it was asked. Called between units.
+    pub(crate) fn answer(&self, root: &mut dyn Part) {
+        let asked = self.asked.load(Ordering::Acquire);
+        if asked == self.seen.load(Ordering::Relaxed) {
+            return;
+        }
+        self.seen.store(asked, Ordering::Relaxed);
+        let mut answer = self.lock();
+        answer.number = asked;
+        answer.state = states(root);
+        if let Some(asker) = answer.asker.take() {
+            asker.wake();
+        }
+    }
+
+    /// The stage says how to wake it.
+    pub(crate) fn listen(&self, task: &Task<'_>) {
+        self.lock().stage = Some(task.waker().clone());
+    }
+
+    /// The stage is about to finish: this state is its last.
+    pub(crate) fn close(&self, root: &mut dyn Part) {
+        let mut answer = self.lock();
+        answer.state = states(root);
+        answer.closed = true;
+        if let Some(asker) = answer.asker.take() {
+            asker.wake();
+        }
+    }
+}
+
+fn states(root: &mut dyn Part) -> Vec<InstanceState> {
+    let mut states = Vec::new();
+    root.visit(&mut |node| states.push((Arc::clone(node.path()), node.snapshot())));
+    states
+}

@@ -1,0 +1,181 @@
+//! Stages headed by an asynchronous node: its handlers are awaited, one record at a time.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::engine::cx::{Cx, Phase};
+use crate::engine::drive::Panicked;
+use crate::engine::inlet::{Inlets, PortInlets};
+use crate::engine::instance::{Advance, Due, Instance};
+use crate::engine::spawn::panic_message;
+use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
+use crate::node::{Emitters, LifecycleAsync, Node, NodeResult, Part, ReceiveAsync};
+
+/// Inlets whose records are awaited one by one.
+pub(crate) trait DriveAsync<N: Node, O>: Inlets {
+    /// Takes one record from number `index` through the node's handler.
+    fn drive(
+        &mut self,
+        index: usize,
+        root: &mut Instance<N, O>,
+        cx: &mut Cx,
+    ) -> impl Future<Output = Result<(), Panicked>> + Send;
+}
+
+impl<N: Node, O: Emitters> DriveAsync<N, O> for () {
+    async fn drive(
+        &mut self,
+        _: usize,
+        _: &mut Instance<N, O>,
+        _: &mut Cx,
+    ) -> Result<(), Panicked> {
+        Ok(())
+    }
+}
+
+impl<N, const P: usize, O, Rest> DriveAsync<N, O> for PortInlets<N, P, Rest>
+where
+    N: ReceiveAsync<P, O>,
+    O: Emitters,
+    Rest: DriveAsync<N, O>,
+{
+    async fn drive(
+        &mut self,
+        index: usize,
+        root: &mut Instance<N, O>,
+        cx: &mut Cx,
+    ) -> Result<(), Panicked> {
+        let before = self.inlets.len();
+        let Some(inlet) = self.inlets.get_mut(index) else {
+            return self.rest.drive(index - before, root, cx).await;
+        };
+        let Some(item) = inlet.pop() else { return Ok(()) };
+        root.begin_unit();
+        root.enter(N::NAME);
+        let result = {
+            let (node, state, mut out) = root.split(cx);
+            catch(node.receive(state, item, &mut out)).await?
+        };
+        root.leave_with(cx, result);
+        Ok(())
+    }
+}
+
+/// Awaits a handler's future; a panic in it is told, not passed on.
+pub(crate) async fn catch<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(move |task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(Panicked(panic_message(&*panic)))),
+    })
+    .await
+}
+
+/// Runs the next unit of `phase` in the node itself; whether there was one.
+async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
+    root: &mut Instance<N, O>,
+    cx: &mut Cx,
+    phase: Phase,
+) -> Result<bool, Panicked> {
+    let Some(due) = root.due(phase) else { return Ok(false) };
+    root.enter(due.name());
+    let result: NodeResult = {
+        let (node, state, mut out) = root.split(cx);
+        match &due {
+            Due::Start => catch(node.on_start(state, &mut out)).await?,
+            Due::Stop => catch(node.on_stop(state, &mut out)).await?,
+            Due::Frontier(to) => {
+                out.cx.frontier = Some(*to);
+                catch(node.on_frontier(state, *to, &mut out)).await?
+            }
+            Due::Timer(timer) => {
+                out.timers.stage(timer.clone(), false);
+                let key = timer.key.clone();
+                catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
+            }
+        }
+    };
+    let stands = result.is_ok() && !cx.failed();
+    root.leave_with(cx, result);
+    if stands {
+        root.completed(&due);
+    }
+    Ok(true)
+}
+
+/// Runs a stage that is headed by an asynchronous node.
+pub(crate) async fn run_serial<N, O, L>(stage: Stage<AsyncRoot<N, O>, L>, env: StageEnv) -> StageEnd
+where
+    N: LifecycleAsync<O>,
+    O: Emitters,
+    L: DriveAsync<N, O>,
+{
+    let Stage { mut root, mut inlets } = stage;
+    let mut stage = StageLoop::new(env);
+    loop {
+        let todo = poll_fn(|task| stage.poll_todo(&mut root, &mut inlets, task)).await;
+        let watch = stage.stopwatch();
+        let ran = match todo {
+            Todo::End(end) => return end,
+            Todo::Drive(index) => inlets.drive(index, &mut root.0, &mut stage.cx).await,
+            Todo::Run(phase) => run_phase(&mut root, &mut stage, phase).await,
+        };
+        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+            return StageEnd::Failed(failure);
+        }
+    }
+}
+
+/// Runs `phase` in the node, then in what is fused behind it.
+async fn run_phase<N: LifecycleAsync<O>, O: Emitters>(
+    root: &mut AsyncRoot<N, O>,
+    stage: &mut StageLoop,
+    phase: Phase,
+) -> Result<(), Panicked> {
+    root.0.begin_unit();
+    if advance_self(&mut root.0, &mut stage.cx, phase).await? {
+        return Ok(());
+    }
+    let (done, ran) = crate::engine::drive::advance(root, &mut stage.cx, phase);
+    if done {
+        stage.phase_done(root, phase);
+    }
+    ran
+}
+
+/// An asynchronous node at the head of its stage, as the stage's loop sees it: its own units are
+/// awaited, so only those of what is behind it are left to [`Part::advance`].
+pub(crate) struct AsyncRoot<N: Node, O>(pub(crate) Instance<N, O>);
+
+impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
+    fn begin(&mut self) {
+        self.0.begin_unit();
+    }
+    fn rollback(&mut self) {
+        self.0.rollback_unit();
+    }
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        !self.0.out.each(&mut Advance { cx, phase })
+    }
+    fn deadline(&mut self) -> Option<i64> {
+        self.0.deadline_of_all()
+    }
+    fn control(&mut self, control: &crate::engine::Control) {
+        self.0.forward(control);
+    }
+    fn pump(&mut self, cx: &mut Cx) {
+        self.0.pump_all(cx);
+    }
+    fn poll_flush(
+        &mut self,
+        task: &mut std::task::Context<'_>,
+        all: bool,
+    ) -> Poll<Result<(), crate::engine::Gone>> {
+        self.0.flush(task, all)
+    }
+    fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {
+        self.0.visit_all(visit);
+    }
+}

@@ -1,0 +1,122 @@
+//! Stages headed by a source.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context as Task, Poll};
+
+use crate::engine::Control;
+use crate::engine::drive::{Panicked, advance};
+use crate::engine::inlet::{Arrival, InletProgress, Inlets};
+use crate::engine::instance::Instance;
+use crate::engine::serial::catch;
+use crate::engine::stage::{StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::stop::StopSignal;
+use crate::node::{Emitters, Lifecycle, More, Source};
+
+/// What the source will give, as the stage's loop sees it.
+struct Supply {
+    more: More,
+    stop: StopSignal,
+    progress: InletProgress,
+}
+
+impl Inlets for Supply {
+    fn count(&self) -> usize {
+        1
+    }
+    fn poll(&mut self, _: usize, task: &mut Task<'_>) -> Poll<Arrival> {
+        if self.progress.ended {
+            return Poll::Pending;
+        }
+        match self.more {
+            _ if self.stop.poll(task).is_ready() => Poll::Ready(Arrival::Control(Control::End)),
+            More::End => Poll::Ready(Arrival::Control(Control::End)),
+            More::Now => Poll::Ready(Arrival::Records),
+            More::Later => Poll::Pending,
+        }
+    }
+    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
+        each(0, &mut self.progress);
+    }
+}
+
+/// Runs a source until it ends or is told to stop.
+pub(crate) async fn run_source<N, O>(
+    mut root: Instance<N, O>,
+    env: StageEnv,
+    stop: StopSignal,
+) -> StageEnd
+where
+    N: Source<O> + Lifecycle<O>,
+    O: Emitters,
+{
+    let mut stage = StageLoop::new(env);
+    let mut supply = Supply { more: More::Now, stop, progress: InletProgress::default() };
+    loop {
+        let todo = poll_fn(|task| match stage.poll_todo(&mut root, &mut supply, task) {
+            Poll::Ready(todo) => Poll::Ready(Some(todo)),
+            Poll::Pending if stage.is_idle() && !supply.progress.ended => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await;
+        let watch = stage.stopwatch();
+        let ran = match todo {
+            Some(Todo::End(end)) => return end,
+            Some(Todo::Run(phase)) => {
+                let (done, ran) = advance(&mut root, &mut stage.cx, phase);
+                if done {
+                    stage.phase_done(&mut root, phase);
+                }
+                ran
+            }
+            Some(Todo::Drive(_)) => next(&mut root, &mut stage, &mut supply).await,
+            None => wait(&mut root, &mut stage, &mut supply).await,
+        };
+        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+            return StageEnd::Failed(failure);
+        }
+    }
+}
+
+/// One unit: a bounded batch.
+async fn next<N: Source<O>, O: Emitters>(
+    root: &mut Instance<N, O>,
+    stage: &mut StageLoop,
+    supply: &mut Supply,
+) -> Result<(), Panicked> {
+    root.begin_unit();
+    root.enter("next");
+    let next = {
+        let (node, state, mut out) = root.split(&mut stage.cx);
+        catch(node.next(state, &mut out)).await?
+    };
+    let result = next.map(|more| supply.more = more);
+    root.leave_with(&mut stage.cx, result);
+    Ok(())
+}
+
+/// Waits for the source, or for anything else that wakes the stage: then the wait is dropped and
+/// begun again, which every source allows.
+async fn wait<N: Source<O>, O: Emitters>(
+    root: &mut Instance<N, O>,
+    stage: &mut StageLoop,
+    supply: &mut Supply,
+) -> Result<(), Panicked> {
+    root.begin_unit();
+    root.enter("wait");
+    let ready = {
+        let (node, state, mut out) = root.split(&mut stage.cx);
+        let mut waiting = pin!(catch(node.wait(state, &mut out)));
+        let mut woken = false;
+        poll_fn(move |task| match waiting.as_mut().poll(task) {
+            Poll::Ready(ready) => Poll::Ready(Some(ready)),
+            Poll::Pending if std::mem::replace(&mut woken, true) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+        .transpose()?
+    };
+    let result = ready.map_or(Ok(()), |ready| ready.map(|()| supply.more = More::Now));
+    root.leave_with(&mut stage.cx, result);
+    Ok(())
+}

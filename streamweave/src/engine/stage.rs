@@ -1,0 +1,374 @@
+//! A stage: one tree of fused nodes behind its inlets, driven as one task.
+//!
+//! The loop decides what comes next; it is the same for every kind of stage. What it asks for
+//! (drive an inlet, run a phase) the kinds do in their own way.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, ready};
+
+use crate::engine::cx::{Cx, Failure, Phase};
+use crate::engine::drive::{Panicked, advance, settle};
+use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
+use crate::engine::metrics::{StageCounters, Stopwatch};
+use crate::engine::probe::Probe;
+use crate::engine::{Clock, Control};
+use crate::node::{BoxFuture, Part};
+use crate::time::Frontier;
+
+/// How a stage's task ended.
+#[derive(Debug)]
+pub(crate) enum StageEnd {
+    /// All input has been handled and all output sent.
+    Finished,
+    /// A unit failed.
+    Failed(Failure),
+    /// A neighbour is gone, which has failed or is being stopped.
+    Cancelled,
+}
+
+/// What the run gives to each of its stages.
+#[derive(Clone, Debug)]
+pub(crate) struct StageEnv {
+    pub(crate) clock: Clock,
+    pub(crate) undo: bool,
+    pub(crate) counters: Arc<StageCounters>,
+    pub(crate) probe: Arc<Probe>,
+}
+
+/// A stage before it runs.
+#[derive(Debug)]
+pub(crate) struct Stage<R, L> {
+    pub(crate) root: R,
+    pub(crate) inlets: L,
+}
+
+/// What the loop asks for next.
+#[derive(Debug)]
+pub(crate) enum Todo {
+    /// Drive what waits in this inlet.
+    Drive(usize),
+    /// Run what this phase makes due; tell [`StageLoop::phase_done`] when nothing is any more.
+    Run(Phase),
+    /// Nothing more.
+    End(StageEnd),
+}
+
+/// The part of a stage that is the same for all kinds.
+pub(crate) struct StageLoop {
+    pub(crate) cx: Cx,
+    env: StageEnv,
+    phases: VecDeque<Phase>,
+    frontier: Option<Frontier>,
+    /// The inlet whose records are being driven, and where the next search for one starts.
+    current: Option<usize>,
+    turn: usize,
+    /// Steps since the task last gave way to others.
+    steps: u32,
+    ending: bool,
+    stopped: bool,
+    idle: bool,
+    listening: bool,
+    alarm: Option<(i64, BoxFuture<'static, ()>)>,
+    backpressure: Option<Stopwatch>,
+}
+
+/// After so many steps a stage lets the other tasks of its thread run.
+const STEPS_A_TURN: u32 = 16;
+
+impl StageLoop {
+    pub(crate) fn new(env: StageEnv) -> Self {
+        StageLoop {
+            cx: Cx::new(env.clock.clone(), env.undo),
+            env,
+            phases: VecDeque::from([Phase::Start]),
+            frontier: None,
+            current: None,
+            turn: 0,
+            steps: 0,
+            ending: false,
+            stopped: false,
+            idle: false,
+            listening: false,
+            alarm: None,
+            backpressure: None,
+        }
+    }
+
+    /// A stopwatch for a step, where steps are timed.
+    pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+        self.env.clock.ticks().then(Stopwatch::start)
+    }
+
+    /// A step is over: undoes its last unit if that failed.
+    pub(crate) fn step_done(
+        &mut self,
+        root: &mut dyn Part,
+        ran: Result<(), Panicked>,
+        watch: Option<Stopwatch>,
+    ) -> Result<(), Failure> {
+        let failure = settle(root, &mut self.cx, ran);
+        self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
+        root.visit(&mut |node| node.publish());
+        match failure {
+            None => Ok(()),
+            Some(failure) => {
+                self.env.probe.close(root);
+                Err(failure)
+            }
+        }
+    }
+
+    /// The phase that was asked for is complete in the whole tree.
+    pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
+        self.phases.pop_front();
+        match phase {
+            Phase::Frontier(frontier) => {
+                self.cx.frontier = Some(frontier);
+                if frontier != Frontier::Ended {
+                    root.control(&Control::Frontier(frontier));
+                }
+            }
+            Phase::Stop => {
+                self.stopped = true;
+                root.control(&Control::End);
+            }
+            Phase::Start | Phase::Clock(_) => {}
+        }
+    }
+
+    /// Ends the stage: what is open is due, then `on_stop`, then the edges end.
+    pub(crate) fn end(&mut self) {
+        if !std::mem::replace(&mut self.ending, true) {
+            self.phases.push_back(Phase::Frontier(Frontier::Ended));
+            self.phases.push_back(Phase::Stop);
+        }
+    }
+
+    /// What to do next. Pending when there is nothing to do or no room for what it would give.
+    pub(crate) fn poll_todo(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Poll<Todo> {
+        self.idle = false;
+        if !std::mem::replace(&mut self.listening, true) {
+            self.env.probe.listen(task);
+        }
+        self.env.probe.answer(root);
+        if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {
+            return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
+        }
+        self.steps += 1;
+        if self.steps > STEPS_A_TURN {
+            self.steps = 0;
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if !ready!(self.poll_room(root, task, false)) {
+                return Poll::Ready(Todo::End(StageEnd::Cancelled));
+            }
+            root.pump(&mut self.cx);
+            if let Some(failure) = self.cx.take_failure() {
+                return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
+            }
+            if self.cx.must_end() {
+                continue;
+            }
+            if let Some(phase) = self.phases.front() {
+                return Poll::Ready(Todo::Run(*phase));
+            }
+            if self.stopped {
+                return self.poll_finish(root, task);
+            }
+            if let Some(now) = self.poll_alarm(root, task) {
+                self.phases.push_back(Phase::Clock(now));
+                continue;
+            }
+            match self.poll_inlets(inlets, task) {
+                Some(Ok(index)) => return Poll::Ready(Todo::Drive(index)),
+                Some(Err(end)) => return Poll::Ready(Todo::End(end)),
+                None if !self.phases.is_empty() => {}
+                None => {
+                    // Idle: nothing may wait in an outbox.
+                    if !ready!(self.poll_room(root, task, true)) {
+                        return Poll::Ready(Todo::End(StageEnd::Cancelled));
+                    }
+                    self.steps = 0;
+                    self.idle = true;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Whether the loop was pending because there was no input, not because there was no room.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle
+    }
+
+    /// Flushes; ready with whether the receivers are still there.
+    pub(crate) fn poll_room(
+        &mut self,
+        root: &mut dyn Part,
+        task: &mut Task<'_>,
+        all: bool,
+    ) -> Poll<bool> {
+        match root.poll_flush(task, all) {
+            Poll::Pending => {
+                if self.backpressure.is_none() && self.env.clock.ticks() {
+                    self.backpressure = Some(Stopwatch::start());
+                }
+                Poll::Pending
+            }
+            Poll::Ready(flushed) => {
+                if let Some(watch) = self.backpressure.take() {
+                    self.env.counters.backpressured(watch.elapsed());
+                }
+                self.cx.clear_full();
+                Poll::Ready(flushed.is_ok())
+            }
+        }
+    }
+
+    /// The time, if a processing-time timer is due.
+    fn poll_alarm(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Option<i64> {
+        let deadline = root.deadline()?;
+        let now = self.env.clock.now();
+        if deadline <= now {
+            self.alarm = None;
+            return Some(now);
+        }
+        if self.alarm.as_ref().is_none_or(|alarm| alarm.0 != deadline) {
+            self.alarm = Some((deadline, self.env.clock.sleep_until(deadline)));
+        }
+        let (_, alarm) = self.alarm.as_mut()?;
+        alarm.as_mut().poll(task).is_ready().then(|| self.env.clock.now())
+    }
+
+    /// The next inlet to drive; control is dealt with on the way.
+    fn poll_inlets(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
+        let count = inlets.count();
+        let mut silent = 0;
+        // The inlet that is being driven goes on until its batch is done; then it is the next
+        // one's turn, so that none starves.
+        let mut index = self.current.take().unwrap_or(self.turn);
+        while silent < count {
+            if index >= count {
+                index = 0;
+            }
+            match inlets.poll(index, task) {
+                Poll::Ready(Arrival::Records) => {
+                    self.current = Some(index);
+                    self.turn = index + 1;
+                    return Some(Ok(index));
+                }
+                Poll::Ready(Arrival::Control(control)) => {
+                    if let Err(end) = self.control(inlets, index, control) {
+                        return Some(Err(end));
+                    }
+                    if !self.phases.is_empty() {
+                        return None;
+                    }
+                    silent = 0;
+                }
+                Poll::Pending => {
+                    silent += 1;
+                    index += 1;
+                }
+            }
+        }
+        None
+    }
+
+    fn control(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        from: usize,
+        control: Control,
+    ) -> Result<(), StageEnd> {
+        match control {
+            Control::Failed => return Err(StageEnd::Cancelled),
+            Control::End => {
+                let mut open = 0;
+                inlets.progress(&mut |index, progress| {
+                    progress.ended |= index == from;
+                    open += usize::from(!progress.ended);
+                });
+                if open == 0 {
+                    self.end();
+                    return Ok(());
+                }
+            }
+            Control::Frontier(frontier) => inlets.progress(&mut |index, progress| {
+                if index == from {
+                    progress.frontier = progress.frontier.max(Some(frontier));
+                }
+            }),
+            // Their coordinators come with time and checkpoints; nothing sends them before.
+            _ => {}
+        }
+        let mut least: Option<Option<Frontier>> = None;
+        inlets.progress(&mut |_, progress| {
+            if !progress.ended {
+                least = Some(least.map_or(progress.frontier, |least| least.min(progress.frontier)));
+            }
+        });
+        if let Some(Some(frontier)) = least
+            && self.frontier < Some(frontier)
+        {
+            self.frontier = Some(frontier);
+            self.phases.push_back(Phase::Frontier(frontier));
+        }
+        Ok(())
+    }
+
+    /// Everything is handled: what is left leaves, and spawned tasks come to their end.
+    fn poll_finish(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Poll<Todo> {
+        if !ready!(self.poll_room(root, task, true)) {
+            return Poll::Ready(Todo::End(StageEnd::Cancelled));
+        }
+        if self.cx.spawned.is_empty() {
+            self.env.probe.close(root);
+            return Poll::Ready(Todo::End(StageEnd::Finished));
+        }
+        Poll::Pending
+    }
+}
+
+/// Runs a stage whose nodes are synchronous.
+pub(crate) async fn run_sync<R: Part, L: DriveInlets<R>>(
+    stage: Stage<R, L>,
+    env: StageEnv,
+) -> StageEnd {
+    let Stage { mut root, mut inlets } = stage;
+    let mut stage = StageLoop::new(env);
+    poll_fn(move |task| {
+        loop {
+            let todo = ready!(stage.poll_todo(&mut root, &mut inlets, task));
+            let watch = stage.stopwatch();
+            let ran = match todo {
+                Todo::End(end) => return Poll::Ready(end),
+                Todo::Drive(index) => inlets.drive(index, &mut root, &mut stage.cx),
+                Todo::Run(phase) => {
+                    let (done, ran) = advance(&mut root, &mut stage.cx, phase);
+                    if done {
+                        stage.phase_done(&mut root, phase);
+                    }
+                    ran
+                }
+            };
+            if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+                return Poll::Ready(StageEnd::Failed(failure));
+            }
+        }
+    })
+    .await
+}

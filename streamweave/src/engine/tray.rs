@@ -1,0 +1,142 @@
+//! A stage boundary within one task: records wait in a tray, then are driven one by one.
+//!
+//! It stands in front of what a source feeds, so that each of its records is a unit of its own,
+//! and cuts chains that are too deep for one type.
+
+use std::fmt;
+use std::task::{Context as Task, Poll};
+
+use crate::engine::cx::{Cx, Phase};
+use crate::engine::drive::{Pending, Tree, drive, settle};
+use crate::engine::{AnyInstance, Control, Gone};
+use crate::node::{Emit, Part};
+
+/// An emitter that keeps records until the stage pumps them through what is behind.
+pub struct Tray<T> {
+    incoming: Vec<T>,
+    committed: usize,
+    pending: Pending<T>,
+    limit: usize,
+    /// A unit is running behind the tray: a rollback is that unit's.
+    inside: bool,
+    target: Box<dyn Target<T>>,
+}
+
+impl<T> fmt::Debug for Tray<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tray({} waiting)", self.incoming.len())
+    }
+}
+
+/// What is behind a tray, with its type forgotten: one virtual call a batch.
+trait Target<T>: Send {
+    /// Drives `pending` until it is empty or the step must end. A failed unit is undone, and its
+    /// failure is left in `cx`.
+    fn drive(&mut self, pending: &mut Pending<T>, cx: &mut Cx);
+    fn part(&mut self) -> &mut dyn Part;
+}
+
+impl<T, E: Emit<T>> Target<T> for E {
+    fn drive(&mut self, pending: &mut Pending<T>, cx: &mut Cx) {
+        let ran = drive(pending, &mut Tree(self), cx);
+        if let Some(failure) = settle(self, cx, ran) {
+            cx.fail(failure);
+        }
+    }
+    fn part(&mut self) -> &mut dyn Part {
+        self
+    }
+}
+
+impl<T: Send + 'static> Tray<T> {
+    /// A tray in front of `target`.
+    pub fn new<E: Emit<T>>(target: E) -> Self {
+        Tray {
+            incoming: Vec::new(),
+            committed: 0,
+            pending: Pending::default(),
+            limit: 4096,
+            inside: false,
+            target: Box::new(target),
+        }
+    }
+}
+
+impl<T: Send + 'static> Part for Tray<T> {
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.committed = self.incoming.len();
+    }
+
+    fn rollback(&mut self) {
+        if std::mem::take(&mut self.inside) {
+            self.target.part().rollback();
+        } else {
+            self.incoming.truncate(self.committed);
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        self.inside = true;
+        let target = self.target.part();
+        target.begin();
+        let ran = target.advance(cx, phase);
+        // After a failure the rollback is still to come.
+        self.inside = cx.failed();
+        ran
+    }
+
+    fn deadline(&mut self) -> Option<i64> {
+        self.target.part().deadline()
+    }
+
+    fn control(&mut self, control: &Control) {
+        self.target.part().control(control);
+    }
+
+    fn pump(&mut self, cx: &mut Cx) {
+        while !cx.must_end() {
+            if self.pending.is_empty() {
+                if self.incoming.is_empty() {
+                    break;
+                }
+                std::mem::swap(&mut self.pending.records, &mut self.incoming);
+                self.committed = 0;
+            }
+            self.target.drive(&mut self.pending, cx);
+            if !cx.failed() {
+                self.target.part().pump(cx);
+            }
+        }
+        if !cx.must_end() {
+            self.target.part().pump(cx);
+        }
+    }
+
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+        self.target.part().poll_flush(task, all)
+    }
+
+    fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
+        self.target.part().visit(visit);
+    }
+}
+
+impl<T: Send + 'static> Emit<T> for Tray<T> {
+    const LENDS: bool = false;
+
+    #[inline(always)]
+    fn emit(&mut self, cx: &mut Cx, item: T) {
+        self.incoming.push(item);
+        if self.incoming.len() >= self.limit {
+            cx.set_full();
+        }
+    }
+
+    #[inline]
+    fn emit_all(&mut self, _: &mut Cx, items: impl Iterator<Item = T>) {
+        self.incoming.extend(items);
+    }
+
+    fn lend(&mut self, _: &mut Cx, _: &T) {}
+}

@@ -1,0 +1,372 @@
+//! The typed builder: what `graph!` expands to, and what a program can do by hand.
+//!
+//! Nodes are attached from the sinks to the sources: each gets the emitters of what comes after
+//! it, and gives back the emitter that what comes before it needs.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::{
+    Capacity, Counters, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
+    Stage, StageCounters, Tray, channel,
+};
+use crate::graph::attach::{Attach, AttachMany, AttachManyWide, AttachWide};
+use crate::graph::graph::Graph;
+use crate::graph::handles::{Input, Output};
+use crate::graph::planned::{Planned, SourceStage, SyncStage};
+use crate::graph::port_list::EdgeList;
+use crate::graph::spec::GraphSpec;
+use crate::graph::wide::Wide;
+use crate::node::{Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Source};
+
+/// Builds a graph, from its sinks to its sources.
+pub struct GraphBuilder {
+    pub(crate) name: String,
+    prefix: String,
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) counters: Counters,
+    capacity: Capacity,
+    pub(crate) undo: bool,
+    pub(crate) spec: GraphSpec,
+    pub(crate) refusals: Vec<String>,
+}
+
+impl fmt::Debug for GraphBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl GraphBuilder {
+    /// An empty graph called `name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        GraphBuilder {
+            name: name.into(),
+            prefix: String::new(),
+            planned: Vec::new(),
+            counters: Counters::default(),
+            capacity: Capacity::default(),
+            undo: false,
+            spec: GraphSpec::default(),
+            refusals: Vec::new(),
+        }
+    }
+
+    /// How much may wait on each edge that does not say so itself.
+    pub fn set_capacity(&mut self, capacity: Capacity) {
+        self.capacity = capacity;
+    }
+
+    /// Logs changes of state, so that a failed unit is undone exactly. On by itself where a
+    /// policy keeps state after a failure.
+    pub fn set_undo(&mut self, on: bool) {
+        self.undo = on;
+    }
+
+    /// What the graph says about itself: nodes, edges, groups and policies.
+    pub fn set_spec(&mut self, spec: GraphSpec) {
+        self.undo |= spec.keeps_state();
+        if let Some(edge) = spec.edges.iter().find(|edge| edge.feedback) {
+            self.refusals.push(format!(
+                "the edge from `{}` to `{}` is a feedback edge; loops do not run in this version",
+                edge.from, edge.to
+            ));
+        }
+        self.spec = spec;
+    }
+
+    /// Attaches a node that has one incoming edge: fused into what feeds it where it can be.
+    pub fn attach<N, const P: usize, T, O>(
+        &mut self,
+        node: N,
+        path: &str,
+        _: In<N, P, T>,
+        out: O,
+    ) -> N::Emitter
+    where
+        N: Node + Attach<P, O, <N as Node>::Kind>,
+    {
+        let path = self.path(path);
+        node.attach(self, path, out)
+    }
+
+    /// Attaches a node that heads its own stage, with an inlet for each of `edges`:
+    /// `(port.edge(), (other.edge(), ()))`.
+    pub fn attach_many<N, L, O>(&mut self, node: N, path: &str, edges: L, out: O) -> L::Outboxes
+    where
+        N: Node + AttachMany<L, O, <N as Node>::Kind>,
+        L: EdgeList<N>,
+    {
+        let path = self.path(path);
+        node.attach_many(self, path, edges, out)
+    }
+
+    /// Attaches a node of a region of workers that has one incoming edge, from the same region.
+    pub fn attach_wide<N, const P: usize, T, O>(
+        &mut self,
+        node: N,
+        path: &str,
+        _: In<N, P, T>,
+        out: Wide<O>,
+    ) -> Wide<N::Emitter>
+    where
+        N: Node + AttachWide<P, O, <N as Node>::Kind>,
+    {
+        let path = self.path(path);
+        Arc::new(node).attach_wide(self, path, out)
+    }
+
+    /// Attaches a node of a region of workers that heads its own stages.
+    pub fn attach_many_wide<N, L, O>(
+        &mut self,
+        node: N,
+        path: &str,
+        edges: L,
+        out: Wide<O>,
+    ) -> L::Exchanges
+    where
+        N: Node + AttachManyWide<L, O, <N as Node>::Kind>,
+        L: EdgeList<N>,
+    {
+        let path = self.path(path);
+        Arc::new(node).attach_many_wide(self, path, edges, out)
+    }
+
+    /// Attaches a source.
+    pub fn source<N, O>(&mut self, node: N, path: &str, out: O)
+    where
+        N: Source<O> + Lifecycle<O>,
+        O: Emitters,
+    {
+        let path = self.path(path);
+        let instance = self.instance(Arc::new(node), &path, out);
+        self.plan(path, SourceStage(instance));
+    }
+
+    /// Gives what is behind `port` a task of its own: a boundary.
+    pub fn boundary<N, const P: usize, T, E>(
+        &mut self,
+        path: &str,
+        port: In<N, P, T>,
+        emitter: E,
+    ) -> Outbox<N::Item>
+    where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        self.boundary_with(path, port.edge(), emitter)
+    }
+
+    /// As [`GraphBuilder::boundary`], with the bound of the edge.
+    pub fn boundary_with<N, const P: usize, T, E>(
+        &mut self,
+        path: &str,
+        edge: crate::graph::EdgeTo<N, P, T>,
+        emitter: E,
+    ) -> Outbox<N::Item>
+    where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        let path = self.path(path);
+        let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.capacity);
+        self.plan(path, SyncStage(Stage { root: emitter, inlets: vec![inlet] }));
+        outbox
+    }
+
+    /// Cuts a deep chain at `port`: a stage boundary within the same task.
+    pub fn cut<N, const P: usize, T, E>(&mut self, _: In<N, P, T>, emitter: E) -> Tray<N::Item>
+    where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        Tray::new(emitter)
+    }
+
+    /// An input of the graph that feeds `emitter`, which leads to `port`.
+    pub fn input<N, const P: usize, T, E>(
+        &mut self,
+        name: &str,
+        edge: crate::graph::EdgeTo<N, P, T>,
+        emitter: E,
+    ) -> Input<N::Item>
+    where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        let outbox = self.boundary_with(&format!("graph.{name}"), edge, emitter);
+        Input::new(name, outbox)
+    }
+
+    /// An input of the graph that leads to a node which heads its own stage.
+    pub fn input_edge<T: Send + 'static>(&mut self, name: &str, edge: Outbox<T>) -> Input<T> {
+        Input::new(name, edge)
+    }
+
+    /// An output of the graph: the edge that leads to it, and what its caller reads.
+    pub fn output<N, T: Send + 'static>(
+        &mut self,
+        name: &str,
+        port: Out<N, T>,
+        buffer: Option<usize>,
+    ) -> (Outbox<T>, Output<T>) {
+        let (mut outboxes, output) = self.output_many(name, port, 1, buffer);
+        (outboxes.0.pop().unwrap_or_else(Outbox::detached), output)
+    }
+
+    /// As [`GraphBuilder::output`], where `senders` edges lead to it: nodes, or the instances of
+    /// one on workers.
+    pub fn output_many<N, T: Send + 'static>(
+        &mut self,
+        name: &str,
+        _: Out<N, T>,
+        senders: usize,
+        buffer: Option<usize>,
+    ) -> (Wide<Outbox<T>>, Output<T>) {
+        let path: Arc<str> = format!("graph.{name}").into();
+        let (outboxes, receivers) = (0..senders.max(1))
+            .map(|_| {
+                let (sender, mut receiver) =
+                    channel(self.capacity(buffer.map(Capacity::records)), self.edge(&path, ""));
+                receiver.discard_on_drop();
+                (Outbox::new(sender), receiver)
+            })
+            .unzip();
+        (Wide::new(outboxes), Output::new(receivers))
+    }
+
+    /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.
+    pub fn nested_input<N, const P: usize, T, E>(
+        &mut self,
+        name: &str,
+        _: In<N, P, T>,
+        edges: usize,
+        emitter: E,
+    ) -> NestedInput
+    where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        let path = self.path(name);
+        let mut inlets = Vec::new();
+        let mut outboxes: Vec<Box<dyn Any + Send>> = Vec::new();
+        for _ in 0..edges {
+            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, None);
+            inlets.push(inlet);
+            outboxes.push(Box::new(outbox));
+        }
+        outboxes.reverse();
+        self.plan(path, SyncStage(Stage { root: emitter, inlets }));
+        NestedInput(outboxes)
+    }
+
+    /// An output of a nested graph: `senders` edges of the inner graph lead to `emitter`.
+    pub fn nested_output<N, T, E>(
+        &mut self,
+        name: &str,
+        _: Out<N, T>,
+        senders: usize,
+        emitter: E,
+    ) -> Wide<Outbox<T>>
+    where
+        T: Send + 'static,
+        E: Emit<T>,
+    {
+        let path = self.path(name);
+        let (outboxes, inlets): (_, Vec<Inlet<T>>) =
+            (0..senders.max(1)).map(|_| self.channel::<T>(&path, "out", None)).unzip();
+        self.plan(path, SyncStage(Stage { root: emitter, inlets }));
+        Wide::new(outboxes)
+    }
+
+    /// Builds what `build` attaches under `path`.
+    pub(crate) fn nested<R>(&mut self, path: &Arc<str>, build: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = std::mem::replace(&mut self.prefix, format!("{path}/"));
+        let built = build(self);
+        self.prefix = outer;
+        built
+    }
+
+    /// The graph, with the handles of its own inputs and outputs.
+    pub fn finish<I, O>(self, inputs: I, outputs: O) -> Graph<I, O> {
+        Graph::new(self, inputs, outputs)
+    }
+
+    fn path(&self, path: &str) -> Arc<str> {
+        format!("{}{path}", self.prefix).into()
+    }
+
+    fn capacity(&self, capacity: Option<Capacity>) -> Capacity {
+        capacity.unwrap_or(self.capacity)
+    }
+
+    fn edge(&mut self, path: &Arc<str>, port: &str) -> Arc<EdgeCounters> {
+        let counters = Arc::new(EdgeCounters::default());
+        let path = if port.is_empty() { Arc::clone(path) } else { format!("{path}.{port}").into() };
+        self.counters.edges.push((path, Arc::clone(&counters)));
+        counters
+    }
+
+    /// A channel to port `port` of the node at `path`.
+    pub(crate) fn channel<T: Send + 'static>(
+        &mut self,
+        path: &Arc<str>,
+        port: &str,
+        capacity: Option<Capacity>,
+    ) -> (Outbox<T>, Inlet<T>) {
+        let counters = self.edge(path, port);
+        let (sender, receiver) = channel(self.capacity(capacity), counters);
+        (Outbox::new(sender), Inlet::new(receiver))
+    }
+
+    /// An exchange to `targets`, for the sender with this number.
+    pub(crate) fn exchange<N: InputPort<P>, const P: usize>(
+        &mut self,
+        targets: Vec<Outbox<N::Item>>,
+        workers: usize,
+        sender: usize,
+        capacity: Option<Capacity>,
+    ) -> Exchange<N, P> {
+        let routes = Routes::even(u16::try_from(workers).unwrap_or(u16::MAX));
+        Exchange::new(targets, routes, sender, self.capacity(capacity).batch)
+    }
+
+    pub(crate) fn instance<N: Node, O: Emitters>(
+        &mut self,
+        node: Arc<N>,
+        path: &Arc<str>,
+        out: O,
+    ) -> Instance<N, O> {
+        let counters = Arc::new(NodeCounters::default());
+        self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
+        Instance::new(node, Arc::clone(path), out, counters)
+    }
+
+    pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl crate::graph::planned::PlannedStage) {
+        let counters = Arc::new(StageCounters::default());
+        self.counters.stages.push((Arc::clone(&path), Arc::clone(&counters)));
+        self.planned.push(Planned::new(path, counters, stage));
+    }
+}
+
+/// The sending ends of the edges that lead to one input of a nested graph.
+pub struct NestedInput(Vec<Box<dyn Any + Send>>);
+
+impl fmt::Debug for NestedInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NestedInput({} edges)", self.0.len())
+    }
+}
+
+impl NestedInput {
+    pub(crate) fn none() -> Self {
+        NestedInput(Vec::new())
+    }
+
+    /// The next edge. Where there is none of this type, one that leads nowhere.
+    pub(crate) fn take<T: Send + 'static>(&mut self) -> Outbox<T> {
+        let edge = self.0.pop().and_then(|edge| edge.downcast::<Outbox<T>>().ok());
+        edge.map_or_else(Outbox::detached, |edge| *edge)
+    }
+}

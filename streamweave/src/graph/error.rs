@@ -1,0 +1,112 @@
+//! What can go wrong when a graph starts, runs or gets its state back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::Failure;
+use crate::state::StateError;
+
+/// Why a graph does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It asks for something that this version does not run.
+    #[error("graph `{graph}` cannot start: {reason}")]
+    Unsupported {
+        /// The graph's name.
+        graph: String,
+        /// What it asks for.
+        reason: String,
+    },
+    /// There is no tokio runtime.
+    #[error(
+        "graph `{graph}` was started outside of a tokio runtime: call `start` inside \
+         `#[tokio::main]` or `Runtime::block_on`, or run the graph with `inline`"
+    )]
+    NoRuntime {
+        /// The graph's name.
+        graph: String,
+    },
+    /// A policy needs unwinding and the program is built without.
+    #[error(
+        "graph `{graph}` has a failure policy, but the program is built with `panic = \"abort\"`, \
+         so a panic ends the process: remove the setting from the profile, or the policy"
+    )]
+    PanicAborts {
+        /// The graph's name.
+        graph: String,
+    },
+}
+
+/// Why a run did not come to its end.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A unit failed, and with it the graph.
+    #[error("graph `{graph}` stopped: {failure}")]
+    Failed {
+        /// The graph's name.
+        graph: String,
+        /// The node, its input, the record's position and the cause.
+        failure: Arc<Failure>,
+    },
+    /// It was aborted before its end.
+    #[error("graph `{graph}` was aborted")]
+    Aborted {
+        /// The graph's name.
+        graph: String,
+    },
+    /// Nothing more can happen without time passing or a consumer reading.
+    #[error(
+        "graph `{graph}` waits: stage `{stage}` has not ended. Read its outputs, close its inputs \
+         or advance the clock, then call again"
+    )]
+    Waiting {
+        /// The graph's name.
+        graph: String,
+        /// The first stage that has not ended.
+        stage: Arc<str>,
+    },
+    /// The run did not answer in time.
+    #[error("graph `{graph}` did not answer within {limit:?}: stage `{stage}` is busy or stuck")]
+    TimedOut {
+        /// The graph's name.
+        graph: String,
+        /// The stage.
+        stage: Arc<str>,
+        /// The limit.
+        limit: Duration,
+    },
+    /// A node's state could not be saved.
+    #[error("the state of `{node}` could not be saved: {error}")]
+    State {
+        /// The node's instance path.
+        node: Arc<str>,
+        /// Why.
+        error: Arc<StateError>,
+    },
+}
+
+/// Why a snapshot was not restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// A node's state does not fit.
+    #[error("the saved state of `{node}` was not restored: {error}")]
+    State {
+        /// The node's instance path.
+        node: Arc<str>,
+        /// Why.
+        #[source]
+        error: StateError,
+    },
+    /// No node of the graph has this state.
+    #[error(
+        "the snapshot holds state of `{node}`, which this graph does not have: restore it into \
+         the graph it was taken from, or remove that state from the snapshot"
+    )]
+    Unclaimed {
+        /// The instance path in the snapshot.
+        node: String,
+    },
+}

@@ -1,0 +1,139 @@
+//! A graph that has been built and does not run yet.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::Counters;
+use crate::graph::builder::GraphBuilder;
+use crate::graph::error::{RestoreError, StartError};
+use crate::graph::inline::Inline;
+use crate::graph::planned::Planned;
+use crate::graph::run::Running;
+use crate::graph::snapshot::Snapshot;
+use crate::graph::spec::GraphSpec;
+
+/// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
+pub struct Graph<I, O> {
+    pub(crate) name: String,
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) undo: bool,
+    pub(crate) inputs: I,
+    pub(crate) outputs: O,
+    spec: GraphSpec,
+    refusals: Vec<String>,
+}
+
+impl<I, O> fmt::Debug for Graph<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph")
+            .field("name", &self.name)
+            .field("stages", &self.planned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I, O> Graph<I, O> {
+    pub(crate) fn new(builder: GraphBuilder, inputs: I, outputs: O) -> Self {
+        Graph {
+            name: builder.name,
+            planned: builder.planned,
+            counters: Arc::new(builder.counters),
+            undo: builder.undo,
+            inputs,
+            outputs,
+            spec: builder.spec,
+            refusals: builder.refusals,
+        }
+    }
+
+    /// The graph's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its nodes, edges, groups and policies, as declared.
+    pub fn spec(&self) -> &GraphSpec {
+        &self.spec
+    }
+
+    /// How many stages, and so tasks, the graph has.
+    pub fn stages(&self) -> usize {
+        self.planned.len()
+    }
+
+    /// Logs changes of state, so that a failed unit is undone exactly. On by itself where a
+    /// policy keeps state after a failure.
+    pub fn set_undo(&mut self, on: bool) {
+        self.undo = on;
+    }
+
+    /// Gives the nodes their saved state back.
+    ///
+    /// # Errors
+    /// When the snapshot holds state that no node claims, or that a node cannot take.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let mut unclaimed = snapshot.clone();
+        let mut result = Ok(());
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                if let Some(state) = unclaimed.remove(node.path())
+                    && result.is_ok()
+                {
+                    result = node.restore(&state).map_err(|error| RestoreError::State {
+                        node: Arc::clone(node.path()),
+                        error,
+                    });
+                }
+            });
+        }
+        result?;
+        match unclaimed.paths().next() {
+            Some(node) => Err(RestoreError::Unclaimed { node: node.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the graph on the caller's tokio runtime: one task a stage.
+    ///
+    /// # Errors
+    /// When there is no runtime, or the graph asks for what this version does not run.
+    pub fn start(self) -> Result<Running<I, O>, StartError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StartError::NoRuntime { graph: self.name });
+        }
+        let graph = self.check()?;
+        Ok(Running::start(graph))
+    }
+
+    /// A graph that the caller steps on its own thread: push records, step, read the outputs.
+    /// Its clock stands still until it is advanced.
+    ///
+    /// # Errors
+    /// When the graph asks for what this version does not run.
+    pub fn inline(self) -> Result<Inline<I, O>, StartError> {
+        let graph = self.check()?;
+        Ok(Inline::new(graph))
+    }
+
+    fn check(mut self) -> Result<Self, StartError> {
+        if let Some(reason) = self.refusals.pop() {
+            return Err(StartError::Unsupported { graph: self.name, reason });
+        }
+        if self.spec.keeps_state() {
+            if cfg!(panic = "abort") {
+                return Err(StartError::PanicAborts { graph: self.name });
+            }
+            tracing::warn!(
+                graph = self.name,
+                "failure policies are checked and kept, but in this version a failure always \
+                 stops the graph"
+            );
+        }
+        let undo = self.undo;
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| node.set_undo(undo));
+        }
+        Ok(self)
+    }
+}

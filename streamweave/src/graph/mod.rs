@@ -1,0 +1,30 @@
+//! Graphs: the builder that `graph!` expands to, and the running graph.
+
+mod attach;
+mod builder;
+pub mod check;
+mod error;
+#[allow(clippy::module_inception, reason = "the type the module is about")]
+mod graph;
+mod handles;
+mod inline;
+mod planned;
+mod port_list;
+mod run;
+mod snapshot;
+mod spec;
+mod wide;
+
+pub use attach::{Attach, AttachMany, AttachManyWide, AttachWide, Joined};
+pub use builder::{GraphBuilder, NestedInput};
+pub use error::{RestoreError, RunError, StartError};
+pub use graph::Graph;
+pub use handles::{Input, Output, SendError};
+pub use inline::Inline;
+pub use port_list::{EdgeList, EdgeTo};
+pub use run::{Running, StopReport, Summary};
+pub use snapshot::Snapshot;
+pub use spec::{
+    EdgeSpec, GraphSpec, GroupSpec, NodeSpec, OnFailure, PolicySpec, RestartSpec, Strategy,
+};
+pub use wide::Wide;

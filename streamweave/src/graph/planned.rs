@@ -1,0 +1,118 @@
+//! Stages before they run, with their types forgotten.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::{
+    AsyncRoot, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
+    StageEnd, StageEnv, StopSignal, run_calls, run_serial, run_source, run_sync,
+};
+use crate::node::{
+    BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
+};
+
+/// A stage that can be shown to a visitor, then run.
+pub(crate) trait PlannedStage: Send + 'static {
+    fn part(&mut self) -> &mut dyn Part;
+    fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd>;
+}
+
+/// A stage of synchronous nodes.
+pub(crate) struct SyncStage<R, L>(pub(crate) Stage<R, L>);
+/// A stage headed by an asynchronous node.
+pub(crate) struct SerialStage<N: Node, O, L>(pub(crate) Stage<AsyncRoot<N, O>, L>);
+/// A stage headed by a node with many calls in flight.
+pub(crate) struct CallStage<N: Node, O, L>(pub(crate) Stage<Instance<N, O>, L>);
+/// A stage headed by a source.
+pub(crate) struct SourceStage<N: Node, O>(pub(crate) Instance<N, O>);
+
+impl<R: Part, L: DriveInlets<R>> PlannedStage for SyncStage<R, L> {
+    fn part(&mut self) -> &mut dyn Part {
+        &mut self.0.root
+    }
+    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+        Box::pin(run_sync(self.0, env))
+    }
+}
+
+impl<N, O, L> PlannedStage for SerialStage<N, O, L>
+where
+    N: LifecycleAsync<O>,
+    O: Emitters,
+    L: DriveAsync<N, O>,
+{
+    fn part(&mut self) -> &mut dyn Part {
+        &mut self.0.root
+    }
+    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+        Box::pin(run_serial(self.0, env))
+    }
+}
+
+impl<N, O, L> PlannedStage for CallStage<N, O, L>
+where
+    N: Call<O> + Lifecycle<O>,
+    O: Emitters,
+    L: PopInlets<<N as InputPort<0>>::Item>,
+{
+    fn part(&mut self) -> &mut dyn Part {
+        &mut self.0.root
+    }
+    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+        Box::pin(run_calls(self.0, env))
+    }
+}
+
+impl<N, O> PlannedStage for SourceStage<N, O>
+where
+    N: Source<O> + Lifecycle<O>,
+    O: Emitters,
+{
+    fn part(&mut self) -> &mut dyn Part {
+        &mut self.0
+    }
+    fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd> {
+        Box::pin(run_source(self.0, env, stop))
+    }
+}
+
+/// A stage, the name it is told by, and what watches it.
+pub(crate) struct Planned {
+    pub(crate) path: Arc<str>,
+    pub(crate) probe: Arc<Probe>,
+    counters: Arc<StageCounters>,
+    stage: Box<dyn PlannedStage>,
+}
+
+impl fmt::Debug for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Planned").field(&self.path).finish()
+    }
+}
+
+impl Planned {
+    pub(crate) fn new(
+        path: Arc<str>,
+        counters: Arc<StageCounters>,
+        stage: impl PlannedStage,
+    ) -> Self {
+        Planned { path, probe: Arc::default(), counters, stage: Box::new(stage) }
+    }
+
+    /// The stage's tree of nodes.
+    pub(crate) fn part(&mut self) -> &mut dyn Part {
+        self.stage.part()
+    }
+
+    /// The stage's task.
+    pub(crate) fn run(
+        self,
+        clock: &Clock,
+        undo: bool,
+        stop: &StopSignal,
+    ) -> BoxFuture<'static, StageEnd> {
+        let env =
+            StageEnv { clock: clock.clone(), undo, counters: self.counters, probe: self.probe };
+        self.stage.run(env, stop.clone())
+    }
+}

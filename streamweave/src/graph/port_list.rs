@@ -1,0 +1,167 @@
+//! The edges that lead to a node which heads its stage, as a list of types.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::{Capacity, Exchange, Inlet, Inlets, Outbox, PortInlets};
+use crate::graph::builder::{GraphBuilder, NestedInput};
+use crate::graph::wide::Wide;
+use crate::node::{In, InputPort, Node, Routing};
+
+/// An edge to port `P` of node `N`.
+pub struct EdgeTo<N, const P: usize, T> {
+    pub(crate) port: In<N, P, T>,
+    pub(crate) capacity: Option<Capacity>,
+    /// The instances that send, where the node runs on workers: see [`EdgeTo::from_region`].
+    pub(crate) from: Origin,
+}
+
+impl<N, const P: usize, T> fmt::Debug for EdgeTo<N, P, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EdgeTo({:?})", self.port)
+    }
+}
+
+/// Where an edge to a node on workers comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From outside the region: this many senders.
+    Outside(usize),
+    /// From the same region: each worker's instance sends to its own, unless it goes by key.
+    Inside,
+}
+
+impl<N, const P: usize, T> In<N, P, T> {
+    /// An edge to this port.
+    pub fn edge(self) -> EdgeTo<N, P, T> {
+        EdgeTo { port: self, capacity: None, from: Origin::Outside(1) }
+    }
+}
+
+impl<N, const P: usize, T> EdgeTo<N, P, T> {
+    /// Bounds what may wait on this edge to `records`.
+    pub fn buffer(mut self, records: usize) -> Self {
+        self.capacity = Some(Capacity::records(records));
+        self
+    }
+
+    /// The edge comes from a node that runs on `workers` workers.
+    pub fn from_workers(mut self, workers: usize) -> Self {
+        self.from = Origin::Outside(workers);
+        self
+    }
+
+    /// The edge comes from a node of the same region of workers.
+    pub fn from_region(mut self) -> Self {
+        self.from = Origin::Inside;
+        self
+    }
+}
+
+/// A list of edges to node `N`: `(edge, rest)`, or `()`.
+pub trait EdgeList<N: Node> {
+    /// The receiving ends.
+    #[doc(hidden)]
+    type Inlets: Inlets;
+    /// The sending ends, where each edge has one sender.
+    type Outboxes;
+    /// The sending ends of a node on several workers: for each edge, one a sender.
+    type Exchanges;
+
+    /// Opens one channel an edge.
+    #[doc(hidden)]
+    fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes);
+    /// Opens the channels to `workers` instances.
+    #[doc(hidden)]
+    fn open_wide(
+        self,
+        builder: &mut GraphBuilder,
+        path: &Arc<str>,
+        workers: usize,
+    ) -> (Vec<Self::Inlets>, Self::Exchanges);
+    /// How many edges lead to each port.
+    #[doc(hidden)]
+    fn count(&self, ports: &mut Vec<usize>);
+    /// The sending ends of a nested graph's inputs, taken from the last edge to the first.
+    #[doc(hidden)]
+    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes;
+}
+
+impl<N: Node> EdgeList<N> for () {
+    type Inlets = ();
+    type Outboxes = ();
+    type Exchanges = ();
+    fn open(self, _: &mut GraphBuilder, _: &Arc<str>) -> ((), ()) {
+        ((), ())
+    }
+    fn open_wide(self, _: &mut GraphBuilder, _: &Arc<str>, workers: usize) -> (Vec<()>, ()) {
+        (vec![(); workers], ())
+    }
+    fn count(&self, _: &mut Vec<usize>) {}
+    fn nested(self, _: &mut [NestedInput]) {}
+}
+
+impl<N, const P: usize, T, Rest> EdgeList<N> for (EdgeTo<N, P, T>, Rest)
+where
+    N: InputPort<P>,
+    Rest: EdgeList<N>,
+{
+    type Inlets = PortInlets<N, P, Rest::Inlets>;
+    type Outboxes = (Outbox<N::Item>, Rest::Outboxes);
+    type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
+
+    fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
+        let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, self.0.capacity);
+        let (rest, outboxes) = self.1.open(builder, path);
+        (PortInlets { inlets: vec![inlet], rest }, (outbox, outboxes))
+    }
+
+    fn open_wide(
+        self,
+        builder: &mut GraphBuilder,
+        path: &Arc<str>,
+        workers: usize,
+    ) -> (Vec<Self::Inlets>, Self::Exchanges) {
+        let capacity = self.0.capacity;
+        let one_to_one = self.0.from == Origin::Inside && N::ROUTING == Routing::Deal;
+        let senders = match self.0.from {
+            Origin::Outside(senders) => senders,
+            Origin::Inside => workers,
+        };
+        let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut exchanges = Vec::with_capacity(senders);
+        for sender in 0..senders {
+            let mut targets = Vec::new();
+            for (worker, inlets) in inlets.iter_mut().enumerate() {
+                if one_to_one && worker != sender {
+                    continue;
+                }
+                let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, capacity);
+                inlets.push(inlet);
+                targets.push(outbox);
+            }
+            exchanges.push(builder.exchange(targets, workers, sender, capacity));
+        }
+        let (rests, others) = self.1.open_wide(builder, path, workers);
+        let inlets = inlets
+            .into_iter()
+            .zip(rests)
+            .map(|(inlets, rest)| PortInlets { inlets, rest })
+            .collect();
+        (inlets, (Wide::new(exchanges), others))
+    }
+
+    fn count(&self, ports: &mut Vec<usize>) {
+        if ports.len() <= P {
+            ports.resize(P + 1, 0);
+        }
+        ports[P] += 1;
+        self.1.count(ports);
+    }
+
+    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
+        let outboxes = self.1.nested(inputs);
+        let outbox = inputs[P].take();
+        (outbox, outboxes)
+    }
+}

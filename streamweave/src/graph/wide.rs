@@ -1,0 +1,28 @@
+//! One value a worker.
+
+/// One value for each worker of a region, by worker number.
+#[derive(Debug)]
+pub struct Wide<E>(pub(crate) Vec<E>);
+
+impl Wide<()> {
+    /// `workers` of nothing: what values are zipped onto.
+    pub fn unit(workers: usize) -> Self {
+        Wide(vec![(); workers.max(1)])
+    }
+}
+
+impl<E> Wide<E> {
+    pub(crate) fn new(values: Vec<E>) -> Self {
+        Wide(values)
+    }
+
+    /// Each worker's value beside its value in `other`.
+    pub fn zip<F>(self, other: Wide<F>) -> Wide<(E, F)> {
+        Wide(self.0.into_iter().zip(other.0).collect())
+    }
+
+    /// Each worker's value through `f`.
+    pub fn map<F>(self, f: impl FnMut(E) -> F) -> Wide<F> {
+        Wide(self.0.into_iter().map(f).collect())
+    }
+}

@@ -1,0 +1,309 @@
+//! What a node is: its ports, its state, its handlers, and how they are described.
+//!
+//! `#[node]` implements the traits of this module. Implementing them by hand gives the same
+//! powers; `examples/by_hand` does.
+
+mod catalogue;
+mod context;
+mod emit;
+mod error;
+mod port;
+
+use std::future::Future;
+use std::sync::Arc;
+
+pub use catalogue::{
+    Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
+};
+pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimedOut, Timer, TimerAt};
+pub(crate) use emit::delegate_part;
+pub use emit::{
+    ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
+};
+pub use error::{NodeError, NodeResult};
+pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
+
+use crate::state::{NodeState, StableKey};
+use crate::time::Frontier;
+
+/// A node: its configuration, which handlers see as `&self`.
+///
+/// What changes lives in [`Node::State`]; each instance of the node has its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a node",
+    label = "this expression is not a node",
+    note = "put `#[node]` on the struct or function, or implement `streamweave::Node` by hand"
+)]
+pub trait Node: Sized + Send + Sync + 'static {
+    /// The handles of the input ports.
+    type Inputs: Const;
+    /// The handles of the output ports.
+    type Outputs: Const;
+    /// The emitters with every output unconnected; a setter a port changes that port's type.
+    type Open: Const;
+    /// Which required inputs are connected, as a type; see [`crate::graph::check`].
+    type Wiring: Const;
+    /// The type of the node's keys; `()` for a node without.
+    type Key: StableKey;
+    /// What the node keeps between records.
+    type State: NodeState;
+    /// How the node runs: [`Sync`](kind::Fused), [`Async`](kind::Serial) and so on.
+    type Kind;
+
+    /// The key that every unit of a node without keys has; `None` in a keyed node.
+    const SOLE_KEY: Option<&'static Self::Key>;
+
+    /// The state of a fresh instance.
+    fn new_state(&self) -> Self::State;
+
+    /// The node's name, documentation, ports and state fields.
+    fn descriptor() -> Descriptor;
+}
+
+/// The ways in which a node can run: the values of [`Node::Kind`].
+pub mod kind {
+    /// Synchronous handlers ([`Receive`](super::Receive)): fused into the stage that feeds it.
+    #[derive(Debug)]
+    pub struct Fused;
+    /// Asynchronous handlers, one record at a time ([`ReceiveAsync`](super::ReceiveAsync)).
+    #[derive(Debug)]
+    pub struct Serial;
+    /// Many calls in flight ([`Call`](super::Call)).
+    #[derive(Debug)]
+    pub struct Concurrent;
+    /// No inputs: produces by itself ([`Source`](super::Source)).
+    #[derive(Debug)]
+    pub struct Source;
+    /// A graph with declared ports ([`Nested`](super::Nested)).
+    #[derive(Debug)]
+    pub struct Nested;
+}
+
+/// Input port number `P` of a node: everything about it that does not depend on what comes after.
+pub trait InputPort<const P: usize>: Node {
+    /// What the port takes.
+    type Item: Send + 'static;
+    /// Whether it takes its records by value or lent.
+    type Passing: Passing;
+    /// The port's name.
+    const NAME: &'static str;
+    /// How records find their instance on several workers.
+    const ROUTING: Routing;
+
+    /// The stable hash of the record's key; only asked where the routing is [`Routing::ByKey`].
+    fn key_hash(item: &Self::Item) -> u64 {
+        let _ = item;
+        0
+    }
+
+    /// A copy of the record; only asked where the routing is [`Routing::Broadcast`].
+    fn copy(item: &Self::Item) -> Option<Self::Item> {
+        let _ = item;
+        None
+    }
+}
+
+/// The synchronous handler of input port `P`, compiled against the emitters `O` behind the node.
+pub trait Receive<const P: usize, O>: InputPort<P> {
+    /// Handles a record that is handed over.
+    ///
+    /// # Errors
+    /// Whatever the handler returns: the unit fails and is undone.
+    fn receive(
+        &self,
+        state: &mut Self::State,
+        item: Self::Item,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult;
+
+    /// Handles a record that is lent; only called when the port's [`InputPort::Passing`] lends.
+    ///
+    /// # Errors
+    /// As [`Receive::receive`].
+    fn receive_lent(
+        &self,
+        state: &mut Self::State,
+        item: &Self::Item,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult {
+        let _ = (state, item, out);
+        Err(NodeError::new("this input takes its records by value"))
+    }
+}
+
+/// The handlers of a synchronous node that no record asks for.
+pub trait Lifecycle<O>: Node {
+    /// Before the first record, and again after a restart.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_start(&self, state: &mut Self::State, out: &mut Outlet<'_, Self::Key, O>) -> NodeResult {
+        let _ = (state, out);
+        Ok(())
+    }
+
+    /// A timer is due.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_timer(
+        &self,
+        state: &mut Self::State,
+        timer: Timer<Self::Key>,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult {
+        let _ = (state, timer, out);
+        Ok(())
+    }
+
+    /// The node's frontier has risen; every timer before it has fired.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_frontier(
+        &self,
+        state: &mut Self::State,
+        frontier: Frontier,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult {
+        let _ = (state, frontier, out);
+        Ok(())
+    }
+
+    /// After the last record.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_stop(&self, state: &mut Self::State, out: &mut Outlet<'_, Self::Key, O>) -> NodeResult {
+        let _ = (state, out);
+        Ok(())
+    }
+}
+
+/// The asynchronous handler of input port `P`: one record at a time.
+pub trait ReceiveAsync<const P: usize, O>: InputPort<P> {
+    /// Handles a record; the unit ends when the future does.
+    fn receive(
+        &self,
+        state: &mut Self::State,
+        item: Self::Item,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+}
+
+/// The handlers of an asynchronous node that no record asks for.
+pub trait LifecycleAsync<O>: Node {
+    /// Before the first record, and again after a restart.
+    fn on_start(
+        &self,
+        state: &mut Self::State,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+
+    /// A timer is due.
+    fn on_timer(
+        &self,
+        state: &mut Self::State,
+        timer: Timer<Self::Key>,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+
+    /// The node's frontier has risen; every timer before it has fired.
+    fn on_frontier(
+        &self,
+        state: &mut Self::State,
+        frontier: Frontier,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+
+    /// After the last record.
+    fn on_stop(
+        &self,
+        state: &mut Self::State,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+}
+
+/// A node with many calls in flight: `call` touches no state, `complete` is the unit.
+pub trait Call<O>: InputPort<0> {
+    /// What a call gives.
+    type Answer: Send + 'static;
+
+    /// How many calls, in which order, and what happens to one that fails.
+    fn options(&self) -> CallOptions;
+
+    /// Makes the call for a record, with its retries: see [`Attempts`](crate::engine::Attempts).
+    fn call(
+        self: Arc<Self>,
+        item: Self::Item,
+        attempts: crate::engine::Attempts,
+    ) -> BoxFuture<'static, NodeResult<Self::Answer>>;
+
+    /// Takes the answer.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn complete(
+        &self,
+        state: &mut Self::State,
+        answer: Self::Answer,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult;
+}
+
+/// The options of a node with many calls in flight.
+#[derive(Clone, Debug)]
+pub struct CallOptions {
+    /// The most calls in flight at once; at least 1.
+    pub concurrency: usize,
+    /// Whether answers are taken in the order of their records.
+    pub ordered: bool,
+    /// The longest a call may take; `None` for no limit.
+    pub timeout: Option<std::time::Duration>,
+    /// How often a failed call is made again.
+    pub retries: u32,
+    /// The wait before the first retry; it doubles from one to the next.
+    pub backoff: std::time::Duration,
+    /// The longest wait between retries.
+    pub max_backoff: std::time::Duration,
+}
+
+/// Whether a source has more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// At once: call `next` again.
+    Now,
+    /// Not now: call `wait`, then `next`.
+    Later,
+    /// Never: the source has ended.
+    End,
+}
+
+/// A node without inputs. One call of `next` is one unit: position and records commit together.
+pub trait Source<O>: Node {
+    /// Sends a bounded batch.
+    fn next(
+        &self,
+        state: &mut Self::State,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult<More>> + Send;
+
+    /// Ready when `next` may have something. May be dropped at any await.
+    fn wait(
+        &self,
+        state: &mut Self::State,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+}
+
+/// A graph with declared ports: a node whose ports are edges.
+pub trait Nested<O>: Node {
+    /// Adds the graph's nodes to `builder`. `edges` says how many edges lead to each input, by
+    /// port number; the sending ends of those edges are returned in the same order.
+    fn build(
+        self,
+        builder: &mut crate::graph::GraphBuilder,
+        out: O,
+        edges: &[usize],
+    ) -> Vec<crate::graph::NestedInput>;
+}
