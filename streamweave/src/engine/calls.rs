@@ -208,7 +208,8 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     answer: Answer<N::Answer>,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter(N::NAME);
+    root.enter_by(N::NAME);
+    root.enter();
     let answer = answer?;
     let result = {
         let (node, state, mut out) = root.split(&mut stage.cx);

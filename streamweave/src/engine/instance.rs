@@ -25,6 +25,8 @@ pub trait AnyInstance {
     fn doing(&self) -> (&'static str, u64);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
+    /// The unit stands: what it changed of the node's timers applies.
+    fn commit_timers(&mut self);
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
@@ -101,12 +103,17 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         (&self.node, &mut self.state, out)
     }
 
-    /// A unit enters the node by `input`; [`Instance::leave_with`] must follow.
+    /// A unit enters the node; [`Instance::leave_with`] must follow.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, input: &'static str) {
+    pub(crate) fn enter(&mut self) {
         self.entered += 1;
-        // Only read after a panic, and the same again and again: the store costs nothing.
-        self.input = input;
+    }
+
+    /// Says by which input, or in which phase, the node will be entered from now on. Not stored
+    /// for each record of a fused node: it has one input.
+    #[inline(always)]
+    pub(crate) fn enter_by(&mut self, input: &'static str) -> &'static str {
+        std::mem::replace(&mut self.input, input)
     }
 
     /// The handler returned.
@@ -132,7 +139,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter(N::NAME);
+        self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive(state, item, &mut out);
         self.leave_with(cx, result);
@@ -147,7 +154,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter(N::NAME);
+        self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive_lent(state, item, &mut out);
         self.leave_with(cx, result);
@@ -182,7 +189,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         N: Lifecycle<O>,
     {
         let Some(due) = self.due(phase) else { return false };
-        self.enter(due.name());
+        let input = self.enter_by(due.name());
+        self.enter();
         let outer = cx.time;
         let result = {
             let (node, state, mut out) = self.split(cx);
@@ -203,6 +211,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         cx.time = outer;
         let stands = result.is_ok() && !cx.failed();
         self.leave_with(cx, result);
+        self.enter_by(input);
         if stands {
             self.completed(&due);
         }
@@ -243,6 +252,9 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
     fn leave(&mut self) {
         self.returned = self.entered;
     }
+    fn commit_timers(&mut self) {
+        self.timers.commit();
+    }
     fn publish(&mut self) {
         self.counters.set_records_in(self.entered);
     }
@@ -258,7 +270,14 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
 }
 
 /// An instance fused into its source's stage: what feeds input `P` calls its handler directly.
-pub struct Fused<N: Node, const P: usize, O>(pub(crate) Instance<N, O>);
+pub struct Fused<N: Node, const P: usize, O>(Instance<N, O>);
+
+impl<N: InputPort<P>, const P: usize, O: Emitters> Fused<N, P, O> {
+    pub(crate) fn new(mut instance: Instance<N, O>) -> Self {
+        instance.enter_by(N::NAME);
+        Fused(instance)
+    }
+}
 
 impl<N: Node, const P: usize, O> fmt::Debug for Fused<N, P, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,7 +290,6 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     #[inline(always)]
     pub(crate) fn begin_unit(&mut self) {
         self.state.begin();
-        self.timers.commit();
         self.out.each(&mut Begin);
     }
     pub(crate) fn rollback_unit(&mut self) {

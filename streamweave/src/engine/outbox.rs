@@ -60,24 +60,17 @@ impl<T: 'static> Outbox<T> {
         self.sender
     }
 
-    /// Adds a record; whether the outbox is at its limit.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, item: T) -> bool {
-        self.buffer.push(item);
-        let full = self.buffer.len() >= self.batch;
-        if full {
-            self.roll();
-        }
-        full
-    }
-
-    /// The buffer is a full batch.
+    /// The buffer is a full batch: it is ready, and `item` starts the next one.
     #[cold]
-    fn roll(&mut self) {
+    #[inline(never)]
+    fn roll(&mut self, item: T) {
         let mut next = std::mem::take(&mut self.spare);
         next.reserve_exact(self.batch);
         let full = std::mem::replace(&mut self.buffer, next);
-        self.ready.push_back(Ready::Records(full));
+        if full.capacity() > 0 {
+            self.ready.push_back(Ready::Records(full));
+        }
+        self.buffer.push(item);
     }
 
     /// Sends what is ready; see [`Part::poll_flush`]. The unit must have begun or stand.
@@ -153,7 +146,12 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        if self.push(item) {
+        // What happens when the buffer is full ends the step, and so is no part of the loop that
+        // drives it: what the loop counts stays in registers.
+        if self.buffer.len() < self.buffer.capacity() {
+            self.buffer.push(item);
+        } else {
+            self.roll(item);
             cx.set_full();
         }
     }

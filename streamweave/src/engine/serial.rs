@@ -53,7 +53,8 @@ where
         };
         let Some(item) = inlet.pop() else { return Ok(()) };
         root.begin_unit();
-        root.enter(N::NAME);
+        root.enter_by(N::NAME);
+        root.enter();
         let result = {
             let (node, state, mut out) = root.split(cx);
             catch(node.receive(state, item, &mut out)).await?
@@ -80,7 +81,8 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
     phase: Phase,
 ) -> Result<bool, Panicked> {
     let Some(due) = root.due(phase) else { return Ok(false) };
-    root.enter(due.name());
+    root.enter_by(due.name());
+    root.enter();
     let result: NodeResult = {
         let (node, state, mut out) = root.split(cx);
         match &due {

@@ -85,7 +85,8 @@ async fn next<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter("next");
+    root.enter_by("next");
+    root.enter();
     let next = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         catch(node.next(state, &mut out)).await?
@@ -103,7 +104,8 @@ async fn wait<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter("wait");
+    root.enter_by("wait");
+    root.enter();
     let ready = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         let mut waiting = pin!(catch(node.wait(state, &mut out)));

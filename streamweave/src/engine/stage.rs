@@ -32,7 +32,6 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
-    pub(crate) undo: bool,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
 }
@@ -80,7 +79,7 @@ const STEPS_A_TURN: u32 = 16;
 impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
         StageLoop {
-            cx: Cx::new(env.clock.clone(), env.undo),
+            cx: Cx::new(env.clock.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
             frontier: None,

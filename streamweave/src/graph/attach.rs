@@ -32,7 +32,7 @@ where
 {
     type Emitter = Fused<N, P, O>;
     fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
-        Fused(builder.instance(Arc::new(self), &path, out))
+        Fused::new(builder.instance(Arc::new(self), &path, out))
     }
 }
 
@@ -212,7 +212,7 @@ where
             return out.map(|out| {
                 worker += 1;
                 let path = on_worker(&path, worker - 1);
-                Joined::Fused(Fused(builder.instance(Arc::clone(&self), &path, out)))
+                Joined::Fused(Fused::new(builder.instance(Arc::clone(&self), &path, out)))
             });
         }
         let edges = (crate::node::In::<N, P, N::Item>::NEW.edge().from_region(), ());
