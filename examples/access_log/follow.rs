@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub(crate) struct Follow<W> {
     path: PathBuf,
     file: File,
+    /// The file after rotation, once the present one is read to its end.
+    next: Option<File>,
     wait: W,
 }
 
@@ -19,7 +21,7 @@ impl<W: FnMut() -> bool> Follow<W> {
     /// # Errors
     /// The file cannot be opened.
     pub(crate) fn open(path: PathBuf, wait: W) -> io::Result<Self> {
-        Ok(Self { file: File::open(&path)?, path, wait })
+        Ok(Self { file: File::open(&path)?, next: None, path, wait })
     }
 
     /// Another file of that name, if there is one by now, or the start of this one if it was cut.
@@ -30,7 +32,7 @@ impl<W: FnMut() -> bool> Follow<W> {
         };
         let open = self.file.metadata()?;
         if !same(&named, &open) {
-            self.file = File::open(&self.path)?;
+            self.next = Some(File::open(&self.path)?);
             return Ok(true);
         }
         let cut = open.len() < self.file.stream_position()?;
@@ -55,11 +57,15 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
 impl<W: FnMut() -> bool> Read for Follow<W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // Rotation is looked for before the last read of the old file would be its end:
-            // what was written to it until then is not lost.
             let read = self.file.read(buffer)?;
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
+            }
+            // The old file gets one more read after the new one was seen: what was written to it
+            // in between is not lost.
+            if let Some(next) = self.next.take() {
+                self.file = next;
+                continue;
             }
             if !self.rotated()? && !(self.wait)() {
                 return Ok(0);

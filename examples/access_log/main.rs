@@ -21,8 +21,8 @@ mod time;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::cli::Options;
@@ -73,13 +73,26 @@ fn followed(path: std::path::PathBuf) -> Result<Lines, Failure> {
     }
 }
 
-/// Sets `ended` at the first Ctrl-C.
+/// Sets `ended` at the first Ctrl-C; the second one ends the program. Listens when it returns.
 fn end_on_ctrl_c(ended: Arc<AtomicBool>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (listening, listens) = mpsc::channel();
     std::thread::Builder::new().name("ctrl-c".into()).spawn(move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        runtime.block_on(async {
+            let mut first = std::pin::pin!(tokio::signal::ctrl_c());
+            // The first poll installs the handler.
+            tokio::select! {
+                biased;
+                _ = &mut first => {}
+                () = async {} => {
+                    let _ = listening.send(());
+                    let _ = first.await;
+                }
+            }
             ended.store(true, Ordering::Relaxed);
-        }
+            let _ = tokio::signal::ctrl_c().await;
+            std::process::exit(130);
+        });
     })?;
-    Ok(())
+    listens.recv().map_err(|_| std::io::Error::other("the thread that listens has ended"))
 }

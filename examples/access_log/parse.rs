@@ -240,7 +240,7 @@ impl Cursor<'_> {
 
     #[inline]
     fn size(&mut self) -> Result<u64, ParseError> {
-        if self.rest().first() == Some(&b'-') {
+        if matches!(self.rest(), [b'-'] | [b'-', b' ', ..]) {
             self.at += 1;
             return Ok(0);
         }

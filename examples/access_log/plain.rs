@@ -30,8 +30,9 @@ pub(crate) fn run(
                     }
                 }
             }
+            // With --follow the next block may be long in coming.
+            dead.flush()?;
         }
     }
-    dead.flush()?;
     Ok(stats)
 }
