@@ -16,7 +16,8 @@ import sys
 
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
 LINE = re.compile(
-    r"(?P<client>[^ ]+) [^ ]+ (?P<user>.+?) \[(?P<time>[^\]]{26})\] "
+    r"(?P<client>[^ ]+) [^ ]+ (?P<user>(?:(?! \[).)+) "
+    r"\[(?P<minute>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(?P<second>[0-5]\d|60)(?P<zone> [+-]\d{4})\] "
     + QUOTED.replace("(", "(?P<request>", 1)
     + r" (?P<status>[1-5][0-9]{2}) (?P<bytes>-|[0-9]+)"
     + rf"(?: {QUOTED} {QUOTED})?(?: (?P<seconds>-|[0-9]+(?:\.[0-9]+)?))?",
@@ -52,18 +53,21 @@ def parse(line):
     """(client, minute, path, status, bytes, milliseconds), or None."""
     try:
         match = LINE.fullmatch(line.removesuffix(b"\r").decode())
-        when = match and datetime.datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z")
+        if not match:
+            return None
+        when = datetime.datetime.strptime(match["minute"] + match["zone"], "%d/%b/%Y:%H:%M %z")
+        when += datetime.timedelta(seconds=int(match["second"]))
     except ValueError:
         return None
-    size = match and int(match["bytes"].replace("-", "0"))
-    if not match or size >= 2**64:
+    size = int(match["bytes"].replace("-", "0"))
+    if size >= 2**64:
         return None
     request = REQUEST.fullmatch(match["request"])
     path = request["target"].split("?")[0] if request else "-"
     seconds = match["seconds"]
     return (
         match["client"],
-        when.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
+        when.astimezone(datetime.timezone.utc).isoformat(timespec="minutes")[:16] + "Z",
         path or "-",
         int(match["status"]),
         size,
@@ -88,7 +92,7 @@ def report(names):
             clients[client] += 1
             minutes[minute] += 1
             delivered[path] += request[0] in (200, 206, 304)
-    ranked = lambda counts: sorted(((-n, key) for key, n in counts.items() if n))
+    ranked = lambda counts: sorted((-n, key) for key, n in counts.items() if n)
     return {
         "malformed": malformed,
         "total": figures(everything),

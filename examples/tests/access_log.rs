@@ -192,6 +192,51 @@ fn dead_letters_name_file_line_and_reason() {
     }
 }
 
+/// Lines that chance has changed: the parser and the expression refuse the same ones, and read the
+/// same from the others.
+#[test]
+fn damaged_lines_are_judged_alike() {
+    let folder = folder("damaged");
+    let (log, letters) = (folder.join("damaged.log"), folder.join("dead.jsonl"));
+    let sample = fs::read(example("sample/access.log")).unwrap();
+    let lines: Vec<&[u8]> = sample.split(|byte| *byte == b'\n').collect();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below.max(1) as u64) as usize
+    };
+    let telling = b"\"\\[] ?/-+.:01\r\xc3\x00Z";
+    let mut text = Vec::new();
+    for _ in 0..40_000 {
+        let mut line = lines[random(lines.len())].to_vec();
+        for _ in 0..=random(3) {
+            let at = random(line.len());
+            match (random(9), line.get_mut(at)) {
+                (0..4, Some(byte)) => *byte = telling[random(telling.len())],
+                (4, _) => line.truncate(at),
+                _ => line.insert(at, telling[random(telling.len())]),
+            }
+        }
+        text.extend_from_slice(&line);
+        text.push(b'\n');
+    }
+    fs::write(&log, text).unwrap();
+    let (log, letters) = (log.to_str().unwrap(), letters.to_str().unwrap());
+    let rows = rows(&[log, "--dead-letters", letters], b"");
+    let expected = reference(&[log]);
+    assert_same_report(&rows, &expected);
+    let places: Vec<Value> = fs::read_to_string(letters)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|letter: Value| serde_json::json!([letter["file"], letter["line"]]))
+        .collect();
+    assert_eq!(&places, expected["malformed"].as_array().unwrap());
+    assert!((10_000..30_000).contains(&places.len()), "{} of 40000", places.len());
+}
+
 #[test]
 fn line_ends_do_not_matter() {
     let folder = folder("ends");
