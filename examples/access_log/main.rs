@@ -1,11 +1,13 @@
 //! Reports what web-server access logs say. `access_log --help` tells how to call it.
 //!
 //! The way of a line: [`input`] and [`follow`] open, [`blocks`] splits, [`parse`] makes a
-//! [`record`] (its time in [`time`]) or a letter for [`dead_letters`]; [`stats`] counts, with
-//! [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`plain`] joins them as a loop.
+//! [`record`] (with [`cursor`] and [`time`]) or a letter for [`dead_letters`]; [`stats`] counts,
+//! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`plain`] joins them as a
+//! loop.
 
 mod blocks;
 mod cli;
+mod cursor;
 mod dead_letters;
 mod failure;
 mod follow;
