@@ -1,1 +1,3 @@
 //! Typed stream processing for Rust.
+
+pub mod state;

@@ -1,0 +1,42 @@
+//! Managed state: what nodes keep between records, and the runtime saves, restores, moves between
+//! workers and takes back after a failure.
+//!
+//! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`]. Keys are
+//! [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
+//! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
+
+mod codec;
+mod epochs;
+mod error;
+mod key_group;
+mod keyed;
+mod keyed_list;
+mod keyed_map;
+mod kind;
+mod node;
+mod probe;
+mod shape;
+mod snapshot;
+mod stable_impls;
+mod stable_key;
+mod table;
+#[cfg(test)]
+mod tests;
+mod undo;
+mod value;
+mod wire;
+
+pub use codec::Codec;
+pub use error::StateError;
+pub use key_group::{ALL_GROUPS, KeyGroup, MAX_KEY_GROUPS, key_group, span};
+pub use keyed::Keyed;
+pub use keyed_list::{KeyedList, ListEntry};
+pub use keyed_map::{KeyedMap, MapEntry, MapRef};
+pub use kind::{Coverage, State, StateKind};
+pub use node::{FieldVisitor, NodeState};
+pub use shape::{FieldSchema, NodeSchema, Shape};
+pub use snapshot::{NodeSnapshot, SavedField};
+#[doc(hidden)]
+pub use stable_key::Fold;
+pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
+pub use value::Value;
