@@ -43,9 +43,8 @@ pub fn key_group(hash: u64, groups: u16) -> KeyGroup {
 /// ```
 pub fn span(groups: Range<u16>, of: u16) -> Range<u16> {
     let of = u32::from(of.clamp(1, MAX_KEY_GROUPS));
-    let start = |group: u16| {
-        (u32::from(group).min(of) * u32::from(MAX_KEY_GROUPS)).div_ceil(of) as u16
-    };
+    let start =
+        |group: u16| (u32::from(group).min(of) * u32::from(MAX_KEY_GROUPS)).div_ceil(of) as u16;
     start(groups.start)..start(groups.end)
 }
 

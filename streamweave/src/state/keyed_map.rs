@@ -8,11 +8,11 @@ use std::ops::RangeBounds;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Shape;
 use super::kind::{State, names, state_by_table};
 use super::stable_key::{StableHash, StableKey};
 use super::table::Table;
 use super::undo::At;
-use super::Shape;
 
 /// An inner value with the stamp of its last change, which is not saved.
 #[derive(Clone)]

@@ -285,7 +285,8 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         self.learn(|| Kind::Seq(Box::default()));
         match &mut self.node.kind {
             Kind::Seq(inner) => {
-                let nodes = if inner.hopeless() { &mut [][..] } else { std::slice::from_mut(&mut **inner) };
+                let nodes =
+                    if inner.hopeless() { &mut [][..] } else { std::slice::from_mut(&mut **inner) };
                 visitor.visit_seq(Parts { nodes: nodes.iter_mut(), run: self.run })
             }
             _ => Err(Refused),
@@ -490,9 +491,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     ) -> Result<V::Value, Refused> {
         // The variant is entered with its enum; it cannot contain itself without it.
         let mut probe = Probe { node: self.node, run: self.run };
-        probe.learn(|| {
-            Kind::Struct(fields.iter().map(|field| (*field, Node::default())).collect())
-        });
+        probe
+            .learn(|| Kind::Struct(fields.iter().map(|field| (*field, Node::default())).collect()));
         match &mut probe.node.kind {
             Kind::Struct(parts) => {
                 visitor.visit_map(Fields { parts, done: Vec::new(), run: probe.run })

@@ -1,9 +1,9 @@
 //! The store under every keyed kind of state: entries inline in hash tables, segmented by key
-//! group so that no insertion ever rehashes more than a 256th of a large state, with a log that
+//! group so that no insertion ever moves more than 28,672 entries or a 256th of a large state, with a log that
 //! takes back the changes of one unit.
 //!
 //! One stable hash serves three ends: its top 7 bits are the table's tags, the 15 below the key
-//! group (the upper 8 of those the segment), the bottom ones the place in the segment's table.
+//! group (the upper 8 of those the slice, and by it the segment), the bottom ones the place in the segment's table.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -16,11 +16,14 @@ use super::key_group::finest;
 use super::stable_key::{StableHash, StableKey};
 use super::undo::{At, Log, Logged, Place};
 
-/// Below this many entries one table holds them all: small state stays small and in cache.
-const SPREAD_AT: usize = 4096;
-const SEGMENTS: usize = 256;
-/// Groups of the finest division in one segment: 2^15 / 2^8.
-const GROUPS_PER_SEGMENT: u16 = 128;
+/// A segment that holds this many entries is split in two (what 32,768 buckets hold), as long as
+/// it has more than one slice: few large tables cost less in the processor's caches than many
+/// small ones, and a split moves too few entries to be felt.
+const SPLIT_AT: usize = 28_672;
+/// The finest segmentation, in which every slice is a segment.
+const SLICES: usize = 256;
+/// Groups of the finest division in one slice: 2^15 / 2^8.
+const GROUPS_PER_SLICE: u16 = 128;
 /// Up to this many removals are always remembered for a snapshot of changes; beyond it, as many
 /// as there are entries.
 const REMOVALS: usize = 1024;
@@ -37,8 +40,8 @@ pub(super) struct Entry<K, S> {
 #[derive(Clone)]
 pub(super) struct Table<K, S, U> {
     segments: Vec<HashTable<Entry<K, S>>>,
-    /// `segments.len() - 1`: 0 or 255.
-    mask: usize,
+    /// Which segment has a slice. A segment's slices lie next to each other.
+    directory: Box<[u8; SLICES]>,
     len: usize,
     epochs: Epochs,
     undo: bool,
@@ -54,21 +57,38 @@ impl<K, S, U> fmt::Debug for Table<K, S, U> {
 }
 
 #[inline(always)]
-fn segment_bits(hash: u64) -> usize {
-    usize::from(finest(hash) / GROUPS_PER_SEGMENT)
+fn slice_of(hash: u64) -> usize {
+    usize::from(finest(hash) / GROUPS_PER_SLICE) % SLICES
 }
 
 impl<K, S, U> Table<K, S, U> {
     pub(super) fn new() -> Self {
         Self {
             segments: vec![HashTable::new()],
-            mask: 0,
+            directory: Box::new([0; SLICES]),
             len: 0,
             epochs: Epochs::new(),
             undo: false,
             log: Log::new(),
             removed: Vec::new(),
         }
+    }
+
+    #[inline(always)]
+    fn segment_of(&self, hash: u64) -> usize {
+        usize::from(self.directory[slice_of(hash)])
+    }
+
+    fn slices(&self, segment: usize) -> Range<usize> {
+        let has = |&slice: &usize| usize::from(self.directory[slice]) == segment;
+        let start = (0..SLICES).find(has).unwrap_or(SLICES);
+        start..start + (start..SLICES).take_while(has).count()
+    }
+
+    /// The groups of a segment.
+    fn groups(&self, segment: usize) -> Range<u16> {
+        let slices = self.slices(segment);
+        slices.start as u16 * GROUPS_PER_SLICE..slices.end as u16 * GROUPS_PER_SLICE
     }
 
     pub(super) fn len(&self) -> usize {
@@ -194,7 +214,7 @@ fn occupied<K, S>(segments: &mut [HashTable<Entry<K, S>>], at: At) -> &mut Entry
 impl<K: StableKey, S, U> Table<K, S, U> {
     #[inline(always)]
     fn position(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<At> {
-        let segment = segment_bits(hash) & self.mask;
+        let segment = self.segment_of(hash);
         let bucket = self.segments[segment].find_bucket_index(hash, |entry| is(&entry.key))?;
         Some(At { segment: segment as u32, bucket: bucket as u32 })
     }
@@ -215,18 +235,14 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         Q: StableHash + Eq + ?Sized,
     {
         let hash = key.stable_hash();
-        let segment = segment_bits(hash) & self.mask;
+        let segment = self.segment_of(hash);
         let entry = self.segments[segment].find(hash, |entry| entry.key.borrow() == key)?;
         Some(&entry.slot)
     }
 
     /// The key's place, and whether it had to be put in: then with what `make` returns.
     #[inline(always)]
-    pub(super) fn place<Q>(
-        &mut self,
-        key: &Q,
-        make: impl FnOnce() -> (K, S),
-    ) -> (At, bool)
+    pub(super) fn place<Q>(&mut self, key: &Q, make: impl FnOnce() -> (K, S)) -> (At, bool)
     where
         K: Borrow<Q>,
         Q: StableHash + Eq + ?Sized,
@@ -263,11 +279,10 @@ impl<K: StableKey, S, U> Table<K, S, U> {
 
     /// Puts in an entry whose key is absent.
     fn put(&mut self, hash: u64, entry: Entry<K, S>) -> At {
-        if self.mask == 0 && self.len >= SPREAD_AT {
-            self.pin();
-            self.spread();
+        let mut segment = self.segment_of(hash);
+        if self.segments[segment].len() >= SPLIT_AT && self.split(segment) {
+            segment = self.segment_of(hash);
         }
-        let segment = segment_bits(hash) & self.mask;
         if self.segments[segment].len() == self.segments[segment].capacity() {
             // The table will move its entries.
             self.pin();
@@ -278,18 +293,27 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         At { segment: segment as u32, bucket: occupied.bucket_index() as u32 }
     }
 
+    /// Gives the upper half of a segment's slices to a new segment, if it has more than one.
     #[cold]
-    fn spread(&mut self) {
-        let room = self.len / SEGMENTS * 2;
-        let mut segments: Vec<HashTable<Entry<K, S>>> =
-            (0..SEGMENTS).map(|_| HashTable::with_capacity(room)).collect();
-        for entry in self.segments.drain(..).flatten() {
-            let hash = entry.key.stable_hash();
-            segments[segment_bits(hash)]
-                .insert_unique(hash, entry, |entry| entry.key.stable_hash());
+    fn split(&mut self, segment: usize) -> bool {
+        let slices = self.slices(segment);
+        let upper = slices.start + slices.len() / 2..slices.end;
+        if upper.len() == slices.len() {
+            return false;
         }
-        self.segments = segments;
-        self.mask = SEGMENTS - 1;
+        self.pin();
+        let added = self.segments.len() as u8;
+        self.directory[upper].fill(added);
+        let mut halves = [HashTable::with_capacity(SPLIT_AT), HashTable::with_capacity(SPLIT_AT)];
+        for entry in std::mem::take(&mut self.segments[segment]) {
+            let hash = entry.key.stable_hash();
+            let half = &mut halves[usize::from(self.directory[slice_of(hash)] == added)];
+            half.insert_unique(hash, entry, |entry: &Entry<K, S>| entry.key.stable_hash());
+        }
+        let [lower, upper] = halves;
+        self.segments[segment] = lower;
+        self.segments.push(upper);
+        true
     }
 
     /// Makes the log find its entries by key, before they move.
@@ -371,8 +395,9 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     }
 
     pub(super) fn clear_groups(&mut self, groups: &Range<u16>) {
-        for (index, segment) in self.segments.iter_mut().enumerate() {
-            let here = segment_groups(index, self.mask);
+        for index in 0..self.segments.len() {
+            let here = self.groups(index);
+            let segment = &mut self.segments[index];
             if here.start >= groups.start && here.end <= groups.end {
                 *segment = HashTable::new();
             } else if here.start < groups.end && groups.start < here.end {
@@ -418,8 +443,12 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         groups: Range<u16>,
         since: u64,
     ) -> impl Iterator<Item = Vec<&Entry<K, S>>> {
-        self.segments.iter().enumerate().filter_map(move |(index, segment)| {
-            let here = segment_groups(index, self.mask);
+        // In the order of their slices, not in that of their splitting.
+        let mut order: Vec<usize> = (0..self.segments.len()).collect();
+        order.sort_unstable_by_key(|&segment| self.slices(segment).start);
+        order.into_iter().filter_map(move |index| {
+            let segment = &self.segments[index];
+            let here = self.groups(index);
             if here.start >= groups.end || groups.start >= here.end {
                 return None;
             }
@@ -445,14 +474,6 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         keys.dedup();
         keys
     }
-}
-
-fn segment_groups(index: usize, mask: usize) -> Range<u16> {
-    if mask == 0 {
-        return super::key_group::ALL_GROUPS;
-    }
-    let start = index as u16 * GROUPS_PER_SEGMENT;
-    start..start + GROUPS_PER_SEGMENT
 }
 
 fn sort_by_key<'a, K: StableKey, T>(
