@@ -6,7 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::{Control, Gone, Timers};
+use crate::engine::{Control, Flushed, Timers};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
@@ -312,7 +312,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
         self.out.each(&mut Pump(cx));
     }
-    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         let mut flush = Flush { task, all, result: Poll::Ready(Ok(())) };
         self.out.each(&mut flush);
         flush.result
@@ -343,7 +343,7 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     fn pump(&mut self, cx: &mut Cx) {
         self.pump_all(cx);
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         self.flush(task, all)
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
@@ -424,7 +424,7 @@ impl EachPart for Pump<'_> {
 pub(crate) struct Flush<'a, 'b> {
     pub(crate) task: &'a mut Task<'b>,
     pub(crate) all: bool,
-    pub(crate) result: Poll<Result<(), Gone>>,
+    pub(crate) result: Poll<Flushed>,
 }
 impl EachPart for Flush<'_, '_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {

@@ -174,7 +174,7 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
         &mut self,
         task: &mut std::task::Context<'_>,
         all: bool,
-    ) -> Poll<Result<(), crate::engine::Gone>> {
+    ) -> Poll<crate::engine::Flushed> {
         self.0.flush(task, all)
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::{
-    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Fused, Gone, Instance,
-    Outbox, Phase, PopInlets, PortInlets, Stage,
+    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
+    Instance, Outbox, Phase, PopInlets, PortInlets, Stage,
 };
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::planned::{CallStage, SerialStage, SyncStage};
@@ -359,7 +359,7 @@ where
     fn pump(&mut self, cx: &mut Cx) {
         either!(self, part => part.pump(cx));
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         either!(self, part => part.poll_flush(task, all))
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
