@@ -209,7 +209,7 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
 ) -> Result<(), Panicked> {
     root.begin_unit();
     root.enter_by(N::NAME);
-    root.enter();
+    let unit = root.enter();
     let answer = answer?;
     let result = {
         let (node, state, mut out) = root.split(&mut stage.cx);
@@ -218,6 +218,6 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
         }))
         .map_err(|panic| Panicked(panic_message(&*panic)))?
     };
-    root.leave_with(&mut stage.cx, result);
+    root.leave_with(&mut stage.cx, unit, result);
     Ok(())
 }

@@ -13,6 +13,8 @@ const FULL: u8 = 1;
 const FAILED: u8 = 2;
 /// Some node has staged changes of its timers, which apply when the unit stands.
 const STAGED: u8 = 4;
+/// Something was called that is no part of the stage's loop: it is left and entered again.
+const PAUSED: u8 = 8;
 
 /// The state of a stage's current step.
 #[derive(Debug)]
@@ -90,15 +92,21 @@ impl Cx {
         self.status & (FULL | FAILED) != 0
     }
 
+    /// Leaves the loop that runs units; it is entered again if nothing else ends the step.
+    #[inline(always)]
+    pub(crate) fn pause(&mut self) {
+        self.status |= PAUSED;
+    }
+
     /// A node has staged changes of its timers.
     pub(crate) fn set_staged(&mut self) {
         self.status |= STAGED;
     }
 
-    /// Whether timers are staged; they no longer are.
+    /// Whether timers are staged; they no longer are, and no pause is asked for.
     pub(crate) fn take_staged(&mut self) -> bool {
         let staged = self.status & STAGED != 0;
-        self.status &= !STAGED;
+        self.status &= !(STAGED | PAUSED);
         staged
     }
 

@@ -189,7 +189,7 @@ pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
 /// A unit has run: what it staged applies, unless it failed. Whether the step goes on.
 #[inline(never)]
 fn unit_stands(root: &mut dyn Part, cx: &mut Cx) -> bool {
-    if !cx.failed() && cx.take_staged() {
+    if cx.interrupted() && !cx.failed() && cx.take_staged() {
         root.visit(&mut |node| node.commit_timers());
     }
     !cx.must_end()

@@ -104,9 +104,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 
     /// A unit enters the node; [`Instance::leave_with`] must follow.
+    /// Its number is handed from one to the other, so that no store waits for a load.
     #[inline(always)]
-    pub(crate) fn enter(&mut self) {
-        self.entered += 1;
+    pub(crate) fn enter(&mut self) -> u64 {
+        let unit = self.entered + 1;
+        self.entered = unit;
+        unit
     }
 
     /// Says by which input, or in which phase, the node will be entered from now on. Not stored
@@ -118,13 +121,13 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 
     /// The handler returned.
     #[inline(always)]
-    pub(crate) fn leave_with(&mut self, cx: &mut Cx, result: NodeResult) {
-        self.returned += 1;
+    pub(crate) fn leave_with(&mut self, cx: &mut Cx, unit: u64, result: NodeResult) {
+        self.returned = unit;
         if let Err(error) = result {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: self.entered - 1,
+                position: unit - 1,
                 cause: Cause::Error(error),
             });
         }
@@ -139,10 +142,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter();
+        let unit = self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive(state, item, &mut out);
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
     }
 
     /// Lends `item` to input `P`.
@@ -154,10 +157,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter();
+        let unit = self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive_lent(state, item, &mut out);
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
@@ -190,7 +193,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     {
         let Some(due) = self.due(phase) else { return false };
         let input = self.enter_by(due.name());
-        self.enter();
+        let unit = self.enter();
         let outer = cx.time;
         let result = {
             let (node, state, mut out) = self.split(cx);
@@ -210,7 +213,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         };
         cx.time = outer;
         let stands = result.is_ok() && !cx.failed();
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
         self.enter_by(input);
         if stands {
             self.completed(&due);

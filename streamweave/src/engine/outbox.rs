@@ -40,6 +40,8 @@ enum Ready<T> {
     Control(Control),
 }
 
+/// So many full batches end the step.
+const READY: usize = 2;
 /// What one unit may leave in memory, in bytes; then its batches go to a file.
 const SPILL_AT: usize = 32 << 20;
 /// What one unit may leave in memory where its records do not serialize.
@@ -87,7 +89,9 @@ impl<T: 'static> Outbox<T> {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, cx: &mut Cx, item: T) {
-        cx.set_full();
+        if self.ready.len() >= READY {
+            cx.set_full();
+        }
         let mut next = std::mem::take(&mut self.spare);
         next.reserve_exact(self.batch);
         let full = std::mem::replace(&mut self.buffer, next);
@@ -228,14 +232,13 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        // What happens when the buffer is full ends the step, and so is no part of the loop that
-        // drives it: what the loop counts stays in registers.
+        // What happens when the buffer is full is no part of the loop that drives the stage: so
+        // what the loop counts stays in registers.
         if self.buffer.len() < self.buffer.capacity() {
             self.buffer.push(item);
         } else {
             self.roll(cx, item);
-            // Said again here, where the compiler can see that the loop ends.
-            cx.set_full();
+            cx.pause();
         }
     }
 

@@ -54,12 +54,12 @@ where
         let Some(item) = inlet.pop() else { return Ok(()) };
         root.begin_unit();
         root.enter_by(N::NAME);
-        root.enter();
+        let unit = root.enter();
         let result = {
             let (node, state, mut out) = root.split(cx);
             catch(node.receive(state, item, &mut out)).await?
         };
-        root.leave_with(cx, result);
+        root.leave_with(cx, unit, result);
         Ok(())
     }
 }
@@ -82,7 +82,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
 ) -> Result<bool, Panicked> {
     let Some(due) = root.due(phase) else { return Ok(false) };
     root.enter_by(due.name());
-    root.enter();
+    let unit = root.enter();
     let result: NodeResult = {
         let (node, state, mut out) = root.split(cx);
         match &due {
@@ -100,7 +100,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
         }
     };
     let stands = result.is_ok() && !cx.failed();
-    root.leave_with(cx, result);
+    root.leave_with(cx, unit, result);
     if stands {
         root.completed(&due);
     }

@@ -135,12 +135,15 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
 
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        // As in an outbox: growing ends the step.
+        // As in an outbox.
         if self.incoming.len() < self.incoming.capacity() {
             self.incoming.push(item);
         } else {
             self.grow(item);
-            cx.set_full();
+            if self.incoming.len() > ROOM {
+                cx.set_full();
+            }
+            cx.pause();
         }
     }
 
