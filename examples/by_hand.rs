@@ -18,7 +18,12 @@ struct Number {
 struct NumberState {
     count: u64,
 }
-impl streamweave::state::NodeState for NumberState {}
+impl streamweave::state::NodeState for NumberState {
+    fn fields<V: streamweave::state::FieldVisitor>(&mut self, _: &mut V) {}
+    fn schema() -> streamweave::state::NodeSchema {
+        streamweave::state::NodeSchema::new([])
+    }
+}
 
 /// Its ports.
 struct NumberInputs {

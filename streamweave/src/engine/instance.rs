@@ -11,7 +11,7 @@ use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
-use crate::state::{NodeState, StateError};
+use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
 use crate::time::Frontier;
 
 /// What a stage can ask of any of its nodes.
@@ -33,7 +33,7 @@ pub trait AnyInstance {
     ///
     /// # Errors
     /// When a value does not serialize.
-    fn snapshot(&self) -> Result<Vec<u8>, StateError>;
+    fn snapshot(&mut self) -> Result<Vec<u8>, StateError>;
     /// Replaces the state by a saved one.
     ///
     /// # Errors
@@ -249,11 +249,12 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
     }
-    fn snapshot(&self) -> Result<Vec<u8>, StateError> {
-        self.state.snapshot()
+    fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
+        let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        if snapshot.fields.is_empty() { Ok(Vec::new()) } else { snapshot.encode() }
     }
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.state.restore(bytes)
+        self.state.restore(&self.path, &NodeSnapshot::decode(bytes, &self.path)?)
     }
 }
 

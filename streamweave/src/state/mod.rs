@@ -1,42 +1,42 @@
-//! Stub until the state module lands.
-#![allow(missing_docs, reason = "stub")]
-pub trait StableKey: Clone + Eq + Send + Sync + 'static {
-    fn stable_hash(&self) -> u64;
-    fn encode(&self, into: &mut Vec<u8>);
-}
-impl StableKey for () {
-    fn stable_hash(&self) -> u64 {
-        0
-    }
-    fn encode(&self, _: &mut Vec<u8>) {}
-}
-impl StableKey for u64 {
-    fn stable_hash(&self) -> u64 {
-        self.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-    fn encode(&self, into: &mut Vec<u8>) {
-        into.extend(self.to_be_bytes())
-    }
-}
-#[derive(Debug, thiserror::Error)]
-#[error("state")]
-pub struct StateError;
-pub trait NodeState: Send + 'static {
-    #[inline(always)]
-    fn begin(&mut self) {}
-    fn rollback(&mut self) {}
-    fn set_undo(&mut self, _on: bool) {}
-    fn snapshot(&self) -> Result<Vec<u8>, StateError> {
-        Ok(vec![])
-    }
-    fn restore(&mut self, _bytes: &[u8]) -> Result<(), StateError> {
-        Ok(())
-    }
-}
-impl NodeState for () {}
-pub const MAX_KEY_GROUPS: u16 = 1 << 15;
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyGroup(pub u16);
-pub fn key_group(hash: u64, groups: u16) -> KeyGroup {
-    KeyGroup(((hash >> 40) % u64::from(groups)) as u16)
-}
+//! Managed state: what nodes keep between records, and the runtime saves, restores, moves between
+//! workers and takes back after a failure.
+//!
+//! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`]. Keys are
+//! [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
+//! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
+
+mod codec;
+mod epochs;
+mod error;
+mod key_group;
+mod keyed;
+mod keyed_list;
+mod keyed_map;
+mod kind;
+mod node;
+mod probe;
+mod shape;
+mod snapshot;
+mod stable_impls;
+mod stable_key;
+mod table;
+#[cfg(test)]
+mod tests;
+mod undo;
+mod value;
+mod wire;
+
+pub use codec::Codec;
+pub use error::StateError;
+pub use key_group::{ALL_GROUPS, KeyGroup, MAX_KEY_GROUPS, key_group, span};
+pub use keyed::Keyed;
+pub use keyed_list::{KeyedList, ListEntry};
+pub use keyed_map::{KeyedMap, MapEntry, MapRef};
+pub use kind::{Coverage, State, StateKind};
+pub use node::{FieldVisitor, NodeState};
+pub use shape::{FieldSchema, NodeSchema, Shape};
+pub use snapshot::{NodeSnapshot, SavedField};
+#[doc(hidden)]
+pub use stable_key::Fold;
+pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
+pub use value::Value;

@@ -1,0 +1,71 @@
+//! `Codec`: how to turn records of a type into bytes and back, captured as plain functions where
+//! the type is known to serialize and used where it is not.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{StateError, wire};
+
+/// Self-describing MessagePack with field names, for one type.
+///
+/// ```
+/// use streamweave::state::Codec;
+///
+/// let codec = Codec::<(u32, String)>::new();
+/// let mut bytes = Vec::new();
+/// codec.encode(&(7, "seven".into()), &mut bytes)?;
+/// assert_eq!(codec.decode(&bytes)?, (7, "seven".to_string()));
+/// # Ok::<(), streamweave::state::StateError>(())
+/// ```
+pub struct Codec<T> {
+    encode: fn(&T, &mut Vec<u8>) -> Result<(), StateError>,
+    decode: fn(&[u8]) -> Result<T, StateError>,
+}
+
+impl<T> Codec<T> {
+    /// The codec of a type that serializes.
+    pub fn new() -> Self
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        Self { encode: wire::write::<T>, decode: wire::read::<T> }
+    }
+
+    /// Appends the value's bytes.
+    ///
+    /// # Errors
+    /// [`StateError::Encode`] if the value refuses.
+    pub fn encode(&self, value: &T, into: &mut Vec<u8>) -> Result<(), StateError> {
+        (self.encode)(value, into)
+    }
+
+    /// Reads a value that takes up all of the bytes.
+    ///
+    /// # Errors
+    /// [`StateError::Decode`] if they are no such value, or more follows it.
+    pub fn decode(&self, bytes: &[u8]) -> Result<T, StateError> {
+        (self.decode)(bytes)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Default for Codec<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for Codec<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Codec<T> {}
+
+impl<T> fmt::Debug for Codec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codec").field("type", &std::any::type_name::<T>()).finish()
+    }
+}

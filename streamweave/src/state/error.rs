@@ -1,0 +1,112 @@
+//! What can go wrong with saved state, each message saying what to do about it.
+
+use thiserror::Error;
+
+/// An error in writing or reading state.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// A key or value refused to be serialized.
+    #[error(
+        "state cannot be serialized: {reason}; check the `Serialize` implementations of its \
+         key and value types"
+    )]
+    Encode {
+        /// What the serializer said.
+        reason: String,
+    },
+    /// The bytes are not what this state would have written.
+    #[error(
+        "saved state cannot be read: {reason}; if the type changed, give the new fields \
+         `#[serde(default)]` or declare a migration; otherwise restore an older checkpoint"
+    )]
+    Decode {
+        /// What the deserializer said.
+        reason: String,
+    },
+    /// The bytes do not begin as a node's snapshot does.
+    #[error("these {length} bytes are no node snapshot; check which file or object was read")]
+    NotASnapshot {
+        /// How many bytes there were.
+        length: usize,
+    },
+    /// The snapshot was written in a format that this release cannot read.
+    #[error(
+        "the snapshot has format version {found}, this release reads {supported}; restore it \
+         with the release that wrote it"
+    )]
+    Version {
+        /// The version in the header.
+        found: u16,
+        /// The version this release reads.
+        supported: u16,
+    },
+    /// The bytes changed since they were written.
+    #[error(
+        "the snapshot's checksum is {found:016x} instead of {expected:016x}: it was damaged or \
+         cut short; restore an older checkpoint"
+    )]
+    Checksum {
+        /// The checksum in the header.
+        expected: u64,
+        /// The checksum of the bytes.
+        found: u64,
+    },
+    /// The field's declared type no longer has the shape that was saved.
+    #[error(
+        "the state was saved as `{saved}` but is now declared as `{declared}`; declare a \
+         migration on the node, or drop the saved state on purpose"
+    )]
+    Shape {
+        /// The saved kind and shape.
+        saved: String,
+        /// The declared kind and shape.
+        declared: String,
+    },
+    /// The snapshot has a field that the node no longer declares.
+    #[error(
+        "no field of the node claims this saved state; declare its renaming, allow it to be \
+         carried forward, or drop it on purpose"
+    )]
+    Unclaimed,
+    /// An error in one field of one node.
+    #[error("node `{node}`, state field `{field}`: {source}")]
+    Field {
+        /// The node's path in the graph.
+        node: String,
+        /// The name of the state field.
+        field: String,
+        /// What went wrong there.
+        source: Box<StateError>,
+    },
+    /// An error in the snapshot of one node as a whole.
+    #[error("node `{node}`: {source}")]
+    Node {
+        /// The node's path in the graph.
+        node: String,
+        /// What went wrong there.
+        source: Box<StateError>,
+    },
+}
+
+impl StateError {
+    pub(super) fn encode(reason: impl ToString) -> Self {
+        Self::Encode { reason: reason.to_string() }
+    }
+
+    pub(super) fn decode(reason: impl ToString) -> Self {
+        Self::Decode { reason: reason.to_string() }
+    }
+
+    /// Adds the place where it happened.
+    #[must_use]
+    pub fn in_field(self, node: &str, field: &str) -> Self {
+        Self::Field { node: node.into(), field: field.into(), source: Box::new(self) }
+    }
+
+    /// Adds the node where it happened.
+    #[must_use]
+    pub fn in_node(self, node: &str) -> Self {
+        Self::Node { node: node.into(), source: Box::new(self) }
+    }
+}

@@ -1,0 +1,218 @@
+//! `NodeState`: all state fields of one node, as the runtime handles them.
+
+use std::ops::Range;
+
+use super::{NodeSchema, NodeSnapshot, SavedField, State, StateError};
+
+/// Is shown every state field of a node in turn.
+pub trait FieldVisitor {
+    /// The next field.
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S);
+}
+
+/// All state fields of one node. The `#[node]` macro implements it for the struct that it makes
+/// of the fields, giving two methods; the others are provided.
+///
+/// For the state fields `counts: Keyed<String, u64>` and `seen: Value<u64>` the macro generates
+///
+/// ```
+/// use streamweave::state::{Keyed, Value};
+///
+/// struct CounterState {
+///     counts: Keyed<String, u64>,
+///     seen: Value<u64>,
+/// }
+///
+/// impl streamweave::state::NodeState for CounterState {
+///     #[inline(always)]
+///     fn fields<V: streamweave::state::FieldVisitor>(&mut self, visitor: &mut V) {
+///         visitor.field("counts", &mut self.counts);
+///         visitor.field("seen", &mut self.seen);
+///     }
+///
+///     fn schema() -> streamweave::state::NodeSchema {
+///         streamweave::state::NodeSchema::new([
+///             streamweave::state::FieldSchema::of::<Keyed<String, u64>>("counts"),
+///             streamweave::state::FieldSchema::of::<Value<u64>>("seen"),
+///         ])
+///     }
+/// }
+///
+/// # use streamweave::state::{ALL_GROUPS, NodeState};
+/// let mut state = CounterState { counts: Keyed::new(), seen: Value::new(0) };
+/// *state.counts.entry_ref("a") += 1;
+/// let saved = state.snapshot("shop/counter", ALL_GROUPS)?;
+/// let mut restored = CounterState { counts: Keyed::new(), seen: Value::new(0) };
+/// restored.restore("shop/counter", &saved)?;
+/// assert_eq!(restored.counts.get("a"), Some(&1));
+/// # Ok::<(), streamweave::state::StateError>(())
+/// ```
+pub trait NodeState: Send + 'static {
+    /// Shows the visitor every field, always in the same order.
+    fn fields<V: FieldVisitor>(&mut self, visitor: &mut V);
+
+    /// The fields' names, kinds and shapes.
+    fn schema() -> NodeSchema;
+
+    /// Turns the undo log on or off, between units.
+    fn set_undo(&mut self, on: bool) {
+        self.fields(&mut SetUndo(on));
+    }
+
+    /// A unit starts: earlier changes stand. Nothing at all for a node without state.
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.fields(&mut Begin);
+    }
+
+    /// Undoes everything since [`begin`](NodeState::begin).
+    fn rollback(&mut self) {
+        self.fields(&mut Rollback);
+    }
+
+    /// Entries changed from now on carry this epoch.
+    fn set_epoch(&mut self, epoch: u32) {
+        self.fields(&mut SetEpoch(epoch));
+    }
+
+    /// A checkpoint that covers everything before this epoch is complete.
+    fn settle(&mut self, epoch: u32) {
+        self.fields(&mut Settle(epoch));
+    }
+
+    /// Saves the entries of these groups (of the finest division) of every field.
+    ///
+    /// # Errors
+    /// The first field's that fails, naming `node` and the field.
+    fn snapshot(&mut self, node: &str, groups: Range<u16>) -> Result<NodeSnapshot, StateError>
+    where
+        Self: Sized,
+    {
+        let snapshot = NodeSnapshot::new(Self::schema().fingerprint());
+        let mut save = Save { node, groups, result: Ok(snapshot) };
+        self.fields(&mut save);
+        save.result
+    }
+
+    /// Merges saved fields in by name. Fields that were not saved stay as they are.
+    ///
+    /// # Errors
+    /// A saved field of another shape, bytes that cannot be read, or a saved field that the node
+    /// does not declare, naming `node` and the field. The state is then to be discarded.
+    fn restore(&mut self, node: &str, saved: &NodeSnapshot) -> Result<(), StateError>
+    where
+        Self: Sized,
+    {
+        let schema = Self::schema();
+        if let Some((name, _)) = saved.fields.iter().find(|(name, _)| schema.field(name).is_none())
+        {
+            return Err(StateError::Unclaimed.in_field(node, name));
+        }
+        let mut restore = Restore { node, saved, result: Ok(()) };
+        self.fields(&mut restore);
+        restore.result
+    }
+
+    /// Drops the entries of these groups, which have moved elsewhere.
+    fn clear_groups(&mut self, groups: Range<u16>) {
+        self.fields(&mut ClearGroups(groups));
+    }
+}
+
+/// No state.
+impl NodeState for () {
+    #[inline(always)]
+    fn fields<V: FieldVisitor>(&mut self, _: &mut V) {}
+
+    fn schema() -> NodeSchema {
+        NodeSchema::new([])
+    }
+}
+
+struct SetUndo(bool);
+impl FieldVisitor for SetUndo {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.set_undo(self.0);
+    }
+}
+
+struct Begin;
+impl FieldVisitor for Begin {
+    #[inline(always)]
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.begin();
+    }
+}
+
+struct Rollback;
+impl FieldVisitor for Rollback {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.rollback();
+    }
+}
+
+struct SetEpoch(u32);
+impl FieldVisitor for SetEpoch {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.set_epoch(self.0);
+    }
+}
+
+struct Settle(u32);
+impl FieldVisitor for Settle {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.settle(self.0);
+    }
+}
+
+struct ClearGroups(Range<u16>);
+impl FieldVisitor for ClearGroups {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.clear_groups(self.0.clone());
+    }
+}
+
+struct Save<'a> {
+    node: &'a str,
+    groups: Range<u16>,
+    result: Result<NodeSnapshot, StateError>,
+}
+
+impl FieldVisitor for Save<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        let Ok(snapshot) = &mut self.result else { return };
+        let mut bytes = Vec::new();
+        match state.snapshot(self.groups.clone(), &mut bytes) {
+            Ok(()) => {
+                let field = SavedField { shape: S::shape(), bytes };
+                snapshot.fields.insert(name.into(), field);
+            }
+            Err(error) => self.result = Err(error.in_field(self.node, name)),
+        }
+    }
+}
+
+struct Restore<'a> {
+    node: &'a str,
+    saved: &'a NodeSnapshot,
+    result: Result<(), StateError>,
+}
+
+impl FieldVisitor for Restore<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if self.result.is_err() {
+            return;
+        }
+        let Some(field) = self.saved.fields.get(name) else { return };
+        let declared = S::shape();
+        let restored = if declared == field.shape {
+            state.restore(&field.bytes)
+        } else {
+            Err(StateError::Shape {
+                saved: field.shape.as_str().into(),
+                declared: declared.as_str().into(),
+            })
+        };
+        self.result = restored.map_err(|error| error.in_field(self.node, name));
+    }
+}
