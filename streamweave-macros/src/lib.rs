@@ -7,3 +7,12 @@ mod diag;
 mod graph;
 mod node;
 mod stable_key;
+
+use proc_macro::TokenStream;
+
+/// Behind `streamweave::graph!`, which hands over the path of its crate.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __graph(input: TokenStream) -> TokenStream {
+    graph::graph(input.into()).into()
+}

@@ -8,3 +8,14 @@ mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};
 pub use time::{Frontier, LogicalTime};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use streamweave_macros::__graph;
+}
+
+/// Builds a graph, or declares one as a node.
+#[macro_export]
+macro_rules! graph {
+    ($($tokens:tt)*) => { $crate::__private::__graph! { ($crate) $($tokens)* } };
+}
