@@ -8,6 +8,7 @@ use streamweave::node::{
     ByValue, Const, Context, Descriptor, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node,
     NodeResult, Out, Outlet, Receive, Routing, Unconnected, Via, kind,
 };
+use streamweave::state::{FieldSchema, FieldVisitor, NodeSchema, NodeState, Value};
 
 /// The node: its configuration.
 struct Number {
@@ -16,12 +17,14 @@ struct Number {
 
 /// What it keeps between records.
 struct NumberState {
-    count: u64,
+    count: Value<u64>,
 }
-impl streamweave::state::NodeState for NumberState {
-    fn fields<V: streamweave::state::FieldVisitor>(&mut self, _: &mut V) {}
-    fn schema() -> streamweave::state::NodeSchema {
-        streamweave::state::NodeSchema::new([])
+impl NodeState for NumberState {
+    fn fields<V: FieldVisitor>(&mut self, visitor: &mut V) {
+        visitor.field("count", &mut self.count);
+    }
+    fn schema() -> NodeSchema {
+        NodeSchema::new([FieldSchema::of::<Value<u64>>("count")])
     }
 }
 
@@ -92,7 +95,7 @@ impl Node for Number {
     const SOLE_KEY: Option<&'static ()> = Some(&());
 
     fn new_state(&self) -> NumberState {
-        NumberState { count: 0 }
+        NumberState { count: Value::new(0) }
     }
     fn descriptor() -> Descriptor {
         Descriptor::new("Number", module_path!())
@@ -124,8 +127,8 @@ fn on_input(
     item: String,
     out: &mut impl NumberOut,
 ) -> NodeResult {
-    out.out((node.first + state.count, item));
-    state.count += 1;
+    out.out((node.first + *state.count, item));
+    *state.count.get_mut() += 1;
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! Attaching the nodes, from the sinks to the sources.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
 
 use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, width};
 use crate::graph::model::To;
@@ -11,7 +10,7 @@ use crate::graph::plan::{Join, Outlet};
 pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
     let feedback = (0..cx.model.edges.len()).filter_map(|index| feedback(cx, index));
     let nodes = cx.plan.order.iter().map(|index| attach(cx, *index));
-    quote!(#(#feedback)* #(#nodes)*)
+    mixed!(#(#feedback)* #(#nodes)*)
 }
 
 fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
@@ -19,9 +18,9 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     let (edge, port, inlet, builder) = (edge(index), edge_to(cx, index), inlet(index), builder());
     let (senders, one) = match cx.from_region(index) {
         Some(region) => (senders(region), TokenStream::new()),
-        None => (quote!(1), quote!(let #edge = #edge.one();)),
+        None => (mixed!(1), mixed!(let #edge = #edge.one();)),
     };
-    Some(quote!(let (#edge, #inlet) = #builder.feedback(#port, #senders); #one))
+    Some(mixed!(let (#edge, #inlet) = #builder.feedback(#port, #senders); #one))
 }
 
 /// The receiving end of a feedback edge.
@@ -31,7 +30,7 @@ fn inlet(index: usize) -> Ident {
 
 fn senders(region: usize) -> TokenStream {
     let width = width(region);
-    quote!(#width)
+    mixed!(#width)
 }
 
 fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
@@ -42,17 +41,17 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
     let node = node(index);
     let ports = ports(cx, index);
     let krate = cx.krate;
-    let node = quote!(#krate::graph::check::tied(#ports, #node));
+    let node = mixed!(#krate::graph::check::tied(#ports, #node));
     let wide = this.region.is_some();
     match &cx.plan.joins[index] {
         Join::Root => {
-            let root = if wide { quote!(root_wide) } else { quote!(root) };
-            quote!(#open #builder.#root(#node, #path, open);)
+            let root = if wide { mixed!(root_wide) } else { mixed!(root) };
+            mixed!(#open #builder.#root(#node, #path, open);)
         }
         Join::Fused(fused) => {
-            let attach = if wide { quote!(attach_wide) } else { quote!(attach) };
+            let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
             let (edge, port) = (edge(*fused), cx.target(*fused));
-            quote! {
+            mixed! {
                 let #edge = {
                     #open
                     #builder.#attach(#node, #path, #port, open)
@@ -60,22 +59,22 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             }
         }
         Join::Many(edges) => {
-            let attach = if wide { quote!(attach_many_wide) } else { quote!(attach_many) };
-            let list = edges.iter().rev().fold(quote!(()), |rest, edge| {
+            let attach = if wide { mixed!(attach_many_wide) } else { mixed!(attach_many) };
+            let list = edges.iter().rev().fold(mixed!(()), |rest, edge| {
                 let edge = if model.edges[*edge].feedback.is_some() {
                     let inlet = inlet(*edge);
-                    quote!(#inlet)
+                    mixed!(#inlet)
                 } else {
                     edge_to(cx, *edge)
                 };
-                quote!((#edge, #rest))
+                mixed!((#edge, #rest))
             });
-            let names = edges.iter().rev().fold(quote!(()), |rest, index| {
+            let names = edges.iter().rev().fold(mixed!(()), |rest, index| {
                 let name = edge(*index);
                 if model.edges[*index].feedback.is_some() {
-                    quote!(((), #rest))
+                    mixed!(((), #rest))
                 } else {
-                    quote!((#name, #rest))
+                    mixed!((#name, #rest))
                 }
             });
             // An edge from one node to a region of workers has one sender.
@@ -84,9 +83,9 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             });
             let one = one.map(|index| {
                 let edge = edge(*index);
-                quote!(let #edge = #edge.one();)
+                mixed!(let #edge = #edge.one();)
             });
-            quote! {
+            mixed! {
                 let #names = {
                     #open
                     #builder.#attach(#node, #path, #list, open)
@@ -101,22 +100,22 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
 pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let edge = &cx.model.edges[index];
     let port = cx.target(index);
-    let buffer = edge.options.buffer.as_ref().map(|records| quote!(.buffer(#records)));
-    let To::In(end) = edge.to else { return quote!(#port.edge()) };
+    let buffer = edge.options.buffer.as_ref().map(|records| mixed!(.buffer(#records)));
+    let To::In(end) = edge.to else { return mixed!(#port.edge()) };
     let to = cx.model.nodes[cx.model.ins[end].node].region;
     let from = match (cx.from_region(index), to) {
         _ if edge.feedback.is_some() => None,
-        (Some(from), Some(to)) if from == to => Some(quote!(.from_region())),
+        (Some(from), Some(to)) if from == to => Some(mixed!(.from_region())),
         (Some(from), to) => {
             let width = width(from);
             Some(match to {
-                Some(_) => quote!(.from_workers(#width)),
-                None => quote!(.gather(#width)),
+                Some(_) => mixed!(.from_workers(#width)),
+                None => mixed!(.gather(#width)),
             })
         }
         (None, _) => None,
     };
-    quote!(#port.edge()#buffer #from)
+    mixed!(#port.edge()#buffer #from)
 }
 
 /// `(out, (input, ()))`: every port of the node that an edge mentions.
@@ -124,7 +123,7 @@ fn ports(cx: &Cx<'_>, index: usize) -> TokenStream {
     let outs = cx.model.outs.iter().enumerate().filter(|(_, end)| end.node == index);
     let ins = cx.model.ins.iter().enumerate().filter(|(_, end)| end.node == index);
     let ports = outs.map(|(end, _)| out(end)).chain(ins.map(|(end, _)| input(end)));
-    ports.fold(quote!(()), |rest, port| quote!((#port, #rest)))
+    ports.fold(mixed!(()), |rest, port| mixed!((#port, #rest)))
 }
 
 /// `let open = ..;`: the node's emitters, or those of each worker's instance.
@@ -145,26 +144,26 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
         port.set_span(Span::mixed_site());
         let mut emitter = emitter(cx, outlet);
         if let Some(letters) = letters_expr.take() {
-            emitter = quote!(#krate::graph::Beside::new(#emitter, #letters));
+            emitter = mixed!(#krate::graph::Beside::new(#emitter, #letters));
         }
-        setters.extend(quote!(.#port(#emitter)));
+        setters.extend(mixed!(.#port(#emitter)));
     }
     let alone = letters_expr.map(|letters| {
         let (builder, path) = (builder(), &cx.model.nodes[index].path);
-        quote!(#builder.no_letters(#path, #letters);)
+        mixed!(#builder.no_letters(#path, #letters);)
     });
-    let one = quote! {
+    let one = mixed! {
         #alone
         #krate::graph::check::tied(#ports, #krate::graph::check::open(&#handle)) #setters
     };
     let Some(region) = cx.model.nodes[index].region else {
-        return quote!(let open = { #one };);
+        return mixed!(let open = { #one };);
     };
     let edges = outlets.iter().flat_map(|outlet| &outlet.edges).map(|index| edge(*index));
     let edges: Vec<_> = edges.collect();
-    let pattern = edges.iter().fold(quote!(()), |pattern, edge| quote!((#pattern, #edge)));
+    let pattern = edges.iter().fold(mixed!(()), |pattern, edge| mixed!((#pattern, #edge)));
     let width = width(region);
-    quote_spanned! {Span::mixed_site()=>
+    mixed! {
         let open = #krate::graph::Wide::unit(#width)
             #(.zip(#edges))*
             .map(|#pattern| { #one });
@@ -184,7 +183,7 @@ fn emitter(cx: &Cx<'_>, outlet: &Outlet) -> TokenStream {
         return tree;
     };
     let (krate, builder) = (cx.krate, builder());
-    quote!(#krate::graph::check::via(#port, #builder.cut(#port, #tree)))
+    mixed!(#krate::graph::check::via(#port, #builder.cut(#port, #tree)))
 }
 
 /// A balanced tree: a list of many receivers would be too deep a type.
@@ -192,11 +191,11 @@ pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let krate = cx.krate;
     if let [index] = edges {
         let (port, edge) = (cx.target(*index), edge(*index));
-        return quote!(#krate::graph::check::via(#port, #edge));
+        return mixed!(#krate::graph::check::via(#port, #edge));
     }
     let (first, second) = edges.split_at(edges.len() / 2);
     let (first, second, from) = (tree(cx, first), tree(cx, second), cx.origin(edges[0]));
-    quote!(#krate::node::Tee::new(#first, #second, (&#from).how()))
+    mixed!(#krate::node::Tee::new(#first, #second, (&#from).how()))
 }
 
 /// Whether any output or input of the graph needs [`tree`]'s `how`.

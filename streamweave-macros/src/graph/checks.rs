@@ -1,7 +1,7 @@
 //! The check block: code that never runs and tells each mistake of types once.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 
 use crate::graph::expand::{Cx, handle, input};
 use crate::graph::model::{From, To};
@@ -13,9 +13,9 @@ pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
     let complete = (0..cx.model.nodes.len()).map(|index| complete(cx, index));
     // Seen by editors only, which complete what is half typed.
     let unresolved = cx.model.unresolved.iter().map(|tokens| {
-        quote!(#[cfg(rust_analyzer)] let _ = #tokens;)
+        mixed!(#[cfg(rust_analyzer)] let _ = #tokens;)
     });
-    quote_spanned! {Span::mixed_site()=>
+    mixed! {
         #[allow(unexpected_cfgs)]
         if false {
             #(#edges)*
@@ -51,12 +51,12 @@ fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let start = edge.from_text.node.span();
     let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
     let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
-    let mut to = Group::new(Delimiter::Parenthesis, quote!(#to));
+    let mut to = Group::new(Delimiter::Parenthesis, mixed!(#to));
     to.set_span(end.resolved_at(Span::mixed_site()));
     let (check, pair) = (at("edge", arrow), at("pair", arrow));
     let from = at(&from.to_string(), start);
     let and = quote_spanned!(start=> &);
-    quote!(#krate::graph::check::#check(#and #from.#pair #to);)
+    mixed!(#krate::graph::check::#check(#and #from.#pair #to);)
 }
 
 /// Outputs that lead to more than one input.
@@ -69,16 +69,16 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
         let receivers = edges.iter().map(|&edge| match cx.model.edges[edge].to {
             To::In(end) if cx.plan.is_fused(cx.model, edge) && cx.is_plain(end) => {
                 let end = input(end);
-                quote!(.to(#end))
+                mixed!(.to(#end))
             }
-            _ => quote!(.away()),
+            _ => mixed!(.away()),
         });
         // Told where the second edge starts; in a list, where the list's edge does.
         let told = &cx.model.edges[edges[1]].from_text;
         let (start, end) = (told.node.span(), told.port.as_ref().map(Ident::span));
         let all = at("receivers", end.unwrap_or(start));
         let and = quote_spanned!(start=> &);
-        quote_spanned! {Span::mixed_site()=> {
+        mixed! {{
             let receivers = #origin.receivers() #(#receivers)*;
             #krate::graph::check::fan_out(#and #all);
         }}
@@ -102,7 +102,7 @@ fn complete(cx: &Cx<'_>, index: usize) -> TokenStream {
         To::In(end) if model.ins[end].node == index => Some(input(end)),
         _ => None,
     });
-    quote! {{
+    mixed! {{
         let #wiring = #krate::graph::check::wiring(&#handle);
         #(let #wiring = #connected.connect(#wiring);)*
         #wiring.#done();

@@ -1,7 +1,7 @@
 //! The expansion: bind the nodes, check the edges, attach from the sinks to the sources.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident};
 
 use crate::diag::Errors;
 use crate::graph::model::{From, Model, To};
@@ -23,7 +23,7 @@ pub(crate) fn expand(krate: &TokenStream, model: &Model, errors: Errors) -> Toke
         Some(head) => {
             let item = nested::item(&cx, head);
             let errors = errors.into_tokens();
-            quote!(#item #errors)
+            mixed!(#item #errors)
         }
         None => expression(&cx, errors),
     }
@@ -32,7 +32,7 @@ pub(crate) fn expand(krate: &TokenStream, model: &Model, errors: Errors) -> Toke
 fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     let krate = cx.krate;
     let builder = builder();
-    let name = cx.model.name.as_ref().map_or_else(|| "graph".to_token_stream(), |n| quote!(#n));
+    let name = cx.model.name.as_ref().map_or_else(|| "graph".to_token_stream(), |n| mixed!(#n));
     let bindings = bindings(cx);
     let checks = checks::checks(cx);
     let spec = spec::spec(cx);
@@ -42,7 +42,7 @@ fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     let finish = ports::finish(cx);
     let errors = errors.into_tokens();
     let how = how(cx);
-    quote_spanned! {Span::mixed_site()=> {
+    mixed! {{
         #bindings
         #checks
         #how
@@ -63,7 +63,7 @@ pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
     if !attach::has_fan_out(cx) {
         return TokenStream::new();
     }
-    quote!(
+    mixed!(
         #[allow(unused_imports, reason = "which of both is used depends on the types")]
         use #krate::graph::check::{HowByClone as _, HowNot as _};
     )
@@ -72,39 +72,39 @@ pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
 /// The nodes, their handles under the user's names, and every port that is mentioned.
 pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
     let Cx { krate, model, .. } = cx;
-    let check = quote!(#krate::graph::check);
+    let check = mixed!(#krate::graph::check);
     let values = model.nodes.iter().enumerate().map(|(index, _)| node(index));
     let widths = (0..model.regions.len()).map(width);
     let exprs = model.nodes.iter().map(|node| {
         let expr = &node.expr;
-        quote!(#check::node(#expr))
+        mixed!(#check::node(#expr))
     });
-    let workers = model.regions.iter().map(|workers| quote!(#check::workers(#workers)));
+    let workers = model.regions.iter().map(|workers| mixed!(#check::workers(#workers)));
     let handles = (0..model.nodes.len()).map(|index| {
         let (handle, node) = (handle(index), node(index));
-        quote!(let #handle = #check::handle(&#node);)
+        mixed!(let #handle = #check::handle(&#node);)
     });
     // Here the names become visible, behind all of the user's expressions: one that no edge
     // mentions is an unused variable.
     let names = model.nodes.iter().enumerate().map(|(index, node)| {
         let (name, handle) = (&node.name, handle(index));
-        quote!(let #name = &#handle;)
+        mixed!(let #name = &#handle;)
     });
     let outs = model.outs.iter().enumerate().map(|(index, end)| {
         let (this, user, dot, port) = (out(index), &end.at.node, &end.at.dot, &end.port);
         if end.letters {
-            return quote!(let #this = #check::dead_letters(#user););
+            return mixed!(let #this = #check::dead_letters(#user););
         }
         let outputs = hygienic("outputs");
-        quote!(let #this = #user.#outputs #dot #port;)
+        mixed!(let #this = #user.#outputs #dot #port;)
     });
     let ins = model.ins.iter().enumerate().map(|(index, end)| {
         let (this, user, dot, port) = (input(index), &end.at.node, &end.at.dot, &end.port);
         let inputs = hygienic("inputs");
-        quote!(let #this = #user.#inputs #dot #port;)
+        mixed!(let #this = #user.#inputs #dot #port;)
     });
     let own = own_ports(cx);
-    quote_spanned! {Span::mixed_site()=>
+    mixed! {
         let (#(#values,)* #(#widths,)*) = (#(#exprs,)* #(#workers,)*);
         #(#handles)*
         #(#names)*
@@ -123,15 +123,15 @@ fn own_ports(cx: &Cx<'_>) -> TokenStream {
         let handle = match (&port.decl, model.edges[*first].to) {
             (Some(decl), _) => {
                 let ty = &decl.ty;
-                quote!(#krate::node::Out::<(), #ty>::NEW)
+                mixed!(#krate::node::Out::<(), #ty>::NEW)
             }
             (None, To::In(end)) => {
                 let end = input(end);
-                quote!(#end.graph_input())
+                mixed!(#end.graph_input())
             }
             (None, To::Output(_)) => return None,
         };
-        Some(quote!(let #this = #handle;))
+        Some(mixed!(let #this = #handle;))
     });
     let outputs = model.outputs.iter().enumerate().filter_map(|(index, port)| {
         let this = own_output(index);
@@ -139,17 +139,17 @@ fn own_ports(cx: &Cx<'_>) -> TokenStream {
         let handle = match (&port.decl, model.edges[*first].from) {
             (Some(decl), _) => {
                 let ty = &decl.ty;
-                quote!(#krate::node::In::<(), 0, #ty>::NEW)
+                mixed!(#krate::node::In::<(), 0, #ty>::NEW)
             }
             (None, From::Out(end)) => {
                 let end = out(end);
-                quote!(#end.graph_output())
+                mixed!(#end.graph_output())
             }
             (None, From::Input(_)) => return None,
         };
-        Some(quote!(let #this = #handle;))
+        Some(mixed!(let #this = #handle;))
     });
-    quote!(#(#inputs)* #(#outputs)*)
+    mixed!(#(#inputs)* #(#outputs)*)
 }
 
 /// A name of the expansion's own.

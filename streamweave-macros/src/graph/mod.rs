@@ -1,5 +1,10 @@
 //! `graph!`: parse, check, expand.
 
+/// `quote!` with names that the user's code neither sees nor shadows.
+macro_rules! mixed {
+    ($($tokens:tt)*) => { ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*) };
+}
+
 mod attach;
 mod attrs;
 mod check;

@@ -1,7 +1,6 @@
 //! The graph's own inputs and outputs, of the expression form.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
 
 use crate::graph::attach::tree;
 use crate::graph::expand::{Cx, builder, edge, feed, reader, width};
@@ -15,23 +14,23 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
         let name = cx.model.outputs[index].name.to_string();
         let buffers = edges.iter().filter_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
         let buffer = buffers.into_iter().next().map_or_else(
-            || quote!(::core::option::Option::None),
-            |records| quote!(::core::option::Option::Some(#records)),
+            || mixed!(::core::option::Option::None),
+            |records| mixed!(::core::option::Option::Some(#records)),
         );
         if let ([single], None) = (&edges[..], cx.from_region(edges[0])) {
             let edge = edge(*single);
-            return quote! {
+            return mixed! {
                 let (#edge, #reader) = #builder.output(#name, #origin, #buffer);
             };
         }
         let senders = senders(cx, edges);
         let split = split(cx, edges);
-        quote_spanned! {Span::mixed_site()=>
+        mixed! {
             let (mut edges, #reader) = #builder.output_many(#name, #origin, #senders, #buffer);
             #split
         }
     });
-    quote!(#(#outputs)*)
+    mixed!(#(#outputs)*)
 }
 
 /// How many senders the edges have together.
@@ -39,11 +38,11 @@ pub(crate) fn senders(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let senders = edges.iter().map(|edge| match cx.from_region(*edge) {
         Some(region) => {
             let width = width(region);
-            quote!(#width)
+            mixed!(#width)
         }
-        None => quote!(1usize),
+        None => mixed!(1usize),
     });
-    quote!(0usize #(+ #senders)*)
+    mixed!(0usize #(+ #senders)*)
 }
 
 /// Each edge's part of `edges`.
@@ -53,12 +52,12 @@ pub(crate) fn split(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
         match cx.from_region(*index) {
             Some(region) => {
                 let width = width(region);
-                quote_spanned!(Span::mixed_site()=> let #edge = edges.take(#width);)
+                mixed!(let #edge = edges.take(#width);)
             }
-            None => quote_spanned!(Span::mixed_site()=> let #edge = edges.take(1).one();),
+            None => mixed!(let #edge = edges.take(1).one();),
         }
     });
-    quote!(#(#split)*)
+    mixed!(#(#split)*)
 }
 
 /// The graph's inputs: each feeds what its edges lead to.
@@ -71,14 +70,14 @@ pub(crate) fn inputs(cx: &Cx<'_>) -> TokenStream {
             && cx.leads_to_outbox(single)
         {
             let edge = edge(single);
-            return quote!(let #feed = #builder.input_edge(#name, #edge););
+            return mixed!(let #feed = #builder.input_edge(#name, #edge););
         }
         let buffer = edges.iter().find_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
-        let buffer = buffer.map(|records| quote!(.buffer(#records)));
+        let buffer = buffer.map(|records| mixed!(.buffer(#records)));
         let tree = tree(cx, edges);
-        quote!(let #feed = #builder.input(#name, #port.edge()#buffer, #tree);)
+        mixed!(let #feed = #builder.input(#name, #port.edge()#buffer, #tree);)
     });
-    quote!(#(#inputs)*)
+    mixed!(#(#inputs)*)
 }
 
 impl Cx<'_> {
@@ -101,7 +100,7 @@ pub(crate) fn finish(cx: &Cx<'_>) -> TokenStream {
         outputs.map(|(index, _)| (&cx.model.outputs[index].name, reader(index))).collect();
     let (inputs_struct, inputs) = handles("Inputs", &inputs);
     let (outputs_struct, outputs) = handles("Outputs", &outputs);
-    quote_spanned! {Span::mixed_site()=> {
+    mixed! {{
         #inputs_struct
         #outputs_struct
         #builder.finish(#inputs, #outputs)
@@ -114,7 +113,7 @@ fn handles(
     ports: &[(&proc_macro2::Ident, proc_macro2::Ident)],
 ) -> (TokenStream, TokenStream) {
     if ports.is_empty() {
-        return (TokenStream::new(), quote!(()));
+        return (TokenStream::new(), mixed!(()));
     }
     let name = crate::graph::expand::hygienic(name);
     let names: Vec<_> = ports.iter().map(|(name, _)| name).collect();
@@ -122,9 +121,9 @@ fn handles(
     let types: Vec<_> = (0..ports.len())
         .map(|index| quote::format_ident!("T{index}", span = Span::mixed_site()))
         .collect();
-    let declared = quote! {
+    let declared = mixed! {
         #[allow(dead_code, reason = "a program may leave ports unused")]
         struct #name<#(#types),*> { #(#names: #types),* }
     };
-    (declared, quote!(#name { #(#names: #values),* }))
+    (declared, mixed!(#name { #(#names: #values),* }))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use crate::graph::attrs::{OnFailure, Options};
 use crate::graph::expand::{Cx, width};
@@ -17,7 +17,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
         let path = &node.path;
         let policy = policy(krate, &node.options);
         let workers = workers(node.options.workers.is_some().then_some(node.region).flatten());
-        quote! {
+        mixed! {
             #krate::graph::NodeSpec {
                 path: ::std::string::String::from(#path), policy: #policy, workers: #workers,
             }
@@ -29,16 +29,16 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
         let policy = policy(krate, &group.options);
         let workers = workers(group.options.workers.is_some().then_some(group.region).flatten());
         let strategy = match group.strategy.as_ref().map(ToString::to_string).as_deref() {
-            Some("one_for_all") => quote!(OneForAll),
-            Some("rest_for_one") => quote!(RestForOne),
-            _ => quote!(OneForOne),
+            Some("one_for_all") => mixed!(OneForAll),
+            Some("rest_for_one") => mixed!(RestForOne),
+            _ => mixed!(OneForOne),
         };
         let rounds = option(group.options.rounds.as_ref().map(|rounds| {
             let rounds = rounds.base10_parse::<u64>().unwrap_or(1);
-            quote!(#rounds)
+            mixed!(#rounds)
         }));
         let is_loop = group.is_loop;
-        quote! {
+        mixed! {
             #krate::graph::GroupSpec {
                 path: ::std::string::String::from(#path),
                 strategy: #krate::graph::Strategy::#strategy,
@@ -46,7 +46,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
             }
         }
     });
-    quote! {
+    mixed! {
         #krate::graph::GraphSpec {
             nodes: ::std::vec![#(#nodes),*],
             edges: ::std::vec![#(#edges),*],
@@ -71,9 +71,9 @@ fn edge(cx: &Cx<'_>, edge: &Edge) -> TokenStream {
         }
         To::Output(output) => format!("graph.{}", model.outputs[output].name),
     };
-    let buffer = option(edge.options.buffer.as_ref().map(|records| quote!(#records)));
+    let buffer = option(edge.options.buffer.as_ref().map(|records| mixed!(#records)));
     let (boundary, feedback) = (edge.options.boundary.is_some(), edge.feedback.is_some());
-    quote! {
+    mixed! {
         #krate::graph::EdgeSpec {
             from: ::std::string::String::from(#from),
             to: ::std::string::String::from(#to),
@@ -85,13 +85,13 @@ fn edge(cx: &Cx<'_>, edge: &Edge) -> TokenStream {
 fn workers(region: Option<usize>) -> TokenStream {
     option(region.map(|region| {
         let width = width(region);
-        quote!(#width)
+        mixed!(#width)
     }))
 }
 
 fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
     if !options.has_policy() {
-        return quote!(::core::default::Default::default());
+        return mixed!(::core::default::Default::default());
     }
     let on_failure = match options.on_failure {
         Some(OnFailure::Retry) => "Retry",
@@ -105,11 +105,11 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
         let within = option(restart.within.map(duration));
         let backoff = option(restart.backoff.map(|(first, last)| {
             let (first, last) = (duration(first), duration(last));
-            quote!((#first, #last))
+            mixed!((#first, #last))
         }));
-        quote!(#krate::graph::RestartSpec { max: #max, within: #within, backoff: #backoff })
+        mixed!(#krate::graph::RestartSpec { max: #max, within: #within, backoff: #backoff })
     }));
-    quote! {
+    mixed! {
         #krate::graph::PolicySpec {
             on_failure: #krate::graph::OnFailure::#on_failure, restart: #restart,
         }
@@ -118,12 +118,12 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
 
 fn duration(duration: Duration) -> TokenStream {
     let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
-    quote!(::core::time::Duration::new(#secs, #nanos))
+    mixed!(::core::time::Duration::new(#secs, #nanos))
 }
 
 fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
+        Some(value) => mixed!(::core::option::Option::Some(#value)),
+        None => mixed!(::core::option::Option::None),
     }
 }

@@ -208,7 +208,8 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     answer: Answer<N::Answer>,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter(N::NAME);
+    root.enter_by(N::NAME);
+    let unit = root.enter();
     let answer = answer?;
     let result = {
         let (node, state, mut out) = root.split(&mut stage.cx);
@@ -217,6 +218,6 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
         }))
         .map_err(|panic| Panicked(panic_message(&*panic)))?
     };
-    root.leave_with(&mut stage.cx, result);
+    root.leave_with(&mut stage.cx, unit, result);
     Ok(())
 }

@@ -9,11 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::engine::control::Control;
+use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
 
-/// The receiver is gone for good: the graph is being stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+/// Why a stage cannot send any more.
+#[derive(Debug)]
+pub enum Halt {
+    /// The receiver is gone for good: the graph is being stopped.
+    Gone,
+    /// What was spilled could not be read back.
+    Failed(Failure),
+}
+
+/// Whether what was to be sent has been.
+pub type Flushed = Result<(), Halt>;
 
 /// How much may wait in a channel before its sender has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +167,7 @@ fn keep(waker: &mut Option<Waker>, task: &Task<'_>) {
 }
 
 /// The bytes that a batch holds: the records themselves, and the heap of the common kinds.
-fn bytes_of<T: 'static>(records: &Vec<T>) -> usize {
+pub(crate) fn bytes_of<T: 'static>(records: &[T]) -> usize {
     if const { !std::mem::needs_drop::<T>() } {
         return size_of::<T>() * records.len();
     }
@@ -180,10 +189,10 @@ fn bytes_of_one<T: 'static>(record: &T) -> usize {
 
 impl<T: 'static> Sender<T> {
     /// Ready when there is room. Room is for at least one message, whatever its size.
-    pub(crate) fn poll_ready(&self, task: &mut Task<'_>) -> Poll<Result<(), Gone>> {
+    pub(crate) fn poll_ready(&self, task: &mut Task<'_>) -> Poll<Flushed> {
         let mut shared = lock(&self.0);
         match shared.receiver {
-            Far::Gone => return Poll::Ready(Err(Gone)),
+            Far::Gone => return Poll::Ready(Err(Halt::Gone)),
             Far::Discards => return Poll::Ready(Ok(())),
             Far::Present => {}
         }
@@ -276,6 +285,11 @@ impl<T: 'static> Sender<T> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The input that the edge leads to.
+    pub(crate) fn path(&self) -> Arc<str> {
+        Arc::clone(&self.1.path)
     }
 
     pub(crate) fn capacity(&self) -> Capacity {

@@ -11,6 +11,10 @@ use crate::time::{Frontier, LogicalTime};
 const FULL: u8 = 1;
 /// The unit has failed: what is still emitted in it does nothing, and the step ends.
 const FAILED: u8 = 2;
+/// Some node has staged changes of its timers, which apply when the unit stands.
+const STAGED: u8 = 4;
+/// Something was called that is no part of the stage's loop: it is left and entered again.
+const PAUSED: u8 = 8;
 
 /// The state of a stage's current step.
 #[derive(Debug)]
@@ -21,10 +25,6 @@ pub struct Cx {
     pub(crate) frontier: Option<Frontier>,
     pub(crate) clock: Clock,
     pub(crate) spawned: Spawned,
-    /// Whether units are undone when they fail: off where no policy keeps state.
-    pub(crate) undo: bool,
-    /// Some node has staged changes of its timers since the last `begin`.
-    pub(crate) timers_staged: bool,
 }
 
 /// What makes units due that no record asked for.
@@ -63,7 +63,7 @@ pub enum Cause {
 }
 
 impl Cx {
-    pub(crate) fn new(clock: Clock, undo: bool) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Cx {
             status: 0,
             failure: None,
@@ -71,8 +71,6 @@ impl Cx {
             frontier: None,
             clock,
             spawned: Spawned::default(),
-            undo,
-            timers_staged: false,
         }
     }
 
@@ -82,10 +80,34 @@ impl Cx {
         self.status & FAILED != 0
     }
 
-    /// Whether the step must end with this unit.
+    /// Whether something is to be done before the next unit.
     #[inline(always)]
-    pub(crate) fn must_end(&self) -> bool {
+    pub(crate) fn interrupted(&self) -> bool {
         self.status != 0
+    }
+
+    /// Whether the step must end with this unit.
+    #[inline]
+    pub(crate) fn must_end(&self) -> bool {
+        self.status & (FULL | FAILED) != 0
+    }
+
+    /// Leaves the loop that runs units; it is entered again if nothing else ends the step.
+    #[inline(always)]
+    pub(crate) fn pause(&mut self) {
+        self.status |= PAUSED;
+    }
+
+    /// A node has staged changes of its timers.
+    pub(crate) fn set_staged(&mut self) {
+        self.status |= STAGED;
+    }
+
+    /// Whether timers are staged; they no longer are, and no pause is asked for.
+    pub(crate) fn take_staged(&mut self) -> bool {
+        let staged = self.status & STAGED != 0;
+        self.status &= !(STAGED | PAUSED);
+        staged
     }
 
     /// An outbox has reached its limit.

@@ -5,11 +5,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::vec::Drain;
 
 use crate::engine::Instance;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::spawn::panic_message;
-use crate::node::{Emit, Emitters, InputPort, Lifecycle, Node, Part, Passing, Receive};
+use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -47,98 +48,124 @@ impl<T> Pending<T> {
     }
 }
 
-/// A root that takes items of type `T` by one of its ports.
-pub(crate) trait Accept<T> {
+/// A root that takes items of type `T` by its input `Port`.
+pub(crate) trait Accept<T, Port>: Part {
     const LENDS: bool;
-    fn begin(&mut self);
+    /// Called before a run of units.
+    fn enter(&mut self) {}
     fn accept(&mut self, cx: &mut Cx, item: T);
     fn accept_lent(&mut self, cx: &mut Cx, item: &T);
 }
 
-/// A tree of fused nodes, entered at its root.
-pub(crate) struct Tree<'a, E>(pub(crate) &'a mut E);
+/// The one input of a tree of fused nodes: its root.
+pub(crate) struct AtRoot;
 
-impl<T, E: Emit<T>> Accept<T> for Tree<'_, E> {
+impl<T, E: Emit<T>> Accept<T, AtRoot> for E {
     const LENDS: bool = E::LENDS;
     #[inline(always)]
-    fn begin(&mut self) {
-        self.0.begin();
-    }
-    #[inline(always)]
     fn accept(&mut self, cx: &mut Cx, item: T) {
-        self.0.emit(cx, item);
+        self.emit(cx, item);
     }
     #[inline(always)]
     fn accept_lent(&mut self, cx: &mut Cx, item: &T) {
-        self.0.lend(cx, item);
+        self.lend(cx, item);
     }
 }
 
-/// An instance entered at port `P`.
-pub(crate) struct AtPort<'a, N: Node, const P: usize, O>(pub(crate) &'a mut Instance<N, O>);
+/// Input `P` of a node that heads its stage.
+pub(crate) struct AtPort<const P: usize>;
 
-impl<N, const P: usize, O> Accept<N::Item> for AtPort<'_, N, P, O>
+impl<N, const P: usize, O> Accept<N::Item, AtPort<P>> for Instance<N, O>
 where
     N: Receive<P, O> + Lifecycle<O>,
     O: Emitters,
 {
     const LENDS: bool = <N as InputPort<P>>::Passing::LENDS;
-    #[inline(always)]
-    fn begin(&mut self) {
-        self.0.begin();
+    fn enter(&mut self) {
+        self.enter_by(N::NAME);
     }
     #[inline(always)]
     fn accept(&mut self, cx: &mut Cx, item: N::Item) {
-        self.0.receive::<P>(cx, item);
+        self.receive::<P>(cx, item);
     }
     #[inline(always)]
     fn accept_lent(&mut self, cx: &mut Cx, item: &N::Item) {
-        self.0.receive_lent::<P>(cx, item);
+        self.receive_lent::<P>(cx, item);
     }
 }
 
-/// Drives `pending` until it is empty, an outbox is full, or a unit fails.
-/// A panic is left in `panicked`; the failed record has been taken, the rest has not.
-#[inline]
-pub(crate) fn drive<T, A: Accept<T>>(
+/// Drives `pending` until it is empty, an outbox is full, or a unit fails. A record whose unit
+/// failed has been taken, the rest has not.
+pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     pending: &mut Pending<T>,
     to: &mut A,
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
     if A::LENDS {
         let Pending { records, next, .. } = pending;
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(record) = records.get(*next) {
-                *next += 1;
-                to.begin();
-                to.accept_lent(cx, record);
-                if cx.must_end() {
+        let ran = catch(|| {
+            while *next < records.len() {
+                to.enter();
+                run_lent(records, next, to, cx);
+                if !unit_stands(to, cx) {
                     break;
                 }
             }
-        }));
+        });
         if pending.is_empty() {
             // Freed in one go.
             pending.records.clear();
             pending.next = 0;
         }
-        return ran.map_err(|panic| Panicked(panic_message(&*panic)));
+        return ran;
     }
     let mut drain = pending.records.drain(..);
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        for record in drain.by_ref() {
-            to.begin();
-            to.accept(cx, record);
-            if cx.must_end() {
+    let ran = catch(|| {
+        while drain.len() > 0 {
+            to.enter();
+            run(&mut drain, to, cx);
+            if !unit_stands(to, cx) {
                 break;
             }
         }
-    }));
+    });
     if drain.len() > 0 {
         let rest = drain.collect();
         pending.records = rest;
     }
-    ran.map_err(|panic| Panicked(panic_message(&*panic)))
+    ran
+}
+
+/// Units, until something is to be done in between.
+///
+/// The records and the nodes are parameters of a function of its own, so that the compiler knows
+/// them to be apart and keeps what the nodes count in registers.
+#[inline(never)]
+fn run<T, Port, A: Accept<T, Port>>(records: &mut Drain<'_, T>, to: &mut A, cx: &mut Cx) {
+    for record in records {
+        to.begin();
+        to.accept(cx, record);
+        if cx.interrupted() {
+            return;
+        }
+    }
+}
+
+/// As [`run`], for records that are lent.
+#[inline(never)]
+fn run_lent<T, Port, A: Accept<T, Port>>(records: &[T], next: &mut usize, to: &mut A, cx: &mut Cx) {
+    for record in &records[*next..] {
+        *next += 1;
+        to.begin();
+        to.accept_lent(cx, record);
+        if cx.interrupted() {
+            return;
+        }
+    }
+}
+
+fn catch(run: impl FnOnce()) -> Result<(), Panicked> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Panicked(panic_message(&*panic)))
 }
 
 /// A handler panicked with this message.
@@ -159,6 +186,15 @@ pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
     cx.fail(Failure { node, input, position, cause: Cause::Panic(panicked.0) });
 }
 
+/// A unit has run: what it staged applies, unless it failed. Whether the step goes on.
+#[inline(never)]
+fn unit_stands(root: &mut dyn Part, cx: &mut Cx) -> bool {
+    if cx.interrupted() && !cx.failed() && cx.take_staged() {
+        root.visit(&mut |node| node.commit_timers());
+    }
+    !cx.must_end()
+}
+
 /// Ends a step: a failed unit is undone. What stands stays in the outboxes.
 pub(crate) fn settle(
     root: &mut dyn Part,
@@ -171,7 +207,9 @@ pub(crate) fn settle(
     let failure = cx.take_failure();
     if failure.is_some() {
         root.rollback();
-        cx.timers_staged = false;
+        cx.take_staged();
+    } else {
+        unit_stands(root, cx);
     }
     failure
 }
@@ -184,14 +222,15 @@ pub(crate) fn advance(
     phase: Phase,
 ) -> (bool, Result<(), Panicked>) {
     let mut done = false;
-    let ran = catch_unwind(AssertUnwindSafe(|| {
+    let ran = catch(|| {
         while !cx.must_end() {
             part.begin();
             if !part.advance(cx, phase) {
                 done = true;
                 break;
             }
+            unit_stands(part, cx);
         }
-    }));
-    (done, ran.map_err(|panic| Panicked(panic_message(&*panic))))
+    });
+    (done, ran)
 }

@@ -5,7 +5,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::outbox::Outbox;
 use crate::engine::routes::Routes;
-use crate::engine::{AnyInstance, Control, Cx, Gone, Phase};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase};
 use crate::node::{Emit, InputPort, Part, Routing};
 
 /// The sending end of an edge to port `P` of node `N`, which runs on several workers.
@@ -68,7 +68,7 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
         }
     }
     fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         let mut pending = false;
         for target in &mut self.targets {
             match target.poll_send(task, all) {

@@ -5,7 +5,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
-use crate::engine::drive::{AtPort, Panicked, Pending, Tree, drive};
+use crate::engine::drive::{AtPort, AtRoot, Panicked, Pending, drive};
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Receive};
 use crate::time::Frontier;
@@ -101,7 +101,7 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
 
 impl<T: Send + 'static, E: Emit<T>> DriveInlets<E> for Vec<Inlet<T>> {
     fn drive(&mut self, index: usize, root: &mut E, cx: &mut Cx) -> Result<(), Panicked> {
-        drive(&mut self[index].pending, &mut Tree(root), cx)
+        drive::<T, AtRoot, E>(&mut self[index].pending, root, cx)
     }
 }
 
@@ -167,7 +167,7 @@ where
     ) -> Result<(), Panicked> {
         let before = self.inlets.len();
         match self.inlets.get_mut(index) {
-            Some(inlet) => drive(&mut inlet.pending, &mut AtPort::<N, P, O>(root), cx),
+            Some(inlet) => drive::<N::Item, AtPort<P>, _>(&mut inlet.pending, root, cx),
             None => self.rest.drive(index - before, root, cx),
         }
     }

@@ -6,7 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::{Control, Gone, Timers};
+use crate::engine::{Control, Flushed, Timers};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
@@ -25,11 +25,13 @@ pub trait AnyInstance {
     fn doing(&self) -> (&'static str, u64);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
+    /// The unit stands: what it changed of the node's timers applies.
+    fn commit_timers(&mut self);
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
-    /// The saved state.
+    /// The saved state; empty where the node has none.
     ///
     /// # Errors
     /// When a value does not serialize.
@@ -101,23 +103,31 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         (&self.node, &mut self.state, out)
     }
 
-    /// A unit enters the node by `input`; [`Instance::leave_with`] must follow.
+    /// A unit enters the node; [`Instance::leave_with`] must follow.
+    /// Its number is handed from one to the other, so that no store waits for a load.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, input: &'static str) {
-        self.entered += 1;
-        // Only read after a panic, and the same again and again: the store costs nothing.
-        self.input = input;
+    pub(crate) fn enter(&mut self) -> u64 {
+        let unit = self.entered + 1;
+        self.entered = unit;
+        unit
+    }
+
+    /// Says by which input, or in which phase, the node will be entered from now on. Not stored
+    /// for each record of a fused node: it has one input.
+    #[inline(always)]
+    pub(crate) fn enter_by(&mut self, input: &'static str) -> &'static str {
+        std::mem::replace(&mut self.input, input)
     }
 
     /// The handler returned.
     #[inline(always)]
-    pub(crate) fn leave_with(&mut self, cx: &mut Cx, result: NodeResult) {
-        self.returned += 1;
+    pub(crate) fn leave_with(&mut self, cx: &mut Cx, unit: u64, result: NodeResult) {
+        self.returned = unit;
         if let Err(error) = result {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: self.entered - 1,
+                position: unit - 1,
                 cause: Cause::Error(error),
             });
         }
@@ -132,10 +142,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter(N::NAME);
+        let unit = self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive(state, item, &mut out);
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
     }
 
     /// Lends `item` to input `P`.
@@ -147,10 +157,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if cx.failed() {
             return;
         }
-        self.enter(N::NAME);
+        let unit = self.enter();
         let (node, state, mut out) = self.split(cx);
         let result = node.receive_lent(state, item, &mut out);
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
@@ -182,7 +192,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         N: Lifecycle<O>,
     {
         let Some(due) = self.due(phase) else { return false };
-        self.enter(due.name());
+        let input = self.enter_by(due.name());
+        let unit = self.enter();
         let outer = cx.time;
         let result = {
             let (node, state, mut out) = self.split(cx);
@@ -202,7 +213,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         };
         cx.time = outer;
         let stands = result.is_ok() && !cx.failed();
-        self.leave_with(cx, result);
+        self.leave_with(cx, unit, result);
+        self.enter_by(input);
         if stands {
             self.completed(&due);
         }
@@ -243,6 +255,9 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
     fn leave(&mut self) {
         self.returned = self.entered;
     }
+    fn commit_timers(&mut self) {
+        self.timers.commit();
+    }
     fn publish(&mut self) {
         self.counters.set_records_in(self.entered);
     }
@@ -251,7 +266,10 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
         let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
-        if snapshot.fields.is_empty() { Ok(Vec::new()) } else { snapshot.encode() }
+        if snapshot.fields.is_empty() {
+            return Ok(Vec::new());
+        }
+        snapshot.encode()
     }
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         self.state.restore(&self.path, &NodeSnapshot::decode(bytes, &self.path)?)
@@ -259,7 +277,14 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
 }
 
 /// An instance fused into its source's stage: what feeds input `P` calls its handler directly.
-pub struct Fused<N: Node, const P: usize, O>(pub(crate) Instance<N, O>);
+pub struct Fused<N: Node, const P: usize, O>(Instance<N, O>);
+
+impl<N: InputPort<P>, const P: usize, O: Emitters> Fused<N, P, O> {
+    pub(crate) fn new(mut instance: Instance<N, O>) -> Self {
+        instance.enter_by(N::NAME);
+        Fused(instance)
+    }
+}
 
 impl<N: Node, const P: usize, O> fmt::Debug for Fused<N, P, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,7 +297,6 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     #[inline(always)]
     pub(crate) fn begin_unit(&mut self) {
         self.state.begin();
-        self.timers.commit();
         self.out.each(&mut Begin);
     }
     pub(crate) fn rollback_unit(&mut self) {
@@ -291,7 +315,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
         self.out.each(&mut Pump(cx));
     }
-    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         let mut flush = Flush { task, all, result: Poll::Ready(Ok(())) };
         self.out.each(&mut flush);
         flush.result
@@ -322,7 +346,7 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     fn pump(&mut self, cx: &mut Cx) {
         self.pump_all(cx);
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         self.flush(task, all)
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
@@ -403,7 +427,7 @@ impl EachPart for Pump<'_> {
 pub(crate) struct Flush<'a, 'b> {
     pub(crate) task: &'a mut Task<'b>,
     pub(crate) all: bool,
-    pub(crate) result: Poll<Result<(), Gone>>,
+    pub(crate) result: Poll<Flushed>,
 }
 impl EachPart for Flush<'_, '_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {

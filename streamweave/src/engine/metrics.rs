@@ -36,14 +36,25 @@ impl StageCounters {
 }
 
 /// The counters of an edge between stages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EdgeCounters {
+    /// The input that the edge leads to.
+    pub(crate) path: Arc<str>,
     records: AtomicU64,
     batches: AtomicU64,
     waiting: AtomicU64,
 }
 
 impl EdgeCounters {
+    pub(crate) fn new(path: Arc<str>) -> Self {
+        EdgeCounters {
+            path,
+            records: AtomicU64::default(),
+            batches: AtomicU64::default(),
+            waiting: AtomicU64::default(),
+        }
+    }
+
     pub(crate) fn sent(&self, records: u64, waiting: u64) {
         self.records.fetch_add(records, Relaxed);
         self.batches.fetch_add(1, Relaxed);
@@ -75,7 +86,7 @@ impl Stopwatch {
 pub(crate) struct Counters {
     pub(crate) nodes: Vec<(Arc<str>, Arc<NodeCounters>)>,
     pub(crate) stages: Vec<(Arc<str>, Arc<StageCounters>)>,
-    pub(crate) edges: Vec<(Arc<str>, Arc<EdgeCounters>)>,
+    pub(crate) edges: Vec<Arc<EdgeCounters>>,
 }
 
 /// What the counters of a run say: see [`Running::metrics`](crate::graph::Running::metrics).
@@ -153,8 +164,8 @@ impl Counters {
             edges: self
                 .edges
                 .iter()
-                .map(|(path, edge)| EdgeMetrics {
-                    path: Arc::clone(path),
+                .map(|edge| EdgeMetrics {
+                    path: Arc::clone(&edge.path),
                     records: edge.records.load(Relaxed),
                     batches: edge.batches.load(Relaxed),
                     waiting: edge.waiting.load(Relaxed),

@@ -16,6 +16,7 @@ mod routes;
 mod serial;
 mod source;
 mod spawn;
+mod spill;
 mod stage;
 mod stop;
 mod timers;
@@ -23,7 +24,7 @@ mod tray;
 
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
-pub use channel::{Capacity, Gone};
+pub use channel::{Capacity, Flushed, Halt};
 pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};

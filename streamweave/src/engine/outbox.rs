@@ -5,9 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use crate::engine::channel::{Batch, Capacity, Header, Sender, channel};
-use crate::engine::{AnyInstance, Control, Cx, Gone, Phase};
+use crate::engine::channel::{Batch, Capacity, Header, Sender, bytes_of, channel};
+use crate::engine::cx::{Cause, Failure};
+use crate::engine::metrics::EdgeCounters;
+use crate::engine::spill::{Spill, SpillError, Spilled};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Halt, Phase};
 use crate::node::{Emit, Part};
+use crate::state::Codec;
 
 /// An emitter that collects records into batches and sends them to another stage.
 pub struct Outbox<T> {
@@ -22,13 +26,26 @@ pub struct Outbox<T> {
     spare: Vec<T>,
     batch: usize,
     sequence: u64,
+    /// The bytes of what is ready and in memory.
+    held: usize,
+    spill: Option<Spill<T>>,
+    /// How many ready batches are in the file.
+    spilled: usize,
     sender: Sender<T>,
 }
 
 enum Ready<T> {
     Records(Vec<T>),
+    Spilled(Spilled),
     Control(Control),
 }
+
+/// So many full batches end the step.
+const READY: usize = 2;
+/// What one unit may leave in memory, in bytes; then its batches go to a file.
+const SPILL_AT: usize = 32 << 20;
+/// What one unit may leave in memory where its records do not serialize.
+const LIMIT: usize = 1 << 30;
 
 impl<T> fmt::Debug for Outbox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,13 +63,21 @@ impl<T: 'static> Outbox<T> {
             spare: Vec::new(),
             batch,
             sequence: 0,
+            held: 0,
+            spill: None,
+            spilled: 0,
             sender,
         }
     }
 
+    /// How to write records to a file, where there is a way.
+    pub(crate) fn set_codec(&mut self, codec: Option<Codec<T>>) {
+        self.spill = codec.map(Spill::new);
+    }
+
     /// An outbox that leads nowhere.
     pub(crate) fn detached() -> Self {
-        Outbox::new(channel(Capacity::default(), Arc::default()).0)
+        Outbox::new(channel(Capacity::default(), Arc::new(EdgeCounters::new("".into()))).0)
     }
 
     /// The sending end itself, before anything was emitted.
@@ -60,41 +85,73 @@ impl<T: 'static> Outbox<T> {
         self.sender
     }
 
-    /// Adds a record; whether the outbox is at its limit.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, item: T) -> bool {
-        self.buffer.push(item);
-        let full = self.buffer.len() >= self.batch;
-        if full {
-            self.roll();
-        }
-        full
-    }
-
-    /// The buffer is a full batch.
+    /// The buffer is a full batch: it is ready, and `item` starts the next one.
     #[cold]
-    fn roll(&mut self) {
+    #[inline(never)]
+    fn roll(&mut self, cx: &mut Cx, item: T) {
+        if self.ready.len() >= READY {
+            cx.set_full();
+        }
         let mut next = std::mem::take(&mut self.spare);
         next.reserve_exact(self.batch);
         let full = std::mem::replace(&mut self.buffer, next);
+        self.buffer.push(item);
+        if full.is_empty() {
+            return;
+        }
+        let bytes = bytes_of(&full);
+        // The first batch of a unit begins with what stands: it stays in memory.
+        if self.ready.len() > self.committed.1 && self.held + bytes > SPILL_AT {
+            match &mut self.spill {
+                Some(spill) => match spill.write(&full) {
+                    Ok(spilled) => {
+                        self.spilled += 1;
+                        self.ready.push_back(Ready::Spilled(spilled));
+                        self.spare = full;
+                        self.spare.clear();
+                        return;
+                    }
+                    Err(error) => cx.fail(self.failure(error)),
+                },
+                None if self.held + bytes > LIMIT => {
+                    let item = std::any::type_name::<T>();
+                    cx.fail(self.failure(SpillError::NoCodec { limit: LIMIT, item }));
+                }
+                None => {}
+            }
+        }
+        self.held += bytes;
         self.ready.push_back(Ready::Records(full));
     }
 
+    fn failure(&self, error: SpillError) -> Failure {
+        let node = self.sender.path();
+        Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
+    }
+
     /// Sends what is ready; see [`Part::poll_flush`]. The unit must have begun or stand.
-    pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         if all && !self.buffer.is_empty() {
             let next = std::mem::take(&mut self.spare);
-            self.ready.push_back(Ready::Records(std::mem::replace(&mut self.buffer, next)));
+            self.make_ready(next);
         }
         while let Some(next) = self.ready.front() {
-            if let Ready::Records(_) = next {
+            if !matches!(next, Ready::Control(_)) {
                 ready!(self.sender.poll_ready(task))?;
             }
             match self.ready.pop_front() {
                 Some(Ready::Records(records)) => {
-                    let header = Header { first: self.sequence, ..Header::default() };
-                    self.sequence += records.len() as u64;
-                    self.spare = self.sender.send(Batch { header, records });
+                    self.held = self.held.saturating_sub(bytes_of(&records));
+                    self.send(records);
+                }
+                Some(Ready::Spilled(spilled)) => {
+                    let read = self.spill.as_mut().map(|spill| spill.read(&spilled));
+                    let records = read.unwrap_or(Ok(Vec::new()));
+                    self.send(records.map_err(|error| Halt::Failed(self.failure(error)))?);
+                    self.spilled -= 1;
+                    if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
+                        spill.clear();
+                    }
                 }
                 Some(Ready::Control(control)) => self.sender.control(control),
                 None => {}
@@ -102,6 +159,18 @@ impl<T: 'static> Outbox<T> {
         }
         self.committed = (self.buffer.len(), 0);
         Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self, records: Vec<T>) {
+        let header = Header { first: self.sequence, ..Header::default() };
+        self.sequence += records.len() as u64;
+        self.spare = self.sender.send(Batch { header, records });
+    }
+
+    fn make_ready(&mut self, next: Vec<T>) {
+        let records = std::mem::replace(&mut self.buffer, next);
+        self.held += bytes_of(&records);
+        self.ready.push_back(Ready::Records(records));
     }
 }
 
@@ -113,11 +182,22 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     fn rollback(&mut self) {
         let (records, batches) = self.committed;
-        // A batch that was filled by this unit starts with what stood in the buffer before.
-        if self.ready.len() > batches
-            && let Some(Ready::Records(first)) = self.ready.drain(batches..).next()
-        {
-            self.buffer = first;
+        if self.ready.len() > batches {
+            let mut undone = self.ready.drain(batches..);
+            // A batch that was filled by this unit starts with what stood in the buffer before.
+            if let Some(Ready::Records(first)) = undone.next() {
+                self.held = self.held.saturating_sub(bytes_of(&first));
+                self.buffer = first;
+            }
+            for batch in undone {
+                match batch {
+                    Ready::Records(records) => {
+                        self.held = self.held.saturating_sub(bytes_of(&records));
+                    }
+                    Ready::Spilled(_) => self.spilled -= 1,
+                    Ready::Control(_) => {}
+                }
+            }
         }
         self.buffer.truncate(records);
     }
@@ -132,8 +212,7 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     fn control(&mut self, control: &Control) {
         if !self.buffer.is_empty() {
-            let rest = std::mem::take(&mut self.buffer);
-            self.ready.push_back(Ready::Records(rest));
+            self.make_ready(Vec::new());
         }
         self.ready.push_back(Ready::Control(control.clone()));
         self.begin();
@@ -141,7 +220,7 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     fn pump(&mut self, _: &mut Cx) {}
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         self.poll_send(task, all)
     }
 
@@ -153,8 +232,13 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        if self.push(item) {
-            cx.set_full();
+        // What happens when the buffer is full is no part of the loop that drives the stage: so
+        // what the loop counts stays in registers.
+        if self.buffer.len() < self.buffer.capacity() {
+            self.buffer.push(item);
+        } else {
+            self.roll(cx, item);
+            cx.pause();
         }
     }
 

@@ -53,12 +53,13 @@ where
         };
         let Some(item) = inlet.pop() else { return Ok(()) };
         root.begin_unit();
-        root.enter(N::NAME);
+        root.enter_by(N::NAME);
+        let unit = root.enter();
         let result = {
             let (node, state, mut out) = root.split(cx);
             catch(node.receive(state, item, &mut out)).await?
         };
-        root.leave_with(cx, result);
+        root.leave_with(cx, unit, result);
         Ok(())
     }
 }
@@ -80,7 +81,8 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
     phase: Phase,
 ) -> Result<bool, Panicked> {
     let Some(due) = root.due(phase) else { return Ok(false) };
-    root.enter(due.name());
+    root.enter_by(due.name());
+    let unit = root.enter();
     let result: NodeResult = {
         let (node, state, mut out) = root.split(cx);
         match &due {
@@ -98,7 +100,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
         }
     };
     let stands = result.is_ok() && !cx.failed();
-    root.leave_with(cx, result);
+    root.leave_with(cx, unit, result);
     if stands {
         root.completed(&due);
     }
@@ -172,7 +174,7 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
         &mut self,
         task: &mut std::task::Context<'_>,
         all: bool,
-    ) -> Poll<Result<(), crate::engine::Gone>> {
+    ) -> Poll<crate::engine::Flushed> {
         self.0.flush(task, all)
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {

@@ -85,13 +85,14 @@ async fn next<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter("next");
+    root.enter_by("next");
+    let unit = root.enter();
     let next = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         catch(node.next(state, &mut out)).await?
     };
     let result = next.map(|more| supply.more = more);
-    root.leave_with(&mut stage.cx, result);
+    root.leave_with(&mut stage.cx, unit, result);
     Ok(())
 }
 
@@ -103,7 +104,8 @@ async fn wait<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
-    root.enter("wait");
+    root.enter_by("wait");
+    let unit = root.enter();
     let ready = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         let mut waiting = pin!(catch(node.wait(state, &mut out)));
@@ -117,6 +119,6 @@ async fn wait<N: Source<O>, O: Emitters>(
         .transpose()?
     };
     let result = ready.map_or(Ok(()), |ready| ready.map(|()| supply.more = More::Now));
-    root.leave_with(&mut stage.cx, result);
+    root.leave_with(&mut stage.cx, unit, result);
     Ok(())
 }

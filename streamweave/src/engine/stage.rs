@@ -13,7 +13,7 @@ use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
-use crate::engine::{Clock, Control};
+use crate::engine::{Clock, Control, Halt};
 use crate::node::{BoxFuture, Part};
 use crate::time::Frontier;
 
@@ -32,7 +32,6 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
-    pub(crate) undo: bool,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
 }
@@ -80,7 +79,7 @@ const STEPS_A_TURN: u32 = 16;
 impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
         StageLoop {
-            cx: Cx::new(env.clock.clone(), env.undo),
+            cx: Cx::new(env.clock.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
             frontier: None,
@@ -168,8 +167,8 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            if !ready!(self.poll_room(root, task, false)) {
-                return Poll::Ready(Todo::End(StageEnd::Cancelled));
+            if let Err(end) = ready!(self.poll_room(root, task, false)) {
+                return Poll::Ready(Todo::End(end));
             }
             root.pump(&mut self.cx);
             if let Some(failure) = self.cx.take_failure() {
@@ -194,8 +193,8 @@ impl StageLoop {
                 None if !self.phases.is_empty() => {}
                 None => {
                     // Idle: nothing may wait in an outbox.
-                    if !ready!(self.poll_room(root, task, true)) {
-                        return Poll::Ready(Todo::End(StageEnd::Cancelled));
+                    if let Err(end) = ready!(self.poll_room(root, task, true)) {
+                        return Poll::Ready(Todo::End(end));
                     }
                     self.steps = 0;
                     self.idle = true;
@@ -210,13 +209,13 @@ impl StageLoop {
         self.idle
     }
 
-    /// Flushes; ready with whether the receivers are still there.
+    /// Flushes; ready once there is room, or with why there never will be.
     pub(crate) fn poll_room(
         &mut self,
         root: &mut dyn Part,
         task: &mut Task<'_>,
         all: bool,
-    ) -> Poll<bool> {
+    ) -> Poll<Result<(), StageEnd>> {
         match root.poll_flush(task, all) {
             Poll::Pending => {
                 if self.backpressure.is_none() && self.env.clock.ticks() {
@@ -229,7 +228,10 @@ impl StageLoop {
                     self.env.counters.backpressured(watch.elapsed());
                 }
                 self.cx.clear_full();
-                Poll::Ready(flushed.is_ok())
+                Poll::Ready(flushed.map_err(|halt| match halt {
+                    Halt::Gone => StageEnd::Cancelled,
+                    Halt::Failed(failure) => StageEnd::Failed(failure),
+                }))
             }
         }
     }
@@ -332,8 +334,8 @@ impl StageLoop {
 
     /// Everything is handled: what is left leaves, and spawned tasks come to their end.
     fn poll_finish(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Poll<Todo> {
-        if !ready!(self.poll_room(root, task, true)) {
-            return Poll::Ready(Todo::End(StageEnd::Cancelled));
+        if let Err(end) = ready!(self.poll_room(root, task, true)) {
+            return Poll::Ready(Todo::End(end));
         }
         if self.cx.spawned.is_empty() {
             self.env.probe.close(root);

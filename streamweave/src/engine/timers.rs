@@ -37,15 +37,7 @@ impl<K: StableKey> Timers<K> {
     }
 
     /// The unit stands: what it staged applies.
-    #[inline]
     pub(crate) fn commit(&mut self) {
-        if !self.staged.is_empty() {
-            self.apply();
-        }
-    }
-
-    #[cold]
-    fn apply(&mut self) {
         for (timer, set) in self.staged.drain(..) {
             let mut encoded = Vec::new();
             timer.key.encode(&mut encoded);

@@ -7,8 +7,8 @@ use std::fmt;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cx, Phase};
-use crate::engine::drive::{Pending, Tree, drive, settle};
-use crate::engine::{AnyInstance, Control, Gone};
+use crate::engine::drive::{AtRoot, Pending, drive, settle};
+use crate::engine::{AnyInstance, Control, Flushed};
 use crate::node::{Emit, Part};
 
 /// An emitter that keeps records until the stage pumps them through what is behind.
@@ -16,7 +16,6 @@ pub struct Tray<T> {
     incoming: Vec<T>,
     committed: usize,
     pending: Pending<T>,
-    limit: usize,
     /// A unit is running behind the tray: a rollback is that unit's.
     inside: bool,
     target: Box<dyn Target<T>>,
@@ -38,7 +37,7 @@ trait Target<T>: Send {
 
 impl<T, E: Emit<T>> Target<T> for E {
     fn drive(&mut self, pending: &mut Pending<T>, cx: &mut Cx) {
-        let ran = drive(pending, &mut Tree(self), cx);
+        let ran = drive::<T, AtRoot, E>(pending, self, cx);
         if let Some(failure) = settle(self, cx, ran) {
             cx.fail(failure);
         }
@@ -55,12 +54,21 @@ impl<T: Send + 'static> Tray<T> {
             incoming: Vec::new(),
             committed: 0,
             pending: Pending::default(),
-            limit: 4096,
             inside: false,
             target: Box::new(target),
         }
     }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, item: T) {
+        self.incoming.reserve(ROOM);
+        self.incoming.push(item);
+    }
 }
+
+/// How many records a tray has room for before it ends the step.
+const ROOM: usize = 2048;
 
 impl<T: Send + 'static> Part for Tray<T> {
     #[inline(always)]
@@ -113,7 +121,7 @@ impl<T: Send + 'static> Part for Tray<T> {
         }
     }
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         self.target.part().poll_flush(task, all)
     }
 
@@ -127,9 +135,15 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
 
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        self.incoming.push(item);
-        if self.incoming.len() >= self.limit {
-            cx.set_full();
+        // As in an outbox.
+        if self.incoming.len() < self.incoming.capacity() {
+            self.incoming.push(item);
+        } else {
+            self.grow(item);
+            if self.incoming.len() > ROOM {
+                cx.set_full();
+            }
+            cx.pause();
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::{
-    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Fused, Gone, Instance,
-    Outbox, Phase, PopInlets, PortInlets, Stage,
+    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
+    Instance, Outbox, Phase, PopInlets, PortInlets, Stage,
 };
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
@@ -32,7 +32,7 @@ where
 {
     type Emitter = Fused<N, P, O>;
     fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
-        Fused(builder.instance(Arc::new(self), &path, out))
+        Fused::new(builder.instance(Arc::new(self), &path, out))
     }
 }
 
@@ -243,7 +243,7 @@ where
             return out.map(|out| {
                 worker += 1;
                 let path = on_worker(&path, worker - 1);
-                Joined::Fused(Fused(builder.instance(Arc::clone(&self), &path, out)))
+                Joined::Fused(Fused::new(builder.instance(Arc::clone(&self), &path, out)))
             });
         }
         let edges = (crate::node::In::<N, P, N::Item>::NEW.edge().from_region(), ());
@@ -456,7 +456,7 @@ where
     fn pump(&mut self, cx: &mut Cx) {
         either!(self, part => part.pump(cx));
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         either!(self, part => part.poll_flush(task, all))
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {

@@ -345,9 +345,9 @@ impl GraphBuilder {
     }
 
     fn edge(&mut self, path: &Arc<str>, port: &str) -> Arc<EdgeCounters> {
-        let counters = Arc::new(EdgeCounters::default());
         let path = if port.is_empty() { Arc::clone(path) } else { format!("{path}.{port}").into() };
-        self.counters.edges.push((path, Arc::clone(&counters)));
+        let counters = Arc::new(EdgeCounters::new(path));
+        self.counters.edges.push(Arc::clone(&counters));
         counters
     }
 

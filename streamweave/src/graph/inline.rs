@@ -59,7 +59,7 @@ impl Wake for Ready {
 
 impl<I, O> Inline<I, O> {
     pub(crate) fn new(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, undo, inputs, outputs, .. } = graph;
+        let Graph { name, planned, counters, inputs, outputs, .. } = graph;
         let clock = Clock::manual();
         let stop = StopSignal::default();
         let stages = planned
@@ -69,7 +69,7 @@ impl<I, O> Inline<I, O> {
                 InlineStage {
                     path: Arc::clone(&stage.path),
                     probe: Arc::clone(&stage.probe),
-                    task: Some(stage.run(&clock, undo, &stop)),
+                    task: Some(stage.run(&clock, &stop)),
                     waker: Waker::from(Arc::clone(&ready)),
                     ready,
                 }

@@ -105,14 +105,8 @@ impl Planned {
     }
 
     /// The stage's task.
-    pub(crate) fn run(
-        self,
-        clock: &Clock,
-        undo: bool,
-        stop: &StopSignal,
-    ) -> BoxFuture<'static, StageEnd> {
-        let env =
-            StageEnv { clock: clock.clone(), undo, counters: self.counters, probe: self.probe };
+    pub(crate) fn run(self, clock: &Clock, stop: &StopSignal) -> BoxFuture<'static, StageEnd> {
+        let env = StageEnv { clock: clock.clone(), counters: self.counters, probe: self.probe };
         self.stage.run(env, stop.clone())
     }
 }

@@ -74,7 +74,7 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, undo, inputs, outputs, .. } = graph;
+        let Graph { name, planned, counters, inputs, outputs, .. } = graph;
         let clock = Clock::tokio();
         let stop = StopSignal::default();
         let probes = planned
@@ -83,7 +83,7 @@ impl<I, O> Running<I, O> {
             .collect();
         let mut stages = JoinSet::new();
         for stage in planned {
-            stages.spawn(stage.run(&clock, undo, &stop));
+            stages.spawn(stage.run(&clock, &stop));
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]

@@ -156,14 +156,14 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
             self.timers.stage(Timer { key: key.clone(), name, at }, true);
-            self.cx.timers_staged = true;
+            self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
             self.timers.stage(Timer { key: key.clone(), name, at }, false);
-            self.cx.timers_staged = true;
+            self.cx.set_staged();
         }
     }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::{AnyInstance, Control, Cx, Gone, Phase};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase};
 
 /// A part of a stage's tree of fused nodes: everything that is done once a unit or once a step.
 ///
@@ -31,7 +31,7 @@ pub trait Part: Send + 'static {
 
     /// Sends what is in the outboxes: full batches, and if `all` the rest too.
     /// Pending means that a receiver has no room: nothing more may be driven.
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>>;
+    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed>;
 
     /// Shows every node of this part to `visit`, outermost first.
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance));
@@ -96,7 +96,7 @@ impl Part for Unconnected {
     }
     fn control(&mut self, _: &Control) {}
     fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, _: &mut Task<'_>, _: bool) -> Poll<Result<(), Gone>> {
+    fn poll_flush(&mut self, _: &mut Task<'_>, _: bool) -> Poll<Flushed> {
         Poll::Ready(Ok(()))
     }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
@@ -147,7 +147,7 @@ macro_rules! delegate_part {
         fn pump(&mut self, cx: &mut Cx) {
             $(self.$field.pump(cx);)+
         }
-        fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Result<(), Gone>> {
+        fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
             // Every one is asked, so that each registers for its own wake-up.
             let mut pending = false;
             $(match self.$field.poll_flush(task, all) {

@@ -105,15 +105,14 @@ impl<K: StableKey, V: Clone> Keyed<K, V> {
         Q: StableHash + Eq + ToOwned<Owned = K> + ?Sized,
         V: Default,
     {
-        let (at, _) = self.table.place(key, || (key.to_owned(), V::default()));
-        self.table.touch(at, V::clone)
+        let make = |key: &Q| (key.to_owned(), V::default());
+        self.table.touch_or_insert(key, |key| *key, make, V::clone)
     }
 
     /// The key's value, put in as what `make` returns if there was none.
     #[inline]
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        let (at, _) = self.table.place_owned(key, make);
-        self.table.touch(at, V::clone)
+        self.table.touch_or_insert(key, |key| key, |key| (key, make()), V::clone)
     }
 
     /// Sets the key's value and returns the one before.

@@ -41,7 +41,7 @@ pub(super) struct Entry<K, S> {
 pub(super) struct Table<K, S, U> {
     segments: Vec<HashTable<Entry<K, S>>>,
     /// Which segment has a slice. A segment's slices lie next to each other.
-    directory: Box<[u8; SLICES]>,
+    directory: [u8; SLICES],
     len: usize,
     epochs: Epochs,
     undo: bool,
@@ -65,7 +65,7 @@ impl<K, S, U> Table<K, S, U> {
     pub(super) fn new() -> Self {
         Self {
             segments: vec![HashTable::new()],
-            directory: Box::new([0; SLICES]),
+            directory: [0; SLICES],
             len: 0,
             epochs: Epochs::new(),
             undo: false,
@@ -203,6 +203,23 @@ impl<K, S, U> Table<K, S, U> {
     }
 }
 
+/// Apart from the look-up, which is the faster for it.
+#[cold]
+#[inline(never)]
+fn insert_absent<'a, K: StableKey, S, U>(
+    table: &'a mut HashTable<Entry<K, S>>,
+    hash: u64,
+    entry: Entry<K, S>,
+    log: Option<(&mut Log<K, S, U>, usize)>,
+) -> &'a mut S {
+    let put = table.insert_unique(hash, entry, |entry| entry.key.stable_hash());
+    if let Some((log, segment)) = log {
+        let at = At { segment: segment as u32, bucket: put.bucket_index() as u32 };
+        log.push(Logged::Inserted { place: Place::At(at) });
+    }
+    &mut put.into_mut().slot
+}
+
 #[inline(always)]
 fn occupied<K, S>(segments: &mut [HashTable<Entry<K, S>>], at: At) -> &mut Entry<K, S> {
     match segments[at.segment as usize].get_bucket_mut(at.bucket as usize) {
@@ -267,6 +284,64 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         }
     }
 
+    /// The key's slot, put in if absent, touched: what `place` and `touch` do, in one look-up.
+    /// `T` is the key, borrowed or owned.
+    #[inline(always)]
+    pub(super) fn touch_or_insert<T, Q>(
+        &mut self,
+        key: T,
+        view: impl Fn(&T) -> &Q,
+        make: impl FnOnce(T) -> (K, S),
+        save: impl FnOnce(&S) -> U,
+    ) -> &mut S
+    where
+        K: Borrow<Q>,
+        Q: StableHash + Eq + ?Sized,
+    {
+        let hash = view(&key).stable_hash();
+        let mut segment = self.segment_of(hash);
+        // Room is made before it is known to be needed, so that one look-up is enough.
+        if self.segments[segment].len() == self.segments[segment].capacity() {
+            segment = self.make_room(hash);
+        }
+        let now = self.epochs.now();
+        let sought = view(&key);
+        match self.segments[segment].find_entry(hash, |entry| entry.key.borrow() == sought) {
+            Ok(found) => {
+                if self.undo && found.get().stamp != now {
+                    let at = At { segment: segment as u32, bucket: found.bucket_index() as u32 };
+                    let Entry { slot, stamp, .. } = found.get();
+                    let (place, stamp, undo) = (Place::At(at), *stamp, save(slot));
+                    self.log.push(Logged::Changed { place, stamp, undo });
+                }
+                let entry = found.into_mut();
+                entry.stamp = now;
+                &mut entry.slot
+            }
+            Err(absent) => {
+                let (key, slot) = make(key);
+                let log = self.undo.then_some((&mut self.log, segment));
+                self.len += 1;
+                insert_absent(absent.into_table(), hash, Entry { key, slot, stamp: now }, log)
+            }
+        }
+    }
+
+    /// Lets one more entry in where a hash belongs, without anything moving at that time.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, hash: u64) -> usize {
+        let mut segment = self.segment_of(hash);
+        if self.segments[segment].len() >= SPLIT_AT && self.split(segment) {
+            segment = self.segment_of(hash);
+        }
+        if self.segments[segment].len() == self.segments[segment].capacity() {
+            self.pin();
+            self.segments[segment].reserve(1, |entry| entry.key.stable_hash());
+        }
+        segment
+    }
+
     #[inline(never)]
     fn insert_new(&mut self, hash: u64, key: K, slot: S) -> At {
         let stamp = self.epochs.now();
@@ -280,12 +355,8 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     /// Puts in an entry whose key is absent.
     fn put(&mut self, hash: u64, entry: Entry<K, S>) -> At {
         let mut segment = self.segment_of(hash);
-        if self.segments[segment].len() >= SPLIT_AT && self.split(segment) {
-            segment = self.segment_of(hash);
-        }
         if self.segments[segment].len() == self.segments[segment].capacity() {
-            // The table will move its entries.
-            self.pin();
+            segment = self.make_room(hash);
         }
         let occupied =
             self.segments[segment].insert_unique(hash, entry, |entry| entry.key.stable_hash());

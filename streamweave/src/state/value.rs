@@ -42,7 +42,7 @@ impl<T> Value<T> {
     }
 
     /// The epoch of the last change; 0 before the first.
-    pub fn epoch(&self) -> u32 {
+    pub fn changed_in(&self) -> u32 {
         self.changed
     }
 }

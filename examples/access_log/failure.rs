@@ -1,0 +1,56 @@
+//! What can stop the job, as sentences that say what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why the job stopped.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("there is no file {0}: check the path")]
+    Missing(String),
+    #[error("no file matches {0}: check the pattern, and quote it if the shell should not see it")]
+    NoMatch(String),
+    #[error("{pattern} is no glob ({source}): write [ as [[] if it is part of the name")]
+    Pattern { pattern: String, source: glob::PatternError },
+    #[error("{0} is a folder: name its files, as in {0}/*.log")]
+    Folder(String),
+    #[error("cannot read {name} ({source}): check that it is a file that you may read")]
+    Read { name: String, source: io::Error },
+    #[error(
+        "the gzip data of {name} is damaged or cut short ({source}): fetch the file again; \
+         `gzip -t` tells whether it is whole"
+    )]
+    Gzip { name: String, source: io::Error },
+    #[error("cannot write dead letters to {path} ({source}): name a file that you may write")]
+    DeadLetters { path: PathBuf, source: io::Error },
+    #[error("the disk of {0} is full: free some space, or write elsewhere")]
+    Full(String),
+    #[error("cannot write the report ({0}): check where standard output goes")]
+    Report(io::Error),
+    #[error("cannot listen for Ctrl-C ({0}): run without --follow")]
+    Signal(io::Error),
+    /// Who reads the report has seen enough: not worth a word.
+    #[error("nobody reads the report")]
+    BrokenPipe,
+}
+
+impl Failure {
+    /// A failed write of the report.
+    pub(crate) fn report(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            io::ErrorKind::StorageFull => Self::Full("standard output".into()),
+            _ => Self::Report(error),
+        }
+    }
+
+    /// A failed write of dead letters.
+    pub(crate) fn dead_letters(path: &std::path::Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull => Self::Full(path.display().to_string()),
+            _ => Self::DeadLetters { path: path.into(), source: error },
+        }
+    }
+}

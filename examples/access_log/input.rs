@@ -1,0 +1,120 @@
+//! Where lines come from: files, globs, standard input, a file that grows; plain or gzip.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::blocks::{Block, Blocks};
+use crate::failure::Failure;
+
+/// A place to read lines from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Input {
+    /// The inputs that the command line names, in its order; the files of a glob by name.
+    ///
+    /// # Errors
+    /// A file or a glob without any, before anything is read.
+    pub(crate) fn all(names: &[String]) -> Result<Vec<Self>, Failure> {
+        let mut inputs = Vec::new();
+        for name in names {
+            if name == "-" {
+                inputs.push(Self::Stdin);
+            } else if Path::new(name).is_dir() {
+                return Err(Failure::Folder(name.clone()));
+            } else if Path::new(name).exists() {
+                inputs.push(Self::File(name.into()));
+            } else if name.contains(['*', '?', '[']) {
+                let before = inputs.len();
+                let found = glob::glob(name)
+                    .map_err(|source| Failure::Pattern { pattern: name.clone(), source })?;
+                for path in found {
+                    let path = path.map_err(|error| Failure::Read {
+                        name: error.path().display().to_string(),
+                        source: error.into(),
+                    })?;
+                    if !path.is_dir() {
+                        inputs.push(Self::File(path));
+                    }
+                }
+                if inputs.len() == before {
+                    return Err(Failure::NoMatch(name.clone()));
+                }
+            } else {
+                return Err(Failure::Missing(name.clone()));
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// What dead letters call it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Stdin => "-".into(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Opens it for reading.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn open(&self) -> Result<Lines, Failure> {
+        match self {
+            Self::Stdin => Lines::new(self.name(), Box::new(io::stdin())),
+            Self::File(path) => match File::open(path) {
+                Ok(file) => Lines::new(self.name(), Box::new(file)),
+                Err(source) => Err(Failure::Read { name: self.name(), source }),
+            },
+        }
+    }
+}
+
+/// The lines of one input, in blocks.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    name: String,
+    gzip: bool,
+    blocks: Blocks<Box<dyn Read + Send>>,
+}
+
+impl Lines {
+    /// Lines of any reader; whether it is gzip its first bytes say, whatever its name.
+    ///
+    /// # Errors
+    /// The first bytes cannot be read.
+    pub(crate) fn new(name: String, mut reader: Box<dyn Read + Send>) -> Result<Self, Failure> {
+        let mut start = Vec::with_capacity(2);
+        if let Err(source) = reader.by_ref().take(2).read_to_end(&mut start) {
+            return Err(Failure::Read { name, source });
+        }
+        let gzip = start == [0x1f, 0x8b];
+        let whole = io::Cursor::new(start).chain(reader);
+        // Rotated logs are often concatenated: a file of several gzip members is one log.
+        let reader: Box<dyn Read + Send> =
+            if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        Ok(Self { name, gzip, blocks: Blocks::new(reader) })
+    }
+
+    /// What dead letters call the input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads the next block; false at the end.
+    ///
+    /// # Errors
+    /// The input cannot be read on; after that, it is not to be used.
+    pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, Failure> {
+        self.blocks.next(block).map_err(|source| {
+            let name = self.name.clone();
+            if self.gzip { Failure::Gzip { name, source } } else { Failure::Read { name, source } }
+        })
+    }
+}

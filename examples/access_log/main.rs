@@ -1,0 +1,100 @@
+//! Reports what web-server access logs say. `access_log --help` tells how to call it.
+//!
+//! The way of a line: [`input`] and [`follow`] open, [`blocks`] splits, [`parse`] makes a
+//! [`record`] (with [`cursor`] and [`time`]) or a letter for [`dead_letters`]; [`stats`] counts,
+//! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`plain`] joins them as a
+//! loop.
+
+mod blocks;
+mod cli;
+mod cursor;
+mod dead_letters;
+mod failure;
+mod follow;
+mod input;
+mod latency;
+mod output;
+mod parse;
+mod plain;
+mod record;
+mod stats;
+mod summary;
+mod time;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use crate::cli::Options;
+use crate::dead_letters::DeadLetters;
+use crate::failure::Failure;
+use crate::follow::Follow;
+use crate::input::{Input, Lines};
+use crate::summary::Summary;
+
+/// Between two looks at a file that may grow.
+const PAUSE: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    match run(Options::read()) {
+        Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "access_log: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), Failure> {
+    let inputs = Input::all(&options.inputs)?;
+    let mut dead = DeadLetters::create(options.dead_letters)?;
+    let opened = inputs.iter().map(|input| match input {
+        Input::File(path) if options.follow => followed(path.clone()),
+        input => input.open(),
+    });
+    let stats = plain::run(opened, options.format, &mut dead)?;
+    let summary = Summary::of(&stats, options.top);
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    output::write(&summary, options.output, options.top, &mut stdout)
+}
+
+/// Opens a file to follow until Ctrl-C.
+fn followed(path: std::path::PathBuf) -> Result<Lines, Failure> {
+    let ended = Arc::new(AtomicBool::new(false));
+    end_on_ctrl_c(Arc::clone(&ended)).map_err(Failure::Signal)?;
+    let wait = move || {
+        std::thread::sleep(PAUSE);
+        !ended.load(Ordering::Relaxed)
+    };
+    let name = path.display().to_string();
+    match Follow::open(path, wait) {
+        Ok(file) => Lines::new(name, Box::new(file)),
+        Err(source) => Err(Failure::Read { name, source }),
+    }
+}
+
+/// Sets `ended` at the first Ctrl-C; the second one ends the program. Listens when it returns.
+fn end_on_ctrl_c(ended: Arc<AtomicBool>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (listening, listens) = mpsc::channel();
+    std::thread::Builder::new().name("ctrl-c".into()).spawn(move || {
+        runtime.block_on(async {
+            let mut first = std::pin::pin!(tokio::signal::ctrl_c());
+            // The first poll installs the handler.
+            tokio::select! {
+                biased;
+                _ = &mut first => {}
+                () = async {} => {
+                    let _ = listening.send(());
+                    let _ = first.await;
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+            let _ = tokio::signal::ctrl_c().await;
+            std::process::exit(130);
+        });
+    })?;
+    listens.recv().map_err(|_| std::io::Error::other("the thread that listens has ended"))
+}

@@ -1,0 +1,1 @@
+pub use streamweave_macros::__graph;
