@@ -1,5 +1,7 @@
 //! Typed stream processing for Rust.
 
+#[doc(hidden)]
+pub mod __private;
 pub mod engine;
 pub mod graph;
 pub mod node;
@@ -7,4 +9,6 @@ pub mod state;
 mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};
+pub use state::StableKey;
+pub use streamweave_macros::{StableKey, node};
 pub use time::{Frontier, LogicalTime};
