@@ -1,8 +1,11 @@
 //! A struct as a node: its fields are ports, state, scratch and configuration.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Attribute, Expr, Field, Fields, GenericParam, ItemStruct, Meta, Type};
+use syn::{
+    Attribute, Expr, Field, Fields, FieldsNamed, GenericParam, Generics, ItemStruct, Meta, Type,
+    parse_quote,
+};
 
 use crate::diag::Errors;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
@@ -33,6 +36,7 @@ pub(crate) fn structure(
     let mut ports = Fieldwork::default();
     let all = std::mem::take(&mut fields.named);
     fields.named = all.into_iter().filter_map(|field| ports.field(field, errors)).collect();
+    refuse_unused(fields, &item.ident, &item.generics, errors);
     if refuse_lifetimes(&item, errors) {
         return Err(item.into_token_stream());
     }
@@ -52,6 +56,42 @@ pub(crate) fn structure(
         function: None,
         item: item.into_token_stream(),
     })
+}
+
+/// Parameters that only ports and state use, which are not part of the struct any more. The field
+/// that the user has to write is put there meanwhile.
+fn refuse_unused(fields: &mut FieldsNamed, node: &Ident, generics: &Generics, errors: &mut Errors) {
+    let used: String = fields.named.iter().map(|field| spaced(&field.ty)).collect();
+    let unused: Vec<_> = generics
+        .type_params()
+        .map(|param| &param.ident)
+        .filter(|param| !used.contains(&format!(" {param} ")))
+        .collect();
+    let Some(first) = unused.first() else { return };
+    errors.error(
+        first,
+        format!(
+            "ports and state are not part of `{node}`, so nothing of it mentions `{first}`: add a \
+             field `marker: PhantomData<fn() -> {first}>`"
+        ),
+    );
+    fields.named.push(parse_quote!(__marker: ::core::marker::PhantomData<fn() -> (#(#unused,)*)>));
+}
+
+/// The identifiers in a type, each between spaces.
+fn spaced(ty: &Type) -> String {
+    fn collect(tokens: TokenStream, into: &mut String) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => into.push_str(&format!(" {ident} ")),
+                TokenTree::Group(group) => collect(group.stream(), into),
+                _ => {}
+            }
+        }
+    }
+    let mut identifiers = String::new();
+    collect(ty.to_token_stream(), &mut identifiers);
+    identifiers
 }
 
 fn refuse_lifetimes(item: &ItemStruct, errors: &mut Errors) -> bool {

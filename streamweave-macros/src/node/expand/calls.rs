@@ -22,7 +22,7 @@ pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
     let state_arg = names.state_arg();
     let ty = &input.ty;
     // A keyed node's answers come back with the key of their record.
-    let key_of = keys::name(names, 0);
+    let key_of = keys::function(names, 0);
     let (answer_type, prepare, answered, out) = match &key_of {
         None => (answer.clone(), quote!(), quote!(answer), quote!(out)),
         Some(function) => (

@@ -1,7 +1,8 @@
 //! What the node says about itself, and its entry in the catalogue.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
+use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::node::expand::names::Names;
@@ -13,24 +14,25 @@ pub(crate) fn descriptor(names: &Names<'_>) -> TokenStream {
     let inputs = node.inputs.iter().map(|input| {
         let (name, docs, optional) =
             (input.name.unraw().to_string(), input.docs.text(), input.optional);
-        let ty = &input.ty;
+        let ty = written(&input.ty);
         quote!(#krate::node::InputDescriptor {
-            name: #name, docs: #docs, item: ::core::stringify!(#ty), optional: #optional,
+            name: #name, docs: #docs, item: #ty, optional: #optional,
         })
     });
     let outputs = node.outputs.iter().map(|output| {
         let (name, docs, optional) =
             (output.name.unraw().to_string(), output.docs.text(), output.optional);
-        let ty = &output.ty;
+        let ty = written(&output.ty);
         quote!(#krate::node::OutputDescriptor {
-            name: #name, docs: #docs, item: ::core::stringify!(#ty), optional: #optional,
+            name: #name, docs: #docs, item: #ty, optional: #optional,
         })
     });
     let saved: Vec<_> = node.fields.iter().filter(|field| field.saved).collect();
     let fields = saved.iter().map(|field| {
-        let (name, docs, ty) = (field.name.unraw().to_string(), field.docs.text(), &field.ty);
+        let (name, docs, ty) =
+            (field.name.unraw().to_string(), field.docs.text(), written(&field.ty));
         quote!(#krate::node::StateDescriptor {
-            name: #name, docs: #docs, kind: ::core::stringify!(#ty),
+            name: #name, docs: #docs, kind: #ty,
         })
     });
     let fingerprint = (!saved.is_empty()).then(|| {
@@ -48,6 +50,23 @@ pub(crate) fn descriptor(names: &Names<'_>) -> TokenStream {
         #fingerprint
         node
     }
+}
+
+/// A type as people write it.
+fn written(ty: &Type) -> String {
+    let spaces = [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" ,", ","),
+        (" ;", ";"),
+        (" (", "("),
+    ];
+    let text = ty.to_token_stream().to_string();
+    spaces.iter().fold(text, |text, (from, to)| text.replace(from, to))
 }
 
 /// The node's entry in the catalogue: only a concrete node is one thing.

@@ -8,17 +8,24 @@ use syn::{Expr, Lifetime, Pat, PatType, Token, Type, parse_quote};
 use crate::node::expand::names::{Names, list, parameters};
 
 /// The name of the key function of input `number`, if it has one.
-pub(crate) fn name(names: &Names<'_>, number: usize) -> Option<Ident> {
+fn name(names: &Names<'_>, number: usize) -> Option<Ident> {
     names.node.key.as_ref()?;
     let input = &names.node.inputs[number];
     (input.key.is_some() && !input.broadcast).then(|| format_ident!("__key_{number}"))
+}
+
+/// The key function of input `number` as an expression, if it has one.
+pub(crate) fn function(names: &Names<'_>, number: usize) -> Option<TokenStream> {
+    let (name, args) = (name(names, number)?, &names.args);
+    let args = (!args.is_empty()).then(|| quote!(::#args));
+    Some(quote!(#name #args))
 }
 
 /// The key functions.
 pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
     let Names { node, krate, bounds, key, .. } = names;
     let functions = node.inputs.iter().enumerate().filter_map(|(number, input)| {
-        let (function, ty) = (name(names, number)?, &input.ty);
+        let (name, ty) = (name(names, number)?, &input.ty);
         let closure = typed(input.key.as_ref()?, ty);
         let generics = std::iter::once(quote!('__a)).chain(parameters(&node.generics));
         let generics = list(generics.collect());
@@ -27,7 +34,7 @@ pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
         };
         Some(quote! {
             #[inline(always)]
-            fn #function #generics(item: &'__a #ty) -> #into_key #bounds {
+            fn #name #generics(item: &'__a #ty) -> #into_key #bounds {
                 let key = #closure;
                 key(item)
             }
@@ -69,7 +76,7 @@ fn typed(closure: &Expr, ty: &Type) -> Expr {
 /// borrowed in `item`, or owned.
 pub(crate) fn keyed(names: &Names<'_>, number: usize, owned: bool) -> TokenStream {
     let krate = names.krate;
-    let Some(function) = name(names, number) else { return TokenStream::new() };
+    let Some(function) = function(names, number) else { return TokenStream::new() };
     if owned {
         quote! {
             let key = #krate::__private::IntoKey::into_key(#function(&item));

@@ -65,7 +65,7 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
     let ports = node.inputs.iter().enumerate().map(|(number, input)| {
         let (ty, text) = (&input.ty, input.name.unraw().to_string());
         let passing = if input.lends { quote!(ByRef) } else { quote!(ByValue) };
-        let key = keys::name(names, number);
+        let key = keys::function(names, number);
         let routing = match (&key, input.broadcast) {
             (_, true) => quote!(Broadcast),
             (Some(_), false) => quote!(ByKey),
