@@ -15,6 +15,11 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
+    /// A collector for mistakes that another one tells.
+    pub(crate) fn ignored() -> Self {
+        Errors { errors: Vec::new(), told: true }
+    }
+
     /// A mistake at `at`.
     pub(crate) fn error(&mut self, at: impl ToTokens, message: impl Display) {
         self.errors.push(syn::Error::new_spanned(at, message));

@@ -10,4 +10,6 @@ pub mod state;
 mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};
+pub use state::StableKey;
+pub use streamweave_macros::{StableKey, node};
 pub use time::{Frontier, LogicalTime};
