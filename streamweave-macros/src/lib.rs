@@ -7,3 +7,24 @@ mod diag;
 mod graph;
 mod node;
 mod stable_key;
+
+use proc_macro::TokenStream;
+
+/// Makes a node of a struct or a function: see the documentation of `streamweave`.
+#[proc_macro_attribute]
+pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
+    node::expand(args.into(), item.into()).into()
+}
+
+/// Implements `StableKey` by the type's fields, in order.
+#[proc_macro_derive(StableKey)]
+pub fn stable_key(item: TokenStream) -> TokenStream {
+    stable_key::expand(item.into()).into()
+}
+
+/// Behind `streamweave::graph!`, which hands over the path of its crate.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __graph(input: TokenStream) -> TokenStream {
+    graph::graph(input.into()).into()
+}

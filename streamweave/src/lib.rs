@@ -1,10 +1,15 @@
 //! Typed stream processing for Rust.
 
+#[doc(hidden)]
+pub mod __private;
 pub mod engine;
 pub mod graph;
+mod macros;
 pub mod node;
 pub mod state;
 mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};
+pub use state::StableKey;
+pub use streamweave_macros::{StableKey, node};
 pub use time::{Frontier, LogicalTime};

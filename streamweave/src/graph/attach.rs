@@ -9,12 +9,12 @@ use crate::engine::{
     Instance, Outbox, Phase, PopInlets, PortInlets, Stage,
 };
 use crate::graph::builder::{GraphBuilder, NestedInput};
-use crate::graph::planned::{CallStage, SerialStage, SyncStage};
+use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
 use crate::graph::port_list::EdgeList;
 use crate::graph::wide::Wide;
 use crate::node::{
     Call, Emit, Emitters, InputPort, Lifecycle, LifecycleAsync, Nested, Node, Part, Receive,
-    ReceiveAsync, Routing, kind,
+    ReceiveAsync, Routing, Source, kind,
 };
 
 /// Joins a node to the one edge that leads to its input `P`.
@@ -181,6 +181,37 @@ where
     }
 }
 
+/// Adds a node that no edge leads to.
+pub trait AttachRoot<O, Kind>: Node {
+    /// Attaches the node at `path`.
+    fn attach_root(self, builder: &mut GraphBuilder, path: Arc<str>, out: O);
+}
+
+impl<N, O> AttachRoot<O, kind::Source> for N
+where
+    N: Source<O> + Lifecycle<O>,
+    O: Emitters,
+{
+    fn attach_root(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) {
+        let instance = builder.instance(Arc::new(self), &path, out);
+        builder.plan(path, SourceStage(instance));
+    }
+}
+
+macro_rules! attach_root {
+    ($($kind:ident)*) => {$(
+        impl<N, O> AttachRoot<O, kind::$kind> for N
+        where
+            N: AttachMany<(), O, kind::$kind>,
+        {
+            fn attach_root(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) {
+                self.attach_many(builder, path, (), out);
+            }
+        }
+    )*};
+}
+attach_root!(Fused Serial Concurrent Nested);
+
 /// Joins a node of a region of workers to the one edge, from the same region, that leads to its
 /// input `P`.
 pub trait AttachWide<const P: usize, O, Kind>: InputPort<P> {
@@ -256,6 +287,72 @@ where
             .0
     }
 }
+
+/// Refused when the graph starts: each worker would need a graph of its own.
+impl<N, const P: usize, O> AttachWide<P, O, kind::Nested> for N
+where
+    N: Nested<O> + InputPort<P>,
+{
+    type Emitter = Outbox<N::Item>;
+    fn attach_wide(
+        self: Arc<Self>,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        out: Wide<O>,
+    ) -> Wide<Outbox<N::Item>> {
+        builder.refuse_workers(&path, "a graph");
+        out.map(|_| Outbox::detached())
+    }
+}
+
+impl<N, L, O> AttachManyWide<L, O, kind::Nested> for N
+where
+    N: Nested<O>,
+    L: EdgeList<N>,
+    O: Emitters,
+{
+    fn attach_many_wide(
+        self: Arc<Self>,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        edges: L,
+        out: Wide<O>,
+    ) -> L::Exchanges {
+        builder.refuse_workers(&path, "a graph");
+        edges.open_wide(builder, &path, out.0.len()).1
+    }
+}
+
+/// Adds a node of a region of workers that no edge leads to.
+pub trait AttachRootWide<O, Kind>: Node {
+    /// Attaches one instance a worker.
+    fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, out: Wide<O>);
+}
+
+/// Refused when the graph starts: each worker would read all of it.
+impl<N, O> AttachRootWide<O, kind::Source> for N
+where
+    N: Source<O> + Lifecycle<O>,
+    O: Emitters,
+{
+    fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, _: Wide<O>) {
+        builder.refuse_workers(&path, "a source");
+    }
+}
+
+macro_rules! attach_root_wide {
+    ($($kind:ident)*) => {$(
+        impl<N, O> AttachRootWide<O, kind::$kind> for N
+        where
+            N: AttachManyWide<(), O, kind::$kind>,
+        {
+            fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, out: Wide<O>) {
+                Arc::new(self).attach_many_wide(builder, path, (), out);
+            }
+        }
+    )*};
+}
+attach_root_wide!(Fused Serial Concurrent Nested);
 
 fn on_worker(path: &Arc<str>, worker: usize) -> Arc<str> {
     format!("{path}#{worker}").into()

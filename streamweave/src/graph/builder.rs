@@ -11,11 +11,11 @@ use crate::engine::{
     Capacity, Counters, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
     Stage, StageCounters, Tray, channel,
 };
-use crate::graph::attach::{Attach, AttachMany, AttachManyWide, AttachWide};
+use crate::graph::attach::{Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide};
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
-use crate::graph::port_list::EdgeList;
+use crate::graph::port_list::{EdgeList, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
 use crate::graph::wide::Wide;
 use crate::node::{Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Source};
@@ -102,6 +102,32 @@ impl GraphBuilder {
         node.attach_many(self, path, edges, out)
     }
 
+    /// Attaches a node that no edge leads to: a source, or a node whose inputs may stay
+    /// unconnected.
+    pub fn root<N, O>(&mut self, node: N, path: &str, out: O)
+    where
+        N: Node + AttachRoot<O, <N as Node>::Kind>,
+    {
+        let path = self.path(path);
+        node.attach_root(self, path, out);
+    }
+
+    /// As [`GraphBuilder::root`], for a node of a region of workers.
+    pub fn root_wide<N, O>(&mut self, node: N, path: &str, out: Wide<O>)
+    where
+        N: Node + AttachRootWide<O, <N as Node>::Kind>,
+    {
+        let path = self.path(path);
+        node.attach_root_wide(self, path, out);
+    }
+
+    pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
+        self.refusals.push(format!(
+            "`{path}` is {what}, which does not run on several workers in this version: take it \
+             out of the group with `#[workers(..)]`"
+        ));
+    }
+
     /// Attaches a node of a region of workers that has one incoming edge, from the same region.
     pub fn attach_wide<N, const P: usize, T, O>(
         &mut self,
@@ -162,7 +188,7 @@ impl GraphBuilder {
     pub fn boundary_with<N, const P: usize, T, E>(
         &mut self,
         path: &str,
-        edge: crate::graph::EdgeTo<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         emitter: E,
     ) -> Outbox<N::Item>
     where
@@ -184,11 +210,28 @@ impl GraphBuilder {
         Tray::new(emitter)
     }
 
+    /// A feedback edge with `senders` senders: made before anything else, because what it leads
+    /// to comes before what it comes from.
+    pub fn feedback<N, const P: usize, T>(
+        &mut self,
+        edge: EdgeTo<N, P, T>,
+        senders: usize,
+    ) -> (Wide<Outbox<N::Item>>, Loopback<N, P>)
+    where
+        N: InputPort<P>,
+    {
+        let path = self.path("feedback");
+        let (outboxes, inlets) = (0..senders.max(1))
+            .map(|_| self.channel::<N::Item>(&path, N::NAME, edge.capacity))
+            .unzip();
+        (Wide::new(outboxes), Loopback(inlets))
+    }
+
     /// An input of the graph that feeds `emitter`, which leads to `port`.
     pub fn input<N, const P: usize, T, E>(
         &mut self,
         name: &str,
-        edge: crate::graph::EdgeTo<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         emitter: E,
     ) -> Input<N::Item>
     where

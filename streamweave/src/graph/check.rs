@@ -6,7 +6,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::node::{ByClone, ByRef, ByValue, Const, In, InputPort, NoClone, Node, Out};
+use crate::node::{ByClone, ByRef, ByValue, Const, In, InputPort, NoClone, Node, Out, Via};
 
 /// The ports of a node, named as the node declares them, and the node itself.
 pub struct Handle<N: Node> {
@@ -54,7 +54,7 @@ impl<N, T> Out<N, T> {
     }
 
     /// The receivers of this output, counted: see [`Receivers::to`].
-    pub fn fan_out(self) -> Receivers<None0, T> {
+    pub fn receivers(self) -> Receivers<None0, T> {
         Receivers(PhantomData)
     }
 }
@@ -87,40 +87,65 @@ pub struct None0;
 /// One does.
 #[derive(Debug)]
 pub struct One;
+/// More than one does.
+#[derive(Debug)]
+pub struct Many;
 
-/// How the count changes with a receiver that takes its records as `Passing` says.
-pub trait Count<S, Passing> {
-    /// The new count.
-    type Next;
+/// How many receivers take their records by value.
+pub trait Count {
+    /// One more.
+    type Next: Count;
+    /// What must be `Clone`, where the records are of type `T`.
+    type Cloned<T>;
 }
-impl<S, T> Count<S, ByRef> for Receivers<S, T> {
+impl Count for None0 {
+    type Next = One;
+    type Cloned<T> = ();
+}
+impl Count for One {
+    type Next = Many;
+    type Cloned<T> = ();
+}
+impl Count for Many {
+    type Next = Many;
+    type Cloned<T> = T;
+}
+
+/// How a receiver that takes its records as `Self` says changes the count `S`.
+pub trait Counted<S: Count> {
+    /// The new count.
+    type Next: Count;
+}
+impl<S: Count> Counted<S> for ByRef {
     type Next = S;
 }
-impl<T> Count<None0, ByValue> for Receivers<None0, T> {
-    type Next = One;
-}
-impl<T> Count<One, ByValue> for Receivers<One, T> {
-    type Next = One;
+impl<S: Count> Counted<S> for ByValue {
+    type Next = S::Next;
 }
 
-impl<S, T> Receivers<S, T> {
-    /// One more receiver, that borrows or does not.
-    pub fn to<M: InputPort<P>, const P: usize, B>(
+impl<S: Count, T> Receivers<S, T> {
+    /// One more receiver, fused behind this output: it borrows or does not.
+    pub fn to<M, const P: usize, B>(
         self,
         _: In<M, P, B>,
-    ) -> Receivers<<Self as Count<S, M::Passing>>::Next, T>
+    ) -> Receivers<<M::Passing as Counted<S>>::Next, T>
     where
-        Self: Count<S, M::Passing>,
+        M: InputPort<P, Passing: Counted<S>>,
     {
+        Receivers(PhantomData)
+    }
+
+    /// One more receiver in a stage of its own: records that leave a stage are handed over.
+    pub fn away(self) -> Receivers<S::Next, T> {
         Receivers(PhantomData)
     }
 }
 
-impl<T: FanOut> Receivers<One, T> {
-    /// One more receiver that takes its records by value.
-    pub fn another(self) -> Self {
-        self
-    }
+/// Checks a fan-out: where more than one receiver takes its records by value, they are cloned.
+pub fn fan_out<S: Count, T>(_: &Receivers<S, T>)
+where
+    S::Cloned<T>: FanOut,
+{
 }
 
 /// How a fan-out clones, found by the type of the port: by `Clone` where there is one.
@@ -156,6 +181,68 @@ pub struct Missing;
 pub trait Connect<const P: usize> {
     /// The new wiring.
     type Next: Const;
+}
+
+/// A node as `graph!` binds it.
+///
+/// Where the expression is no node, this type cannot be told, so that the one error about it is
+/// not followed by others.
+pub trait Itself {
+    /// The node's type.
+    type This;
+}
+#[diagnostic::do_not_recommend]
+impl<N: Node> Itself for N {
+    type This = N;
+}
+
+/// The node that `expression` gives.
+pub fn node<N: Node>(expression: N) -> <N as Itself>::This {
+    expression
+}
+
+/// A value that depends on ports: where one of them is a mistake, the value's type cannot be
+/// told either, and nothing that is done with it leads to a second error.
+pub trait Tied<Ports> {
+    /// The value's type.
+    type This;
+}
+impl<Ports, T> Tied<Ports> for T {
+    type This = T;
+}
+
+/// `value`, which depends on `ports`.
+pub fn tied<Ports, T>(_: Ports, value: T) -> <T as Tied<Ports>>::This {
+    value
+}
+
+/// The emitters of a node, all unconnected.
+pub fn open<N: Node>(_: &Handle<N>) -> N::Open {
+    Const::NEW
+}
+
+/// Wraps an emitter that leads to `port`, so that it takes whatever it is given.
+pub fn via<N, const P: usize, T, E>(_: In<N, P, T>, emitter: E) -> Via<T, E> {
+    Via::new(emitter)
+}
+
+/// How many workers a region has.
+pub fn workers(workers: usize) -> usize {
+    workers.max(1)
+}
+
+impl<N, const P: usize, T> In<N, P, T> {
+    /// The graph's own input that leads to this input.
+    pub fn graph_input(self) -> Out<N, T> {
+        Out::NEW
+    }
+}
+
+impl<N, T> Out<N, T> {
+    /// The graph's own output that this output leads to.
+    pub fn graph_output(self) -> In<N, 0, T> {
+        In::NEW
+    }
 }
 
 /// The wiring of a node before any edge.

@@ -15,13 +15,13 @@ mod snapshot;
 mod spec;
 mod wide;
 
-pub use attach::{Attach, AttachMany, AttachManyWide, AttachWide, Joined};
+pub use attach::{Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined};
 pub use builder::{GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
 pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
-pub use port_list::{EdgeList, EdgeTo};
+pub use port_list::{EdgeList, EdgeTo, Gather, Loopback};
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::Snapshot;
 pub use spec::{

@@ -58,6 +58,35 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     }
 }
 
+/// An edge to port `P` of one instance of node `N`, from several instances of another.
+pub struct Gather<N, const P: usize, T> {
+    edge: EdgeTo<N, P, T>,
+    senders: usize,
+}
+
+impl<N, const P: usize, T> fmt::Debug for Gather<N, P, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gather({:?}, {} senders)", self.edge, self.senders)
+    }
+}
+
+impl<N, const P: usize, T> EdgeTo<N, P, T> {
+    /// The edge comes from a node on `senders` workers and leads to one instance.
+    pub fn gather(self, senders: usize) -> Gather<N, P, T> {
+        Gather { edge: self, senders: senders.max(1) }
+    }
+}
+
+/// The receiving end of a feedback edge: see
+/// [`GraphBuilder::feedback`](crate::graph::GraphBuilder::feedback).
+pub struct Loopback<N: InputPort<P>, const P: usize>(pub(crate) Vec<Inlet<N::Item>>);
+
+impl<N: InputPort<P>, const P: usize> fmt::Debug for Loopback<N, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loopback({} senders)", self.0.len())
+    }
+}
+
 /// A list of edges to node `N`: `(edge, rest)`, or `()`.
 pub trait EdgeList<N: Node> {
     /// The receiving ends.
@@ -163,5 +192,86 @@ where
         let outboxes = self.1.nested(inputs);
         let outbox = inputs[P].take();
         (outbox, outboxes)
+    }
+}
+
+impl<N, const P: usize, T, Rest> EdgeList<N> for (Gather<N, P, T>, Rest)
+where
+    N: InputPort<P>,
+    Rest: EdgeList<N>,
+{
+    type Inlets = PortInlets<N, P, Rest::Inlets>;
+    type Outboxes = (Wide<Outbox<N::Item>>, Rest::Outboxes);
+    type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
+
+    fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
+        let capacity = self.0.edge.capacity;
+        let (outboxes, inlets) = (0..self.0.senders)
+            .map(|_| builder.channel::<N::Item>(path, N::NAME, capacity))
+            .unzip();
+        let (rest, others) = self.1.open(builder, path);
+        (PortInlets { inlets, rest }, (Wide::new(outboxes), others))
+    }
+
+    fn open_wide(
+        self,
+        builder: &mut GraphBuilder,
+        path: &Arc<str>,
+        workers: usize,
+    ) -> (Vec<Self::Inlets>, Self::Exchanges) {
+        (self.0.edge.from_workers(self.0.senders), self.1).open_wide(builder, path, workers)
+    }
+
+    fn count(&self, ports: &mut Vec<usize>) {
+        if ports.len() <= P {
+            ports.resize(P + 1, 0);
+        }
+        ports[P] += self.0.senders;
+        self.1.count(ports);
+    }
+
+    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
+        let others = self.1.nested(inputs);
+        let outboxes = (0..self.0.senders).map(|_| inputs[P].take()).collect();
+        (Wide::new(outboxes), others)
+    }
+}
+
+impl<N, const P: usize, Rest> EdgeList<N> for (Loopback<N, P>, Rest)
+where
+    N: InputPort<P>,
+    Rest: EdgeList<N>,
+{
+    type Inlets = PortInlets<N, P, Rest::Inlets>;
+    type Outboxes = ((), Rest::Outboxes);
+    type Exchanges = ((), Rest::Exchanges);
+
+    fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
+        let (rest, others) = self.1.open(builder, path);
+        (PortInlets { inlets: self.0.0, rest }, ((), others))
+    }
+
+    fn open_wide(
+        self,
+        builder: &mut GraphBuilder,
+        path: &Arc<str>,
+        workers: usize,
+    ) -> (Vec<Self::Inlets>, Self::Exchanges) {
+        let (rests, others) = self.1.open_wide(builder, path, workers);
+        // Until loops run, the first worker has the whole edge: such a graph does not start.
+        let mut inlets = self.0.0;
+        let inlets = rests
+            .into_iter()
+            .map(|rest| PortInlets { inlets: std::mem::take(&mut inlets), rest })
+            .collect();
+        (inlets, ((), others))
+    }
+
+    fn count(&self, ports: &mut Vec<usize>) {
+        self.1.count(ports);
+    }
+
+    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
+        ((), self.1.nested(inputs))
     }
 }

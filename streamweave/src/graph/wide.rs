@@ -16,6 +16,19 @@ impl<E> Wide<E> {
         Wide(values)
     }
 
+    /// The only value, where there is one sender.
+    #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "every edge has at least one sender")]
+    pub fn one(mut self) -> E {
+        self.0.pop().expect("an edge has at least one sender")
+    }
+
+    /// The first `count` values: the others stay.
+    pub fn take(&mut self, count: usize) -> Wide<E> {
+        let rest = self.0.split_off(count.min(self.0.len()));
+        Wide(std::mem::replace(&mut self.0, rest))
+    }
+
     /// Each worker's value beside its value in `other`.
     pub fn zip<F>(self, other: Wide<F>) -> Wide<(E, F)> {
         Wide(self.0.into_iter().zip(other.0).collect())

@@ -42,6 +42,8 @@ pub struct OutputDescriptor {
     pub docs: &'static str,
     /// The type of its items, as Rust writes it.
     pub item: &'static str,
+    /// Whether it is declared as one that graphs may well leave unconnected.
+    pub optional: bool,
 }
 
 /// A saved state field of a node.

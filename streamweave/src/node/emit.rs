@@ -45,6 +45,9 @@ pub trait Emit<T>: Part {
     /// Whether [`Emit::lend`] may be used in place of [`Emit::emit`].
     const LENDS: bool;
 
+    /// Whether the items go anywhere.
+    const CONNECTED: bool = true;
+
     /// Hands `item` over.
     fn emit(&mut self, cx: &mut Cx, item: T);
 
@@ -110,6 +113,7 @@ impl Part for Unconnected {
 
 impl<T> Emit<T> for Unconnected {
     const LENDS: bool = true;
+    const CONNECTED: bool = false;
     #[inline(always)]
     fn emit(&mut self, _: &mut Cx, _: T) {}
     #[inline(always)]
@@ -179,6 +183,7 @@ impl<B: 'static, E: Part> Part for Via<B, E> {
 
 impl<A: 'static, B: 'static, E: Emit<B>> Emit<A> for Via<B, E> {
     const LENDS: bool = E::LENDS;
+    const CONNECTED: bool = E::CONNECTED;
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: A) {
         let mut item = Some(item);
@@ -248,6 +253,7 @@ impl<A: Part, B: Part, H: 'static> Part for Tee<A, B, H> {
 
 impl<T, A: Emit<T>, B: Emit<T>, H: Duplicate<T>> Emit<T> for Tee<A, B, H> {
     const LENDS: bool = A::LENDS && B::LENDS;
+    const CONNECTED: bool = A::CONNECTED || B::CONNECTED;
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
         if A::LENDS {

@@ -174,6 +174,13 @@ impl Fold {
         Self(combine(self.0, field.stable_hash()))
     }
 
+    /// Adds the hash of the next field.
+    #[inline(always)]
+    #[must_use]
+    pub fn hashed(self, hash: u64) -> Self {
+        Self(combine(self.0, hash))
+    }
+
     /// The hash.
     #[inline(always)]
     pub fn finish(self) -> u64 {

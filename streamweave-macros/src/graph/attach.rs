@@ -1,0 +1,206 @@
+//! Attaching the nodes, from the sinks to the sources.
+
+use proc_macro2::{Ident, Span, TokenStream};
+
+use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, width};
+use crate::graph::model::To;
+use crate::graph::plan::{Join, Outlet};
+
+/// Feedback edges, then every node.
+pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
+    let feedback = (0..cx.model.edges.len()).filter_map(|index| feedback(cx, index));
+    let nodes = cx.plan.order.iter().map(|index| attach(cx, *index));
+    mixed!(#(#feedback)* #(#nodes)*)
+}
+
+fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
+    cx.model.edges[index].feedback.as_ref()?;
+    let (edge, port, inlet, builder) = (edge(index), edge_to(cx, index), inlet(index), builder());
+    let (senders, one) = match cx.from_region(index) {
+        Some(region) => (senders(region), TokenStream::new()),
+        None => (mixed!(1), mixed!(let #edge = #edge.one();)),
+    };
+    Some(mixed!(let (#edge, #inlet) = #builder.feedback(#port, #senders); #one))
+}
+
+/// The receiving end of a feedback edge.
+fn inlet(index: usize) -> Ident {
+    quote::format_ident!("inlet_{index}", span = Span::mixed_site())
+}
+
+fn senders(region: usize) -> TokenStream {
+    let width = width(region);
+    mixed!(#width)
+}
+
+fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let model = cx.model;
+    let this = &model.nodes[index];
+    let (builder, path) = (builder(), &this.path);
+    let open = open(cx, index);
+    let node = node(index);
+    let ports = ports(cx, index);
+    let krate = cx.krate;
+    let node = mixed!(#krate::graph::check::tied(#ports, #node));
+    let wide = this.region.is_some();
+    match &cx.plan.joins[index] {
+        Join::Root => {
+            let root = if wide { mixed!(root_wide) } else { mixed!(root) };
+            mixed!(#open #builder.#root(#node, #path, open);)
+        }
+        Join::Fused(fused) => {
+            let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
+            let (edge, port) = (edge(*fused), cx.target(*fused));
+            mixed! {
+                let #edge = {
+                    #open
+                    #builder.#attach(#node, #path, #port, open)
+                };
+            }
+        }
+        Join::Many(edges) => {
+            let attach = if wide { mixed!(attach_many_wide) } else { mixed!(attach_many) };
+            let list = edges.iter().rev().fold(mixed!(()), |rest, edge| {
+                let edge = if model.edges[*edge].feedback.is_some() {
+                    let inlet = inlet(*edge);
+                    mixed!(#inlet)
+                } else {
+                    edge_to(cx, *edge)
+                };
+                mixed!((#edge, #rest))
+            });
+            let names = edges.iter().rev().fold(mixed!(()), |rest, index| {
+                let name = edge(*index);
+                if model.edges[*index].feedback.is_some() {
+                    mixed!(((), #rest))
+                } else {
+                    mixed!((#name, #rest))
+                }
+            });
+            // An edge from one node to a region of workers has one sender.
+            let one = edges.iter().filter(|edge| {
+                wide && cx.from_region(**edge).is_none() && model.edges[**edge].feedback.is_none()
+            });
+            let one = one.map(|index| {
+                let edge = edge(*index);
+                mixed!(let #edge = #edge.one();)
+            });
+            mixed! {
+                let #names = {
+                    #open
+                    #builder.#attach(#node, #path, #list, open)
+                };
+                #(#one)*
+            }
+        }
+    }
+}
+
+/// `port.edge()` with what the graph says about the edge.
+pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let edge = &cx.model.edges[index];
+    let port = cx.target(index);
+    let buffer = edge.options.buffer.as_ref().map(|records| mixed!(.buffer(#records)));
+    let To::In(end) = edge.to else { return mixed!(#port.edge()) };
+    let to = cx.model.nodes[cx.model.ins[end].node].region;
+    let from = match (cx.from_region(index), to) {
+        _ if edge.feedback.is_some() => None,
+        (Some(from), Some(to)) if from == to => Some(mixed!(.from_region())),
+        (Some(from), to) => {
+            let width = width(from);
+            Some(match to {
+                Some(_) => mixed!(.from_workers(#width)),
+                None => mixed!(.gather(#width)),
+            })
+        }
+        (None, _) => None,
+    };
+    mixed!(#port.edge()#buffer #from)
+}
+
+/// `(out, (input, ()))`: every port of the node that an edge mentions.
+fn ports(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let outs = cx.model.outs.iter().enumerate().filter(|(_, end)| end.node == index);
+    let ins = cx.model.ins.iter().enumerate().filter(|(_, end)| end.node == index);
+    let ports = outs.map(|(end, _)| out(end)).chain(ins.map(|(end, _)| input(end)));
+    ports.fold(mixed!(()), |rest, port| mixed!((#port, #rest)))
+}
+
+/// `let open = ..;`: the node's emitters, or those of each worker's instance.
+fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let krate = cx.krate;
+    let outlets = &cx.plan.outlets[index];
+    let (handle, ports) = (handle(index), ports(cx, index));
+    let letters: Vec<_> = outlets
+        .iter()
+        .filter(|outlet| cx.model.outs[outlet.out].letters)
+        .map(|outlet| emitter(cx, outlet))
+        .collect();
+    let mut letters = letters.into_iter();
+    let mut letters_expr = letters.next();
+    let mut setters = TokenStream::new();
+    for outlet in outlets.iter().filter(|outlet| !cx.model.outs[outlet.out].letters) {
+        let mut port = cx.model.outs[outlet.out].port.clone();
+        port.set_span(Span::mixed_site());
+        let mut emitter = emitter(cx, outlet);
+        if let Some(letters) = letters_expr.take() {
+            emitter = mixed!(#krate::graph::Beside::new(#emitter, #letters));
+        }
+        setters.extend(mixed!(.#port(#emitter)));
+    }
+    let alone = letters_expr.map(|letters| {
+        let (builder, path) = (builder(), &cx.model.nodes[index].path);
+        mixed!(#builder.no_letters(#path, #letters);)
+    });
+    let one = mixed! {
+        #alone
+        #krate::graph::check::tied(#ports, #krate::graph::check::open(&#handle)) #setters
+    };
+    let Some(region) = cx.model.nodes[index].region else {
+        return mixed!(let open = { #one };);
+    };
+    let edges = outlets.iter().flat_map(|outlet| &outlet.edges).map(|index| edge(*index));
+    let edges: Vec<_> = edges.collect();
+    let pattern = edges.iter().fold(mixed!(()), |pattern, edge| mixed!((#pattern, #edge)));
+    let width = width(region);
+    mixed! {
+        let open = #krate::graph::Wide::unit(#width)
+            #(.zip(#edges))*
+            .map(|#pattern| { #one });
+    }
+}
+
+/// What the output emits into.
+fn emitter(cx: &Cx<'_>, outlet: &Outlet) -> TokenStream {
+    let tree = tree(cx, &outlet.edges);
+    if !outlet.cut {
+        return tree;
+    }
+    let Some(port) = outlet.edges.iter().find_map(|edge| match cx.model.edges[*edge].to {
+        To::In(end) if cx.plan.is_fused(cx.model, *edge) => Some(input(end)),
+        _ => None,
+    }) else {
+        return tree;
+    };
+    let (krate, builder) = (cx.krate, builder());
+    mixed!(#krate::graph::check::via(#port, #builder.cut(#port, #tree)))
+}
+
+/// A balanced tree: a list of many receivers would be too deep a type.
+pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
+    let krate = cx.krate;
+    if let [index] = edges {
+        let (port, edge) = (cx.target(*index), edge(*index));
+        return mixed!(#krate::graph::check::via(#port, #edge));
+    }
+    let (first, second) = edges.split_at(edges.len() / 2);
+    let (first, second, from) = (tree(cx, first), tree(cx, second), cx.origin(edges[0]));
+    mixed!(#krate::node::Tee::new(#first, #second, (&#from).how()))
+}
+
+/// Whether any output or input of the graph needs [`tree`]'s `how`.
+pub(crate) fn has_fan_out(cx: &Cx<'_>) -> bool {
+    let outlets = cx.plan.outlets.iter().flatten().map(|outlet| &outlet.edges);
+    outlets.chain(&cx.plan.inputs).any(|edges| edges.len() > 1)
+}
+

@@ -1,0 +1,268 @@
+//! Attributes: the options of nodes, groups, loops and edges.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, Lit, LitInt, LitStr, Meta, Token};
+
+use crate::diag::Errors;
+use crate::graph::duration;
+use crate::graph::names::did_you_mean;
+
+/// What attributes can say.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) workers: Option<Expr>,
+    pub(crate) restart: Option<Restart>,
+    pub(crate) on_failure: Option<OnFailure>,
+    pub(crate) rounds: Option<LitInt>,
+    pub(crate) buffer: Option<Expr>,
+    pub(crate) boundary: Option<Ident>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Restart {
+    pub(crate) max: LitInt,
+    pub(crate) within: Option<Duration>,
+    pub(crate) backoff: Option<(Duration, Duration)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    Stop,
+    Retry,
+    DeadLetter,
+    Skip,
+}
+
+/// What an attribute stands on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Node,
+    Group,
+    Loop,
+    Edge,
+}
+
+impl Place {
+    fn known(self) -> &'static [&'static str] {
+        match self {
+            Place::Node | Place::Group => &["workers", "restart", "on_failure"],
+            Place::Loop => &["rounds", "workers", "restart", "on_failure"],
+            Place::Edge => &["buffer", "boundary"],
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Place::Node => "a node",
+            Place::Group => "a group",
+            Place::Loop => "a loop",
+            Place::Edge => "an edge",
+        }
+    }
+}
+
+/// Every name that is an attribute somewhere.
+const ALL: [&str; 6] = ["workers", "restart", "on_failure", "rounds", "buffer", "boundary"];
+
+/// Reads the attributes of something that stands at `place`.
+pub(crate) fn options(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Options {
+    let mut options = Options::default();
+    let mut seen: Vec<String> = Vec::new();
+    for attr in attrs.iter().filter(|attr| !attr.path().is_ident("doc")) {
+        let name = attr.path().to_token_stream().to_string();
+        if !place.known().contains(&name.as_str()) {
+            unknown(attr, &name, place, errors);
+        } else if seen.contains(&name) {
+            errors.error(attr.path(), format!("`{name}` is given twice"));
+        } else if let Err(error) = options.read(attr, &name) {
+            errors.push(error);
+        }
+        seen.push(name);
+    }
+    options
+}
+
+fn unknown(attr: &Attribute, name: &str, place: Place, errors: &mut Errors) {
+    let known: Vec<String> = place.known().iter().map(|name| format!("`{name}`")).collect();
+    let (known, on) = (known.join(", "), place.text());
+    let message = if ALL.contains(&name) {
+        format!("`{name}` does not belong on {on}, which takes {known}")
+    } else {
+        let meant = did_you_mean(name, place.known().iter().copied());
+        format!("unknown attribute `{name}`: {on} takes {known}{meant}")
+    };
+    errors.error(attr.path(), message);
+}
+
+impl Options {
+    fn read(&mut self, attr: &Attribute, name: &str) -> syn::Result<()> {
+        match name {
+            "workers" => {
+                self.workers = Some(count(attr, "workers", "#[workers(4)]")?);
+            }
+            "buffer" => {
+                self.buffer = Some(count(attr, "records", "#[buffer(4096)]")?);
+            }
+            "boundary" => match &attr.meta {
+                Meta::Path(path) => self.boundary = path.get_ident().cloned(),
+                other => return Err(syn::Error::new_spanned(other, "`boundary` takes no argument")),
+            },
+            "rounds" => self.rounds = Some(rounds(attr)?),
+            "restart" => self.restart = Some(restart(attr)?),
+            _ => self.on_failure = Some(on_failure(attr)?),
+        }
+        Ok(())
+    }
+
+    /// Whether a failure is treated otherwise than by stopping the graph.
+    pub(crate) fn has_policy(&self) -> bool {
+        self.restart.is_some() || self.on_failure.is_some()
+    }
+}
+
+fn count(attr: &Attribute, what: &str, example: &str) -> syn::Result<Expr> {
+    let name = attr.path().to_token_stream().to_string();
+    let expected = || {
+        syn::Error::new_spanned(attr.path(), format!("write the number of {what}: `{example}`"))
+    };
+    let Meta::List(list) = &attr.meta else { return Err(expected()) };
+    if list.tokens.is_empty() {
+        return Err(expected());
+    }
+    let expr = syn::parse2::<Expr>(list.tokens.clone())?;
+    if let Expr::Lit(syn::ExprLit { lit: Lit::Int(n), .. }) = &expr
+        && n.base10_digits() == "0"
+    {
+        return Err(syn::Error::new_spanned(n, format!("`{name}` must be at least 1")));
+    }
+    Ok(expr)
+}
+
+/// The arguments `name = literal, ..` of an attribute.
+fn arguments(attr: &Attribute, example: &str) -> syn::Result<Vec<(Ident, Lit)>> {
+    let Meta::List(list) = &attr.meta else {
+        return Err(syn::Error::new_spanned(attr.path(), format!("write `{example}`")));
+    };
+    let read = |s: ParseStream<'_>| {
+        let mut arguments: Vec<(Ident, Lit)> = Vec::new();
+        while !s.is_empty() {
+            let name: Ident = s.parse()?;
+            s.parse::<Token![=]>()?;
+            let value = s.parse()?;
+            if arguments.iter().any(|(other, _)| *other == name) {
+                return Err(syn::Error::new_spanned(&name, format!("`{name}` is given twice")));
+            }
+            arguments.push((name, value));
+            if !s.is_empty() {
+                s.parse::<Token![,]>()?;
+            }
+        }
+        Ok(arguments)
+    };
+    read.parse2(list.tokens.clone()).map_err(|error| {
+        let message = error.to_string();
+        if message.starts_with('`') {
+            error
+        } else if list.tokens.is_empty() || message.starts_with("unexpected end") {
+            syn::Error::new_spanned(attr.path(), format!("write `{example}`"))
+        } else {
+            syn::Error::new(error.span(), format!("{message}: write `{example}`"))
+        }
+    })
+}
+
+fn integer(name: &Ident, value: Lit) -> syn::Result<LitInt> {
+    match value {
+        Lit::Int(n) if n.base10_parse::<u32>().is_ok() => Ok(n),
+        other => Err(syn::Error::new_spanned(
+            other,
+            format!("`{name}` is a number from 0 to {}", u32::MAX),
+        )),
+    }
+}
+
+fn text(value: &Lit) -> Option<String> {
+    if let Lit::Str(text) = value { Some(LitStr::value(text)) } else { None }
+}
+
+fn rounds(attr: &Attribute) -> syn::Result<LitInt> {
+    let example = "#[rounds(max = 50)]";
+    let mut max = None;
+    for (name, value) in arguments(attr, example)? {
+        if name != "max" {
+            return Err(syn::Error::new_spanned(
+                &name,
+                format!("unknown argument `{name}`: `rounds` takes `max`"),
+            ));
+        }
+        let number = integer(&name, value)?;
+        if number.base10_digits() == "0" {
+            return Err(syn::Error::new_spanned(number, "`max` must be at least 1"));
+        }
+        max = Some(number);
+    }
+    max.ok_or_else(|| syn::Error::new_spanned(attr.path(), format!("write `{example}`")))
+}
+
+fn restart(attr: &Attribute) -> syn::Result<Restart> {
+    let example = "#[restart(max = 3, within = \"10s\", backoff = \"100ms..5s\")]";
+    let (mut max, mut within, mut backoff) = (None, None, None);
+    for (name, value) in arguments(attr, example)? {
+        let bad = |form: &str| {
+            let text = value.to_token_stream();
+            let units = "the units are `us`, `ms`, `s`, `min`, `h` and `d`";
+            let message = format!("`{name}` is {form}, not `{text}`; {units}");
+            syn::Error::new_spanned(&value, message)
+        };
+        if name == "max" {
+            max = Some(integer(&name, value)?);
+        } else if name == "within" {
+            let read = text(&value).and_then(|text| duration::duration(&text));
+            within = Some(read.ok_or_else(|| bad("a duration such as \"10s\""))?);
+        } else if name == "backoff" {
+            let read = text(&value).and_then(|text| duration::range(&text));
+            backoff = Some(read.ok_or_else(|| {
+                bad("a duration or a rising range of two, such as \"100ms..5s\"")
+            })?);
+        } else {
+            let meant = did_you_mean(&name.to_string(), ["max", "within", "backoff"]);
+            let known = "`restart` takes `max`, `within` and `backoff`";
+            let message = format!("unknown argument `{name}`: {known}{meant}");
+            return Err(syn::Error::new_spanned(&name, message));
+        }
+    }
+    let max = max.ok_or_else(|| {
+        syn::Error::new_spanned(attr.path(), format!("`restart` needs `max`: `{example}`"))
+    })?;
+    Ok(Restart { max, within, backoff })
+}
+
+fn on_failure(attr: &Attribute) -> syn::Result<OnFailure> {
+    let known = ["stop", "retry", "dead_letter", "skip"];
+    let example = "write `#[on_failure(stop)]`, or `retry`, `dead_letter`, `skip`";
+    let Meta::List(list) = &attr.meta else {
+        return Err(syn::Error::new_spanned(attr.path(), example));
+    };
+    if list.tokens.is_empty() {
+        return Err(syn::Error::new_spanned(attr.path(), example));
+    }
+    let what: TokenStream = list.tokens.clone();
+    match what.to_string().as_str() {
+        "stop" => Ok(OnFailure::Stop),
+        "retry" => Ok(OnFailure::Retry),
+        "dead_letter" => Ok(OnFailure::DeadLetter),
+        "skip" => Ok(OnFailure::Skip),
+        other => {
+            let meant = did_you_mean(other, known);
+            let message = format!(
+                "unknown policy `{other}`: the policies are `stop`, `retry`, `dead_letter` and \
+                 `skip`{meant}"
+            );
+            Err(syn::Error::new_spanned(what, message))
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The check block: code that never runs and tells each mistake of types once.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::quote_spanned;
+
+use crate::graph::expand::{Cx, handle, input};
+use crate::graph::model::{From, To};
+
+/// `if false { .. }`.
+pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
+    let edges = (0..cx.model.edges.len()).map(|index| edge(cx, index));
+    let fan_outs = fan_outs(cx);
+    let complete = (0..cx.model.nodes.len()).map(|index| complete(cx, index));
+    // Seen by editors only, which complete what is half typed.
+    let unresolved = cx.model.unresolved.iter().map(|tokens| {
+        mixed!(#[cfg(rust_analyzer)] let _ = #tokens;)
+    });
+    mixed! {
+        #[allow(unexpected_cfgs)]
+        if false {
+            #(#edges)*
+            #(#fan_outs)*
+            #(#complete)*
+            #(#unresolved)*
+        }
+    }
+}
+
+fn at(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(span))
+}
+
+/// The call starts at the user's node and its parenthesis closes at the user's port, so that
+/// exactly `a.out => b.port` is underlined.
+fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let edge = &cx.model.edges[index];
+    let first_of_own = match (edge.from, edge.to) {
+        (From::Input(own), _) => {
+            cx.model.inputs[own].decl.is_none() && cx.plan.inputs[own].first() == Some(&index)
+        }
+        (_, To::Output(own)) => {
+            cx.model.outputs[own].decl.is_none() && cx.plan.outputs[own].first() == Some(&index)
+        }
+        _ => false,
+    };
+    if first_of_own {
+        return TokenStream::new();
+    }
+    let krate = cx.krate;
+    let (from, to) = (cx.origin(index), cx.target(index));
+    let start = edge.from_text.node.span();
+    let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
+    let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
+    let mut to = Group::new(Delimiter::Parenthesis, mixed!(#to));
+    to.set_span(end.resolved_at(Span::mixed_site()));
+    let (check, pair) = (at("edge", arrow), at("pair", arrow));
+    let from = at(&from.to_string(), start);
+    let and = quote_spanned!(start=> &);
+    mixed!(#krate::graph::check::#check(#and #from.#pair #to);)
+}
+
+/// Outputs that lead to more than one input.
+fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
+    let krate = cx.krate;
+    let nodes = cx.plan.outlets.iter().flatten().map(|outlet| &outlet.edges);
+    let many = nodes.chain(&cx.plan.inputs).filter(|edges| edges.len() > 1);
+    many.map(|edges| {
+        let origin = cx.origin(edges[0]);
+        let receivers = edges.iter().map(|&edge| match cx.model.edges[edge].to {
+            To::In(end) if cx.plan.is_fused(cx.model, edge) && cx.is_plain(end) => {
+                let end = input(end);
+                mixed!(.to(#end))
+            }
+            _ => mixed!(.away()),
+        });
+        // Told where the second edge starts; in a list, where the list's edge does.
+        let told = &cx.model.edges[edges[1]].from_text;
+        let (start, end) = (told.node.span(), told.port.as_ref().map(Ident::span));
+        let all = at("receivers", end.unwrap_or(start));
+        let and = quote_spanned!(start=> &);
+        mixed! {{
+            let receivers = #origin.receivers() #(#receivers)*;
+            #krate::graph::check::fan_out(#and #all);
+        }}
+    })
+    .collect()
+}
+
+/// The required inputs of a node.
+fn complete(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let Cx { krate, model, .. } = cx;
+    let node = &model.nodes[index];
+    let is_used = model.outs.iter().any(|end| end.node == index)
+        || model.ins.iter().any(|end| end.node == index);
+    if model.partial || !is_used {
+        return TokenStream::new();
+    }
+    let span = node.name.span();
+    let (wiring, done) = (at("wiring", span), at("__complete", span));
+    let handle = handle(index);
+    let connected = model.edges.iter().filter_map(|edge| match edge.to {
+        To::In(end) if model.ins[end].node == index => Some(input(end)),
+        _ => None,
+    });
+    mixed! {{
+        let #wiring = #krate::graph::check::wiring(&#handle);
+        #(let #wiring = #connected.connect(#wiring);)*
+        #wiring.#done();
+    }}
+}
+
+impl Cx<'_> {
+    /// Whether the input's node runs on one worker.
+    fn is_plain(&self, end: usize) -> bool {
+        self.model.nodes[self.model.ins[end].node].region.is_none()
+    }
+}

@@ -1,0 +1,129 @@
+//! What the graph says about itself, as a value.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+
+use crate::graph::attrs::{OnFailure, Options};
+use crate::graph::expand::{Cx, width};
+use crate::graph::model::{Edge, From, To};
+
+/// `GraphSpec { .. }`.
+pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
+    let krate = cx.krate;
+    let model = cx.model;
+    let nodes = model.nodes.iter().map(|node| {
+        let path = &node.path;
+        let policy = policy(krate, &node.options);
+        let workers = workers(node.options.workers.is_some().then_some(node.region).flatten());
+        mixed! {
+            #krate::graph::NodeSpec {
+                path: ::std::string::String::from(#path), policy: #policy, workers: #workers,
+            }
+        }
+    });
+    let edges = model.edges.iter().map(|edge| self::edge(cx, edge));
+    let groups = model.groups.iter().map(|group| {
+        let path = &group.path;
+        let policy = policy(krate, &group.options);
+        let workers = workers(group.options.workers.is_some().then_some(group.region).flatten());
+        let strategy = match group.strategy.as_ref().map(ToString::to_string).as_deref() {
+            Some("one_for_all") => mixed!(OneForAll),
+            Some("rest_for_one") => mixed!(RestForOne),
+            _ => mixed!(OneForOne),
+        };
+        let rounds = option(group.options.rounds.as_ref().map(|rounds| {
+            let rounds = rounds.base10_parse::<u64>().unwrap_or(1);
+            mixed!(#rounds)
+        }));
+        let is_loop = group.is_loop;
+        mixed! {
+            #krate::graph::GroupSpec {
+                path: ::std::string::String::from(#path),
+                strategy: #krate::graph::Strategy::#strategy,
+                policy: #policy, workers: #workers, rounds: #rounds, is_loop: #is_loop,
+            }
+        }
+    });
+    mixed! {
+        #krate::graph::GraphSpec {
+            nodes: ::std::vec![#(#nodes),*],
+            edges: ::std::vec![#(#edges),*],
+            groups: ::std::vec![#(#groups),*],
+        }
+    }
+}
+
+fn edge(cx: &Cx<'_>, edge: &Edge) -> TokenStream {
+    let Cx { krate, model, .. } = cx;
+    let from = match edge.from {
+        From::Out(out) => {
+            let end = &model.outs[out];
+            format!("{}.{}", model.nodes[end.node].path, end.port)
+        }
+        From::Input(input) => format!("graph.{}", model.inputs[input].name),
+    };
+    let to = match edge.to {
+        To::In(input) => {
+            let end = &model.ins[input];
+            format!("{}.{}", model.nodes[end.node].path, end.port)
+        }
+        To::Output(output) => format!("graph.{}", model.outputs[output].name),
+    };
+    let buffer = option(edge.options.buffer.as_ref().map(|records| mixed!(#records)));
+    let (boundary, feedback) = (edge.options.boundary.is_some(), edge.feedback.is_some());
+    mixed! {
+        #krate::graph::EdgeSpec {
+            from: ::std::string::String::from(#from),
+            to: ::std::string::String::from(#to),
+            buffer: #buffer, boundary: #boundary, feedback: #feedback,
+        }
+    }
+}
+
+fn workers(region: Option<usize>) -> TokenStream {
+    option(region.map(|region| {
+        let width = width(region);
+        mixed!(#width)
+    }))
+}
+
+fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
+    if !options.has_policy() {
+        return mixed!(::core::default::Default::default());
+    }
+    let on_failure = match options.on_failure {
+        Some(OnFailure::Retry) => "Retry",
+        Some(OnFailure::DeadLetter) => "DeadLetter",
+        Some(OnFailure::Skip) => "Skip",
+        Some(OnFailure::Stop) | None => "Stop",
+    };
+    let on_failure = format_ident!("{on_failure}");
+    let restart = option(options.restart.as_ref().map(|restart| {
+        let max = restart.max.base10_parse::<u32>().unwrap_or(0);
+        let within = option(restart.within.map(duration));
+        let backoff = option(restart.backoff.map(|(first, last)| {
+            let (first, last) = (duration(first), duration(last));
+            mixed!((#first, #last))
+        }));
+        mixed!(#krate::graph::RestartSpec { max: #max, within: #within, backoff: #backoff })
+    }));
+    mixed! {
+        #krate::graph::PolicySpec {
+            on_failure: #krate::graph::OnFailure::#on_failure, restart: #restart,
+        }
+    }
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    mixed!(::core::time::Duration::new(#secs, #nanos))
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => mixed!(::core::option::Option::Some(#value)),
+        None => mixed!(::core::option::Option::None),
+    }
+}

@@ -1,0 +1,179 @@
+//! The rules of a node. Each mistake is told at the port it is about; the node stays as complete
+//! as it can, so that editors go on.
+
+use std::collections::HashSet;
+
+use proc_macro2::Ident;
+use syn::Lit;
+use syn::ext::IdentExt;
+
+use crate::diag::Errors;
+use crate::node::model::{Kind, Node};
+
+/// Method names of the contexts: what `out` can do besides sending.
+const CONTEXT: [&str; 10] = [
+    "time",
+    "frontier",
+    "key",
+    "now",
+    "set_timer",
+    "cancel_timer",
+    "spawn",
+    "sleep",
+    "timeout",
+    "at",
+];
+
+pub(crate) fn check(node: &mut Node, errors: &mut Errors) {
+    names(node, errors);
+    ports(node, errors);
+    keys(node, errors);
+    if let Kind::Concurrent(calls) = &node.kind
+        && let syn::Expr::Lit(literal) = &calls.concurrency
+        && let Lit::Int(number) = &literal.lit
+        && number.base10_digits() == "0"
+    {
+        errors.error(number, "at least one call must be allowed in flight");
+    }
+}
+
+fn names(node: &mut Node, errors: &mut Errors) {
+    let concurrent = matches!(node.kind, Kind::Concurrent(_));
+    let mut seen = HashSet::new();
+    node.inputs.retain(|input| {
+        let new = once(&mut seen, &input.name, errors);
+        if new {
+            keyword(&input.name, errors);
+            let name = input.name.unraw().to_string();
+            if !concurrent && matches!(name.as_str(), "start" | "stop" | "frontier" | "timer") {
+                errors.error(
+                    &input.name,
+                    format!(
+                        "the handler `on_{name}` is not called by a record: name this input \
+                         `{name}s` or `{name}_in`"
+                    ),
+                );
+            }
+        }
+        new
+    });
+    node.outputs.retain(|output| {
+        let new = once(&mut seen, &output.name, errors);
+        if new {
+            keyword(&output.name, errors);
+            let name = output.name.unraw().to_string();
+            if CONTEXT.contains(&name.as_str()) {
+                errors.error(
+                    &output.name,
+                    format!(
+                        "`out.{name}` is a method of the context already: name this output \
+                         `{name}_out`"
+                    ),
+                );
+            } else if name == "dead_letters" {
+                errors.error(
+                    &output.name,
+                    "`dead_letters` is the output that `#[on_failure(dead_letter)]` adds: name \
+                     this one `rejected`",
+                );
+            }
+        }
+        new
+    });
+    let mut seen = HashSet::new();
+    node.fields.retain(|field| once(&mut seen, &field.name, errors));
+}
+
+fn once(seen: &mut HashSet<String>, name: &Ident, errors: &mut Errors) -> bool {
+    let new = seen.insert(name.to_string());
+    if !new {
+        errors.error(name, format!("`{name}` is declared twice"));
+    }
+    new
+}
+
+fn keyword(name: &Ident, errors: &mut Errors) {
+    let text = name.to_string();
+    if let Some(word) = text.strip_prefix("r#") {
+        let suggestion = match word {
+            "in" => "input".to_owned(),
+            "type" => "kind".to_owned(),
+            _ => format!("{word}_port"),
+        };
+        errors.error(
+            name,
+            format!(
+                "`{word}` is a keyword, so no graph can name this port: call it `{suggestion}`"
+            ),
+        );
+    }
+}
+
+fn ports(node: &Node, errors: &mut Errors) {
+    let name = &node.name;
+    match &node.kind {
+        Kind::Source => {
+            for input in &node.inputs {
+                errors.error(
+                    &input.name,
+                    "a source has no inputs: remove this one, or remove `source`",
+                );
+            }
+            if node.outputs.is_empty() {
+                errors.error(name, "a source needs an output: `#[output] records: Record`");
+            }
+        }
+        Kind::Concurrent(_) if node.inputs.len() > 1 => {
+            for input in &node.inputs[1..] {
+                errors.error(
+                    &input.name,
+                    "a node with calls in flight has one input: let both be one type, or remove \
+                     `concurrency`",
+                );
+            }
+        }
+        _ if node.inputs.is_empty() => errors.error(
+            name,
+            "this node has no input: add `#[input] name: Type`, or make it a source with \
+             `#[node(source)]`",
+        ),
+        _ => {}
+    }
+    if node.sink {
+        for output in &node.outputs {
+            errors.error(&output.name, "a sink has no outputs: remove this one, or remove `sink`");
+        }
+    }
+}
+
+fn keys(node: &Node, errors: &mut Errors) {
+    for input in &node.inputs {
+        match (&node.key, &input.key) {
+            (_, Some(_)) if input.broadcast => errors.error(
+                &input.name,
+                "a broadcast record goes to every instance, whatever its key: remove `key` or \
+                 `broadcast`",
+            ),
+            (Some(_), None) if !input.broadcast => {
+                let name = &input.name;
+                errors.error(
+                    name,
+                    format!(
+                        "node `{}` is keyed, so its input `{name}` needs a key: \
+                         `#[input(key = |record| ..)]`, or `#[input(broadcast)]` to send each \
+                         record to every instance",
+                        node.name
+                    ),
+                );
+            }
+            (None, Some(key)) => errors.error(
+                key,
+                format!(
+                    "node `{}` has no keys: say of which type with `#[node(key = Type)]`",
+                    node.name
+                ),
+            ),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The synchronous handlers that no record asks for.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::node::expand::handlers;
+use crate::node::expand::names::Names;
+
+/// `impl Lifecycle<MatcherEmitters<..>>`.
+pub(crate) fn lifecycle(names: &Names<'_>) -> TokenStream {
+    let Names { node, krate, name, args, bounds, state, .. } = names;
+    let (params, emitters, outlet) =
+        (names.params_and_emitters(), names.emitters_type(), names.outlet());
+    let all = if node.function.is_none() { handlers::lifecycle(names) } else { Vec::new() };
+    let methods = all.iter().map(|(method, argument, ty, _)| {
+        let state_arg = names.state_arg();
+        let parameter = (!argument.is_empty()).then(|| quote!(#argument: #ty,));
+        let comma = (!argument.is_empty()).then(|| quote!(#argument,));
+        let call = names.call(method, &quote!(self, #state_arg #comma out));
+        quote! {
+            #[inline]
+            fn #method(
+                &self, state: &mut #state, #parameter out: &mut #outlet,
+            ) -> #krate::NodeResult {
+                #call
+            }
+        }
+    });
+    quote! {
+        impl #params #krate::node::Lifecycle<#emitters> for #name #args #bounds {
+            #(#methods)*
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! From the model to code: each file writes one of the generated items.
+
+mod asynchronous;
+mod calls;
+mod descriptor;
+mod emitters;
+mod handlers;
+mod keys;
+mod lifecycle;
+mod names;
+mod out;
+mod ports;
+mod receive;
+mod sends;
+mod source;
+mod state;
+mod wiring;
+
+use names::Names;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::node::model::{Kind, Node};
+
+/// Everything that the node expands to, except for its mistakes.
+pub(crate) fn node(node: &Node) -> TokenStream {
+    let names = &Names::of(node);
+    let item = &node.item;
+    let public = [state::definition(names), ports::definitions(names)];
+    // What a function's node sends and how is nobody's business; a struct's user names both.
+    let handlers = node.function.is_none().then(|| {
+        let (out, handlers) = (out::definition(names), handlers::definition(names));
+        quote!(#out #handlers)
+    });
+    let mut hidden = vec![
+        state::implementation(names),
+        ports::constants(names),
+        emitters::emitters(names),
+        wiring::wiring(names),
+        implementation(names),
+        keys::functions(names),
+        ports::inputs(names),
+    ];
+    if node.function.is_none() {
+        hidden.push(out::implementation(names));
+    }
+    match &node.kind {
+        Kind::Fused => hidden.extend([receive::receive(names), lifecycle::lifecycle(names)]),
+        Kind::Serial => {
+            hidden.extend([asynchronous::receive(names), asynchronous::lifecycle(names)]);
+        }
+        Kind::Concurrent(calls) => {
+            hidden.extend([calls::call(names, calls), lifecycle::lifecycle(names)]);
+        }
+        Kind::Source => hidden.extend([source::source(names), lifecycle::lifecycle(names)]),
+    }
+    let registration = descriptor::registration(names);
+    quote! {
+        #item
+        #(#public)*
+        #handlers
+        #[doc(hidden)]
+        #[allow(
+            missing_docs, missing_debug_implementations, unreachable_pub, dead_code,
+            unused_variables, clippy::all,
+            reason = "written by `#[node]`"
+        )]
+        const _: () = {
+            #(#hidden)*
+            #registration
+        };
+    }
+}
+
+/// `impl Node`.
+fn implementation(names: &Names<'_>) -> TokenStream {
+    let Names { node, krate, name, params, args, bounds, state, .. } = names;
+    let Names { inputs, outputs, emitters, wiring, .. } = names;
+    let open = emitters::unconnected(names);
+    let missing = wiring::missing(names);
+    let key = &names.key;
+    let sole_key = match node.key {
+        None => quote!(::core::option::Option::Some(&())),
+        Some(_) => quote!(::core::option::Option::None),
+    };
+    let kind = match node.kind {
+        Kind::Fused => quote!(Fused),
+        Kind::Serial => quote!(Serial),
+        Kind::Concurrent(_) => quote!(Concurrent),
+        Kind::Source => quote!(Source),
+    };
+    let new_state = state::fresh(names);
+    let descriptor = descriptor::descriptor(names);
+    quote! {
+        impl #params #krate::node::Node for #name #args #bounds {
+            type Inputs = #inputs #args;
+            type Outputs = #outputs #args;
+            type Open = #emitters #open;
+            type Wiring = #wiring #missing;
+            type Key = #key;
+            type State = #state;
+            type Kind = #krate::node::kind::#kind;
+            const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
+
+            fn new_state(&self) -> #state {
+                #new_state
+            }
+            fn descriptor() -> #krate::node::Descriptor {
+                #descriptor
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The trait that handlers send to: a method for each output.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::node::expand::names::{Names, list, parameters};
+
+/// `trait MatcherOut`.
+pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
+    let Names { node, krate, name, params, bounds, out, key, .. } = names;
+    let vis = &node.vis;
+    let context = if node.is_async() { quote!(AsyncContext) } else { quote!(Context) };
+    let methods = node.outputs.iter().map(|output| {
+        let (port, ty) = (&output.name, &output.ty);
+        let docs = output.docs.or(format!("Sends `item` to output `{port}`."));
+        quote!(#docs fn #port(&mut self, item: #ty);)
+    });
+    let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
+    quote! {
+        #[doc = #docs]
+        #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
+        #vis trait #out #params: #krate::node::#context<Key = #key> #bounds {
+            #(#methods)*
+        }
+    }
+}
+
+/// Its implementations: for the node's outlet, and through a reference.
+pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
+    let Names { node, krate, args, bounds, out, .. } = names;
+    let (params, outlet) = (names.params_and_emitters(), names.outlet());
+    let through = parameters(&node.generics)
+        .into_iter()
+        .chain([quote!(__T: #out #args + ?::core::marker::Sized)]);
+    let through = list(through.collect());
+    let forwards = node.outputs.iter().map(|output| {
+        let (port, ty) = (&output.name, &output.ty);
+        quote! {
+            #[inline(always)]
+            fn #port(&mut self, item: #ty) {
+                <__T as #out #args>::#port(&mut **self, item)
+            }
+        }
+    });
+    let emits = node.outputs.iter().map(|output| {
+        let (port, ty) = (&output.name, &output.ty);
+        quote! {
+            #[inline(always)]
+            fn #port(&mut self, item: #ty) {
+                #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
+            }
+        }
+    });
+    quote! {
+        impl #through #out #args for &mut __T #bounds { #(#forwards)* }
+        impl #params #out #args for #outlet #bounds { #(#emits)* }
+    }
+}

@@ -1,0 +1,89 @@
+//! The state's struct: what `#[state]` and `#[scratch]` fields became.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use crate::node::expand::names::Names;
+
+/// `struct MatcherState { .. }`.
+pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
+    let Names { node, name, params, args, bounds, .. } = names;
+    if !node.has_state() {
+        return TokenStream::new();
+    }
+    let (vis, ident) = (&node.vis, format_ident!("{name}State"));
+    let fields = node.fields.iter().map(|field| {
+        let (vis, name, ty) = (&field.vis, &field.name, &field.ty);
+        let kind = if field.saved { "State field" } else { "Scratch field, never saved:" };
+        let docs = field.docs.or(format!("{kind} `{name}`."));
+        quote!(#docs #vis #name: #ty,)
+    });
+    let marker = (!args.is_empty()).then(|| {
+        quote! {
+            #[doc(hidden)]
+            __node: ::core::marker::PhantomData<fn() -> #name #args>,
+        }
+    });
+    let docs = format!("What [`{name}`] keeps between records.");
+    quote! {
+        #[doc = #docs]
+        #[allow(missing_debug_implementations, unreachable_pub, reason = "written by `#[node]`")]
+        #vis struct #ident #params #bounds {
+            #(#fields)*
+            #marker
+        }
+    }
+}
+
+/// `impl NodeState`.
+pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
+    let Names { node, krate, params, bounds, state, .. } = names;
+    if !node.has_state() {
+        return TokenStream::new();
+    }
+    let saved: Vec<_> = node.fields.iter().filter(|field| field.saved).collect();
+    // Both say the same of a type that is no state, at the same place: rustc tells it once.
+    let field = |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::__private::StateField>);
+    let visits = saved.iter().map(|saved| {
+        let (name, text) = (&saved.name, saved.name.unraw().to_string());
+        let field = field(&saved.ty);
+        quote!(#field::visit(&mut self.#name, #text, visitor);)
+    });
+    let schemas = saved.iter().map(|saved| {
+        let text = saved.name.unraw().to_string();
+        let field = field(&saved.ty);
+        quote!(#field::schema(#text))
+    });
+    quote! {
+        impl #params #krate::state::NodeState for #state #bounds {
+            #[inline(always)]
+            fn fields<__V: #krate::state::FieldVisitor>(&mut self, visitor: &mut __V) {
+                #(#visits)*
+            }
+            fn schema() -> #krate::state::NodeSchema {
+                #krate::state::NodeSchema::new([#(#schemas),*])
+            }
+        }
+    }
+}
+
+/// The expression of a fresh state.
+pub(crate) fn fresh(names: &Names<'_>) -> TokenStream {
+    let Names { node, name, args, .. } = names;
+    if !node.has_state() {
+        return TokenStream::new();
+    }
+    let ident = format_ident!("{name}State");
+    let fields = node.fields.iter().map(|field| {
+        let (name, ty) = (&field.name, &field.ty);
+        let value = match &field.init {
+            Some(init) => quote!(#init),
+            None => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+        };
+        quote!(#name: #value,)
+    });
+    let marker = (!args.is_empty()).then(|| quote!(__node: ::core::marker::PhantomData,));
+    quote!(#ident { #(#fields)* #marker })
+}

@@ -1,0 +1,138 @@
+//! What `#[node]` was put on, as the other steps see it.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{Attribute, Expr, ExprLit, Generics, Lit, Meta, Type, Visibility};
+
+use crate::node::returns::Returns;
+
+/// A node.
+pub(crate) struct Node {
+    /// What stays of the user's item: the struct without what was moved off, or the function with
+    /// the struct that stands for it.
+    pub(crate) item: TokenStream,
+    /// The path of the `streamweave` crate.
+    pub(crate) krate: TokenStream,
+    pub(crate) name: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) docs: Docs,
+    pub(crate) generics: Generics,
+    pub(crate) key: Option<Type>,
+    pub(crate) kind: Kind,
+    pub(crate) sink: bool,
+    pub(crate) register: bool,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) fields: Vec<StateField>,
+    /// The function that handles the records, if the node is made of one.
+    pub(crate) function: Option<Function>,
+}
+
+/// How it runs.
+pub(crate) enum Kind {
+    Fused,
+    Serial,
+    Concurrent(Box<Calls>),
+    Source,
+}
+
+/// The options of a node with many calls in flight.
+pub(crate) struct Calls {
+    pub(crate) concurrency: Expr,
+    pub(crate) ordered: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: Option<Expr>,
+    pub(crate) backoff: (Duration, Duration),
+}
+
+/// An input port.
+pub(crate) struct Input {
+    pub(crate) name: Ident,
+    pub(crate) docs: Docs,
+    /// The type of its items, without the `&`.
+    pub(crate) ty: Type,
+    pub(crate) lends: bool,
+    pub(crate) key: Option<Expr>,
+    pub(crate) broadcast: bool,
+    pub(crate) optional: bool,
+}
+
+/// An output port.
+pub(crate) struct Output {
+    pub(crate) name: Ident,
+    pub(crate) docs: Docs,
+    pub(crate) ty: Type,
+    pub(crate) optional: bool,
+}
+
+/// A `#[state]` or `#[scratch]` field.
+pub(crate) struct StateField {
+    pub(crate) name: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) docs: Docs,
+    pub(crate) ty: Type,
+    pub(crate) init: Option<Expr>,
+    /// Whether it is saved: `#[state]`.
+    pub(crate) saved: bool,
+}
+
+/// A function that is a node.
+pub(crate) struct Function {
+    pub(crate) name: Ident,
+    pub(crate) returns: Returns,
+}
+
+/// Documentation, as attributes and as text.
+#[derive(Default)]
+pub(crate) struct Docs(pub(crate) Vec<Attribute>);
+
+impl Docs {
+    /// Takes the `#[doc]` attributes out of `attrs`.
+    pub(crate) fn take(attrs: &mut Vec<Attribute>) -> Self {
+        Docs(attrs.extract_if(.., |attr| attr.path().is_ident("doc")).collect())
+    }
+
+    /// A copy of the `#[doc]` attributes of `attrs`.
+    pub(crate) fn of(attrs: &[Attribute]) -> Self {
+        Docs(attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect())
+    }
+
+    /// As one text: its lines without the space that `///` leaves before each.
+    pub(crate) fn text(&self) -> String {
+        let lines = self.0.iter().filter_map(|attr| match &attr.meta {
+            Meta::NameValue(doc) => match &doc.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) => Some(line.value()),
+                _ => None,
+            },
+            _ => None,
+        });
+        let lines: Vec<_> = lines
+            .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+            .collect();
+        lines.join("\n").trim().to_owned()
+    }
+
+    /// The attributes, or `otherwise` where there are none.
+    pub(crate) fn or(&self, otherwise: String) -> TokenStream {
+        if self.0.is_empty() {
+            return quote::quote!(#[doc = #otherwise]);
+        }
+        let mut tokens = TokenStream::new();
+        self.0.iter().for_each(|attr| attr.to_tokens(&mut tokens));
+        tokens
+    }
+}
+
+impl Node {
+    /// Whether its handlers have a `state` parameter.
+    pub(crate) fn has_state(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// Whether its handlers are asynchronous and see an `AsyncContext`.
+    pub(crate) fn is_async(&self) -> bool {
+        matches!(self.kind, Kind::Serial | Kind::Source)
+    }
+}

@@ -1,0 +1,180 @@
+//! `#[node(..)]`: the options of a node. The parser goes on after a mistake.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, LitBool, LitStr, Path, Token, Type};
+
+use crate::diag::Errors;
+use crate::node::duration;
+use crate::node::model::{Calls, Kind};
+use crate::node::returns::Shape;
+use std::time::Duration;
+
+/// What `#[node(..)]` says.
+#[derive(Default)]
+pub(crate) struct Options {
+    krate: Option<Path>,
+    pub(crate) key: Option<Type>,
+    pub(crate) unregistered: bool,
+    pub(crate) asynchronous: Option<Ident>,
+    source: Option<Ident>,
+    pub(crate) sink: Option<Ident>,
+    concurrency: Option<Expr>,
+    order: Option<Ident>,
+    timeout: Option<Duration>,
+    retries: Option<Expr>,
+    backoff: Option<(Duration, Duration)>,
+    /// The first option that is about calls in flight.
+    calls: Option<Ident>,
+    pub(crate) returns: Option<(Ident, Shape)>,
+}
+
+const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
+     `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
+     `register = false`, `crate = path`";
+
+impl Options {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Options::default();
+        each(tokens, errors, |name, input| options.option(name, input));
+        options
+    }
+
+    fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        let about_calls = match name.to_string().as_str() {
+            "crate" => {
+                input.parse::<Token![=]>()?;
+                self.krate = Some(input.call(Path::parse_mod_style)?);
+                false
+            }
+            "key" => {
+                self.key = Some(value(input)?);
+                false
+            }
+            "register" => {
+                self.unregistered = !value::<LitBool>(input)?.value;
+                false
+            }
+            "async" => {
+                self.asynchronous = Some(name.clone());
+                false
+            }
+            "source" => {
+                self.source = Some(name.clone());
+                false
+            }
+            "sink" => {
+                self.sink = Some(name.clone());
+                false
+            }
+            "returns" => {
+                input.parse::<Token![=]>()?;
+                let shape = input.call(Ident::parse_any)?;
+                self.returns = Some((shape.clone(), Shape::named(&shape)?));
+                false
+            }
+            "concurrency" => {
+                self.concurrency = Some(value(input)?);
+                true
+            }
+            "ordered" | "unordered" => {
+                self.order = Some(name.clone());
+                true
+            }
+            "timeout" => {
+                self.timeout = Some(duration::duration(&value::<LitStr>(input)?)?);
+                true
+            }
+            "retry" => {
+                self.retries = Some(value(input)?);
+                true
+            }
+            "backoff" => {
+                self.backoff = Some(duration::range(&value::<LitStr>(input)?)?);
+                true
+            }
+            _ => return Err(unknown(name, KNOWN)),
+        };
+        if about_calls && self.calls.is_none() {
+            self.calls = Some(name.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn krate(&self) -> TokenStream {
+        match &self.krate {
+            Some(path) => path.to_token_stream(),
+            None => quote!(::streamweave),
+        }
+    }
+
+    /// How the node runs.
+    pub(crate) fn kind(&mut self, errors: &mut Errors) -> Kind {
+        if let Some(source) = &self.source {
+            if let Some(other) = self.sink.as_ref().or(self.calls.as_ref()) {
+                errors.error(other, format!("a source cannot have the option `{other}`"));
+            }
+            let _ = source;
+            return Kind::Source;
+        }
+        let Some(calls) = &self.calls else {
+            return if self.asynchronous.is_some() { Kind::Serial } else { Kind::Fused };
+        };
+        if self.asynchronous.is_none() {
+            errors.error(calls, format!("`{calls}` is for asynchronous nodes: add `async`"));
+        }
+        let Some(concurrency) = self.concurrency.take() else {
+            errors.error(
+                calls,
+                format!("`{calls}` is for nodes with calls in flight: add `concurrency = n`"),
+            );
+            return Kind::Serial;
+        };
+        let wait = Duration::from_millis(100);
+        Kind::Concurrent(Box::new(Calls {
+            concurrency,
+            ordered: self.order.as_ref().is_none_or(|order| order == "ordered"),
+            timeout: self.timeout,
+            retries: self.retries.take(),
+            backoff: self.backoff.unwrap_or((wait, wait * 50)),
+        }))
+    }
+}
+
+/// Calls `option` with each name of a comma-separated list of options. After a mistake it goes on
+/// with the next one.
+pub(crate) fn each(
+    tokens: TokenStream,
+    errors: &mut Errors,
+    mut option: impl FnMut(&Ident, ParseStream<'_>) -> syn::Result<()>,
+) {
+    let list = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            let parsed = input.call(Ident::parse_any).and_then(|name| option(&name, input));
+            let parsed = parsed.and_then(|()| {
+                if input.is_empty() { Ok(()) } else { input.parse::<Token![,]>().map(drop) }
+            });
+            if let Err(error) = parsed {
+                errors.push(error);
+                while !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                    input.parse::<proc_macro2::TokenTree>()?;
+                }
+            }
+        }
+        Ok(())
+    };
+    // It parses everything and returns no error.
+    let _ = list.parse2(tokens);
+}
+
+/// `= value`.
+pub(crate) fn value<T: syn::parse::Parse>(input: ParseStream<'_>) -> syn::Result<T> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+pub(crate) fn unknown(name: &Ident, known: &str) -> syn::Error {
+    syn::Error::new(name.span(), format!("unknown option `{name}`; the options are {known}"))
+}

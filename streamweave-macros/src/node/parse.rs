@@ -1,0 +1,232 @@
+//! A struct as a node: its fields are ports, state, scratch and configuration.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Attribute, Expr, Field, Fields, FieldsNamed, GenericParam, Generics, ItemStruct, Meta, Type,
+    parse_quote,
+};
+
+use crate::diag::Errors;
+use crate::node::model::{Docs, Input, Node, Output, StateField};
+use crate::node::options::{self, Options};
+
+/// Reads the struct; `Err` is what to expand to where there is no node in it.
+pub(crate) fn structure(
+    args: TokenStream,
+    mut item: ItemStruct,
+    errors: &mut Errors,
+) -> Result<Node, TokenStream> {
+    let mut options = Options::parse(args, errors);
+    let kind = options.kind(errors);
+    if let Some((shape, _)) = &options.returns {
+        errors.error(shape, "`returns` is for nodes that are functions");
+    }
+    let Fields::Named(fields) = &mut item.fields else {
+        let name = &item.ident;
+        errors.error(
+            name,
+            format!(
+                "a node's ports are named fields: write `struct {name} {{ #[input] orders: Order, \
+                 #[output] fills: Fill, .. }}`"
+            ),
+        );
+        return Err(item.into_token_stream());
+    };
+    let mut ports = Fieldwork::default();
+    let all = std::mem::take(&mut fields.named);
+    fields.named = all.into_iter().filter_map(|field| ports.field(field, errors)).collect();
+    refuse_unused(fields, &item.ident, &item.generics, errors);
+    if refuse_lifetimes(&item, errors) {
+        return Err(item.into_token_stream());
+    }
+    Ok(Node {
+        krate: options.krate(),
+        name: item.ident.clone(),
+        vis: item.vis.clone(),
+        docs: Docs::of(&item.attrs),
+        generics: item.generics.clone(),
+        key: options.key,
+        kind,
+        sink: options.sink.is_some(),
+        register: !options.unregistered,
+        inputs: ports.inputs,
+        outputs: ports.outputs,
+        fields: ports.fields,
+        function: None,
+        item: item.into_token_stream(),
+    })
+}
+
+/// Parameters that only ports and state use, which are not part of the struct any more. The field
+/// that the user has to write is put there meanwhile.
+fn refuse_unused(fields: &mut FieldsNamed, node: &Ident, generics: &Generics, errors: &mut Errors) {
+    let used: String = fields.named.iter().map(|field| spaced(&field.ty)).collect();
+    let unused: Vec<_> = generics
+        .type_params()
+        .map(|param| &param.ident)
+        .filter(|param| !used.contains(&format!(" {param} ")))
+        .collect();
+    let Some(first) = unused.first() else { return };
+    errors.error(
+        first,
+        format!(
+            "ports and state are not part of `{node}`, so nothing of it mentions `{first}`: add a \
+             field `marker: PhantomData<fn() -> {first}>`"
+        ),
+    );
+    fields.named.push(parse_quote!(__marker: ::core::marker::PhantomData<fn() -> (#(#unused,)*)>));
+}
+
+/// The identifiers in a type, each between spaces.
+fn spaced(ty: &Type) -> String {
+    fn collect(tokens: TokenStream, into: &mut String) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => into.push_str(&format!(" {ident} ")),
+                TokenTree::Group(group) => collect(group.stream(), into),
+                _ => {}
+            }
+        }
+    }
+    let mut identifiers = String::new();
+    collect(ty.to_token_stream(), &mut identifiers);
+    identifiers
+}
+
+fn refuse_lifetimes(item: &ItemStruct, errors: &mut Errors) -> bool {
+    let mut refused = false;
+    for param in &item.generics.params {
+        if let GenericParam::Lifetime(lifetime) = param {
+            errors.error(
+                lifetime,
+                "a node lives as long as its graph and cannot borrow: own the data, or share it \
+                 in an `Arc`",
+            );
+            refused = true;
+        }
+    }
+    refused
+}
+
+/// What was moved off the struct so far.
+#[derive(Default)]
+struct Fieldwork {
+    inputs: Vec<Input>,
+    outputs: Vec<Output>,
+    fields: Vec<StateField>,
+}
+
+const ROLES: [&str; 4] = ["input", "output", "state", "scratch"];
+
+impl Fieldwork {
+    /// Moves the field off, or gives it back if it is configuration.
+    fn field(&mut self, mut field: Field, errors: &mut Errors) -> Option<Field> {
+        let mut roles: Vec<Attribute> = field
+            .attrs
+            .extract_if(.., |attr| ROLES.iter().any(|role| attr.path().is_ident(role)))
+            .collect();
+        if roles.is_empty() {
+            return Some(field);
+        }
+        let role = roles.remove(0);
+        for another in &roles {
+            errors.error(
+                another,
+                "a field is one of `#[input]`, `#[output]`, `#[state]` and `#[scratch]`",
+            );
+        }
+        let name = field.ident.clone()?;
+        let docs = Docs::take(&mut field.attrs);
+        if role.path().is_ident("input") {
+            self.input(name, docs, field.ty, &role, errors);
+        } else if role.path().is_ident("output") {
+            self.output(name, docs, field.ty, &role, errors);
+        } else {
+            let saved = role.path().is_ident("state");
+            let mut init = None;
+            each_option(&role, errors, |option, input| {
+                if option != "init" {
+                    return Err(options::unknown(option, "`init = expression`"));
+                }
+                init = Some(options::value(input)?);
+                Ok(())
+            });
+            self.fields.push(StateField { name, vis: field.vis, docs, ty: field.ty, init, saved });
+        }
+        None
+    }
+
+    fn input(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
+        let (ty, lends) = item_type(ty, errors);
+        let (mut key, mut broadcast, mut optional) = (None::<Expr>, false, false);
+        each_option(attr, errors, |option, input| {
+            match option.to_string().as_str() {
+                "key" => key = Some(options::value(input)?),
+                "broadcast" => broadcast = true,
+                "optional" => optional = true,
+                _ => {
+                    let known = "`key = |record| key`, `broadcast`, `optional`";
+                    return Err(options::unknown(option, known));
+                }
+            }
+            Ok(())
+        });
+        self.inputs.push(Input { name, docs, ty, lends, key, broadcast, optional });
+    }
+
+    fn output(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
+        let mut optional = false;
+        each_option(attr, errors, |option, _| {
+            if option != "optional" {
+                return Err(options::unknown(option, "`optional`"));
+            }
+            optional = true;
+            Ok(())
+        });
+        if let Type::Reference(reference) = &ty {
+            errors.error(reference, "an output owns its items: write the type without `&`");
+        }
+        let (ty, _) = item_type(ty, &mut Errors::ignored());
+        self.outputs.push(Output { name, docs, ty, optional });
+    }
+}
+
+/// The type of a port's items, and whether they are lent: `&T`.
+pub(crate) fn item_type(ty: Type, errors: &mut Errors) -> (Type, bool) {
+    match ty {
+        Type::Group(group) => item_type(*group.elem, errors),
+        Type::Paren(paren) => item_type(*paren.elem, errors),
+        Type::Reference(reference) => {
+            if let Some(lifetime) = &reference.lifetime {
+                errors.error(
+                    lifetime,
+                    "an input lends its records for the length of the call: write `&` without a \
+                     lifetime",
+                );
+            }
+            if let Some(mutability) = &reference.mutability {
+                errors.error(
+                    mutability,
+                    "records are lent for reading: write `&`, or take them by value to change them",
+                );
+            }
+            (*reference.elem, true)
+        }
+        ty => (ty, false),
+    }
+}
+
+fn each_option(
+    attr: &Attribute,
+    errors: &mut Errors,
+    option: impl FnMut(&Ident, syn::parse::ParseStream<'_>) -> syn::Result<()>,
+) {
+    match &attr.meta {
+        Meta::Path(_) => {}
+        Meta::List(list) => options::each(list.tokens.clone(), errors, option),
+        Meta::NameValue(_) => {
+            errors.error(attr, "options go in parentheses: `#[input(optional)]`");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the expansions of the macros need besides the public API; not for use by hand.
+
+use std::borrow::Borrow;
+
+pub use inventory;
+pub use streamweave_macros::__graph;
+
+use crate::state::{FieldSchema, FieldVisitor, State};
+
+/// What a key closure returns: the key itself, or a reference to it.
+#[diagnostic::on_unimplemented(
+    message = "this key is a `{Self}`, but the node's keys are `{K}`",
+    label = "the record's key must be a `{K}` or a reference to one"
+)]
+pub trait IntoKey<K> {
+    /// The key, borrowed.
+    fn key(&self) -> &K;
+    /// The key, owned.
+    fn into_key(self) -> K;
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: Clone, B: Borrow<K>> IntoKey<K> for B {
+    #[inline(always)]
+    fn key(&self) -> &K {
+        self.borrow()
+    }
+    #[inline(always)]
+    fn into_key(self) -> K {
+        self.borrow().clone()
+    }
+}
+
+/// A state field as the generated code sees it. Everything is asked through this one trait, so
+/// that a type which is no state is told once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not managed state",
+    label = "not a state type",
+    note = "state fields hold `Keyed<K, V>`, `KeyedMap<K, K2, V>`, `KeyedList<K, V>` or, for \
+            small things without a key, `Value<T>`",
+    note = "their parameters need `#[derive(Clone, serde::Serialize, serde::Deserialize)]`, and \
+            keys also `#[derive(StableKey, PartialEq, Eq)]`; what need not outlive a failure \
+            goes into `#[scratch]` fields"
+)]
+pub trait StateField {
+    /// Shows the field to `visitor`.
+    fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V);
+    /// Its name, kind and shape.
+    fn schema(name: &str) -> FieldSchema;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: State> StateField for S {
+    #[inline(always)]
+    fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V) {
+        visitor.field(name, self);
+    }
+    fn schema(name: &str) -> FieldSchema {
+        FieldSchema::of::<S>(name)
+    }
+}
+
+/// The parts of a `Result` that has another name or fewer parameters.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a `Result`", label = "not a `Result`")]
+pub trait ResultParts {
+    /// What it holds when all is well.
+    type Ok;
+    /// What it holds when not.
+    type Error;
+}
+
+impl<T, E> ResultParts for Result<T, E> {
+    type Ok = T;
+    type Error = E;
+}
+
+/// That records of this type may be lent to a future.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is lent to a future, so it must be `Sync`",
+    label = "not `Sync`",
+    note = "take the record by value: write the type without `&`"
+)]
+pub trait LentToAFuture {}
+#[diagnostic::do_not_recommend]
+impl<T: Sync> LentToAFuture for T {}
+
+/// Checks [`LentToAFuture`].
+pub fn lent_to_a_future<T: LentToAFuture>() {}
