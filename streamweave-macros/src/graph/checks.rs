@@ -12,9 +12,8 @@ pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
     let fan_outs = fan_outs(cx);
     let complete = (0..cx.model.nodes.len()).map(|index| complete(cx, index));
     // Seen by editors only, which complete what is half typed.
-    let unresolved = cx.model.unresolved.iter().map(|tokens| {
-        mixed!(#[cfg(rust_analyzer)] let _ = #tokens;)
-    });
+    let unresolved =
+        cx.model.unresolved.iter().map(|tokens| mixed!(#[cfg(rust_analyzer)] let _ = #tokens;));
     mixed! {
         #[allow(unexpected_cfgs)]
         if false {

@@ -1,10 +1,7 @@
 //! Names that look alike: for suggestions.
 
 /// The one of `known` that `name` was probably meant to be.
-pub(crate) fn similar<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))
