@@ -6,6 +6,8 @@ pub mod engine;
 pub mod graph;
 mod macros;
 pub mod node;
+pub mod nodes;
+pub mod prelude;
 pub mod state;
 mod time;
 

@@ -1,0 +1,128 @@
+//! `chunks`: records in vectors.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::{Storable, millis};
+use crate::state::{KeyedList, Value};
+use crate::{NodeResult, node};
+
+/// Gathers records in vectors. Made by [`chunks`].
+#[node(crate = crate)]
+#[derive(Debug)]
+pub struct Chunks<T: Storable> {
+    /// Records.
+    #[input]
+    input: T,
+    /// Records in order, several at a time.
+    #[output]
+    out: Vec<T>,
+    /// What has not been sent yet.
+    #[state]
+    waiting: KeyedList<(), T>,
+    /// When what waits must be sent, by the run's clock.
+    #[state]
+    due: Value<Option<i64>>,
+    size: usize,
+    limit: Option<Duration>,
+    items: PhantomData<fn(T)>,
+}
+
+impl<T: Storable> Chunks<T> {
+    /// Sends a chunk that is not full once `limit` of the run's clock has passed since its first
+    /// record.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Chunks { limit: Some(limit), ..self }
+    }
+
+    fn send(state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) {
+        let mut waiting = state.waiting.entry(());
+        let mut chunk = Vec::with_capacity(waiting.len());
+        while let Some(record) = waiting.pop_front() {
+            chunk.push(record);
+        }
+        drop(waiting);
+        if let Some(due) = *state.due {
+            state.due.set(None);
+            out.cancel_timer("full", TimerAt::Clock(due));
+        }
+        if !chunk.is_empty() {
+            out.out(chunk);
+        }
+    }
+}
+
+impl<T: Storable> ChunksHandlers<T> for Chunks<T> {
+    fn on_input(
+        &self,
+        state: &mut ChunksState<T>,
+        input: T,
+        out: &mut impl ChunksOut<T>,
+    ) -> NodeResult {
+        let waiting = {
+            let mut waiting = state.waiting.entry(());
+            waiting.push(input);
+            waiting.len()
+        };
+        if waiting >= self.size {
+            Self::send(state, out);
+        } else if let (1, Some(limit)) = (waiting, self.limit) {
+            let due = out.now().saturating_add(millis(limit));
+            state.due.set(Some(due));
+            out.set_timer("full", TimerAt::Clock(due));
+        }
+        Ok(())
+    }
+    fn on_start(&self, state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) -> NodeResult {
+        // What was restored waits no longer than the limit from now on.
+        if let Some(due) = *state.due {
+            let due = due.min(out.now().saturating_add(self.limit.map_or(0, millis)));
+            state.due.set(Some(due));
+            out.set_timer("full", TimerAt::Clock(due));
+        }
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut ChunksState<T>,
+        timer: Timer<()>,
+        out: &mut impl ChunksOut<T>,
+    ) -> NodeResult {
+        if state.due.map(TimerAt::Clock) == Some(timer.at) {
+            Self::send(state, out);
+        }
+        Ok(())
+    }
+    fn on_stop(&self, state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) -> NodeResult {
+        Self::send(state, out);
+        Ok(())
+    }
+}
+
+/// Gathers records in vectors of `size` (at least 1); what is left over at the end is the last,
+/// shorter one. Records are saved, so they are [`Storable`].
+///
+/// [`Chunks::within`] limits how long a record waits for its chunk to fill up.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::{chunks, from_iter};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     numbers: from_iter(0..5_u64),
+///     pairs: chunks(2).within(Duration::from_millis(50)),
+///     numbers.out => pairs.input,
+///     pairs.out => graph.pairs,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let pairs: Vec<_> = std::iter::from_fn(|| run.outputs.pairs.try_recv()).collect();
+/// assert_eq!(pairs, [vec![0, 1], vec![2, 3], vec![4]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn chunks<T: Storable>(size: usize) -> Chunks<T> {
+    Chunks { size, limit: None, items: PhantomData }
+}

@@ -1,0 +1,64 @@
+//! `route2`: two ways, each with its own type.
+
+use std::marker::PhantomData;
+
+use crate::{NodeResult, node};
+
+/// What a record becomes, and so which way it goes; see [`route2`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To2<A, B> {
+    /// To the output `first`.
+    First(A),
+    /// To the output `second`.
+    Second(B),
+}
+
+/// Sends each record one of two ways. Made by [`route2`].
+#[node(crate = crate)]
+#[derive(Debug)]
+pub struct Route2<
+    T: Send + 'static,
+    A: Send + 'static,
+    B: Send + 'static,
+    F: Fn(T) -> To2<A, B> + Send + Sync + 'static,
+> {
+    /// Records.
+    #[input]
+    input: T,
+    /// The records that `f` made `To2::First`.
+    #[output]
+    first: A,
+    /// The records that `f` made `To2::Second`.
+    #[output]
+    second: B,
+    f: F,
+    items: PhantomData<fn(T) -> To2<A, B>>,
+}
+
+impl<
+    T: Send + 'static,
+    A: Send + 'static,
+    B: Send + 'static,
+    F: Fn(T) -> To2<A, B> + Send + Sync + 'static,
+> Route2Handlers<T, A, B, F> for Route2<T, A, B, F>
+{
+    fn on_input(&self, input: T, out: &mut impl Route2Out<T, A, B, F>) -> NodeResult {
+        match (self.f)(input) {
+            To2::First(record) => out.first(record),
+            To2::Second(record) => out.second(record),
+        }
+        Ok(())
+    }
+}
+
+/// Sends each record to one of two outputs: see [`route3`](crate::nodes::route3).
+pub fn route2<
+    T: Send + 'static,
+    A: Send + 'static,
+    B: Send + 'static,
+    F: Fn(T) -> To2<A, B> + Send + Sync + 'static,
+>(
+    f: F,
+) -> Route2<T, A, B, F> {
+    Route2 { f, items: PhantomData }
+}

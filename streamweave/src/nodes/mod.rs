@@ -1,0 +1,39 @@
+//! The library's nodes, by family: each is made by a function of its name, as in
+//! `next: map(|n: u64| n + 1)`.
+//!
+//! Inputs are called `input` and outputs `out` where there is one of each. What a node must not
+//! forget is managed state: saved in every snapshot and undone with a failed unit. Records that
+//! are kept there are [`Storable`]. All time is the run's clock.
+
+pub mod aggregate;
+pub mod calls;
+pub mod combine;
+pub mod keyed;
+mod ports;
+pub mod rate;
+pub mod sequence;
+pub mod source;
+mod storable;
+pub mod transform;
+
+use std::time::Duration;
+
+pub use aggregate::{chunks, fold, reduce, scan};
+pub use calls::async_map;
+pub use combine::{To2, To3, To4, merge, route2, route3, route4, split, zip};
+pub use keyed::{count, distinct, key_by};
+pub use rate::{debounce, delay, rate_limit, sample, throttle};
+pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
+pub use source::{from_channel, from_iter, from_stream, interval};
+pub use storable::Storable;
+pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
+
+/// A duration in the unit of the run's clock.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds of the run's clock as a duration.
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}

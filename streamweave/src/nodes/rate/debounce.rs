@@ -1,0 +1,120 @@
+//! `debounce`: the last record before it is quiet.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::{Storable, millis};
+use crate::state::Value;
+use crate::{NodeResult, node};
+
+/// Sends the last record once no other has come for a while. Made by [`debounce`].
+#[node(crate = crate)]
+#[derive(Debug)]
+pub struct Debounce<T: Storable> {
+    /// Records.
+    #[input]
+    input: T,
+    /// Each record that was not followed by another at once.
+    #[output]
+    out: T,
+    /// The last record, and when it is due by the run's clock.
+    #[state]
+    last: Value<Option<(i64, T)>>,
+    /// What the timer is set to: no later than the record is due.
+    #[state]
+    timer: Value<Option<i64>>,
+    quiet: i64,
+    items: PhantomData<fn(T)>,
+}
+
+impl<T: Storable> Debounce<T> {
+    fn set(&self, state: &mut DebounceState<T>, at: i64, out: &mut impl DebounceOut<T>) {
+        state.timer.set(Some(at));
+        out.set_timer("quiet", TimerAt::Clock(at));
+    }
+}
+
+impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
+    fn on_input(
+        &self,
+        state: &mut DebounceState<T>,
+        input: T,
+        out: &mut impl DebounceOut<T>,
+    ) -> NodeResult {
+        let due = out.now().saturating_add(self.quiet);
+        state.last.set(Some((due, input)));
+        // The timer that is set looks again when it fires: a burst sets one, not many.
+        if state.timer.is_none() {
+            self.set(state, due, out);
+        }
+        Ok(())
+    }
+    fn on_start(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
+        let latest = out.now().saturating_add(self.quiet);
+        if let Some((due, _)) = &*state.last {
+            let due = latest.min(*due);
+            if let Some(held) = state.last.get_mut() {
+                held.0 = due;
+            }
+            self.set(state, due, out);
+        }
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut DebounceState<T>,
+        timer: Timer<()>,
+        out: &mut impl DebounceOut<T>,
+    ) -> NodeResult {
+        if state.timer.map(TimerAt::Clock) != Some(timer.at) {
+            return Ok(());
+        }
+        match &*state.last {
+            Some((due, _)) if TimerAt::Clock(*due) > timer.at => {
+                let due = *due;
+                self.set(state, due, out);
+                Ok(())
+            }
+            _ => {
+                state.timer.set(None);
+                self.on_stop(state, out)
+            }
+        }
+    }
+    fn on_stop(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
+        if state.last.is_some()
+            && let Some((_, record)) = state.last.get_mut().take()
+        {
+            out.out(record);
+        }
+        Ok(())
+    }
+}
+
+/// Sends a record once no other has come for `quiet` of the run's clock; what is waiting at the end
+/// is sent then. Records are saved, so they are [`Storable`].
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::debounce;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     settled: debounce(Duration::from_millis(300)),
+///     graph.keys => settled.input,
+///     settled.out => graph.queries,
+/// };
+/// let mut run = graph.inline()?;
+/// for typed in ["c", "ca", "cat"] {
+///     run.inputs.keys.try_send(typed.to_owned())?;
+///     run.advance(Duration::from_millis(100))?;
+/// }
+/// assert_eq!(run.outputs.queries.try_recv(), None);
+/// run.advance(Duration::from_millis(200))?;
+/// assert_eq!(run.outputs.queries.try_recv().as_deref(), Some("cat"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn debounce<T: Storable>(quiet: Duration) -> Debounce<T> {
+    Debounce { quiet: millis(quiet), items: PhantomData }
+}

@@ -1,0 +1,117 @@
+//! `delay`: every record later.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::{Storable, millis};
+use crate::state::{KeyedList, Value};
+use crate::{NodeResult, node};
+
+/// Sends every record later. Made by [`delay`].
+#[node(crate = crate)]
+#[derive(Debug)]
+pub struct Delay<T: Storable> {
+    /// Records.
+    #[input]
+    input: T,
+    /// The same records in the same order, later.
+    #[output]
+    out: T,
+    /// Records that wait, with the time at which each came.
+    #[state]
+    waiting: KeyedList<(), (i64, T)>,
+    /// What the timer is set to; `None` where nothing waits.
+    #[state]
+    timer: Value<Option<i64>>,
+    by: i64,
+    items: PhantomData<fn(T)>,
+}
+
+impl<T: Storable> Delay<T> {
+    /// Sets the timer for the record that is due first.
+    fn set(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) {
+        let first = state.waiting.get(&()).and_then(|waiting| waiting.front());
+        let now = out.now();
+        // No record waits longer than `by` from now on, whatever clock it was saved by.
+        let due = first.map(|(came, _)| (*came).min(now).saturating_add(self.by));
+        state.timer.set(due);
+        if let Some(due) = due {
+            out.set_timer("due", TimerAt::Clock(due));
+        }
+    }
+
+    /// Sends what came before `until` or at that time.
+    fn send(state: &mut DelayState<T>, until: i64, out: &mut impl DelayOut<T>) {
+        let mut waiting = state.waiting.entry(());
+        while waiting.view().front().is_some_and(|(came, _)| *came <= until) {
+            if let Some((_, record)) = waiting.pop_front() {
+                out.out(record);
+            }
+        }
+    }
+}
+
+impl<T: Storable> DelayHandlers<T> for Delay<T> {
+    fn on_input(
+        &self,
+        state: &mut DelayState<T>,
+        input: T,
+        out: &mut impl DelayOut<T>,
+    ) -> NodeResult {
+        state.waiting.entry(()).push((out.now(), input));
+        if state.timer.is_none() {
+            self.set(state, out);
+        }
+        Ok(())
+    }
+    fn on_start(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
+        self.set(state, out);
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut DelayState<T>,
+        timer: Timer<()>,
+        out: &mut impl DelayOut<T>,
+    ) -> NodeResult {
+        if state.timer.map(TimerAt::Clock) == Some(timer.at) {
+            if let TimerAt::Clock(due) = timer.at {
+                Self::send(state, due.max(out.now()).saturating_sub(self.by), out);
+            }
+            self.set(state, out);
+        }
+        Ok(())
+    }
+    fn on_stop(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
+        Self::send(state, i64::MAX, out);
+        Ok(())
+    }
+}
+
+/// Sends every record `by` of the run's clock after it came, in order.
+///
+/// What waits is saved, so records are [`Storable`], and takes memory: the input is never blocked.
+/// What still waits when the input ends is sent then.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::delay;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     later: delay(Duration::from_secs(60)),
+///     graph.carts => later.input,
+///     later.out => graph.reminders,
+/// };
+/// let mut run = graph.inline()?;
+/// run.inputs.carts.try_send(7_u64)?;
+/// run.advance(Duration::from_secs(59))?;
+/// assert_eq!(run.outputs.reminders.try_recv(), None);
+/// run.advance(Duration::from_secs(60))?;
+/// assert_eq!(run.outputs.reminders.try_recv(), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn delay<T: Storable>(by: Duration) -> Delay<T> {
+    Delay { by: millis(by), items: PhantomData }
+}
