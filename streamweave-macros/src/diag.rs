@@ -17,7 +17,7 @@ pub(crate) struct Errors {
 impl Errors {
     /// A collector for mistakes that another one tells.
     pub(crate) fn ignored() -> Self {
-        Errors { errors: Vec::new(), told: true }
+        Errors { errors: Vec::new(), elsewhere: 0, told: true }
     }
 
     /// A mistake at `at`.

@@ -49,6 +49,10 @@ impl<T: Send + 'static> Inlet<T> {
         if !self.pending.is_empty() {
             return Poll::Ready(Arrival::Records);
         }
+        // Its sender is gone then, which is no failure.
+        if self.progress.ended {
+            return Poll::Pending;
+        }
         match self.receiver.poll_recv(task) {
             Poll::Ready(Message::Records(batch)) => {
                 let empty = std::mem::replace(&mut self.pending, Pending::of(batch.records));
