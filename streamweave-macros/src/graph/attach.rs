@@ -144,7 +144,7 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
         port.set_span(Span::mixed_site());
         let mut emitter = emitter(cx, outlet);
         if let Some(letters) = letters_expr.take() {
-            emitter = mixed!(#krate::graph::Beside::new(#emitter, #letters));
+            emitter = mixed!(#krate::node::Beside::new(#emitter, #letters));
         }
         setters.extend(mixed!(.#port(#emitter)));
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::node::{ByClone, ByRef, ByValue, Const, In, InputPort, NoClone, Node, Out, Via};
+use crate::node::{ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via};
 
 /// The ports of a node, named as the node declares them, and the node itself.
 pub struct Handle<N: Node> {
@@ -224,6 +224,11 @@ pub fn open<N: Node>(_: &Handle<N>) -> N::Open {
 /// Wraps an emitter that leads to `port`, so that it takes whatever it is given.
 pub fn via<N, const P: usize, T, E>(_: In<N, P, T>, emitter: E) -> Via<T, E> {
     Via::new(emitter)
+}
+
+/// The failed records of a node, as an output.
+pub fn dead_letters<N: Letters>(_: &Handle<N>) -> Out<N, DeadLetter<N::Input>> {
+    Out::NEW
 }
 
 /// How many workers a region has.

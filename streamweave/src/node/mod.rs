@@ -3,10 +3,12 @@
 //! `#[node]` implements the traits of this module. Implementing them by hand gives the same
 //! powers; `examples/by_hand` does.
 
+mod beside;
 mod catalogue;
 mod context;
 mod emit;
 mod error;
+mod letter;
 mod port;
 
 use std::future::Future;
@@ -17,10 +19,12 @@ pub use catalogue::{
 };
 pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimedOut, Timer, TimerAt};
 pub(crate) use emit::delegate_part;
+pub use beside::Beside;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };
 pub use error::{NodeError, NodeResult};
+pub use letter::{DeadLetter, Letters};
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
 
 use crate::state::{NodeState, StableKey};

@@ -94,6 +94,8 @@ fn main(names: &Names<'_>) -> TokenStream {
                 fn complete(&self, #state answer: Self::Answer, #out) -> #krate::NodeResult;
             }
         }
+        // Its handlers are the nodes inside.
+        Kind::Nested => TokenStream::new(),
         Kind::Source => {
             let next = future(quote!(#krate::NodeResult<#krate::node::More>));
             let wait = future(quote!(#krate::NodeResult));
