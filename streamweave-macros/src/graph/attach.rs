@@ -100,7 +100,7 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
 pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let edge = &cx.model.edges[index];
     let port = cx.target(index);
-    let buffer = edge.options.buffer.as_ref().map(|records| mixed!(.buffer(#records)));
+    let buffer = cx.buffer(index).map(|records| mixed!(.buffer(#records)));
     let To::In(end) = edge.to else { return mixed!(#port.edge()) };
     let to = cx.model.nodes[cx.model.ins[end].node].region;
     let from = match (cx.from_region(index), to) {

@@ -52,7 +52,7 @@ fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
     let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
     let mut to = Group::new(Delimiter::Parenthesis, mixed!(#to));
-    to.set_span(end.resolved_at(Span::mixed_site()));
+    to.set_span(end);
     let (check, pair) = (at("edge", arrow), at("pair", arrow));
     let from = at(&from.to_string(), start);
     let and = quote_spanned!(start=> &);
@@ -76,7 +76,8 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
         // Told where the second edge starts; in a list, where the list's edge does.
         let told = &cx.model.edges[edges[1]].from_text;
         let (start, end) = (told.node.span(), told.port.as_ref().map(Ident::span));
-        let all = at("receivers", end.unwrap_or(start));
+        let mut all = Group::new(Delimiter::Parenthesis, mixed!(receivers));
+        all.set_span(end.unwrap_or(start));
         let and = quote_spanned!(start=> &);
         mixed! {{
             let receivers = #origin.receivers() #(#receivers)*;

@@ -14,6 +14,9 @@ use crate::node::model::{Docs, Input, Kind, Node, Output};
 
 /// The struct, and everything that makes it a node.
 pub(crate) fn item(cx: &Cx<'_>, head: &Head) -> TokenStream {
+    if head.generics.lifetimes().next().is_some() {
+        return definition(head);
+    }
     let node = model(cx, head);
     let build = build(cx, head);
     node::nested(&node, &build)

@@ -128,7 +128,7 @@ fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
     let name = s.call(Ident::parse_any).ok()?;
     if syn::parse_str::<Ident>(&name.to_string()).is_err() {
         errors.error(&name, format!("`{name}` is a keyword, so no {what} can have this name"));
-        return Some(Ident::new(&format!("{name}_"), name.span()));
+        return None;
     }
     Some(name)
 }
@@ -253,7 +253,11 @@ impl Body<'_> {
 
     fn node(&mut self, s: ParseStream<'_>, attrs: &[Attribute]) -> Option<NodeDecl> {
         let options = options(attrs, Place::Node, self.errors);
-        let name = name(s, "node", self.errors)?;
+        let Some(name) = name(s, "node", self.errors) else {
+            self.partial = true;
+            skip(s, at_comma);
+            return None;
+        };
         let colon = s.parse::<Token![:]>().ok()?;
         let fork = s.fork();
         let expr = match fork.parse::<Expr>() {
@@ -388,7 +392,9 @@ impl Body<'_> {
                     }
                 }
             }
-            wrong?;
+            if wrong.is_none() && !at_target(s) {
+                return Some(edge);
+            }
             // As if it had been written: the rest is still checked.
             edge.arrow = Some(Token![=>](Span::call_site()));
         }
@@ -470,6 +476,17 @@ impl Body<'_> {
         }
         Some(Endpoint { node, dot, port })
     }
+}
+
+/// Whether `node.port` stands here and is not the start of the next edge.
+fn at_target(s: ParseStream<'_>) -> bool {
+    let s = s.fork();
+    let port = |s: ParseStream<'_>| -> syn::Result<()> {
+        s.parse::<Ident>()?;
+        s.parse::<Token![.]>()?;
+        s.parse::<Ident>().map(drop)
+    };
+    port(&s).is_ok() && !s.peek(Token![=>])
 }
 
 /// The next group of tokens, if there is one here.

@@ -12,8 +12,7 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
     let outputs = outputs.map(|(index, edges)| {
         let (builder, reader, origin) = (builder(), reader(index), cx.origin(edges[0]));
         let name = cx.model.outputs[index].name.to_string();
-        let buffers = edges.iter().filter_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
-        let buffer = buffers.into_iter().next().map_or_else(
+        let buffer = edges.iter().find_map(|edge| cx.buffer(*edge)).map_or_else(
             || mixed!(::core::option::Option::None),
             |records| mixed!(::core::option::Option::Some(#records)),
         );
@@ -72,7 +71,7 @@ pub(crate) fn inputs(cx: &Cx<'_>) -> TokenStream {
             let edge = edge(single);
             return mixed!(let #feed = #builder.input_edge(#name, #edge););
         }
-        let buffer = edges.iter().find_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
+        let buffer = edges.iter().find_map(|edge| cx.buffer(*edge));
         let buffer = buffer.map(|records| mixed!(.buffer(#records)));
         let tree = tree(cx, edges);
         mixed!(let #feed = #builder.input(#name, #port.edge()#buffer, #tree);)

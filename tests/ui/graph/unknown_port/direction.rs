@@ -12,8 +12,8 @@ fn main() {
         feed.rates => enrich.rates,
         enrich.out => matcher.orders,
         matcher.fills => audit.fills,
-        matcher.orders => enrich.retries,
-        feed.orders => feed.rates,
+        matcher.orders => graph.orders,
+        graph.more => enrich.out,
     };
     let _ = graph.inline();
 }
