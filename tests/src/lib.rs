@@ -58,30 +58,60 @@ macro_rules! node {
 macro_rules! outs {
     ($name:ident, $key:ty;) => {
         pub struct Outputs {}
-        impl Const for Outputs { const NEW: Self = Outputs {}; }
+        impl Const for Outputs {
+            const NEW: Self = Outputs {};
+        }
         pub type Open = ();
     };
     ($name:ident, $key:ty; $o:ident: $t:ty;) => {
-        pub struct Outputs { pub $o: Out<$name, $t> }
-        impl Const for Outputs { const NEW: Self = Outputs { $o: Out::NEW }; }
-        pub struct Em<E0> { pub $o: E0 }
+        pub struct Outputs {
+            pub $o: Out<$name, $t>,
+        }
+        impl Const for Outputs {
+            const NEW: Self = Outputs { $o: Out::NEW };
+        }
+        pub struct Em<E0> {
+            pub $o: E0,
+        }
         pub type Open = Em<Unconnected>;
-        impl Const for Open { const NEW: Self = Em { $o: Unconnected }; }
-        impl<E0> Em<E0> { pub fn $o<E>(self, $o: E) -> Em<E> { Em { $o } } }
+        impl Const for Open {
+            const NEW: Self = Em { $o: Unconnected };
+        }
+        impl<E0> Em<E0> {
+            pub fn $o<E>(self, $o: E) -> Em<E> {
+                Em { $o }
+            }
+        }
         impl<E0: Part> Emitters for Em<E0> {
             #[inline(always)]
-            fn each<V: EachPart>(&mut self, each: &mut V) -> bool { each.part(&mut self.$o) }
+            fn each<V: EachPart>(&mut self, each: &mut V) -> bool {
+                each.part(&mut self.$o)
+            }
         }
     };
     ($name:ident, $key:ty; $o:ident: $t:ty; $q:ident: $u:ty;) => {
-        pub struct Outputs { pub $o: Out<$name, $t>, pub $q: Out<$name, $u> }
-        impl Const for Outputs { const NEW: Self = Outputs { $o: Out::NEW, $q: Out::NEW }; }
-        pub struct Em<E0, E1> { pub $o: E0, pub $q: E1 }
+        pub struct Outputs {
+            pub $o: Out<$name, $t>,
+            pub $q: Out<$name, $u>,
+        }
+        impl Const for Outputs {
+            const NEW: Self = Outputs { $o: Out::NEW, $q: Out::NEW };
+        }
+        pub struct Em<E0, E1> {
+            pub $o: E0,
+            pub $q: E1,
+        }
         pub type Open = Em<Unconnected, Unconnected>;
-        impl Const for Open { const NEW: Self = Em { $o: Unconnected, $q: Unconnected }; }
+        impl Const for Open {
+            const NEW: Self = Em { $o: Unconnected, $q: Unconnected };
+        }
         impl<E0, E1> Em<E0, E1> {
-            pub fn $o<E>(self, $o: E) -> Em<E, E1> { Em { $o, $q: self.$q } }
-            pub fn $q<E>(self, $q: E) -> Em<E0, E> { Em { $o: self.$o, $q } }
+            pub fn $o<E>(self, $o: E) -> Em<E, E1> {
+                Em { $o, $q: self.$q }
+            }
+            pub fn $q<E>(self, $q: E) -> Em<E0, E> {
+                Em { $o: self.$o, $q }
+            }
         }
         impl<E0: Part, E1: Part> Emitters for Em<E0, E1> {
             #[inline(always)]
@@ -159,21 +189,39 @@ macro_rules! receive_each {
 macro_rules! wiring {
     ($name:ident;) => {
         pub struct NoneConnected;
-        impl Const for NoneConnected { const NEW: Self = NoneConnected; }
-        impl<const P: usize> Connect<P> for NoneConnected { type Next = NoneConnected; }
-        impl NoneConnected { pub fn __complete(&self) {} }
+        impl Const for NoneConnected {
+            const NEW: Self = NoneConnected;
+        }
+        impl<const P: usize> Connect<P> for NoneConnected {
+            type Next = NoneConnected;
+        }
+        impl NoneConnected {
+            pub fn __complete(&self) {}
+        }
     };
     ($name:ident; $r0:ident = $p0:literal $n0:literal;) => {
         pub struct W<S0>(std::marker::PhantomData<S0>);
         pub type NoneConnected = W<Missing>;
-        impl Const for W<Missing> { const NEW: Self = W(std::marker::PhantomData); }
-        impl Const for W<Connected> { const NEW: Self = W(std::marker::PhantomData); }
-        impl<S0> Connect<$p0> for W<S0> { type Next = W<Connected>; }
+        impl Const for W<Missing> {
+            const NEW: Self = W(std::marker::PhantomData);
+        }
+        impl Const for W<Connected> {
+            const NEW: Self = W(std::marker::PhantomData);
+        }
+        impl<S0> Connect<$p0> for W<S0> {
+            type Next = W<Connected>;
+        }
         #[diagnostic::on_unimplemented(
-            message = $n0
-        )]
+                    message = $n0
+                )]
         pub trait $r0 {}
         impl $r0 for Connected {}
-        impl<S0> W<S0> { pub fn __complete(&self) where S0: $r0 {} }
+        impl<S0> W<S0> {
+            pub fn __complete(&self)
+            where
+                S0: $r0,
+            {
+            }
+        }
     };
 }

@@ -246,7 +246,7 @@ fn fan_in_to_two_ports_and_unconnected_outputs() {
         graph.left => both.left,
         graph.right => both.right,
         both.out => graph.out,
-        
+
     };
     let run = graph.inline().unwrap();
     run.inputs.left.try_send(1).unwrap();

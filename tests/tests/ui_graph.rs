@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 #[test]
 fn messages() {
     let cases = trybuild::TestCases::new();
+    // Relative, so that the messages keep their line numbers.
     cases.compile_fail("ui/graph/*/*.rs");
 }
 

@@ -203,4 +203,3 @@ pub(crate) fn has_fan_out(cx: &Cx<'_>) -> bool {
     let outlets = cx.plan.outlets.iter().flatten().map(|outlet| &outlet.edges);
     outlets.chain(&cx.plan.inputs).any(|edges| edges.len() > 1)
 }
-

@@ -109,7 +109,9 @@ impl Options {
             }
             "boundary" => match &attr.meta {
                 Meta::Path(path) => self.boundary = path.get_ident().cloned(),
-                other => return Err(syn::Error::new_spanned(other, "`boundary` takes no argument")),
+                other => {
+                    return Err(syn::Error::new_spanned(other, "`boundary` takes no argument"));
+                }
             },
             "rounds" => self.rounds = Some(rounds(attr)?),
             "restart" => self.restart = Some(restart(attr)?),
@@ -126,9 +128,8 @@ impl Options {
 
 fn count(attr: &Attribute, what: &str, example: &str) -> syn::Result<Expr> {
     let name = attr.path().to_token_stream().to_string();
-    let expected = || {
-        syn::Error::new_spanned(attr.path(), format!("write the number of {what}: `{example}`"))
-    };
+    let expected =
+        || syn::Error::new_spanned(attr.path(), format!("write the number of {what}: `{example}`"));
     let Meta::List(list) = &attr.meta else { return Err(expected()) };
     if list.tokens.is_empty() {
         return Err(expected());

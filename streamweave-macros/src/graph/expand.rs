@@ -82,8 +82,8 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
     let workers = model.regions.iter().map(|workers| mixed!(#check::workers(#workers)));
     let handles = (0..model.nodes.len()).map(|index| {
         let (handle, node) = (handle(index), node(index));
-        let node = as_written(&model.nodes[index].expr, &node);
-        mixed!(let #handle = #check::handle(#node);)
+        let node = call_as_written(&model.nodes[index].expr, &node);
+        mixed!(let #handle = { use #check::handle as __handle; #node };)
     });
     // Here the names become visible, behind all of the user's expressions: one that no edge
     // mentions is an unused variable.
@@ -116,14 +116,17 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
     }
 }
 
-/// `&value`, underlined as `expression` is.
-fn as_written(expression: &TokenStream, value: &Ident) -> TokenStream {
+/// `__handle(&value)`, underlined as `expression` is.
+fn call_as_written(expression: &TokenStream, value: &Ident) -> TokenStream {
     let start = expression.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
     let end = expression.clone().into_iter().last().map_or(start, |token| token.span());
     let and = quote::quote_spanned!(start=> &);
     let mut value = Group::new(Delimiter::Parenthesis, quote::quote!(#value));
     value.set_span(end);
-    mixed!(#and #value)
+    let handle = Ident::new("__handle", start);
+    let mut argument = Group::new(Delimiter::Parenthesis, quote::quote!(#and #value));
+    argument.set_span(end);
+    quote::quote!(#handle #argument)
 }
 
 /// The name of an edge's bound, and its expression.

@@ -181,7 +181,8 @@ impl Model {
                 );
                 errors.error(strategy, message);
             } else if is_loop {
-                errors.error(strategy, "a loop takes no strategy: put it into a group that has one");
+                errors
+                    .error(strategy, "a loop takes no strategy: put it into a group that has one");
             }
         }
         if is_loop && options.rounds.is_none() {
@@ -197,11 +198,8 @@ impl Model {
     }
 
     fn port(&mut self, decl: PortDecl, errors: &mut Errors) {
-        let (ports, what) = if decl.is_input {
-            (&mut self.inputs, "input")
-        } else {
-            (&mut self.outputs, "output")
-        };
+        let (ports, what) =
+            if decl.is_input { (&mut self.inputs, "input") } else { (&mut self.outputs, "output") };
         if ports.iter().any(|port| port.name == decl.name) {
             errors.error(&decl.name, format!("{what} `{}` is declared twice", decl.name));
             return;
@@ -340,7 +338,9 @@ impl Model {
             let what = if input { "input" } else { "output" };
             let message = if others.iter().any(|port| port.name == *name) {
                 let (side, other) = if input { ("right", "output") } else { ("left", "input") };
-                format!("`graph.{name}` is an {other} of the graph: it stands on the {side} of `=>`")
+                format!(
+                    "`graph.{name}` is an {other} of the graph: it stands on the {side} of `=>`"
+                )
             } else {
                 let known: Vec<String> = ports.iter().map(|port| port.name.to_string()).collect();
                 let meant = did_you_mean(&name.to_string(), known.iter().map(String::as_str));

@@ -1,14 +1,11 @@
 //! Names that look alike: for suggestions.
 
 /// The one of `known` that `name` was probably meant to be.
-pub(crate) fn similar<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3)
+        .filter(|(distance, candidate)| distance * 3 <= candidate.len().max(name.len()))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -25,11 +25,20 @@ pub(crate) fn item(cx: &Cx<'_>, head: &Head) -> TokenStream {
 fn model(cx: &Cx<'_>, head: &Head) -> Node {
     let declared = |ports: &[GraphPort]| -> Vec<_> {
         let ports = ports.iter().filter_map(|port| port.decl.as_ref());
-        ports.map(|port| (port.name.clone(), Docs(port.docs.clone()), port.ty.clone(), port.optional))
+        ports
+            .map(|port| {
+                (port.name.clone(), Docs(port.docs.clone()), port.ty.clone(), port.optional)
+            })
             .collect()
     };
     let inputs = declared(&cx.model.inputs).into_iter().map(|(name, docs, ty, optional)| Input {
-        name, docs, ty, lends: false, key: None, broadcast: false, optional,
+        name,
+        docs,
+        ty,
+        lends: false,
+        key: None,
+        broadcast: false,
+        optional,
     });
     let outputs = declared(&cx.model.outputs)
         .into_iter()
@@ -59,7 +68,8 @@ fn definition(head: &Head) -> TokenStream {
     let (fields, types): (Vec<_>, Vec<_>) = args.iter().map(|(name, ty)| (name, ty)).unzip();
     let types_used = generics.type_params().map(|param| &param.ident);
     let generic = !generics.params.is_empty();
-    let marker = generic.then(|| mixed!(__graph: ::core::marker::PhantomData<fn() -> (#(#types_used,)*)>,));
+    let marker =
+        generic.then(|| mixed!(__graph: ::core::marker::PhantomData<fn() -> (#(#types_used,)*)>,));
     let marked = generic.then(|| mixed!(__graph: ::core::marker::PhantomData,));
     let docs = format!("The graph `{name}`, as a node of another graph.");
     mixed! {
@@ -145,4 +155,3 @@ fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
         })
         .collect()
 }
-

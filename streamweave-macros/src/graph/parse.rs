@@ -223,15 +223,14 @@ impl Body<'_> {
                 return None;
             }
         };
-        if s.is_empty() {
+        if s.is_empty() || at_comma(s) {
             if let Some(attr) = attrs.last() {
                 self.errors.error(attr, "expected a node, a group or an edge after this attribute");
             }
             return None;
         }
-        let is_port = |attr: &Attribute| {
-            attr.path().is_ident("input") || attr.path().is_ident("output")
-        };
+        let is_port =
+            |attr: &Attribute| attr.path().is_ident("input") || attr.path().is_ident("output");
         if let Some(port) = attrs.iter().find(|attr| is_port(attr)) {
             return self.port(s, &attrs, port, outermost).map(Item::Port);
         }
@@ -456,7 +455,8 @@ impl Body<'_> {
     }
 
     fn endpoint(&mut self, s: ParseStream<'_>) -> Option<Endpoint> {
-        let node = if s.peek(syn::Ident::peek_any) { name(s, "node", self.errors)? } else { return None };
+        let node =
+            if s.peek(syn::Ident::peek_any) { name(s, "node", self.errors)? } else { return None };
         let dot = s.parse::<Token![.]>().ok();
         let mut port = None;
         match dot {

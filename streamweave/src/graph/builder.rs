@@ -11,7 +11,9 @@ use crate::engine::{
     Capacity, Counters, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
     Stage, StageCounters, Tray, channel,
 };
-use crate::graph::attach::{Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide};
+use crate::graph::attach::{
+    Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
+};
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};

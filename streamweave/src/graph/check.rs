@@ -6,7 +6,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::node::{ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via};
+use crate::node::{
+    ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
+};
 
 /// The ports of a node `N`, named as the node declares them.
 ///

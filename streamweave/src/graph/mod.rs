@@ -15,7 +15,9 @@ mod snapshot;
 mod spec;
 mod wide;
 
-pub use attach::{Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined};
+pub use attach::{
+    Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined,
+};
 pub use builder::{GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;

@@ -14,12 +14,12 @@ mod port;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
 pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimedOut, Timer, TimerAt};
 pub(crate) use emit::delegate_part;
-pub use beside::Beside;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };

@@ -27,8 +27,7 @@ use crate::node::model::{Kind, Node};
 pub(crate) fn node(node: &Node) -> TokenStream {
     let names = &Names::of(node);
     let item = &node.item;
-    let public =
-        [state::definition(names), ports::definitions(names), letters::definition(names)];
+    let public = [state::definition(names), ports::definitions(names), letters::definition(names)];
     // What a function's node sends and how is nobody's business; a struct's user names both.
     let handlers = node.function.is_none().then(|| {
         let (out, handlers) = (out::definition(names), handlers::definition(names));
