@@ -228,7 +228,7 @@ impl Cx<'_> {
     }
 
     /// The region of workers that the edge comes from.
-    pub(crate) fn from_region(&self, edge: usize) -> Option<usize> {
+    pub(crate) fn region_of_source(&self, edge: usize) -> Option<usize> {
         match self.model.edges[edge].from {
             From::Out(out) => self.model.nodes[self.model.outs[out].node].region,
             From::Input(_) => None,

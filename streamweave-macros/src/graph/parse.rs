@@ -34,10 +34,9 @@ pub(crate) fn parse(graph: TokenStream, errors: &mut Errors) -> Syntax {
                     syntax.partial = true;
                 }
             }
-            if let Some(extra) = skip(s, |_| false) {
-                if rest.is_some() {
-                    errors.error(extra, "nothing may follow the graph's `}`");
-                }
+            let extra = skip(s, |_| false);
+            if let (Some(extra), true) = (extra, rest.is_some()) {
+                errors.error(extra, "nothing may follow the graph's `}`");
             }
         } else {
             rest = Some(s.parse::<TokenStream>()?);

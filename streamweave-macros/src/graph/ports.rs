@@ -16,7 +16,7 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
             || mixed!(::core::option::Option::None),
             |records| mixed!(::core::option::Option::Some(#records)),
         );
-        if let ([single], None) = (&edges[..], cx.from_region(edges[0])) {
+        if let ([single], None) = (&edges[..], cx.region_of_source(edges[0])) {
             let edge = edge(*single);
             return mixed! {
                 let (#edge, #reader) = #builder.output(#name, #origin, #buffer);
@@ -34,7 +34,7 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
 
 /// How many senders the edges have together.
 pub(crate) fn senders(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
-    let senders = edges.iter().map(|edge| match cx.from_region(*edge) {
+    let senders = edges.iter().map(|edge| match cx.region_of_source(*edge) {
         Some(region) => {
             let width = width(region);
             mixed!(#width)
@@ -48,7 +48,7 @@ pub(crate) fn senders(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
 pub(crate) fn split(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let split = edges.iter().map(|index| {
         let edge = edge(*index);
-        match cx.from_region(*index) {
+        match cx.region_of_source(*index) {
             Some(region) => {
                 let width = width(region);
                 mixed!(let #edge = edges.take(#width);)
