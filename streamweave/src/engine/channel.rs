@@ -55,13 +55,13 @@ impl Capacity {
 /// Records on their way, all from one producer.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
+    #[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
     pub(crate) header: Header,
     pub(crate) records: Vec<T>,
 }
 
 /// Where a batch comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
 pub(crate) struct Header {
     /// The producing instance's number within its node.
     pub(crate) producer: u32,
@@ -91,7 +91,6 @@ struct Shared<T> {
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
-    discarded: u64,
 }
 
 /// Why a record was not taken.
@@ -148,7 +147,6 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
-        discarded: 0,
     }));
     let sender = Sender(Arc::clone(&shared), Arc::clone(&counters));
     (sender, Receiver { shared, counters, discard_on_drop: false })
@@ -169,7 +167,7 @@ fn keep(waker: &mut Option<Waker>, task: &Task<'_>) {
 /// The bytes that a batch holds: the records themselves, and the heap of the common kinds.
 pub(crate) fn bytes_of<T: 'static>(records: &[T]) -> usize {
     if const { !std::mem::needs_drop::<T>() } {
-        return size_of::<T>() * records.len();
+        return size_of_val(records);
     }
     records.iter().map(bytes_of_one).sum()
 }
@@ -214,7 +212,7 @@ impl<T: 'static> Sender<T> {
         match shared.receiver {
             Far::Present => {}
             Far::Discards => {
-                shared.discarded += 1;
+                self.1.discarded(1);
                 return Ok(());
             }
             Far::Gone => return Err((record, Refused::Gone)),
@@ -254,8 +252,8 @@ impl<T: 'static> Sender<T> {
         let bytes = bytes_of(&batch.records);
         let mut shared = lock(&self.0);
         if shared.receiver != Far::Present {
-            shared.discarded += len as u64;
             drop(shared);
+            self.1.discarded(len as u64);
             let mut records = batch.records;
             records.clear();
             return records;
@@ -346,27 +344,100 @@ impl<T: 'static> Receiver<T> {
     pub(crate) fn discard_on_drop(&mut self) {
         self.discard_on_drop = true;
     }
-
-    /// How many records were sent after the receiver was dropped, or were left in it then.
-    pub(crate) fn discarded(&self) -> impl Fn() -> u64 + Send + Sync + use<T>
-    where
-        T: Send,
-    {
-        let shared = Arc::clone(&self.shared);
-        move || lock(&shared).discarded
-    }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut shared = lock(&self.shared);
         shared.receiver = if self.discard_on_drop { Far::Discards } else { Far::Gone };
-        shared.discarded += shared.records as u64;
+        self.counters.discarded(shared.records as u64);
         let queue = std::mem::take(&mut shared.queue);
         shared.spare.clear();
         let wakers = std::mem::take(&mut shared.sending);
         drop(shared);
         wakers.into_iter().for_each(Waker::wake);
         drop(queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(records: usize, batch: usize) -> (Sender<u32>, Receiver<u32>) {
+        let capacity = Capacity { records, batch, bytes: 1 << 20 };
+        channel(capacity, Arc::new(EdgeCounters::new("test".into())))
+    }
+
+    fn poll<T>(poll: impl FnOnce(&mut Task<'_>) -> Poll<T>) -> Option<T> {
+        match poll(&mut Task::from_waker(Waker::noop())) {
+            Poll::Ready(ready) => Some(ready),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn control_stays_in_order_with_records() {
+        let (sender, receiver) = pair(100, 4);
+        for n in 0..6 {
+            sender.push(n).unwrap();
+        }
+        sender.control(Control::Idle);
+        sender.push(6).unwrap();
+        sender.control(Control::End);
+        let mut seen = Vec::new();
+        while let Some(message) = poll(|task| receiver.poll_recv(task)) {
+            match message {
+                Message::Records(batch) => seen.extend(batch.records.iter().map(u32::to_string)),
+                Message::Control(control) => {
+                    seen.push(format!("{control:?}"));
+                    if control == Control::End {
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "Idle", "6", "End"]);
+    }
+
+    #[test]
+    fn a_full_channel_refuses_and_has_room_again() {
+        let (sender, receiver) = pair(2, 1);
+        sender.push(1).unwrap();
+        sender.push(2).unwrap();
+        assert_eq!(sender.push(3), Err((3, Refused::Full)));
+        assert!(poll(|task| sender.poll_ready(task)).is_none());
+        assert!(poll(|task| receiver.poll_recv(task)).is_some());
+        assert!(sender.push(3).is_ok());
+    }
+
+    #[test]
+    fn a_sender_that_is_gone_without_an_end_has_failed() {
+        let (sender, receiver) = pair(2, 1);
+        sender.push(1).unwrap();
+        drop(sender);
+        assert!(matches!(poll(|task| receiver.poll_recv(task)), Some(Message::Records(_))));
+        let last = poll(|task| receiver.poll_recv(task));
+        assert!(matches!(last, Some(Message::Control(Control::Failed))));
+    }
+
+    #[test]
+    fn bytes_bound_as_well_as_records() {
+        let capacity = Capacity { records: 1000, batch: 10, bytes: 100 };
+        let counters = Arc::new(EdgeCounters::new("test".into()));
+        let (sender, _receiver) = channel::<String>(capacity, counters);
+        sender.push("x".repeat(200)).unwrap();
+        assert!(matches!(sender.push("y".into()), Err((_, Refused::Full))));
+    }
+
+    #[test]
+    fn a_dropped_output_takes_all_and_counts_it() {
+        let (sender, mut receiver) = pair(1, 1);
+        receiver.discard_on_drop();
+        sender.push(1).unwrap();
+        drop(receiver);
+        sender.push(2).unwrap();
+        assert!(poll(|task| sender.poll_ready(task)).is_some_and(|ready| ready.is_ok()));
+        assert_eq!(sender.1.read().discarded, 2);
     }
 }

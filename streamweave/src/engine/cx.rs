@@ -25,6 +25,8 @@ pub struct Cx {
     pub(crate) frontier: Option<Frontier>,
     pub(crate) clock: Clock,
     pub(crate) spawned: Spawned,
+    /// Some node has set a timer: before, none needs to be asked for one.
+    pub(crate) timers: bool,
 }
 
 /// What makes units due that no record asked for.
@@ -71,6 +73,7 @@ impl Cx {
             frontier: None,
             clock,
             spawned: Spawned::default(),
+            timers: false,
         }
     }
 
@@ -100,6 +103,7 @@ impl Cx {
 
     /// A node has staged changes of its timers.
     pub(crate) fn set_staged(&mut self) {
+        self.timers = true;
         self.status |= STAGED;
     }
 

@@ -37,6 +37,10 @@ impl<T> Pending<T> {
         self.next >= self.records.len()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.records.len() - self.next
+    }
+
     /// Takes the next record out: for handlers that are awaited one by one.
     pub(crate) fn pop(&mut self) -> Option<T> {
         if !self.reversed {

@@ -79,6 +79,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
         }
         if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
+    fn accepted(&mut self) -> u64 {
+        self.targets.iter_mut().map(Outbox::accepted).sum()
+    }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 

@@ -52,6 +52,8 @@ pub struct Instance<N: Node, O> {
     pub(crate) path: Arc<str>,
     entered: u64,
     returned: u64,
+    /// How many of the units that entered were no records.
+    phases: u64,
     input: &'static str,
     progress: Progress,
     counters: Arc<NodeCounters>,
@@ -82,6 +84,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             path,
             entered: 0,
             returned: 0,
+            phases: 0,
             input: "on_start",
             progress: Progress::default(),
             counters,
@@ -192,6 +195,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         N: Lifecycle<O>,
     {
         let Some(due) = self.due(phase) else { return false };
+        self.count_phase();
         let input = self.enter_by(due.name());
         let unit = self.enter();
         let outer = cx.time;
@@ -242,7 +246,7 @@ impl<K> Due<K> {
     }
 }
 
-impl<N: Node, O> AnyInstance for Instance<N, O> {
+impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn path(&self) -> &Arc<str> {
         &self.path
     }
@@ -259,7 +263,9 @@ impl<N: Node, O> AnyInstance for Instance<N, O> {
         self.timers.commit();
     }
     fn publish(&mut self) {
-        self.counters.set_records_in(self.entered);
+        let mut out = Accepted(0);
+        self.out.each(&mut out);
+        self.counters.publish(self.accepted(), out.0);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
@@ -320,6 +326,14 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         self.out.each(&mut flush);
         flush.result
     }
+    /// The unit that enters next is no record.
+    pub(crate) fn count_phase(&mut self) {
+        self.phases += 1;
+    }
+    /// How many records the node has taken.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.entered - self.phases
+    }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
         self.out.each(&mut Visit(visit));
@@ -348,6 +362,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     }
     fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         self.flush(task, all)
+    }
+    fn accepted(&mut self) -> u64 {
+        Instance::accepted(self)
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.visit_all(visit);
@@ -439,6 +456,14 @@ impl EachPart for Flush<'_, '_> {
             }
             Poll::Pending => self.result = Poll::Pending,
         }
+        true
+    }
+}
+
+struct Accepted(u64);
+impl EachPart for Accepted {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        self.0 += part.accepted();
         true
     }
 }

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub(crate) struct NodeCounters {
     records_in: AtomicU64,
+    records_out: AtomicU64,
 }
 
 impl NodeCounters {
-    pub(crate) fn set_records_in(&self, records: u64) {
-        self.records_in.store(records, Relaxed);
+    pub(crate) fn publish(&self, records_in: u64, records_out: u64) {
+        self.records_in.store(records_in, Relaxed);
+        self.records_out.store(records_out, Relaxed);
     }
 }
 
@@ -43,6 +45,7 @@ pub(crate) struct EdgeCounters {
     records: AtomicU64,
     batches: AtomicU64,
     waiting: AtomicU64,
+    discarded: AtomicU64,
 }
 
 impl EdgeCounters {
@@ -52,6 +55,21 @@ impl EdgeCounters {
             records: AtomicU64::default(),
             batches: AtomicU64::default(),
             waiting: AtomicU64::default(),
+            discarded: AtomicU64::default(),
+        }
+    }
+
+    pub(crate) fn discarded(&self, records: u64) {
+        self.discarded.fetch_add(records, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> EdgeMetrics {
+        EdgeMetrics {
+            path: Arc::clone(&self.path),
+            records: self.records.load(Relaxed),
+            batches: self.batches.load(Relaxed),
+            waiting: self.waiting.load(Relaxed),
+            discarded: self.discarded.load(Relaxed),
         }
     }
 
@@ -107,8 +125,10 @@ pub struct Metrics {
 pub struct NodeMetrics {
     /// The instance's path.
     pub path: Arc<str>,
-    /// Units that entered it: its records, timers and phases.
+    /// Records that it has taken.
     pub records_in: u64,
+    /// Records that it has sent, by all connected outputs together.
+    pub records_out: u64,
 }
 
 /// The counters of a stage.
@@ -137,6 +157,8 @@ pub struct EdgeMetrics {
     pub batches: u64,
     /// Records that wait in it.
     pub waiting: u64,
+    /// Records that nobody read: of an output of the graph whose handle was dropped.
+    pub discarded: u64,
 }
 
 impl Counters {
@@ -149,6 +171,7 @@ impl Counters {
                 .map(|(path, node)| NodeMetrics {
                     path: Arc::clone(path),
                     records_in: node.records_in.load(Relaxed),
+                    records_out: node.records_out.load(Relaxed),
                 })
                 .collect(),
             stages: self
@@ -161,16 +184,7 @@ impl Counters {
                     backpressured: nanos(&stage.backpressured_nanos),
                 })
                 .collect(),
-            edges: self
-                .edges
-                .iter()
-                .map(|edge| EdgeMetrics {
-                    path: Arc::clone(&edge.path),
-                    records: edge.records.load(Relaxed),
-                    batches: edge.batches.load(Relaxed),
-                    waiting: edge.waiting.load(Relaxed),
-                })
-                .collect(),
+            edges: self.edges.iter().map(|edge| edge.read()).collect(),
         }
     }
 }

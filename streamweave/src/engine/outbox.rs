@@ -31,6 +31,7 @@ pub struct Outbox<T> {
     spill: Option<Spill<T>>,
     /// How many ready batches are in the file.
     spilled: usize,
+    spill_at: usize,
     sender: Sender<T>,
 }
 
@@ -66,6 +67,7 @@ impl<T: 'static> Outbox<T> {
             held: 0,
             spill: None,
             spilled: 0,
+            spill_at: SPILL_AT,
             sender,
         }
     }
@@ -101,7 +103,7 @@ impl<T: 'static> Outbox<T> {
         }
         let bytes = bytes_of(&full);
         // The first batch of a unit begins with what stands: it stays in memory.
-        if self.ready.len() > self.committed.1 && self.held + bytes > SPILL_AT {
+        if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
             match &mut self.spill {
                 Some(spill) => match spill.write(&full) {
                     Ok(spilled) => {
@@ -224,6 +226,15 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.poll_send(task, all)
     }
 
+    fn accepted(&mut self) -> u64 {
+        let ready = self.ready.iter().map(|ready| match ready {
+            Ready::Records(records) => records.len(),
+            Ready::Spilled(spilled) => spilled.records(),
+            Ready::Control(_) => 0,
+        });
+        self.sequence + (self.buffer.len() + ready.sum::<usize>()) as u64
+    }
+
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 
@@ -243,4 +254,82 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
     }
 
     fn lend(&mut self, _: &mut Cx, _: &T) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::channel::{Message, Receiver};
+    use crate::engine::clock::Clock;
+
+    /// A generator with a fixed seed (splitmix64).
+    struct Random(u64);
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            (z ^ (z >> 31)) % bound
+        }
+    }
+
+    fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        while let Poll::Ready(Message::Records(batch)) = receiver.poll_recv(&mut task) {
+            into.extend(batch.records);
+        }
+    }
+
+    /// Units of random sizes of which some fail: what arrives is what the others emitted, in
+    /// order, whether it stayed in memory or went through a file.
+    fn units_stand_or_fall(spill: bool, seed: u64) {
+        let mut random = Random(seed);
+        let capacity = Capacity { records: 12, batch: 4, bytes: 1 << 20 };
+        let (sender, receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
+        let mut outbox = Outbox::new(sender);
+        if spill {
+            outbox.set_codec(Some(Codec::new()));
+            outbox.spill_at = 64;
+        }
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        let (mut cx, mut next) = (Cx::new(Clock::manual()), 0);
+        let (mut expected, mut arrived) = (Vec::new(), Vec::new());
+        for _ in 0..200 {
+            outbox.begin();
+            let most = [1, 3, 40][random.below(3) as usize];
+            let size = random.below(most);
+            let unit: Vec<u64> = (next..next + size).collect();
+            next += size;
+            for record in &unit {
+                outbox.emit(&mut cx, *record);
+            }
+            if random.below(3) == 0 {
+                outbox.rollback();
+            } else {
+                expected.extend(unit);
+            }
+            if random.below(2) == 0 {
+                // Sent as far as there is room; the unit stands, so the next one begins first.
+                let all = random.below(2) == 0;
+                while outbox.poll_send(&mut task, all).is_pending() {
+                    drain(&receiver, &mut arrived);
+                }
+            }
+        }
+        while outbox.poll_send(&mut task, true).is_pending() {
+            drain(&receiver, &mut arrived);
+        }
+        drain(&receiver, &mut arrived);
+        assert_eq!(arrived, expected, "seed {seed}, spill {spill}");
+        assert_eq!((outbox.held, outbox.spilled), (0, 0));
+    }
+
+    #[test]
+    fn units_stand_or_fall_as_a_whole() {
+        for seed in 0..200 {
+            units_stand_or_fall(false, seed);
+            units_stand_or_fall(true, seed);
+        }
+    }
 }

@@ -81,6 +81,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
     phase: Phase,
 ) -> Result<bool, Panicked> {
     let Some(due) = root.due(phase) else { return Ok(false) };
+    root.count_phase();
     root.enter_by(due.name());
     let unit = root.enter();
     let result: NodeResult = {
@@ -176,6 +177,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
         all: bool,
     ) -> Poll<crate::engine::Flushed> {
         self.0.flush(task, all)
+    }
+    fn accepted(&mut self) -> u64 {
+        self.0.accepted()
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {
         self.0.visit_all(visit);

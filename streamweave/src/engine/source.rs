@@ -85,6 +85,7 @@ async fn next<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
+    root.count_phase();
     root.enter_by("next");
     let unit = root.enter();
     let next = {
@@ -104,6 +105,7 @@ async fn wait<N: Source<O>, O: Emitters>(
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
     root.begin_unit();
+    root.count_phase();
     root.enter_by("wait");
     let unit = root.enter();
     let ready = {

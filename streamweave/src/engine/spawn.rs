@@ -42,7 +42,12 @@ impl Spawned {
     }
 
     /// The next failure of a task; pending while none has failed (also when there are none).
+    #[inline]
     pub(crate) fn poll_failure(&mut self, task: &mut Task<'_>) -> Poll<Failure> {
+        if self.owners.is_empty() { Poll::Pending } else { self.poll_tasks(task) }
+    }
+
+    fn poll_tasks(&mut self, task: &mut Task<'_>) -> Poll<Failure> {
         while let Poll::Ready(Some(ended)) = self.tasks.poll_join_next_with_id(task) {
             let (id, cause) = match ended {
                 Ok((id, Ok(()))) => (id, None),

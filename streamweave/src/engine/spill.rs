@@ -41,6 +41,13 @@ pub(crate) struct Spilled {
     records: usize,
 }
 
+impl Spilled {
+    /// How many records the batch has.
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+}
+
 impl<T> fmt::Debug for Spill<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spill").field("bytes", &self.end).finish_non_exhaustive()

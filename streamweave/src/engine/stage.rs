@@ -109,14 +109,19 @@ impl StageLoop {
     ) -> Result<(), Failure> {
         let failure = settle(root, &mut self.cx, ran);
         self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
-        root.visit(&mut |node| node.publish());
         match failure {
             None => Ok(()),
             Some(failure) => {
+                self.publish(root);
                 self.env.probe.close(root);
                 Err(failure)
             }
         }
+    }
+
+    /// Makes the nodes' counters visible outside: once a turn, and at the end.
+    fn publish(&mut self, root: &mut dyn Part) {
+        root.visit(&mut |node| node.publish());
     }
 
     /// The phase that was asked for is complete in the whole tree.
@@ -163,6 +168,7 @@ impl StageLoop {
         self.steps += 1;
         if self.steps > STEPS_A_TURN {
             self.steps = 0;
+            self.publish(root);
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -194,11 +200,11 @@ impl StageLoop {
                 // Nothing leads here: there is nothing to wait for.
                 None if inlets.count() == 0 && !self.ending => self.end(),
                 None => {
-                    // Idle: nothing may wait in an outbox.
+                    // Idle: nothing may wait in an outbox. The turn is not over: whoever feeds the
+                    // stage record by record must not make it publish each time.
                     if let Err(end) = ready!(self.poll_room(root, task, true)) {
                         return Poll::Ready(Todo::End(end));
                     }
-                    self.steps = 0;
                     self.idle = true;
                     return Poll::Pending;
                 }
@@ -240,6 +246,9 @@ impl StageLoop {
 
     /// The time, if a processing-time timer is due.
     fn poll_alarm(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Option<i64> {
+        if !self.cx.timers {
+            return None;
+        }
         let deadline = root.deadline()?;
         let now = self.env.clock.now();
         if deadline <= now {
@@ -340,6 +349,7 @@ impl StageLoop {
             return Poll::Ready(Todo::End(end));
         }
         if self.cx.spawned.is_empty() {
+            self.publish(root);
             self.env.probe.close(root);
             return Poll::Ready(Todo::End(StageEnd::Finished));
         }

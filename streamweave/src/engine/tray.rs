@@ -125,6 +125,10 @@ impl<T: Send + 'static> Part for Tray<T> {
         self.target.part().poll_flush(task, all)
     }
 
+    fn accepted(&mut self) -> u64 {
+        self.target.part().accepted() + (self.incoming.len() + self.pending.len()) as u64
+    }
+
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.target.part().visit(visit);
     }

@@ -459,6 +459,9 @@ where
     fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
         either!(self, part => part.poll_flush(task, all))
     }
+    fn accepted(&mut self) -> u64 {
+        either!(self, part => part.accepted())
+    }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         either!(self, part => part.visit(visit));
     }

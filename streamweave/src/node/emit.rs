@@ -33,6 +33,9 @@ pub trait Part: Send + 'static {
     /// Pending means that a receiver has no room: nothing more may be driven.
     fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed>;
 
+    /// How many records have been handed to it, for the counters.
+    fn accepted(&mut self) -> u64;
+
     /// Shows every node of this part to `visit`, outermost first.
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance));
 }
@@ -102,6 +105,9 @@ impl Part for Unconnected {
     fn poll_flush(&mut self, _: &mut Task<'_>, _: bool) -> Poll<Flushed> {
         Poll::Ready(Ok(()))
     }
+    fn accepted(&mut self) -> u64 {
+        0
+    }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 
@@ -160,6 +166,10 @@ macro_rules! delegate_part {
                 Poll::Pending => pending = true,
             })+
             if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+        fn accepted(&mut self) -> u64 {
+            // Every one takes all records.
+            [$(self.$field.accepted()),+][0]
         }
         fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
             $(self.$field.visit(visit);)+
