@@ -152,12 +152,7 @@ fn keyed_by_reference() -> Tested {
 
 /// A library node: any function over any items.
 #[node]
-struct Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+struct Map<A, B, F: Fn(A) -> B> {
     #[input]
     input: A,
     #[output]
@@ -166,24 +161,14 @@ where
     items: std::marker::PhantomData<fn(A) -> B>,
 }
 
-impl<A, B, F> MapHandlers<A, B, F> for Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+impl<A, B, F: Fn(A) -> B> MapHandlers<A, B, F> for Map<A, B, F> {
     fn on_input(&self, input: A, out: &mut impl MapOut<A, B, F>) -> NodeResult {
         out.out((self.f)(input));
         Ok(())
     }
 }
 
-fn map<A, B, F>(f: F) -> Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+fn map<A, B, F: Fn(A) -> B>(f: F) -> Map<A, B, F> {
     Map { f, items: std::marker::PhantomData }
 }
 

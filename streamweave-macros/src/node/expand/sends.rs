@@ -31,7 +31,7 @@ fn called(
     owned: bool,
     wait: Option<TokenStream>,
 ) -> TokenStream {
-    let (krate, name) = (names.krate, &function.name);
+    let (krate, name) = (&names.krate, &function.name);
     let record = if owned && input.lends { quote!(&item) } else { quote!(item) };
     let sent = sent(krate, function.returns.shape);
     let returned = quote!(let returned = #name(#record)#wait;);
@@ -44,7 +44,7 @@ fn called(
     };
     let connected = format_ident!("__E{}", names.node.outputs.len() - 1);
     let failed = quote_spanned! {error.span()=>
-        <#krate::NodeError as ::core::convert::From<#error>>::from
+        #krate::__private::failure::<#error>
     };
     quote! {
         #returned

@@ -1,4 +1,5 @@
 // errors: 1
+// Not in the node but in its use: what every node needs of its parameters is understood.
 use std::marker::PhantomData;
 use streamweave::{NodeResult, node};
 
@@ -15,4 +16,9 @@ impl<T> PassHandlers<T> for Pass<T> {
     }
 }
 
-fn main() {}
+fn is_node<N: streamweave::Node>(_: &N) {}
+
+fn main() {
+    is_node(&Pass::<u64> { marker: PhantomData });
+    is_node(&Pass::<std::rc::Rc<u64>> { marker: PhantomData });
+}
