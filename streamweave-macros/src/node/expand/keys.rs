@@ -23,7 +23,7 @@ pub(crate) fn function(names: &Names<'_>, number: usize) -> Option<TokenStream> 
 
 /// The key functions.
 pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, needs, key, .. } = names;
+    let Names { node, krate, needs_of_params, key, .. } = names;
     let functions = node.inputs.iter().enumerate().filter_map(|(number, input)| {
         let (name, ty) = (name(names, number)?, &input.ty);
         let closure = typed(input.key.as_ref()?, ty);
@@ -34,7 +34,7 @@ pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
         };
         Some(quote! {
             #[inline(always)]
-            fn #name #generics(item: &'__a #ty) -> #into_key #needs {
+            fn #name #generics(item: &'__a #ty) -> #into_key #needs_of_params {
                 let key = #closure;
                 key(item)
             }

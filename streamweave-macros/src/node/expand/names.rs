@@ -21,6 +21,8 @@ pub(crate) struct Names<'a> {
     /// The where clause of implementations: with what nodes need of the node's parameters, so
     /// that the user need not write it, and of its key, so that a key that is none is told once.
     pub(crate) needs: TokenStream,
+    /// The same, without what is needed of the key.
+    pub(crate) needs_of_params: TokenStream,
     /// The state's type: `MatcherState<A, N>` or `()`.
     pub(crate) state: Type,
     pub(crate) key: Type,
@@ -49,7 +51,8 @@ impl<'a> Names<'a> {
             state: if node.has_state() { parse_quote!(#state #args) } else { parse_quote!(()) },
             args,
             bounds: quote!(#where_clause),
-            needs: needs(node),
+            needs: needs(node, node.key.as_ref()),
+            needs_of_params: needs(node, None),
             key: node.key.clone().unwrap_or_else(|| parse_quote!(())),
             inputs: format_ident!("{name}Inputs"),
             outputs: format_ident!("{name}Outputs"),
@@ -123,12 +126,12 @@ impl<'a> Names<'a> {
 }
 
 /// The where clause of a node's implementations.
-fn needs(node: &Node) -> TokenStream {
+fn needs(node: &Node, key: Option<&Type>) -> TokenStream {
     let mut predicates = Vec::new();
     if let Some(clause) = &node.generics.where_clause {
         predicates.extend(clause.predicates.iter().map(|predicate| quote!(#predicate)));
     }
-    if let Some(key) = &node.key {
+    if let Some(key) = key {
         let krate = respan(node.krate.clone(), key.span());
         predicates.push(quote_spanned!(key.span()=> #key: #krate::state::StableKey));
     }
