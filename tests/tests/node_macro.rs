@@ -479,3 +479,89 @@ fn the_catalogue_describes_every_concrete_node() -> Tested {
     }
     Ok(())
 }
+
+/// Names that the generated code uses too.
+#[node(register = false)]
+fn item(out: u64) -> u64 {
+    out + 1
+}
+
+#[node(register = false)]
+fn out(item: &u64) -> Option<u64> {
+    Some(*item)
+}
+
+#[node(async)]
+struct Names {
+    #[input]
+    out: u64,
+    #[input(optional)]
+    state: u64,
+    #[output]
+    item: u64,
+    #[scratch]
+    key: u64,
+}
+
+impl NamesHandlers for Names {
+    async fn on_out(
+        &self,
+        state: &mut NamesState,
+        record: u64,
+        out: &mut impl NamesOut,
+    ) -> NodeResult {
+        state.key += record;
+        out.item(state.key);
+        Ok(())
+    }
+    async fn on_state(&self, _: &mut NamesState, _: u64, _: &mut impl NamesOut) -> NodeResult {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn names_do_not_collide() -> Tested {
+    assert_eq!(run_async!(Names {}, out, item: u64, [1, 2]), [1, 3]);
+    assert_eq!(run!(Item, input, out: u64, [1]), [2]);
+    assert_eq!(run!(Out, input, out: u64, [1]), [1]);
+    Ok(())
+}
+
+mod derive {
+    use streamweave::StableKey;
+    use streamweave::state::{Fold, StableHash};
+
+    #[derive(Clone, Debug, PartialEq, Eq, StableKey)]
+    struct Route<T> {
+        from: String,
+        to: T,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, StableKey)]
+    enum Side {
+        Bid,
+        Ask(u8),
+        At { x: u8, y: u16 },
+    }
+
+    fn encoded(key: &impl StableHash) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        key.encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn keys_hash_by_field() {
+        let route = Route { from: "a".to_owned(), to: 7_u32 };
+        let by_hand = Fold::structure().field("a").field(&7_u32).finish();
+        assert_eq!(route.stable_hash(), by_hand);
+        assert_eq!(encoded(&route), [encoded(&"a".to_owned()), encoded(&7_u32)].concat());
+
+        assert_eq!(Side::Bid.stable_hash(), Fold::variant(0).finish());
+        let at = Side::At { x: 1, y: 2 };
+        assert_eq!(at.stable_hash(), Fold::variant(2).field(&1_u8).field(&2_u16).finish());
+        assert!(encoded(&Side::Bid) < encoded(&Side::Ask(1)));
+        assert!(encoded(&Side::Ask(1)) < encoded(&Side::Ask(2)));
+        assert!(encoded(&Side::Ask(2)) < encoded(&at));
+    }
+}

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::node::expand::handlers;
-use crate::node::expand::names::Names;
+use crate::node::expand::names::{Names, respan};
 use crate::node::expand::sends;
 use crate::node::model::Input;
 
@@ -47,7 +47,7 @@ pub(crate) fn lifecycle(names: &Names<'_>) -> TokenStream {
     let (params, emitters, outlet) =
         (names.params_and_emitters(), names.emitters_type(), names.outlet());
     let methods = handlers::lifecycle(names).into_iter().map(|(method, argument, ty, _)| {
-        let state_arg = names.state_arg();
+        let (state_arg, argument) = (names.state_arg(), respan(argument.clone(), at));
         let parameter = (!argument.is_empty()).then(|| quote!(#argument: #ty,));
         let comma = (!argument.is_empty()).then(|| quote!(#argument,));
         let body = if node.function.is_some() {

@@ -75,15 +75,15 @@ fn typed(closure: &Expr, ty: &Type) -> Expr {
 /// The statements that make `key` from `item`, and `out` with it; both for a record that is
 /// borrowed in `item`, or owned.
 pub(crate) fn keyed(names: &Names<'_>, number: usize, owned: bool) -> TokenStream {
-    let krate = &names.krate;
+    let (krate, at) = (&names.krate, names.at);
     let Some(function) = function(names, number) else { return TokenStream::new() };
     if owned {
-        quote! {
+        quote_spanned! {at=>
             let key = #krate::__private::IntoKey::into_key(#function(&item));
             let out = &mut out.keyed(&key);
         }
     } else {
-        quote! {
+        quote_spanned! {at=>
             let key = #function(item);
             let out = &mut out.keyed(#krate::__private::IntoKey::key(&key));
         }

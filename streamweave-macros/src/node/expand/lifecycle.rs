@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use crate::node::expand::handlers;
-use crate::node::expand::names::Names;
+use crate::node::expand::names::{Names, respan};
 
 /// `impl Lifecycle<MatcherEmitters<..>>`.
 pub(crate) fn lifecycle(names: &Names<'_>) -> TokenStream {
@@ -13,7 +13,7 @@ pub(crate) fn lifecycle(names: &Names<'_>) -> TokenStream {
         (names.params_and_emitters(), names.emitters_type(), names.outlet());
     let all = if node.function.is_none() { handlers::lifecycle(names) } else { Vec::new() };
     let methods = all.iter().map(|(method, argument, ty, _)| {
-        let state_arg = names.state_arg();
+        let (state_arg, argument) = (names.state_arg(), respan(argument.clone(), at));
         let parameter = (!argument.is_empty()).then(|| quote!(#argument: #ty,));
         let comma = (!argument.is_empty()).then(|| quote!(#argument,));
         let call = names.call(method, &quote_spanned!(at=> self, #state_arg #comma out));

@@ -32,14 +32,15 @@ pub(crate) struct Names<'a> {
     pub(crate) handlers: Ident,
     pub(crate) emitters: Ident,
     pub(crate) wiring: Ident,
-    /// Where mistakes of the node as a whole are told: at its name.
+    /// Where mistakes of the node as a whole are told: at its name. Variables of this span are not
+    /// seen by the user's code, nor the other way round.
     pub(crate) at: Span,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn of(node: &'a Node) -> Self {
         let name = &node.name;
-        let at = Span::call_site().located_at(name.span());
+        let at = Span::mixed_site().located_at(name.span());
         let args = list(arguments(&node.generics));
         let state = format_ident!("{name}State");
         let where_clause = &node.generics.where_clause;
@@ -121,6 +122,7 @@ impl<'a> Names<'a> {
     pub(crate) fn call(&self, method: &Ident, arguments: &TokenStream) -> TokenStream {
         let Names { name, args, handlers, .. } = self;
         let handler = respan(quote!(<#name #args as #handlers #args>::#method), self.at);
+        let arguments = respan(arguments.clone(), self.at);
         quote_spanned!(self.at=> #handler(#arguments))
     }
 }
