@@ -8,6 +8,8 @@ pub(crate) mod model;
 mod options;
 mod parse;
 mod returns;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use quote::quote;

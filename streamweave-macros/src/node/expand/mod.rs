@@ -65,7 +65,7 @@ pub(crate) fn node(node: &Node) -> TokenStream {
         #[doc(hidden)]
         #[allow(
             missing_docs, missing_debug_implementations, unreachable_pub, dead_code,
-            unused_variables, clippy::all,
+            unused_variables, trivial_bounds, clippy::all,
             reason = "written by `#[node]`"
         )]
         const _: () = {
@@ -130,7 +130,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
 
 /// `impl Node`.
 fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, bounds, state, .. } = names;
+    let Names { node, krate, name, params, args, needs, state, .. } = names;
     let Names { inputs, outputs, emitters, wiring, .. } = names;
     let open = emitters::unconnected(names);
     let missing = wiring::missing(names);
@@ -148,8 +148,11 @@ fn implementation(names: &Names<'_>) -> TokenStream {
     };
     let new_state = state::fresh(names);
     let descriptor = descriptor::descriptor(names);
+    let turbofish = (!args.is_empty()).then(|| quote!(::#args));
+    // The catalogue's entry must not tell again what is wrong with the key.
+    let described = (!args.is_empty()).then_some(needs);
     quote! {
-        impl #params #krate::node::Node for #name #args #bounds {
+        impl #params #krate::node::Node for #name #args #needs {
             type Inputs = #inputs #args;
             type Outputs = #outputs #args;
             type Open = #emitters #open;
@@ -163,8 +166,11 @@ fn implementation(names: &Names<'_>) -> TokenStream {
                 #new_state
             }
             fn descriptor() -> #krate::node::Descriptor {
-                #descriptor
+                __descriptor #turbofish()
             }
+        }
+        fn __descriptor #params() -> #krate::node::Descriptor #described {
+            #descriptor
         }
     }
 }
