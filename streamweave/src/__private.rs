@@ -5,7 +5,8 @@ use std::borrow::Borrow;
 pub use inventory;
 pub use streamweave_macros::__graph;
 
-use crate::state::{FieldSchema, FieldVisitor, State};
+use crate::node::NodeError;
+use crate::state::{FieldSchema, FieldVisitor};
 
 /// What a key closure returns: the key itself, or a reference to it.
 #[diagnostic::on_unimplemented(
@@ -42,7 +43,7 @@ impl<K: Clone, B: Borrow<K>> IntoKey<K> for B {
             keys also `#[derive(StableKey, PartialEq, Eq)]`; what need not outlive a failure \
             goes into `#[scratch]` fields"
 )]
-pub trait StateField {
+pub trait State {
     /// Shows the field to `visitor`.
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V);
     /// Its name, kind and shape.
@@ -50,7 +51,7 @@ pub trait StateField {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: State> StateField for S {
+impl<S: crate::state::State> State for S {
     #[inline(always)]
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V) {
         visitor.field(name, self);
@@ -86,3 +87,25 @@ impl<T: Sync> LentToAFuture for T {}
 
 /// Checks [`LentToAFuture`].
 pub fn lent_to_a_future<T: LentToAFuture>() {}
+
+/// That an error of this type can be why a record failed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error, so no record can fail with it",
+    label = "does not implement `std::error::Error`",
+    note = "implement `std::error::Error` for it; `thiserror` derives it"
+)]
+pub trait Failure {
+    /// The failure.
+    fn failure(self) -> NodeError;
+}
+#[diagnostic::do_not_recommend]
+impl<E: Into<NodeError>> Failure for E {
+    fn failure(self) -> NodeError {
+        self.into()
+    }
+}
+
+/// The failure of a record whose function returned `error`.
+pub fn failure<E: Failure>(error: E) -> NodeError {
+    error.failure()
+}

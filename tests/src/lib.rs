@@ -2,6 +2,8 @@
 //! tests of `graph!` need nothing of `#[node]`.
 #![allow(missing_docs, missing_debug_implementations, reason = "test nodes")]
 
+pub mod nodes;
+
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
 #[macro_export]
 macro_rules! node {

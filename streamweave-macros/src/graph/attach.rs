@@ -16,7 +16,7 @@ pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
 fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     cx.model.edges[index].feedback.as_ref()?;
     let (edge, port, inlet, builder) = (edge(index), edge_to(cx, index), inlet(index), builder());
-    let (senders, one) = match cx.from_region(index) {
+    let (senders, one) = match cx.region_of_source(index) {
         Some(region) => (senders(region), TokenStream::new()),
         None => (mixed!(1), mixed!(let #edge = #edge.one();)),
     };
@@ -79,7 +79,7 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             });
             // An edge from one node to a region of workers has one sender.
             let one = edges.iter().filter(|edge| {
-                wide && cx.from_region(**edge).is_none() && model.edges[**edge].feedback.is_none()
+                wide && cx.region_of_source(**edge).is_none() && model.edges[**edge].feedback.is_none()
             });
             let one = one.map(|index| {
                 let edge = edge(*index);
@@ -100,10 +100,10 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
 pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let edge = &cx.model.edges[index];
     let port = cx.target(index);
-    let buffer = edge.options.buffer.as_ref().map(|records| mixed!(.buffer(#records)));
+    let buffer = cx.buffer(index).map(|records| mixed!(.buffer(#records)));
     let To::In(end) = edge.to else { return mixed!(#port.edge()) };
     let to = cx.model.nodes[cx.model.ins[end].node].region;
-    let from = match (cx.from_region(index), to) {
+    let from = match (cx.region_of_source(index), to) {
         _ if edge.feedback.is_some() => None,
         (Some(from), Some(to)) if from == to => Some(mixed!(.from_region())),
         (Some(from), to) => {
@@ -144,7 +144,7 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
         port.set_span(Span::mixed_site());
         let mut emitter = emitter(cx, outlet);
         if let Some(letters) = letters_expr.take() {
-            emitter = mixed!(#krate::graph::Beside::new(#emitter, #letters));
+            emitter = mixed!(#krate::node::Beside::new(#emitter, #letters));
         }
         setters.extend(mixed!(.#port(#emitter)));
     }

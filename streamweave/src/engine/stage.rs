@@ -197,6 +197,8 @@ impl StageLoop {
                 Some(Ok(index)) => return Poll::Ready(Todo::Drive(index)),
                 Some(Err(end)) => return Poll::Ready(Todo::End(end)),
                 None if !self.phases.is_empty() => {}
+                // Nothing leads here: there is nothing to wait for.
+                None if inlets.count() == 0 && !self.ending => self.end(),
                 None => {
                     // Idle: nothing may wait in an outbox. The turn is not over: whoever feeds the
                     // stage record by record must not make it publish each time.

@@ -20,7 +20,9 @@ use crate::graph::planned::{Planned, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
 use crate::graph::wide::Wide;
-use crate::node::{Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Source};
+use crate::node::{
+    Beside, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source, Unconnected,
+};
 
 /// Builds a graph, from its sinks to its sources.
 pub struct GraphBuilder {
@@ -66,16 +68,20 @@ impl GraphBuilder {
         self.undo = on;
     }
 
-    /// What the graph says about itself: nodes, edges, groups and policies.
-    pub fn set_spec(&mut self, spec: GraphSpec) {
+    /// What the graph says about itself: nodes, edges, groups and policies. Nested graphs add
+    /// theirs to it, under their own path.
+    pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.keeps_state();
-        if let Some(edge) = spec.edges.iter().find(|edge| edge.feedback) {
+        spec.prefix(&self.prefix);
+        for edge in spec.edges.iter().filter(|edge| edge.feedback) {
             self.refusals.push(format!(
                 "the edge from `{}` to `{}` is a feedback edge; loops do not run in this version",
                 edge.from, edge.to
             ));
         }
-        self.spec = spec;
+        self.spec.nodes.extend(spec.nodes);
+        self.spec.edges.extend(spec.edges);
+        self.spec.groups.extend(spec.groups);
     }
 
     /// Attaches a node that has one incoming edge: fused into what feeds it where it can be.
@@ -121,6 +127,14 @@ impl GraphBuilder {
     {
         let path = self.path(path);
         node.attach_root_wide(self, path, out);
+    }
+
+    /// Ends the edges behind `letters` at once: the dead letters of a node without any other
+    /// output that is connected.
+    pub fn no_letters<E: Part>(&mut self, path: &str, letters: E) {
+        let path = self.path(&format!("{path}.dead_letters"));
+        let root = Beside::new(Unconnected, letters);
+        self.plan(path, SyncStage(Stage { root, inlets: Vec::<Inlet<()>>::new() }));
     }
 
     pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
@@ -405,7 +419,8 @@ impl fmt::Debug for NestedInput {
 }
 
 impl NestedInput {
-    pub(crate) fn none() -> Self {
+    /// Of an input that leads nowhere.
+    pub fn none() -> Self {
         NestedInput(Vec::new())
     }
 

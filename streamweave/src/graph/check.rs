@@ -6,27 +6,33 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::node::{ByClone, ByRef, ByValue, Const, In, InputPort, NoClone, Node, Out, Via};
+use crate::node::{
+    ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
+};
 
-/// The ports of a node, named as the node declares them, and the node itself.
-pub struct Handle<N: Node> {
+/// The ports of a node `N`, named as the node declares them.
+///
+/// The types of the ports, emitters and wiring are parameters of their own: where `N` is no node
+/// they cannot be told, so that the one error about it is not followed by others.
+pub struct Handle<N, I, O, E, W> {
     /// Its input ports.
-    pub inputs: N::Inputs,
+    pub inputs: I,
     /// Its output ports.
-    pub outputs: N::Outputs,
+    pub outputs: O,
     /// Its emitters, all unconnected.
-    pub open: N::Open,
+    pub open: E,
+    node: PhantomData<fn() -> (N, W)>,
 }
 
-impl<N: Node> fmt::Debug for Handle<N> {
+impl<N, I, O, E, W> fmt::Debug for Handle<N, I, O, E, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle")
     }
 }
 
 /// The ports of `node`.
-pub fn handle<N: Node>(_: &N) -> Handle<N> {
-    Handle { inputs: Const::NEW, outputs: Const::NEW, open: Const::NEW }
+pub fn handle<N: Node>(_: &N) -> Handle<N, N::Inputs, N::Outputs, N::Open, N::Wiring> {
+    Handle { inputs: Const::NEW, outputs: Const::NEW, open: Const::NEW, node: PhantomData }
 }
 
 /// That an output of this type may be connected to an input of type `Input`.
@@ -183,24 +189,6 @@ pub trait Connect<const P: usize> {
     type Next: Const;
 }
 
-/// A node as `graph!` binds it.
-///
-/// Where the expression is no node, this type cannot be told, so that the one error about it is
-/// not followed by others.
-pub trait Itself {
-    /// The node's type.
-    type This;
-}
-#[diagnostic::do_not_recommend]
-impl<N: Node> Itself for N {
-    type This = N;
-}
-
-/// The node that `expression` gives.
-pub fn node<N: Node>(expression: N) -> <N as Itself>::This {
-    expression
-}
-
 /// A value that depends on ports: where one of them is a mistake, the value's type cannot be
 /// told either, and nothing that is done with it leads to a second error.
 pub trait Tied<Ports> {
@@ -217,13 +205,25 @@ pub fn tied<Ports, T>(_: Ports, value: T) -> <T as Tied<Ports>>::This {
 }
 
 /// The emitters of a node, all unconnected.
-pub fn open<N: Node>(_: &Handle<N>) -> N::Open {
+pub fn open<N, I, O, E: Const, W>(_: &Handle<N, I, O, E, W>) -> E {
     Const::NEW
 }
 
 /// Wraps an emitter that leads to `port`, so that it takes whatever it is given.
 pub fn via<N, const P: usize, T, E>(_: In<N, P, T>, emitter: E) -> Via<T, E> {
     Via::new(emitter)
+}
+
+/// The failed records of a node, as an output.
+pub fn dead_letters<N: Letters, I, O, E, W>(
+    _: &Handle<N, I, O, E, W>,
+) -> Out<N, DeadLetter<N::Input>> {
+    Out::NEW
+}
+
+/// How many records may wait on an edge.
+pub fn records(records: usize) -> usize {
+    records
 }
 
 /// How many workers a region has.
@@ -246,7 +246,7 @@ impl<N, T> Out<N, T> {
 }
 
 /// The wiring of a node before any edge.
-pub fn wiring<N: Node>(_: &Handle<N>) -> N::Wiring {
+pub fn wiring<N, I, O, E, W: Const>(_: &Handle<N, I, O, E, W>) -> W {
     Const::NEW
 }
 

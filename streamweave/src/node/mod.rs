@@ -3,15 +3,18 @@
 //! `#[node]` implements the traits of this module. Implementing them by hand gives the same
 //! powers; `examples/by_hand` does.
 
+mod beside;
 mod catalogue;
 mod context;
 mod emit;
 mod error;
+mod letter;
 mod port;
 
 use std::future::Future;
 use std::sync::Arc;
 
+pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
@@ -21,6 +24,7 @@ pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };
 pub use error::{NodeError, NodeResult};
+pub use letter::{DeadLetter, Letters};
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
 
 use crate::state::{NodeState, StableKey};
