@@ -130,7 +130,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: unit - 1,
+                position: unit - 1 - self.phases,
                 cause: Cause::Error(error),
             });
         }
@@ -254,7 +254,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.entered > self.returned
     }
     fn doing(&self) -> (&'static str, u64) {
-        (self.input, self.entered.saturating_sub(1))
+        (self.input, self.accepted().saturating_sub(1))
     }
     fn leave(&mut self) {
         self.returned = self.entered;
