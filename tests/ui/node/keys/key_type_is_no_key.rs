@@ -1,4 +1,5 @@
-// errors: 1
+// errors: 2
+// Known: rustc tells it twice, once at the attribute as a whole.
 use streamweave::node;
 
 #[node(key = f64)]
