@@ -1,5 +1,5 @@
 // errors: 2
-// Known: rustc tells it twice, once at the attribute as a whole.
+// Known: one mistake, but rustc tells it again at the attribute as a whole.
 use streamweave::node;
 
 #[node(key = f64)]
