@@ -158,7 +158,9 @@ pub(crate) fn respan(tokens: TokenStream, at: Span) -> TokenStream {
         if let TokenTree::Group(group) = &token {
             token = Group::new(group.delimiter(), respan(group.stream(), at)).into();
         }
-        token.set_span(at);
+        // `$crate` means the crate of the macro that it comes from, wherever it is told.
+        let keeps = matches!(&token, TokenTree::Ident(ident) if *ident == "$crate");
+        token.set_span(if keeps { token.span().located_at(at) } else { at });
         token
     });
     respanned.collect()
