@@ -83,3 +83,14 @@ impl WatchHandlers for Watch {
         Ok(())
     }
 }
+
+#[node(async)]
+pub struct Remote {
+    #[input]
+    fills: &Fill,
+}
+impl RemoteHandlers for Remote {
+    async fn on_fills(&self, _: &Fill, _: &mut impl RemoteOut) -> NodeResult {
+        Ok(())
+    }
+}

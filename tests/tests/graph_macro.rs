@@ -615,3 +615,57 @@ fn dead_letters_and_policies() {
     assert!(none.is_none());
     run.drain().unwrap();
 }
+
+/// Counts up to a limit.
+#[streamweave::node(source)]
+pub struct Upto {
+    #[output]
+    numbers: u64,
+    limit: u64,
+}
+
+impl UptoHandlers for Upto {
+    async fn next(
+        &self,
+        out: &mut impl UptoOut,
+    ) -> streamweave::NodeResult<streamweave::node::More> {
+        for number in 0..self.limit {
+            out.numbers(number);
+        }
+        Ok(streamweave::node::More::End)
+    }
+}
+
+/// Multiplies, asynchronously.
+#[streamweave::node(async)]
+pub struct Slow {
+    #[input]
+    input: &u64,
+    #[output]
+    out: u64,
+    by: u64,
+}
+
+impl SlowHandlers for Slow {
+    async fn on_input(&self, input: &u64, out: &mut impl SlowOut) -> streamweave::NodeResult {
+        out.out(input * self.by);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn sources_and_asynchronous_nodes() {
+    let graph = graph! {
+        upto: Upto { limit: 100 },
+        slow: Slow { by: 10 },
+        fast: Divide { by: 1 },
+        upto.numbers => [slow.input, fast.numbers],
+        slow.out => graph.tens,
+        fast.out => graph.ones,
+    };
+    assert_eq!(graph.stages(), 2);
+    let mut run = graph.start().unwrap();
+    assert_eq!(run.outputs.tens.collect().await.iter().sum::<u64>(), 49_500);
+    assert_eq!(run.outputs.ones.collect().await.iter().sum::<u64>(), 4_950);
+    run.drain().await.unwrap();
+}

@@ -79,7 +79,8 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             });
             // An edge from one node to a region of workers has one sender.
             let one = edges.iter().filter(|edge| {
-                wide && cx.region_of_source(**edge).is_none() && model.edges[**edge].feedback.is_none()
+                wide && cx.region_of_source(**edge).is_none()
+                    && model.edges[**edge].feedback.is_none()
             });
             let one = one.map(|index| {
                 let edge = edge(*index);

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use crate::node::{
     ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
+    kind,
 };
 
 /// The ports of a node `N`, named as the node declares them.
@@ -117,15 +118,22 @@ impl Count for Many {
     type Cloned<T> = T;
 }
 
-/// How a receiver that takes its records as `Self` says changes the count `S`.
+/// How a receiver changes the count `S`: `Self` is how it takes its records, and its node's kind.
+/// Only what is fused can be lent a record.
 pub trait Counted<S: Count> {
     /// The new count.
     type Next: Count;
 }
-impl<S: Count> Counted<S> for ByRef {
+impl<S: Count> Counted<S> for (ByRef, kind::Fused) {
     type Next = S;
 }
-impl<S: Count> Counted<S> for ByValue {
+impl<S: Count> Counted<S> for (ByRef, kind::Serial) {
+    type Next = S::Next;
+}
+impl<S: Count> Counted<S> for (ByRef, kind::Concurrent) {
+    type Next = S::Next;
+}
+impl<S: Count, Kind> Counted<S> for (ByValue, Kind) {
     type Next = S::Next;
 }
 
@@ -134,9 +142,10 @@ impl<S: Count, T> Receivers<S, T> {
     pub fn to<M, const P: usize, B>(
         self,
         _: In<M, P, B>,
-    ) -> Receivers<<M::Passing as Counted<S>>::Next, T>
+    ) -> Receivers<<(M::Passing, M::Kind) as Counted<S>>::Next, T>
     where
-        M: InputPort<P, Passing: Counted<S>>,
+        M: InputPort<P>,
+        (M::Passing, M::Kind): Counted<S>,
     {
         Receivers(PhantomData)
     }

@@ -34,10 +34,10 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 
 /// `impl Letters`.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { krate, name, params, args, bounds, .. } = names;
+    let Names { krate, name, params, args, needs, .. } = names;
     let ident = format_ident!("{name}Input");
     quote! {
-        impl #params #krate::node::Letters for #name #args #bounds {
+        impl #params #krate::node::Letters for #name #args #needs {
             type Input = #ident #args;
         }
     }

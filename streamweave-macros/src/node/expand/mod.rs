@@ -86,7 +86,7 @@ pub(crate) struct NestedBody {
 /// Everything that a graph with declared ports expands to, except for its mistakes.
 pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
     let names = &Names::of(node);
-    let Names { krate, name, args, bounds, .. } = names;
+    let Names { krate, name, args, needs, .. } = names;
     let NestedBody { builder, out, incoming, body } = build;
     let (item, ports) = (&node.item, ports::definitions(names));
     let letters = letters::definition(names);
@@ -112,7 +112,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
         )]
         const _: () = {
             #(#hidden)*
-            impl #params #krate::node::Nested<#emitters> for #name #args #bounds {
+            impl #params #krate::node::Nested<#emitters> for #name #args #needs {
                 // A node that no edge mentions is told as in the expression form.
                 #[warn(unused_variables)]
                 fn build(

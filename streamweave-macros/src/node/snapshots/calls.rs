@@ -21,6 +21,17 @@ struct QuoteOutputs {
     ///Output `quotes`.
     pub quotes: ::streamweave::node::Out<Quote, u64>,
 }
+///A record of any input of [`Quote`]: what its dead letters hold.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+enum QuoteInput {
+    ///A record of `orders`.
+    Orders(Order),
+}
 ///What the handlers of [`Quote`] send to: a method for each output.
 #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
 trait QuoteOut: ::streamweave::node::Context<Key = ()> {
@@ -174,6 +185,9 @@ const _: () = {
         ];
         node.state = ::std::vec![];
         node
+    }
+    impl ::streamweave::node::Letters for Quote {
+        type Input = QuoteInput;
     }
     impl ::streamweave::node::InputPort<0> for Quote {
         type Item = Order;

@@ -29,6 +29,17 @@ pub struct ParseOutputs {
     /// The errors that the function returns; unconnected, an error fails its record.
     pub errors: ::streamweave::node::Out<Parse, ParseError>,
 }
+///A record of any input of [`Parse`]: what its dead letters hold.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+pub enum ParseInput {
+    ///A record of `input`.
+    Input(::std::string::String),
+}
 #[doc(hidden)]
 #[allow(
     missing_docs,
@@ -149,6 +160,9 @@ const _: () = {
         ];
         node.state = ::std::vec![];
         node
+    }
+    impl ::streamweave::node::Letters for Parse {
+        type Input = ParseInput;
     }
     impl ::streamweave::node::InputPort<0> for Parse {
         type Item = ::std::string::String;

@@ -37,6 +37,25 @@ where
     #[doc(hidden)]
     pub __node: ::core::marker::PhantomData<fn() -> Map<A, B, F>>,
 }
+///A record of any input of [`Map`]: what its dead letters hold.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+pub enum MapInput<A, B, F>
+where
+    F: Fn(A) -> B,
+{
+    ///A record of `input`.
+    Input(A),
+    #[doc(hidden)]
+    __Node(
+        ::core::convert::Infallible,
+        ::core::marker::PhantomData<fn() -> Map<A, B, F>>,
+    ),
+}
 ///What the handlers of [`Map`] send to: a method for each output.
 #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
 pub trait MapOut<A, B, F>: crate::node::Context<Key = ()>
@@ -205,6 +224,18 @@ const _: () = {
         ];
         node.state = ::std::vec![];
         node
+    }
+    impl<A, B, F> crate::node::Letters for Map<A, B, F>
+    where
+        F: Fn(A) -> B,
+        A: ::core::marker::Send + 'static,
+        B: ::core::marker::Send + 'static,
+        A: 'static,
+        B: 'static,
+        F: 'static,
+        Map<A, B, F>: ::core::marker::Send + ::core::marker::Sync,
+    {
+        type Input = MapInput<A, B, F>;
     }
     impl<A, B, F> crate::node::InputPort<0> for Map<A, B, F>
     where

@@ -34,6 +34,19 @@ pub struct MatcherOutputs {
     /// Executed trades.
     pub fills: ::streamweave::node::Out<Matcher, Fill>,
 }
+///A record of any input of [`Matcher`]: what its dead letters hold.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+pub enum MatcherInput {
+    ///A record of `orders`.
+    Orders(Order),
+    ///A record of `scales`.
+    Scales(u64),
+}
 ///What the handlers of [`Matcher`] send to: a method for each output.
 #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
 pub trait MatcherOut: ::streamweave::node::Context<Key = Symbol> {
@@ -237,6 +250,12 @@ const _: () = {
         node.fingerprint = <MatcherState as ::streamweave::state::NodeState>::schema()
             .fingerprint();
         node
+    }
+    impl ::streamweave::node::Letters for Matcher
+    where
+        Symbol: ::streamweave::state::StableKey,
+    {
+        type Input = MatcherInput;
     }
     #[inline(always)]
     fn __key_0<'__a>(
