@@ -157,7 +157,7 @@ mod tests {
         let ports = handle(&node);
         let (edge, output) = builder.output("out", ports.outputs.out, None);
         let open = ports.open.out(Via::<String, _>::new(edge));
-        let emitter = builder.attach(node, "map", ports.inputs.input, open);
+        let emitter = builder.attach(node, "map", ports.inputs.input.edge(), open);
         let input = builder.input("in", ports.inputs.input.edge(), emitter);
         let run = builder.finish(input, output).inline()?;
         run.inputs.try_send(7)?;
