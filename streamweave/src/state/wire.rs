@@ -55,15 +55,15 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
     read_with(bytes, PhantomData)
 }
 
-/// What of a table is written: the groups and, for changes only, the stamp they begin at.
+/// What of a table is written: the groups and, for changes only, the mark they begin at.
 pub(super) struct Body<'a, K, S, U> {
     table: &'a Table<K, S, U>,
     groups: Range<u16>,
-    since: Option<u64>,
+    since: Option<u16>,
 }
 
 impl<K, S, U> Table<K, S, U> {
-    pub(super) fn body(&self, groups: Range<u16>, since: Option<u64>) -> Body<'_, K, S, U> {
+    pub(super) fn body(&self, groups: Range<u16>, since: Option<u16>) -> Body<'_, K, S, U> {
         Body { table: self, groups, since }
     }
 }
