@@ -33,6 +33,12 @@ pub(super) struct Held<'a, K, S> {
     pub(super) mark: &'a mut u8,
 }
 
+/// A segment that lacks an entry and has room for it.
+pub(super) struct Absent<'a, K, S> {
+    entries: &'a mut HashTable<Entry<K, S>>,
+    marks: &'a mut [u8],
+}
+
 impl<K, S> Segment<K, S> {
     /// Has room for so many entries.
     pub(super) fn with_capacity(capacity: usize) -> Self {
@@ -67,6 +73,22 @@ impl<K, S> Segment<K, S> {
     #[inline(always)]
     pub(super) fn find(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<u32> {
         self.entries.find_bucket_index(hash, |entry| is(&entry.key)).map(|bucket| bucket as u32)
+    }
+
+    #[inline(always)]
+    pub(super) fn find_held(
+        &mut self,
+        hash: u64,
+        is: impl Fn(&K) -> bool,
+    ) -> Result<Held<'_, K, S>, Absent<'_, K, S>> {
+        match self.entries.find_entry(hash, |entry| is(&entry.key)) {
+            Ok(found) => {
+                let bucket = found.bucket_index();
+                let Some(mark) = self.marks.get_mut(bucket) else { vacant() };
+                Ok(Held { bucket: bucket as u32, entry: found.into_mut(), mark })
+            }
+            Err(absent) => Err(Absent { entries: absent.into_table(), marks: &mut self.marks }),
+        }
     }
 
     #[inline(always)]
@@ -112,12 +134,8 @@ fn vacant() -> ! {
 impl<K: StableKey, S> Segment<K, S> {
     /// Puts in an entry whose key is absent, where there is room.
     pub(super) fn insert(&mut self, hash: u64, entry: Entry<K, S>, mark: u8) -> Held<'_, K, S> {
-        debug_assert!(!self.is_full(), "the marks do not move with the entries");
-        let put = self.entries.insert_unique(hash, entry, |entry| entry.key.stable_hash());
-        let bucket = put.bucket_index();
-        let (entry, held) = (OccupiedEntry::into_mut(put), &mut self.marks[bucket]);
-        *held = mark;
-        Held { bucket: bucket as u32, entry, mark: held }
+        let Self { entries, marks } = self;
+        Absent { entries, marks }.insert(hash, entry, mark).0
     }
 
     /// Takes all entries, each with its hash and mark.
@@ -139,5 +157,19 @@ impl<K: StableKey, S> Segment<K, S> {
             larger.insert(hash, entry, mark);
         });
         *self = larger;
+    }
+}
+
+impl<'a, K: StableKey, S> Absent<'a, K, S> {
+    /// Puts it in. Says also whether that took the last room.
+    pub(super) fn insert(self, hash: u64, entry: Entry<K, S>, mark: u8) -> (Held<'a, K, S>, bool) {
+        let Self { entries, marks } = self;
+        debug_assert!(entries.len() < entries.capacity(), "marks do not move with entries");
+        let full = entries.len() + 1 == entries.capacity();
+        let put = entries.insert_unique(hash, entry, |entry| entry.key.stable_hash());
+        let bucket = put.bucket_index();
+        let held = &mut marks[bucket];
+        *held = mark;
+        (Held { bucket: bucket as u32, entry: OccupiedEntry::into_mut(put), mark: held }, full)
     }
 }

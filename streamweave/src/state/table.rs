@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::epochs::Epochs;
 use super::key_group::finest;
-use super::segment::{Entry, Held, Segment};
+use super::segment::{Absent, Entry, Held, Segment};
 use super::stable_key::{StableHash, StableKey};
 use super::undo::{At, Log, Logged, Place};
 
@@ -32,21 +32,30 @@ const REMOVALS: usize = 1024;
 #[derive(Clone)]
 pub(super) struct Table<K, S, U> {
     pub(super) segments: Vec<Segment<K, S>>,
-    undo: bool,
-    epochs: Epochs,
-    log: Log<K, S, U>,
     /// Which segment has a slice. A segment's slices lie next to each other.
     directory: [u8; SLICES],
-    len: usize,
+    ledger: Ledger<K, S, U>,
     /// Rises with every unit that logged something, and with every epoch.
     unit: u64,
     /// Keys removed, with the mark of the removal.
     pub(super) removed: Vec<(K, u8)>,
 }
 
+/// What is noted of changes, apart from the segments so that both can be changed at once.
+#[derive(Clone)]
+struct Ledger<K, S, U> {
+    undo: bool,
+    /// Some segment is full. They are given room before the next look-up that may put an entry
+    /// in, so that it need not look twice.
+    crowded: bool,
+    len: usize,
+    log: Log<K, S, U>,
+    epochs: Epochs,
+}
+
 impl<K, S, U> fmt::Debug for Table<K, S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("len", &self.len).field("undo", &self.undo).finish()
+        f.debug_struct("Table").field("len", &self.len()).field("undo", &self.undo()).finish()
     }
 }
 
@@ -59,19 +68,22 @@ impl<K, S, U> Table<K, S, U> {
     pub(super) fn new() -> Self {
         Self {
             segments: vec![Segment::with_capacity(0)],
-            undo: false,
-            epochs: Epochs::new(),
-            log: Log::new(),
             directory: [0; SLICES],
-            len: 0,
+            ledger: Ledger {
+                undo: false,
+                crowded: true,
+                len: 0,
+                log: Log::new(),
+                epochs: Epochs::new(),
+            },
             unit: 1,
             removed: Vec::new(),
         }
     }
 
     #[inline(always)]
-    fn segment_of(&self, hash: u64) -> u8 {
-        self.directory[slice_of(hash)]
+    fn segment_of(&self, hash: u64) -> usize {
+        usize::from(self.directory[slice_of(hash)])
     }
 
     pub(super) fn slices(&self, segment: usize) -> Range<usize> {
@@ -87,7 +99,7 @@ impl<K, S, U> Table<K, S, U> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.ledger.len
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<K, S>> {
@@ -95,7 +107,7 @@ impl<K, S, U> Table<K, S, U> {
     }
 
     pub(super) fn epochs(&self) -> &Epochs {
-        &self.epochs
+        &self.ledger.epochs
     }
 
     /// Tells the changes of one unit and epoch from those of another: never the same again.
@@ -104,40 +116,40 @@ impl<K, S, U> Table<K, S, U> {
     }
 
     pub(super) fn undo(&self) -> bool {
-        self.undo
+        self.ledger.undo
     }
 
     pub(super) fn set_undo(&mut self, on: bool) {
-        self.undo = on;
+        self.ledger.undo = on;
         self.new_unit();
     }
 
     pub(super) fn set_epoch(&mut self, epoch: u32) {
         self.unit += 1;
-        if let Some(renumbering) = self.epochs.begin_epoch(epoch) {
+        if let Some(renumbering) = self.ledger.epochs.begin_epoch(epoch) {
             let held = self.segments.iter_mut().flat_map(Segment::marks_mut);
             let removed = self.removed.iter_mut().map(|(_, mark)| mark);
-            for mark in held.chain(removed).chain(self.log.marks_mut()) {
+            for mark in held.chain(removed).chain(self.ledger.log.marks_mut()) {
                 *mark = renumbering[usize::from(*mark)];
             }
         }
     }
 
     pub(super) fn settle(&mut self, epoch: u32) {
-        let start = self.epochs.forget_before(epoch);
+        let start = self.ledger.epochs.forget_before(epoch);
         self.removed.retain(|&(_, mark)| mark >= start);
     }
 
     #[inline(always)]
     pub(super) fn begin(&mut self) {
-        if !self.log.is_empty() {
+        if !self.ledger.log.is_empty() {
             self.new_unit();
         }
     }
 
     #[inline(always)]
     fn new_unit(&mut self) {
-        self.log.clear();
+        self.ledger.log.clear();
         self.unit += 1;
     }
 
@@ -150,10 +162,10 @@ impl<K, S, U> Table<K, S, U> {
     /// unit, while undo is on.
     #[inline(always)]
     pub(super) fn touch(&mut self, at: At, save: impl FnOnce(&S) -> U) -> &mut S {
-        let now = self.epochs.now();
+        let now = self.ledger.epochs.now();
         let Held { entry, mark, .. } = self.segments[usize::from(at.segment)].get_mut(at.bucket);
-        if self.undo && !self.log.has(at) {
-            self.log.change(at, *mark, save(&entry.slot));
+        if self.ledger.undo {
+            self.ledger.log.touch(at, *mark, || save(&entry.slot));
         }
         *mark = now;
         &mut entry.slot
@@ -162,17 +174,17 @@ impl<K, S, U> Table<K, S, U> {
     /// Marks the entry as changed in a part, and logs what takes that change back.
     #[inline]
     pub(super) fn log_change(&mut self, at: At, undo: Option<U>) {
-        let now = self.epochs.now();
+        let now = self.ledger.epochs.now();
         let mark = std::mem::replace(self.held(at).mark, now);
         if let Some(undo) = undo {
-            self.log.change(at, mark, undo);
+            self.ledger.log.change(at, mark, undo);
         }
     }
 
     /// The last change logged, if it was of this entry: to be extended.
     #[inline]
     pub(super) fn last_change(&mut self, at: At) -> Option<&mut U> {
-        self.log.last_change(at)
+        self.ledger.log.last_change(at)
     }
 
     /// For changes that [`log_change`](Self::log_change) is told of.
@@ -196,8 +208,8 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     #[inline(always)]
     fn position(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<At> {
         let segment = self.segment_of(hash);
-        let bucket = self.segments[usize::from(segment)].find(hash, is)?;
-        Some(At { bucket, segment })
+        let bucket = self.segments[segment].find(hash, is)?;
+        Some(At { bucket, segment: segment as u8 })
     }
 
     #[inline(always)]
@@ -216,7 +228,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         Q: StableHash + Eq + ?Sized,
     {
         let hash = key.stable_hash();
-        let segment = &self.segments[usize::from(self.segment_of(hash))];
+        let segment = &self.segments[self.segment_of(hash)];
         segment.find_slot(hash, |held| held.borrow() == key)
     }
 
@@ -262,59 +274,62 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         Q: StableHash + Eq + ?Sized,
     {
         let hash = view(&key).stable_hash();
+        if self.ledger.crowded {
+            self.make_room();
+        }
+        let segment = self.segment_of(hash);
+        let Self { segments, ledger, .. } = self;
         let sought = view(&key);
-        match self.position(hash, |held| held.borrow() == sought) {
-            Some(at) => self.touch(at, save),
-            None => self.insert_absent(hash, key, make),
+        match segments[segment].find_held(hash, |held| held.borrow() == sought) {
+            Ok(Held { bucket, entry, mark }) => {
+                if ledger.undo {
+                    let at = At { bucket, segment: segment as u8 };
+                    ledger.log.touch(at, *mark, || save(&entry.slot));
+                }
+                *mark = ledger.epochs.now();
+                &mut entry.slot
+            }
+            Err(absent) => ledger.insert(absent, segment as u8, hash, key, make),
         }
     }
 
-    /// Apart from the look-up, which is the faster for it.
-    #[cold]
-    #[inline(never)]
-    fn insert_absent<T>(&mut self, hash: u64, key: T, make: impl FnOnce(T) -> (K, S)) -> &mut S {
-        let (key, slot) = make(key);
-        let at = self.insert_new(hash, key, slot);
-        self.slot_unlogged(at)
-    }
-
-    #[inline(never)]
     fn insert_new(&mut self, hash: u64, key: K, slot: S) -> At {
-        let mark = self.epochs.now();
+        let mark = self.ledger.epochs.now();
         let at = self.put(hash, Entry { key, slot }, mark);
-        if self.undo {
-            self.log.insertion(at);
+        if self.ledger.undo {
+            self.ledger.log.insertion(at);
         }
         at
     }
 
     /// Puts in an entry whose key is absent.
-    fn put(&mut self, hash: u64, entry: Entry<K, S>, mark: u8) -> At {
-        let mut segment = self.segment_of(hash);
-        if self.segments[usize::from(segment)].is_full() {
-            segment = self.make_room(hash);
-        }
-        let Held { bucket, .. } = self.segments[usize::from(segment)].insert(hash, entry, mark);
-        self.len += 1;
-        At { bucket, segment }
-    }
-
-    /// Lets one more entry in where a hash belongs.
-    #[cold]
     #[inline(never)]
-    fn make_room(&mut self, hash: u64) -> u8 {
-        self.pin();
-        let segment = usize::from(self.segment_of(hash));
-        if self.segments[segment].len() >= SPLIT_AT && self.split(segment) {
-            // Both halves have room, unless all entries belong in one.
-            let half = self.segment_of(hash);
-            if !self.segments[usize::from(half)].is_full() {
-                return half;
-            }
+    fn put(&mut self, hash: u64, entry: Entry<K, S>, mark: u8) -> At {
+        if self.ledger.crowded {
+            self.make_room();
         }
         let segment = self.segment_of(hash);
-        self.segments[usize::from(segment)].grow();
-        segment
+        let held = &mut self.segments[segment];
+        let Held { bucket, .. } = held.insert(hash, entry, mark);
+        self.ledger.crowded = held.is_full();
+        self.ledger.len += 1;
+        At { bucket, segment: segment as u8 }
+    }
+
+    /// Lets one more entry into every segment.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        self.pin();
+        let mut segment = 0;
+        while segment < self.segments.len() {
+            if !self.segments[segment].is_full() {
+                segment += 1;
+            } else if self.segments[segment].len() < SPLIT_AT || !self.split(segment) {
+                self.segments[segment].grow();
+            }
+        }
+        self.ledger.crowded = false;
     }
 
     /// Gives the upper half of a segment's slices to a new segment, if it has more than one.
@@ -339,8 +354,8 @@ impl<K: StableKey, S, U> Table<K, S, U> {
 
     /// Makes the log find its entries by key, before they move.
     fn pin(&mut self) {
-        let Self { log, segments, .. } = self;
-        log.pin(|at| segments[usize::from(at.segment)].get(at.bucket).0.key.clone());
+        let Self { ledger, segments, .. } = self;
+        ledger.log.pin(|at| segments[usize::from(at.segment)].get(at.bucket).0.key.clone());
     }
 
     fn resolve(&self, place: Place<K>) -> Option<At> {
@@ -352,7 +367,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
 
     fn take(&mut self, at: At) -> Option<(Entry<K, S>, u8)> {
         let taken = self.segments[usize::from(at.segment)].take(at.bucket)?;
-        self.len -= 1;
+        self.ledger.len -= 1;
         Some(taken)
     }
 
@@ -368,29 +383,29 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         self.pin();
         let (entry, mark) = self.take(at)?;
         self.record_removal(&entry.key);
-        if !self.undo {
+        if !self.ledger.undo {
             return Some(give(entry.slot));
         }
         let answer = copy(&entry.slot);
-        self.log.removal(entry, mark);
+        self.ledger.log.removal(entry, mark);
         Some(answer)
     }
 
     fn record_removal(&mut self, key: &K) {
-        if !self.epochs.recording() {
+        if !self.ledger.epochs.recording() {
             return;
         }
-        if self.removed.len() >= self.len.max(REMOVALS) {
+        if self.removed.len() >= self.ledger.len.max(REMOVALS) {
             self.removed.clear();
-            self.epochs.lose_up_to_now();
+            self.ledger.epochs.lose_up_to_now();
             return;
         }
-        self.removed.push((key.clone(), self.epochs.now()));
+        self.removed.push((key.clone(), self.ledger.epochs.now()));
     }
 
     /// Takes back every change since `begin`, the latest first.
     pub(super) fn rollback(&mut self, take_back: impl Fn(&mut S, U)) {
-        while let Some(logged) = self.log.pop() {
+        while let Some(logged) = self.ledger.log.pop() {
             match logged {
                 Logged::Changed { place, mark, undo } => {
                     if let Some(at) = self.resolve(place) {
@@ -418,18 +433,19 @@ impl<K: StableKey, S, U> Table<K, S, U> {
             let segment = &mut self.segments[index];
             if here.start >= groups.start && here.end <= groups.end {
                 *segment = Segment::with_capacity(0);
+                self.ledger.crowded = true;
             } else if here.start < groups.end && groups.start < here.end {
                 segment.retain(|key| !groups.contains(&finest(key.stable_hash())));
             }
         }
-        self.len = self.segments.iter().map(Segment::len).sum();
+        self.ledger.len = self.segments.iter().map(Segment::len).sum();
         self.removed.retain(|(key, _)| !groups.contains(&finest(key.stable_hash())));
         self.new_unit();
     }
 
     /// Puts an entry in, over what was there, without undo.
     pub(super) fn restore_entry(&mut self, key: K, slot: S) {
-        let now = self.epochs.now();
+        let now = self.ledger.epochs.now();
         match self.find(&key) {
             Some(at) => {
                 let held = self.held(at);
@@ -452,5 +468,29 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     /// To be called around `restore_entry`: what was logged before no longer applies.
     pub(super) fn restoring(&mut self) {
         self.new_unit();
+    }
+}
+
+impl<K: StableKey, S, U> Ledger<K, S, U> {
+    /// Puts in an absent entry. Apart from the look-up, which is the faster for it.
+    #[cold]
+    #[inline(never)]
+    fn insert<'a, T>(
+        &mut self,
+        absent: Absent<'a, K, S>,
+        segment: u8,
+        hash: u64,
+        key: T,
+        make: impl FnOnce(T) -> (K, S),
+    ) -> &'a mut S {
+        let (key, slot) = make(key);
+        let (Held { bucket, entry, .. }, full) =
+            absent.insert(hash, Entry { key, slot }, self.epochs.now());
+        self.len += 1;
+        self.crowded = full;
+        if self.undo {
+            self.log.insertion(At { bucket, segment });
+        }
+        &mut entry.slot
     }
 }

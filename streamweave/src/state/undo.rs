@@ -119,15 +119,26 @@ impl<K, S, U> Log<K, S, U> {
         self.more = true;
     }
 
-    /// The log has a record of this entry that is enough to take further changes back too. May
-    /// overlook one, and takes it for granted that the answer no is followed by a record.
+    /// A change of an entry, unless a record of this unit takes it back too.
     #[inline(always)]
-    pub(super) fn has(&mut self, at: At) -> bool {
-        !self.records.is_empty() && self.look_for(at)
+    pub(super) fn touch(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
+        if self.records.is_empty() && self.records.capacity() > 0 {
+            self.change(at, mark, save());
+        } else {
+            self.touch_further(at, mark, save);
+        }
     }
 
     #[cold]
     #[inline(never)]
+    fn touch_further(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
+        if !self.look_for(at) {
+            self.change(at, mark, save());
+        }
+    }
+
+    /// There is a record of this entry. May overlook one, and takes it for granted that the
+    /// answer no is followed by one.
     fn look_for(&mut self, at: At) -> bool {
         let unpinned = &self.records[self.pinned..];
         if unpinned.len() <= LOOKED_THROUGH {
