@@ -35,8 +35,6 @@ pub(super) struct Table<K, S, U> {
     /// Which segment has a slice. A segment's slices lie next to each other.
     directory: [u8; SLICES],
     ledger: Ledger<K, S, U>,
-    /// Rises with every unit that logged something, and with every epoch.
-    unit: u64,
     /// Keys removed, with the mark of the removal.
     pub(super) removed: Vec<(K, u8)>,
 }
@@ -76,7 +74,6 @@ impl<K, S, U> Table<K, S, U> {
                 log: Log::new(),
                 epochs: Epochs::new(),
             },
-            unit: 1,
             removed: Vec::new(),
         }
     }
@@ -110,9 +107,9 @@ impl<K, S, U> Table<K, S, U> {
         &self.ledger.epochs
     }
 
-    /// Tells the changes of one unit and epoch from those of another: never the same again.
+    /// Tells the changes of parts of one unit and epoch from those of another.
     pub(super) fn unit(&self) -> u64 {
-        self.unit
+        self.ledger.log.unit()
     }
 
     pub(super) fn undo(&self) -> bool {
@@ -125,13 +122,13 @@ impl<K, S, U> Table<K, S, U> {
     }
 
     pub(super) fn set_epoch(&mut self, epoch: u32) {
-        self.unit += 1;
+        self.ledger.log.begin_epoch();
         if let Some(renumbering) = self.ledger.epochs.begin_epoch(epoch) {
             let held = self.segments.iter_mut().flat_map(Segment::marks_mut);
-            let removed = self.removed.iter_mut().map(|(_, mark)| mark);
-            for mark in held.chain(removed).chain(self.ledger.log.marks_mut()) {
+            for mark in held.chain(self.removed.iter_mut().map(|(_, mark)| mark)) {
                 *mark = renumbering[usize::from(*mark)];
             }
+            self.ledger.log.renumber(&renumbering);
         }
     }
 
@@ -142,15 +139,11 @@ impl<K, S, U> Table<K, S, U> {
 
     #[inline(always)]
     pub(super) fn begin(&mut self) {
-        if !self.ledger.log.is_empty() {
-            self.new_unit();
-        }
+        self.ledger.log.begin();
     }
 
-    #[inline(always)]
     fn new_unit(&mut self) {
-        self.ledger.log.clear();
-        self.unit += 1;
+        self.ledger.log.end();
     }
 
     #[inline(always)]
@@ -286,7 +279,11 @@ impl<K: StableKey, S, U> Table<K, S, U> {
                     let at = At { bucket, segment: segment as u8 };
                     ledger.log.touch(at, *mark, || save(&entry.slot));
                 }
-                *mark = ledger.epochs.now();
+                let now = ledger.epochs.now();
+                // It mostly is already, and reading costs less than writing.
+                if *mark != now {
+                    *mark = now;
+                }
                 &mut entry.slot
             }
             Err(absent) => ledger.insert(absent, segment as u8, hash, key, make),

@@ -7,8 +7,11 @@
 //! A unit mostly changes one entry once. So the log is made for that: the first record of a unit
 //! is just written, and only further ones look whether the log has their entry already.
 
-use hashbrown::HashTable;
+use std::num::NonZeroU64;
 
+use hashbrown::{HashTable, hash_table};
+
+use super::epochs::Renumbering;
 use super::segment::Entry;
 
 /// So many records are looked through one by one; beyond, there is an index of them.
@@ -34,36 +37,58 @@ pub(super) enum Logged<K, S, U> {
     Removed { entry: Entry<K, S>, mark: u8 },
 }
 
-/// The parts of an [`At`] are fields here, so that they leave no gaps.
+/// Two words where `U` is one: a record of a change is two stores.
 #[derive(Clone)]
 enum Record<U> {
-    Changed { bucket: u32, segment: u8, mark: u8, undo: U },
-    Inserted { bucket: u32, segment: u8 },
-    Removed { mark: u8 },
+    Changed {
+        what: Packed,
+        undo: U,
+    },
+    /// The next of the rare ones.
+    Rare,
 }
 
-impl<U> Record<U> {
-    fn at(&self) -> Option<At> {
-        match *self {
-            Self::Changed { bucket, segment, .. } | Self::Inserted { bucket, segment } => {
-                Some(At { bucket, segment })
-            }
-            Self::Removed { .. } => None,
-        }
+#[derive(Clone)]
+enum Rare<K, S> {
+    Inserted { place: Place<K> },
+    Removed { entry: Entry<K, S>, mark: u8 },
+}
+
+/// An [`At`] and a mark: the bucket in the lower half, the segment and the mark above, and above
+/// those a bit that is always set.
+#[derive(Clone, Copy)]
+struct Packed(NonZeroU64);
+
+impl Packed {
+    #[inline(always)]
+    fn new(At { bucket, segment }: At, mark: u8) -> Self {
+        const SET: NonZeroU64 = NonZeroU64::new(1 << 48).expect("one bit is set");
+        Self(SET | u64::from(bucket) | u64::from(segment) << 32 | u64::from(mark) << 40)
+    }
+
+    fn at(self) -> At {
+        At { bucket: self.0.get() as u32, segment: (self.0.get() >> 32) as u8 }
+    }
+
+    fn mark(self) -> u8 {
+        (self.0.get() >> 40) as u8
     }
 }
 
 #[derive(Clone)]
 pub(super) struct Log<K, S, U> {
     records: Vec<Record<U>>,
-    /// Something is in the fields below.
+    /// A new unit is more than to drop the records.
     more: bool,
-    /// Records before this one have their keys in `keys`.
+    /// See [`unit`](Self::unit).
+    unit: u64,
+    /// Changes before this record have their keys in `keys`.
     pinned: usize,
     keys: Vec<K>,
-    /// What the records of removals do not hold themselves.
-    removed: Vec<Entry<K, S>>,
-    /// Where the unpinned records of changes point, once there are many.
+    rare: Vec<Rare<K, S>>,
+    /// Rare records before this one hold no [`At`].
+    rare_pinned: usize,
+    /// Where the records not pinned point, once there are many.
     index: HashTable<At>,
 }
 
@@ -72,87 +97,119 @@ impl<K, S, U> Log<K, S, U> {
         Self {
             records: Vec::new(),
             more: false,
+            unit: 1,
             pinned: 0,
             keys: Vec::new(),
-            removed: Vec::new(),
+            rare: Vec::new(),
+            rare_pinned: 0,
             index: HashTable::new(),
         }
     }
 
-    #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+    /// Another in every unit with a change of a part, in every epoch, and after every
+    /// [`end`](Self::end).
+    pub(super) fn unit(&self) -> u64 {
+        self.unit
+    }
+
+    /// What was changed before counts as not changed in this epoch.
+    pub(super) fn begin_epoch(&mut self) {
+        self.unit += 1;
     }
 
     #[inline(always)]
-    pub(super) fn clear(&mut self) {
-        self.records.clear();
-        if self.more {
-            self.clear_more();
+    pub(super) fn begin(&mut self) {
+        if !self.records.is_empty() {
+            self.records.clear();
+            if self.more {
+                self.end();
+            }
         }
     }
 
+    /// Ends the unit, whatever it was.
     #[cold]
     #[inline(never)]
-    fn clear_more(&mut self) {
+    pub(super) fn end(&mut self) {
+        self.records.clear();
         self.more = false;
+        self.unit += 1;
         self.pinned = 0;
         self.keys.clear();
-        self.removed.clear();
+        self.rare.clear();
+        self.rare_pinned = 0;
         self.index.clear();
     }
 
-    /// A change of an entry, whatever the log has of it already.
-    #[inline(always)]
-    pub(super) fn change(&mut self, At { bucket, segment }: At, mark: u8, undo: U) {
-        self.records.push(Record::Changed { bucket, segment, mark, undo });
+    /// A change of a part of an entry: logged whatever the log has of the entry already.
+    pub(super) fn change(&mut self, at: At, mark: u8, undo: U) {
+        self.more = true;
+        self.push(at, mark, undo);
     }
 
     #[inline(always)]
-    pub(super) fn insertion(&mut self, At { bucket, segment }: At) {
-        self.records.push(Record::Inserted { bucket, segment });
+    fn push(&mut self, at: At, mark: u8, undo: U) {
+        self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
+    }
+
+    pub(super) fn insertion(&mut self, at: At) {
+        self.push_rare(Rare::Inserted { place: Place::At(at) });
     }
 
     pub(super) fn removal(&mut self, entry: Entry<K, S>, mark: u8) {
-        self.records.push(Record::Removed { mark });
-        self.removed.push(entry);
+        self.push_rare(Rare::Removed { entry, mark });
+    }
+
+    fn push_rare(&mut self, rare: Rare<K, S>) {
         self.more = true;
+        self.records.push(Record::Rare);
+        self.rare.push(rare);
     }
 
     /// A change of an entry, unless a record of this unit takes it back too.
     #[inline(always)]
     pub(super) fn touch(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
-        if self.records.is_empty() && self.records.capacity() > 0 {
-            self.change(at, mark, save());
-        } else {
-            self.touch_further(at, mark, save);
+        if !self.records.is_empty() {
+            return self.touch_further(at, mark, save);
         }
+        if self.records.capacity() == 0 {
+            return self.touch_first(at, mark, save);
+        }
+        self.push(at, mark, save());
+    }
+
+    /// Of all units. Apart, so that the others neither grow the log nor expect to.
+    #[cold]
+    #[inline(never)]
+    fn touch_first(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
+        self.records.reserve(LOOKED_THROUGH);
+        self.push(at, mark, save());
     }
 
     #[cold]
     #[inline(never)]
     fn touch_further(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
         if !self.look_for(at) {
-            self.change(at, mark, save());
+            self.push(at, mark, save());
         }
     }
 
     /// There is a record of this entry. May overlook one, and takes it for granted that the
     /// answer no is followed by one.
     fn look_for(&mut self, at: At) -> bool {
-        let unpinned = &self.records[self.pinned..];
-        if unpinned.len() <= LOOKED_THROUGH {
-            return unpinned.iter().rev().any(|record| record.at() == Some(at));
+        let places = places(&self.records[self.pinned..], &self.rare[self.rare_pinned..]);
+        if self.records.len() - self.pinned <= LOOKED_THROUGH {
+            return { places }.any(|held| held == at);
         }
         if self.index.is_empty() {
             self.more = true;
-            for at in unpinned.iter().filter_map(Record::at) {
+            for at in places {
                 self.index.insert_unique(hash(&at), at, hash);
             }
         }
         match self.index.entry(hash(&at), |held| *held == at, hash) {
-            hashbrown::hash_table::Entry::Occupied(_) => true,
-            hashbrown::hash_table::Entry::Vacant(absent) => {
+            hash_table::Entry::Occupied(_) => true,
+            hash_table::Entry::Vacant(absent) => {
                 absent.insert(at);
                 false
             }
@@ -165,11 +222,7 @@ impl<K, S, U> Log<K, S, U> {
             return None;
         }
         match self.records.last_mut()? {
-            Record::Changed { bucket, segment, undo, .. }
-                if *bucket == at.bucket && *segment == at.segment =>
-            {
-                Some(undo)
-            }
+            Record::Changed { what, undo } if what.at() == at => Some(undo),
             _ => None,
         }
     }
@@ -178,39 +231,70 @@ impl<K, S, U> Log<K, S, U> {
         let record = self.records.pop()?;
         let pinned = self.records.len() < self.pinned;
         self.pinned = self.pinned.min(self.records.len());
-        // Keys were put aside in the order of the records.
-        let key = if pinned && record.at().is_some() { self.keys.pop() } else { None };
-        let place = |at| key.map_or(Place::At(at), Place::Key);
         match record {
-            Record::Changed { bucket, segment, mark, undo } => {
-                Some(Logged::Changed { place: place(At { bucket, segment }), mark, undo })
+            Record::Changed { what, undo } => {
+                // Keys were put aside in the order of the records.
+                let key = if pinned { self.keys.pop() } else { None };
+                let place = key.map_or(Place::At(what.at()), Place::Key);
+                Some(Logged::Changed { place, mark: what.mark(), undo })
             }
-            Record::Inserted { bucket, segment } => {
-                Some(Logged::Inserted { place: place(At { bucket, segment }) })
-            }
-            Record::Removed { mark } => {
-                self.removed.pop().map(|entry| Logged::Removed { entry, mark })
+            Record::Rare => {
+                let rare = self.rare.pop()?;
+                self.rare_pinned = self.rare_pinned.min(self.rare.len());
+                Some(match rare {
+                    Rare::Inserted { place } => Logged::Inserted { place },
+                    Rare::Removed { entry, mark } => Logged::Removed { entry, mark },
+                })
             }
         }
     }
 
     /// Makes the log find its entries by key.
-    pub(super) fn pin(&mut self, key_at: impl FnMut(At) -> K) {
+    pub(super) fn pin(&mut self, key_at: impl Fn(At) -> K) {
         if self.pinned == self.records.len() {
             return;
         }
         self.more = true;
-        self.keys.extend(self.records[self.pinned..].iter().filter_map(Record::at).map(key_at));
+        self.keys.extend(changed(&self.records[self.pinned..]).map(&key_at));
         self.pinned = self.records.len();
+        for rare in &mut self.rare[self.rare_pinned..] {
+            if let Rare::Inserted { place } = rare
+                && let Place::At(at) = *place
+            {
+                *place = Place::Key(key_at(at));
+            }
+        }
+        self.rare_pinned = self.rare.len();
         self.index.clear();
     }
 
-    pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut u8> {
-        self.records.iter_mut().filter_map(|record| match record {
-            Record::Changed { mark, .. } | Record::Removed { mark } => Some(mark),
-            Record::Inserted { .. } => None,
-        })
+    pub(super) fn renumber(&mut self, renumbering: &Renumbering) {
+        for record in &mut self.records {
+            if let Record::Changed { what, .. } = record {
+                *what = Packed::new(what.at(), renumbering[usize::from(what.mark())]);
+            }
+        }
+        for rare in &mut self.rare {
+            if let Rare::Removed { mark, .. } = rare {
+                *mark = renumbering[usize::from(*mark)];
+            }
+        }
     }
+}
+
+fn changed<U>(records: &[Record<U>]) -> impl Iterator<Item = At> {
+    records.iter().filter_map(|record| match record {
+        Record::Changed { what, .. } => Some(what.at()),
+        Record::Rare => None,
+    })
+}
+
+fn places<K, S, U>(records: &[Record<U>], rare: &[Rare<K, S>]) -> impl Iterator<Item = At> {
+    let inserted = rare.iter().filter_map(|rare| match rare {
+        Rare::Inserted { place: Place::At(at) } => Some(*at),
+        _ => None,
+    });
+    changed(records).chain(inserted)
 }
 
 /// Spread over all bits: the table takes its tags from the top ones.
