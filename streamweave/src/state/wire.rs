@@ -151,7 +151,12 @@ struct Removals<'a, K, S, U>(&'a mut Table<K, S, U>);
 struct Insertions<'a, K, S, U>(&'a mut Table<K, S, U>);
 
 macro_rules! sequence_seed {
-    ($seed:ident, $expecting:literal, $bound:ident, |$table:ident, $item:pat_param| $apply:expr) => {
+    (
+        $seed:ident,
+        $expecting:literal,
+        $bound:ident,
+        |$table:ident, $item:pat_param| $apply:expr
+    ) => {
         impl<'de, K, S, U> DeserializeSeed<'de> for $seed<'_, K, S, U>
         where
             K: StableKey + Deserialize<'de>,
