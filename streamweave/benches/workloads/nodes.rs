@@ -32,11 +32,8 @@ where
         out: &mut impl ItemsOut<I>,
     ) -> NodeResult<More> {
         let Some(left) = &mut state.left else { return Ok(More::End) };
-        for _ in 0..self.batch {
-            let Some(item) = left.next() else { return Ok(More::End) };
-            out.items(item);
-        }
-        Ok(More::Now)
+        out.items_all(left.by_ref().take(self.batch));
+        Ok(if left.size_hint().1 == Some(0) { More::End } else { More::Now })
     }
 }
 
