@@ -51,7 +51,7 @@ macro_rules! run {
         let ports = handle(&node);
         let (edge, output) = builder.output("out", ports.outputs.$out, None);
         let open = ports.open.$out(Via::<$ty, _>::new(edge));
-        let emitter = builder.attach(node, "node", ports.inputs.$input, open);
+        let emitter = builder.attach(node, "node", ports.inputs.$input.edge(), open);
         let input = builder.input("in", ports.inputs.$input.edge(), emitter);
         let run = builder.finish(input, output).inline()?;
         for item in $items {
@@ -386,7 +386,7 @@ macro_rules! run_async {
         let ports = handle(&node);
         let (edge, output) = builder.output("out", ports.outputs.$out, None);
         let open = ports.open.$out(Via::<$ty, _>::new(edge));
-        let emitter = builder.attach(node, "node", ports.inputs.$input, open);
+        let emitter = builder.attach(node, "node", ports.inputs.$input.edge(), open);
         let input = builder.input("in", ports.inputs.$input.edge(), emitter);
         let run = builder.finish(input, output).start()?;
         for item in $items {

@@ -50,7 +50,13 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         Join::Fused(fused) => {
             let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
-            let (edge, port) = (edge(*fused), cx.target(*fused));
+            let edge = edge(*fused);
+            let port = if wide {
+                let port = cx.target(*fused);
+                mixed!(#port)
+            } else {
+                edge_to(cx, *fused)
+            };
             mixed! {
                 let #edge = {
                     #open
@@ -103,6 +109,7 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let port = cx.target(index);
     let buffer = cx.buffer(index).map(|records| mixed!(.buffer(#records)));
     let To::In(end) = edge.to else { return mixed!(#port.edge()) };
+    let codec = mixed!(.codec((&#port).codec()));
     let to = cx.model.nodes[cx.model.ins[end].node].region;
     let from = match (cx.region_of_source(index), to) {
         _ if edge.feedback.is_some() => None,
@@ -116,7 +123,7 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         (None, _) => None,
     };
-    mixed!(#port.edge()#buffer #from)
+    mixed!(#port.edge()#codec #buffer #from)
 }
 
 /// `(out, (input, ()))`: every port of the node that an edge mentions.
@@ -197,10 +204,4 @@ pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let (first, second) = edges.split_at(edges.len() / 2);
     let (first, second, from) = (tree(cx, first), tree(cx, second), cx.origin(edges[0]));
     mixed!(#krate::node::Tee::new(#first, #second, (&#from).how()))
-}
-
-/// Whether any output or input of the graph needs [`tree`]'s `how`.
-pub(crate) fn has_fan_out(cx: &Cx<'_>) -> bool {
-    let outlets = cx.plan.outlets.iter().flatten().map(|outlet| &outlet.edges);
-    outlets.chain(&cx.plan.inputs).any(|edges| edges.len() > 1)
 }

@@ -58,15 +58,14 @@ fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     }}
 }
 
-/// The traits by which a fan-out finds how it clones.
+/// The traits by which edges find how their records are cloned and written.
 pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
     let krate = cx.krate;
-    if !attach::has_fan_out(cx) {
-        return TokenStream::new();
-    }
     mixed!(
-        #[allow(unused_imports, reason = "which of both is used depends on the types")]
-        use #krate::graph::check::{HowByClone as _, HowNot as _};
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use #krate::graph::check::{
+            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+        };
     )
 }
 

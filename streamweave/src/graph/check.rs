@@ -6,10 +6,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::node::{
     ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
     kind,
 };
+use crate::state::Codec;
 
 /// The ports of a node `N`, named as the node declares them.
 ///
@@ -182,6 +186,29 @@ pub trait HowNot {
 impl<N, T> HowNot for &Out<N, T> {
     fn how(&self) -> NoClone {
         NoClone
+    }
+}
+
+/// How the records of an edge are written to a file, found by the type of its port: where they
+/// serialize, what does not fit into memory can wait on disk.
+pub trait CodecBySerde<T> {
+    /// How.
+    fn codec(&self) -> Option<Codec<T>>;
+}
+impl<N, const P: usize, T: Serialize + DeserializeOwned> CodecBySerde<T> for In<N, P, T> {
+    fn codec(&self) -> Option<Codec<T>> {
+        Some(Codec::new())
+    }
+}
+
+/// Found when [`CodecBySerde`] is not.
+pub trait CodecNot<T> {
+    /// Not at all.
+    fn codec(&self) -> Option<Codec<T>>;
+}
+impl<N, const P: usize, T> CodecNot<T> for &In<N, P, T> {
+    fn codec(&self) -> Option<Codec<T>> {
+        None
     }
 }
 

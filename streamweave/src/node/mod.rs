@@ -285,7 +285,8 @@ pub enum More {
 
 /// A node without inputs. One call of `next` is one unit: position and records commit together.
 pub trait Source<O>: Node {
-    /// Sends a bounded batch.
+    /// Sends a bounded batch. What may be long in coming is not awaited here, where nothing that
+    /// was sent before can leave: return [`More::Later`] and await it in [`Source::wait`].
     fn next(
         &self,
         state: &mut Self::State,

@@ -139,6 +139,9 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         None => quote!(::core::option::Option::Some(&())),
         Some(_) => quote!(::core::option::Option::None),
     };
+    let sole_key = names.constants(quote! {
+        const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
+    });
     let kind = match node.kind {
         Kind::Fused => quote!(Fused),
         Kind::Serial => quote!(Serial),
@@ -160,7 +163,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             type Key = #key;
             type State = #state;
             type Kind = #krate::node::kind::#kind;
-            const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
+            #sole_key
 
             fn new_state(&self) -> #state {
                 #new_state

@@ -75,6 +75,15 @@ impl<'a> Names<'a> {
         (0..self.node.outputs.len()).map(|port| format_ident!("__E{port}")).collect()
     }
 
+    /// Constants of implementations, at the key's type: rustc tells a where clause that does not
+    /// hold again at each of them, and the same place makes it one mistake.
+    pub(crate) fn constants(&self, tokens: TokenStream) -> TokenStream {
+        match &self.node.key {
+            Some(key) => respan(tokens, key.span()),
+            None => tokens,
+        }
+    }
+
     /// `<A: Bound, N, __E0: Emit<Fill>>`, for the implementations that are compiled against what
     /// comes after the node.
     pub(crate) fn params_and_emitters(&self) -> TokenStream {
@@ -134,8 +143,8 @@ fn needs(node: &Node, key: Option<&Type>) -> TokenStream {
         predicates.extend(clause.predicates.iter().map(|predicate| quote!(#predicate)));
     }
     if let Some(key) = key {
-        let krate = respan(node.krate.clone(), key.span());
-        predicates.push(quote_spanned!(key.span()=> #key: #krate::state::StableKey));
+        let krate = &node.krate;
+        predicates.push(respan(quote!(#key: #krate::state::StableKey), key.span()));
     }
     if !node.generics.params.is_empty() {
         let (name, args) = (&node.name, list(arguments(&node.generics)));
@@ -158,9 +167,9 @@ pub(crate) fn respan(tokens: TokenStream, at: Span) -> TokenStream {
         if let TokenTree::Group(group) = &token {
             token = Group::new(group.delimiter(), respan(group.stream(), at)).into();
         }
-        // `$crate` means the crate of the macro that it comes from, wherever it is told.
-        let keeps = matches!(&token, TokenTree::Ident(ident) if *ident == "$crate");
-        token.set_span(if keeps { token.span().located_at(at) } else { at });
+        // `$crate` means the crate that it was written in, wherever it is told.
+        let of_macro = matches!(&token, TokenTree::Ident(ident) if ident == "$crate");
+        token.set_span(if of_macro { token.span().located_at(at) } else { at });
         token
     });
     respanned.collect()

@@ -1,9 +1,10 @@
 //! The trait that handlers send to: a method for each output.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 
 use crate::node::expand::names::{Names, list, parameters};
+use crate::node::model::{Kind, Node, Output};
 
 /// `trait MatcherOut`.
 pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
@@ -13,7 +14,11 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let methods = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
         let docs = output.docs.or(format!("Sends `item` to output `{port}`."));
-        quote!(#docs fn #port(&mut self, item: #ty);)
+        let all = all(node, output).map(|all| {
+            let docs = format!("Sends all `items` to output `{port}`: faster than one by one.");
+            quote!(#[doc = #docs] fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>);)
+        });
+        quote!(#docs fn #port(&mut self, item: #ty); #all)
     });
     let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
     quote! {
@@ -35,24 +40,48 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     let through = list(through.collect());
     let forwards = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    <__T as #out #args>::#all(&mut **self, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 <__T as #out #args>::#port(&mut **self, item)
             }
+            #all
         }
     });
     let emits = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    let items = ::core::iter::IntoIterator::into_iter(items);
+                    #krate::node::Emit::emit_all(&mut self.to.#port, self.cx, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
             }
+            #all
         }
     });
     quote! {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
         impl #params #out #args for #outlet #needs { #(#emits)* }
     }
+}
+
+/// The method that sends many: what a source reads comes in batches.
+fn all(node: &Node, output: &Output) -> Option<Ident> {
+    matches!(node.kind, Kind::Source).then(|| format_ident!("{}_all", output.name))
 }

@@ -88,13 +88,16 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let constants = names.constants(quote! {
+            const NAME: &'static str = #text;
+            const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
+        });
         let number = Literal::usize_unsuffixed(number);
         quote! {
             impl #params #krate::node::InputPort<#number> for #name #args #needs {
                 type Item = #ty;
                 type Passing = #krate::node::#passing;
-                const NAME: &'static str = #text;
-                const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
+                #constants
                 #key_hash
                 #copy
             }

@@ -1,4 +1,5 @@
-// errors: 1
+// errors: 2
+// Known: one mistake, but rustc tells it again at the attribute as a whole.
 use streamweave::node;
 
 #[node(key = f64)]
