@@ -1,9 +1,15 @@
 //! The trait that handlers send to: a method for each output.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
 use crate::node::expand::names::{Names, list, parameters};
+use crate::node::model::Output;
+
+/// Whether this is the output for what fails, as a function that returns a `Result` has it.
+fn is_errors(output: &Output) -> bool {
+    output.name == "errors"
+}
 
 /// `trait MatcherOut`.
 pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
@@ -13,7 +19,14 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let methods = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
         let docs = output.docs.or(format!("Sends `item` to output `{port}`."));
-        quote!(#docs fn #port(&mut self, item: #ty);)
+        let connected = is_errors(output).then(|| {
+            quote! {
+                /// Whether output `errors` is connected. If it is not, fail the record instead of
+                /// sending its error nowhere.
+                fn errors_connected(&self) -> bool;
+            }
+        });
+        quote!(#docs fn #port(&mut self, item: #ty); #connected)
     });
     let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
     quote! {
@@ -35,20 +48,38 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     let through = list(through.collect());
     let forwards = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
+        let connected = is_errors(output).then(|| {
+            quote! {
+                fn errors_connected(&self) -> bool {
+                    <__T as #out #args>::errors_connected(&**self)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 <__T as #out #args>::#port(&mut **self, item)
             }
+            #connected
         }
     });
-    let emits = node.outputs.iter().map(|output| {
+    let emits = node.outputs.iter().enumerate().map(|(at, output)| {
         let (port, ty) = (&output.name, &output.ty);
+        let emitter = format_ident!("__E{at}");
+        let connected = is_errors(output).then(|| {
+            quote! {
+                #[inline(always)]
+                fn errors_connected(&self) -> bool {
+                    <#emitter as #krate::node::Emit<#ty>>::CONNECTED
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
             }
+            #connected
         }
     });
     quote! {
