@@ -21,6 +21,17 @@ pub enum Halt {
     Failed(Failure),
 }
 
+/// What a flush sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// Full batches, as far as there is room.
+    Full,
+    /// Everything, as far as there is room.
+    All,
+    /// Everything at once, room or not: the stage has failed, and what stands must not be lost.
+    Rest,
+}
+
 /// Whether what was to be sent has been.
 pub type Flushed = Result<(), Halt>;
 

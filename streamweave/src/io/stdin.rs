@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf, Stdin};
 use crate::io::IoError;
 use crate::io::frames::{Frame, Frames};
 use crate::io::record::{BadRecord, Line, text, too_long};
-use crate::node::{More, NodeResult};
+use crate::node::{More, NodeError, NodeResult};
 
 /// The lines of standard input; see [`stdin_lines`].
 #[crate::node(source, crate = crate)]
@@ -53,6 +53,8 @@ struct Open {
     name: Arc<str>,
     line: u64,
     ended: bool,
+    /// What fails the next unit: the lines before it stand.
+    failed: Option<NodeError>,
 }
 
 /// The most lines of a unit.
@@ -65,7 +67,8 @@ impl StdinLinesHandlers for StdinLines {
         }
         if state.input.is_none() {
             let (stdin, frames) = (tokio::io::stdin(), Frames::new(64 << 10));
-            state.input = Some(Open { stdin, frames, name: "stdin".into(), line: 0, ended: false });
+            let (name, line, ended, failed) = ("stdin".into(), 0, false, None);
+            state.input = Some(Open { stdin, frames, name, line, ended, failed });
         }
         Ok(())
     }
@@ -75,9 +78,12 @@ impl StdinLinesHandlers for StdinLines {
         state: &mut StdinLinesState,
         out: &mut impl StdinLinesOut,
     ) -> NodeResult<More> {
-        let Some(Open { frames, name, line, ended, .. }) = &mut state.input else {
+        let Some(Open { frames, name, line, ended, failed, .. }) = &mut state.input else {
             return Ok(More::End);
         };
+        if let Some(error) = failed.take() {
+            return Err(error);
+        }
         for _ in 0..BATCH {
             let rest = |frames: &mut Frames| if *ended { frames.rest() } else { None };
             let Some(frame) = frames.next(self.max_line).or_else(|| rest(frames)) else {
@@ -97,14 +103,22 @@ impl StdinLinesHandlers for StdinLines {
             match result {
                 Ok(line) => out.lines(line),
                 Err(error) if out.errors_connected() => out.errors(error),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    *failed = Some(error.into());
+                    return Ok(More::Later);
+                }
             }
         }
         Ok(More::Now)
     }
 
     async fn wait(&self, state: &mut StdinLinesState, _: &mut impl StdinLinesOut) -> NodeResult {
-        let Some(Open { stdin, frames, ended, .. }) = &mut state.input else { return Ok(()) };
+        let Some(Open { stdin, frames, ended, failed, .. }) = &mut state.input else {
+            return Ok(());
+        };
+        if failed.is_some() {
+            return Ok(());
+        }
         let read = poll_fn(|task| {
             let mut space = ReadBuf::new(frames.space());
             match Pin::new(&mut *stdin).poll_read(task, &mut space) {

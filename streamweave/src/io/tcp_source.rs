@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::io::IoError;
 use crate::io::frames::{Frame, Frames};
 use crate::io::record::{BadRecord, text, too_long};
-use crate::node::{More, NodeResult};
+use crate::node::{More, NodeError, NodeResult};
 
 /// A line that came in over TCP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ struct Open {
     connections: Vec<Connection>,
     /// Whose turn it is.
     turn: usize,
+    /// What fails the next unit: the lines before it stand.
+    failed: Option<NodeError>,
 }
 
 struct Connection {
@@ -141,7 +143,10 @@ impl TcpLinesHandlers for TcpLines {
         state: &mut TcpLinesState,
         out: &mut impl TcpLinesOut,
     ) -> NodeResult<More> {
-        let Open { connections, turn, .. } = &mut state.open;
+        let Open { connections, turn, failed, .. } = &mut state.open;
+        if let Some(error) = failed.take() {
+            return Err(error);
+        }
         let mut lines = 0;
         let mut silent = 0;
         while silent < connections.len() {
@@ -152,7 +157,10 @@ impl TcpLinesHandlers for TcpLines {
             match connection.next(self.max_line) {
                 Next::Line(line) => out.lines(line),
                 Next::Bad(bad) if out.errors_connected() => out.errors(bad),
-                Next::Bad(bad) => return Err(bad.into()),
+                Next::Bad(bad) => {
+                    *failed = Some(bad.into());
+                    return Ok(More::Later);
+                }
                 Next::Nothing => {
                     silent += 1;
                     *turn += 1;
@@ -188,7 +196,7 @@ impl Open {
     /// Ready once something has come in. Every connection is asked: this is for thousands of
     /// connections, not for a hundred thousand.
     fn poll(&mut self, most: usize, task: &mut Task<'_>) -> Poll<std::io::Result<()>> {
-        let mut came = false;
+        let mut came = self.failed.is_some();
         while self.connections.len() < most
             && let Some(listener) = &self.listener
             && let Poll::Ready(accepted) = listener.poll_accept(task)

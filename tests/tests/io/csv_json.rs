@@ -61,9 +61,10 @@ fn the_first_bad_record_fails_a_unit_of_its_own() -> Tested {
     let saved = run.snapshot()?;
     fs::write(&path, "symbol,price\nA,1\nB,2\nC,3\nD,4\n")?;
     let mut again = graph();
-    let error = again.restore(&saved).and_then(|()| Ok(again.inline())).map(|run| {
-        run.map(|mut run| run.step().err().map(|error| error.to_string()))
-    });
+    let error = again
+        .restore(&saved)
+        .and_then(|()| Ok(again.inline()))
+        .map(|run| run.map(|mut run| run.step().err().map(|error| error.to_string())));
     assert!(format!("{error:?}").contains("is not the file that was read"), "{error:?}");
     Ok(())
 }

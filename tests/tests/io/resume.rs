@@ -15,11 +15,13 @@ use crate::{Failure, Tested};
 /// rest. What each gave, as text.
 macro_rules! halves {
     ($make:expr, $out:ident, $take:expr) => {{
-        let graph = || streamweave::graph! {
-            source: $make,
-            #[buffer(1)]
-            source.$out => graph.records,
-            source.errors => graph.errors,
+        let graph = || {
+            streamweave::graph! {
+                source: $make,
+                #[buffer(1)]
+                source.$out => graph.records,
+                source.errors => graph.errors,
+            }
         };
         let mut first = Vec::new();
         let mut run = graph().inline()?;
@@ -116,9 +118,7 @@ fn rows_of_several_lines() -> Tested {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.csv");
     fs::write(&path, "name,size\na,1\n\"b\nb\",2\n\nc,x\r\n\"d\n\n\nd\",4\r\ne,5")?;
-    every_boundary(5, |take, batch| {
-        Ok(halves!(CsvFile::<Row>::new(&path).batch(batch), out, take))
-    })
+    every_boundary(5, |take, batch| Ok(halves!(CsvFile::<Row>::new(&path).batch(batch), out, take)))
 }
 
 #[test]
@@ -147,8 +147,7 @@ macro_rules! read_on {
         run.step()?;
         let lines = std::iter::from_fn(|| run.outputs.lines.try_recv());
         let lines: Vec<String> = lines.map(|line| line.text).collect();
-        let errors: Vec<BadRecord> =
-            std::iter::from_fn(|| run.outputs.errors.try_recv()).collect();
+        let errors: Vec<BadRecord> = std::iter::from_fn(|| run.outputs.errors.try_recv()).collect();
         let snapshot = run.snapshot()?;
         (lines, errors, snapshot)
     }};

@@ -1,10 +1,10 @@
 //! The trait that handlers send to: a method for each output.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::node::expand::names::{Names, list, parameters};
-use crate::node::model::Output;
+use crate::node::model::{Kind, Node, Output};
 
 /// Whether this is the output for what fails, as a function that returns a `Result` has it.
 fn is_errors(output: &Output) -> bool {
@@ -26,7 +26,11 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
                 fn errors_connected(&self) -> bool;
             }
         });
-        quote!(#docs fn #port(&mut self, item: #ty); #connected)
+        let all = all(node, output).map(|all| {
+            let docs = format!("Sends all `items` to output `{port}`: faster than one by one.");
+            quote!(#[doc = #docs] fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>);)
+        });
+        quote!(#docs fn #port(&mut self, item: #ty); #all #connected)
     });
     let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
     quote! {
@@ -40,7 +44,7 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 
 /// Its implementations: for the node's outlet, and through a reference.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, args, bounds, out, .. } = names;
+    let Names { node, krate, args, bounds, needs, out, .. } = names;
     let (params, outlet) = (names.params_and_emitters(), names.outlet());
     let through = parameters(&node.generics)
         .into_iter()
@@ -55,11 +59,20 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    <__T as #out #args>::#all(&mut **self, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 <__T as #out #args>::#port(&mut **self, item)
             }
+            #all
             #connected
         }
     });
@@ -74,16 +87,31 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    let items = ::core::iter::IntoIterator::into_iter(items);
+                    #krate::node::Emit::emit_all(&mut self.to.#port, self.cx, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
             }
+            #all
             #connected
         }
     });
     quote! {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
-        impl #params #out #args for #outlet #bounds { #(#emits)* }
+        impl #params #out #args for #outlet #needs { #(#emits)* }
     }
+}
+
+/// The method that sends many: what a source reads comes in batches.
+fn all(node: &Node, output: &Output) -> Option<Ident> {
+    matches!(node.kind, Kind::Source).then(|| format_ident!("{}_all", output.name))
 }

@@ -82,8 +82,8 @@ enum Unit {
 }
 
 impl<D: Decode> Feed<D> {
-    /// One unit. Bad records are given if `lenient`; otherwise the first one fails a unit of its
-    /// own, so that those before it stand.
+    /// One unit. Bad records are given if `lenient`; otherwise the first one is the source's
+    /// failure. A failure has a unit of its own: what was given before it stands.
     pub(crate) fn next(
         &mut self,
         files: &Files,
@@ -95,6 +95,24 @@ impl<D: Decode> Feed<D> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
+        match self.advance(files, splits, lenient, &make, &mut give) {
+            Ok(more) => Ok(more),
+            // What was given before is sent first: the stage does that before it waits.
+            Err(error) => {
+                self.failed = Some(error);
+                Ok(More::Later)
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        files: &Files,
+        splits: &mut Keyed<String, Split>,
+        lenient: bool,
+        make: &impl Fn() -> D,
+        give: &mut impl FnMut(Result<D::Record, BadRecord>),
+    ) -> NodeResult<More> {
         if files.follow.is_none() {
             let Some(index) = self.unfinished(files, splits) else {
                 if let Some(progress) = self.progress.take() {
@@ -102,13 +120,13 @@ impl<D: Decode> Feed<D> {
                 }
                 return Ok(More::End);
             };
-            self.unit(index, files, splits, lenient, &make, &mut give)?;
+            self.unit(index, files, splits, lenient, make, give)?;
             return Ok(More::Now);
         }
         for _ in 0..files.list.len() {
             let index = self.turn % files.list.len();
             self.turn = index + 1;
-            if self.unit(index, files, splits, lenient, &make, &mut give)? != Unit::Nothing {
+            if self.unit(index, files, splits, lenient, make, give)? != Unit::Nothing {
                 return Ok(More::Now);
             }
         }
@@ -118,6 +136,9 @@ impl<D: Decode> Feed<D> {
 
     /// Until it is time to look at the files again. Begun again, it goes on waiting for that time.
     pub(crate) async fn wait(&mut self, files: &Files, out: &mut impl AsyncContext) {
+        if self.failed.is_some() {
+            return;
+        }
         let pause = files.follow.unwrap_or_default();
         let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let at = *self.look_at.get_or_insert(out.now().saturating_add(millis));
@@ -183,25 +204,17 @@ impl<D: Decode> Feed<D> {
         let Batch { mut split, decoder, results, .. } = batch;
         let progress = self.progress.get_or_insert_with(|| Progress::start(files));
         progress.at(files, index, reader.input.file());
-        let (unit, keep) = match ran {
-            Ok(unit) => (unit, unit != Unit::End),
-            // What was given before it stands; it fails the next unit.
-            Err((error, lines)) if lines > 0 => {
-                self.failed = Some(error);
-                (Unit::More, false)
-            }
-            Err((error, _)) => return Err(error),
-        };
-        if keep {
+        if let Ok(Unit::More | Unit::Nothing) = ran {
             if reader.identity.extend(reader.input.file()).map_err(|error| reader.failed(error))? {
                 split.identity = reader.identity.clone();
             }
             self.open.insert(index, Open { reader, decoder, results });
         }
         if split != saved || !known {
+            // After a failure too: what was given before it stands.
             splits.insert((**name).to_owned(), split);
         }
-        Ok(unit)
+        ran
     }
 }
 
@@ -220,11 +233,8 @@ struct Batch<'a, D: Decode, G> {
 /// The most that a unit reads, in bytes: a line that is too long takes several units.
 const BYTES: usize = 4 << 20;
 
-/// Why a unit ended early, and how many lines of it stand.
-type Failed = (NodeError, usize);
-
 impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
-    fn run(&mut self, reader: &mut Reader, make: &impl Fn() -> D) -> Result<Unit, Failed> {
+    fn run(&mut self, reader: &mut Reader, make: &impl Fn() -> D) -> Result<Unit, NodeError> {
         let mut bytes = 0;
         if std::mem::take(&mut reader.waited) {
             self.look(reader, make)?;
@@ -249,7 +259,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
                     self.damaged(reader, &error)?;
                     return Ok(Unit::End);
                 }
-                Err(error) => return Err(self.fail(reader.failed(error))),
+                Err(error) => return Err(reader.failed(error).into()),
             }
             if self.files.follow.is_none() {
                 self.finish(reader)?;
@@ -268,13 +278,9 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
         }
     }
 
-    fn fail(&self, error: impl Into<NodeError>) -> Failed {
-        (error.into(), self.lines)
-    }
-
     /// What has become of the file; whether that is a reason to read at once.
-    fn look(&mut self, reader: &mut Reader, make: &impl Fn() -> D) -> Result<bool, Failed> {
-        let change = reader.change().map_err(|error| self.fail(reader.failed(error)))?;
+    fn look(&mut self, reader: &mut Reader, make: &impl Fn() -> D) -> Result<bool, NodeError> {
+        let change = reader.change().map_err(|error| reader.failed(error))?;
         match change {
             Change::None => Ok(false),
             Change::Replaced => {
@@ -293,7 +299,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
                     (_, Err(error)) => Err(reader.failed(error)),
                     (None, Ok(_)) => Err(IoError::NoFiles),
                 };
-                *reader = again.map_err(|error| self.fail(error))?;
+                *reader = again?;
                 self.split.identity = reader.identity.clone();
                 Ok(true)
             }
@@ -301,7 +307,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
     }
 
     /// A line, or one that is too long. Returns whether the position moved.
-    fn frame(&mut self, reader: &mut Reader, frame: Frame) -> Result<bool, Failed> {
+    fn frame(&mut self, reader: &mut Reader, frame: Frame) -> Result<bool, NodeError> {
         let number = reader.line + 1;
         let max = self.files.max_line;
         let length = match frame {
@@ -334,12 +340,12 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
     }
 
     /// Gives what the lines came to, and moves the position behind them.
-    fn stand(&mut self, reader: &mut Reader) -> Result<(), Failed> {
+    fn stand(&mut self, reader: &mut Reader) -> Result<(), NodeError> {
         if !self.lenient
             && let Some(at) = self.results.iter().position(Result::is_err)
             && let Err(error) = self.results.swap_remove(at)
         {
-            return Err(self.fail(error));
+            return Err(error.into());
         }
         self.lines += 1;
         for result in self.results.drain(..) {
@@ -352,7 +358,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
     }
 
     /// The file ends: what is left is a line.
-    fn finish(&mut self, reader: &mut Reader) -> Result<(), Failed> {
+    fn finish(&mut self, reader: &mut Reader) -> Result<(), NodeError> {
         if let Some(frame) = reader.frames.rest() {
             self.frame(reader, frame)?;
         }
@@ -364,7 +370,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
     }
 
     /// The rest of a gzip file cannot be unpacked: it is one bad record.
-    fn damaged(&mut self, reader: &mut Reader, error: &std::io::Error) -> Result<(), Failed> {
+    fn damaged(&mut self, reader: &mut Reader, error: &std::io::Error) -> Result<(), NodeError> {
         let line = reader.line + 1;
         let raw = match reader.frames.rest() {
             Some(Frame::Line(line)) => reader.frames.bytes(line).to_vec(),
