@@ -110,3 +110,19 @@ async fn nobody_listens() -> Tested {
     assert!(error.contains("start what listens there"), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_sink_sends_soon() -> Tested {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let sink = TcpSink::connect(listener.local_addr()?.to_string());
+    let run = graph! { sink: sink, graph.numbers => sink.records }.start()?;
+    let (mut stream, _) = listener.accept().await?;
+    for n in 1..=3u64 {
+        run.inputs.numbers.send(n).await?;
+        let mut line = [0; 2];
+        stream.read_exact(&mut line).await?;
+        assert_eq!(line, [b'0' + n as u8, b'\n']);
+    }
+    run.drain().await?;
+    Ok(())
+}
