@@ -10,6 +10,8 @@ mod lines;
 mod resume;
 #[path = "io/sinks.rs"]
 mod sinks;
+#[path = "io/streams.rs"]
+mod streams;
 #[path = "io/tcp.rs"]
 mod tcp;
 

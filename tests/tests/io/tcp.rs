@@ -111,7 +111,7 @@ async fn nobody_listens() -> Tested {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sink_sends_soon() -> Tested {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let sink = TcpSink::connect(listener.local_addr()?.to_string());
