@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Asks the service for the price of an item.
 #[node(async, concurrency = 8, ordered, timeout = "2s", retry = 3, backoff = "5ms..100ms")]
-pub struct Price {
+struct Price {
     #[input]
     items: &u64,
     #[output]

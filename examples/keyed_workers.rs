@@ -5,7 +5,7 @@ use streamweave::{NodeResult, graph, node};
 
 /// Counts words.
 #[node(key = String)]
-pub struct CountWords {
+struct CountWords {
     /// The words, lent: nothing is cloned but the first of each.
     #[input(key = |word| word)]
     words: &String,

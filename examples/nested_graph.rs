@@ -4,7 +4,7 @@ use streamweave::{NodeResult, graph, node};
 
 /// Lets through what is at least `least`.
 #[node]
-pub struct AtLeast {
+struct AtLeast {
     #[input]
     input: i64,
     #[output]
@@ -16,7 +16,11 @@ pub struct AtLeast {
 
 impl AtLeastHandlers for AtLeast {
     fn on_input(&self, input: i64, out: &mut impl AtLeastOut) -> NodeResult {
-        if input >= self.least { out.out(input) } else { out.rest(input) }
+        if input >= self.least {
+            out.out(input)
+        } else {
+            out.rest(input)
+        }
         Ok(())
     }
 }
@@ -28,7 +32,7 @@ fn square(n: i64) -> i64 {
 
 graph! {
     /// Squares of what is at least `least`; the rest as it came.
-    pub struct SquareLarge(least: i64) {
+    struct SquareLarge(least: i64) {
         #[input] numbers: i64,
         #[output] squares: i64,
         #[output] rest: i64,
@@ -63,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         run.inputs.numbers.try_send(n)?;
     }
     let mut run = run.close_inputs()?;
-    let mut all = |name, output: &mut streamweave::graph::Output<i64>| {
+    let all = |name, output: &mut streamweave::graph::Output<i64>| {
         let numbers: Vec<i64> = std::iter::from_fn(|| output.try_recv()).collect();
         println!("{name:>6}: {numbers:?}");
     };

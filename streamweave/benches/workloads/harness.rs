@@ -14,10 +14,7 @@ pub struct Variant<'a> {
 }
 
 /// A variant.
-pub fn variant<'a>(
-    name: &'static str,
-    run: impl FnMut() -> (Duration, u64) + 'a,
-) -> Variant<'a> {
+pub fn variant<'a>(name: &'static str, run: impl FnMut() -> (Duration, u64) + 'a) -> Variant<'a> {
     Variant { name, run: Box::new(run), reference: false }
 }
 

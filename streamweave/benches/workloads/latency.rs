@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use streamweave::graph;
 use tokio::runtime::Runtime;
 
-use crate::harness::{
-    compare, median, one_thread, records, rounds, timed, two_threads, variant,
-};
+use crate::harness::{compare, median, one_thread, records, rounds, timed, two_threads, variant};
 use crate::nodes::{Affine, affine};
 
 /// The graph: in, five nodes, out.

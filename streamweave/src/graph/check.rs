@@ -141,12 +141,13 @@ impl<S: Count, Kind> Counted<S> for (ByValue, Kind) {
     type Next = S::Next;
 }
 
+/// The count with one more receiver: input `P` of node `M`.
+pub type CountedAt<S, M, const P: usize> =
+    <(<M as InputPort<P>>::Passing, <M as Node>::Kind) as Counted<S>>::Next;
+
 impl<S: Count, T> Receivers<S, T> {
     /// One more receiver, fused behind this output: it borrows or does not.
-    pub fn to<M, const P: usize, B>(
-        self,
-        _: In<M, P, B>,
-    ) -> Receivers<<(M::Passing, M::Kind) as Counted<S>>::Next, T>
+    pub fn to<M, const P: usize, B>(self, _: In<M, P, B>) -> Receivers<CountedAt<S, M, P>, T>
     where
         M: InputPort<P>,
         (M::Passing, M::Kind): Counted<S>,

@@ -56,7 +56,7 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     quote! {
         #[doc = #docs]
         #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-        #[allow(unreachable_pub, reason = "written by `#[node]`")]
+        #[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
         #vis trait #handlers #params #bounds {
             #main
             #(#others)*
@@ -123,7 +123,7 @@ fn defaulted(
     let Names { node, args, out, .. } = names;
     let (state, result) = (names.state_param(), result(names));
     let parameter = (!argument.is_empty()).then(|| quote!(#argument: #ty,));
-    let comma = (!argument.is_empty()).then(|| quote!(#argument,)).unwrap_or_default();
+    let comma = if argument.is_empty() { TokenStream::new() } else { quote!(#argument,) };
     let ignored = ignored(names, &comma);
     let ok = quote!(::core::result::Result::Ok(()));
     let body =
