@@ -130,7 +130,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: unit - 1 - self.phases,
+                position: (unit - 1).saturating_sub(self.phases),
                 cause: Cause::Error(error),
             });
         }
@@ -210,6 +210,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 }
                 Due::Timer(timer) => {
                     out.timers.stage(timer.clone(), false);
+                    out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
                 }

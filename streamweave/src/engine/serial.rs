@@ -95,6 +95,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
             }
             Due::Timer(timer) => {
                 out.timers.stage(timer.clone(), false);
+                out.cx.set_staged();
                 let key = timer.key.clone();
                 catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
             }

@@ -6,6 +6,11 @@ use quote::{format_ident, quote};
 use crate::node::expand::names::{Names, list, parameters};
 use crate::node::model::{Kind, Node, Output};
 
+/// Whether this is the output for what fails, as a function that returns a `Result` has it.
+fn is_errors(output: &Output) -> bool {
+    output.name == "errors"
+}
+
 /// `trait MatcherOut`.
 pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let Names { node, krate, name, params, bounds, out, key, .. } = names;
@@ -14,11 +19,18 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let methods = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
         let docs = output.docs.or(format!("Sends `item` to output `{port}`."));
+        let connected = is_errors(output).then(|| {
+            quote! {
+                /// Whether output `errors` is connected. If it is not, fail the record instead of
+                /// sending its error nowhere.
+                fn errors_connected(&self) -> bool;
+            }
+        });
         let all = all(node, output).map(|all| {
             let docs = format!("Sends all `items` to output `{port}`: faster than one by one.");
             quote!(#[doc = #docs] fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>);)
         });
-        quote!(#docs fn #port(&mut self, item: #ty); #all)
+        quote!(#docs fn #port(&mut self, item: #ty); #all #connected)
     });
     let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
     quote! {
@@ -40,6 +52,13 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     let through = list(through.collect());
     let forwards = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
+        let connected = is_errors(output).then(|| {
+            quote! {
+                fn errors_connected(&self) -> bool {
+                    <__T as #out #args>::errors_connected(&**self)
+                }
+            }
+        });
         let all = all(node, output).map(|all| {
             quote! {
                 #[inline(always)]
@@ -54,10 +73,20 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 <__T as #out #args>::#port(&mut **self, item)
             }
             #all
+            #connected
         }
     });
-    let emits = node.outputs.iter().map(|output| {
+    let emits = node.outputs.iter().enumerate().map(|(at, output)| {
         let (port, ty) = (&output.name, &output.ty);
+        let emitter = format_ident!("__E{at}");
+        let connected = is_errors(output).then(|| {
+            quote! {
+                #[inline(always)]
+                fn errors_connected(&self) -> bool {
+                    <#emitter as #krate::node::Emit<#ty>>::CONNECTED
+                }
+            }
+        });
         let all = all(node, output).map(|all| {
             quote! {
                 #[inline(always)]
@@ -73,6 +102,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
             }
             #all
+            #connected
         }
     });
     quote! {
