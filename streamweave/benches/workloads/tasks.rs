@@ -9,9 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::chain::{batched_loop, plain_loop};
-use crate::harness::{
-    compare, one_thread, records, start_and_drain, timed, two_threads, variant,
-};
+use crate::harness::{compare, one_thread, records, start_and_drain, timed, two_threads, variant};
 use crate::nodes::{Affine, Even, Stir, affine, even, items, stir, sum};
 
 /// As the edges of a graph unless they say otherwise.
