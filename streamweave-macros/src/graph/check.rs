@@ -18,6 +18,12 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     let closing = cycles::check(model, errors);
     remove(model, &closing);
     declared_ports(model, errors);
+    let lifetimes = model.head.iter().flat_map(|head| head.generics.lifetimes());
+    for lifetime in lifetimes {
+        let message = "a graph cannot borrow: it runs for as long as it likes, so its arguments \
+                       own what they hold";
+        errors.error(lifetime, message);
+    }
 }
 
 fn remove(model: &mut Model, edges: &[usize]) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::{Expr, LitStr, Token};
 
 use crate::diag::Errors;
@@ -273,7 +274,7 @@ impl Model {
             format!("no node is called `{text}`{meant}")
         };
         errors.error(&at.node, what);
-        self.unresolved.push(at.tokens());
+        self.unresolved.push(at.node.to_token_stream());
     }
 
     fn from(
@@ -296,7 +297,7 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.tokens());
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let letters = port == "dead_letters" && self.has_letters(node);
@@ -319,7 +320,7 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.tokens());
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         self.ins.push(InEnd { node, at: at.clone(), port });

@@ -66,8 +66,7 @@ impl Plan {
         matches!(self.joins[model.ins[input].node], Join::Fused(fused) if fused == edge)
     }
 
-    /// Cuts trees that are too deep. What a source feeds is behind a tray already: its emitters
-    /// see to that.
+    /// Cuts trees that are too deep. What a source feeds is cut by the source itself.
     fn cut(&mut self, model: &Model) {
         let mut depths = vec![0; model.nodes.len()];
         for &node in &self.order {

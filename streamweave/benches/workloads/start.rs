@@ -46,7 +46,7 @@ fn one_stage() -> Chain {
     for number in 0..NODES {
         let ports = handle(&Affine);
         let open = ports.open.out(Via::<u64, _>::new(next));
-        let node = builder.attach(Affine, &format!("n{number}"), ports.inputs.input, open);
+        let node = builder.attach(Affine, &format!("n{number}"), ports.inputs.input.edge(), open);
         next = builder.cut(ports.inputs.input, node);
     }
     let input = builder.input("in", ports.inputs.input.edge(), next);

@@ -21,6 +21,17 @@ pub enum Halt {
     Failed(Arc<Failure>),
 }
 
+/// What a flush sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// Full batches, as far as there is room.
+    Full,
+    /// Everything, as far as there is room.
+    All,
+    /// Everything at once, room or not: the stage has failed, and what stands must not be lost.
+    Rest,
+}
+
 /// Whether what was to be sent has been.
 pub type Flushed = Result<(), Halt>;
 
@@ -258,10 +269,11 @@ impl<T: 'static> Sender<T> {
         Ok(())
     }
 
-    /// Sends `records` once there is room for them, and leaves an empty buffer in their place.
+    /// Sends `records` once there is room for them (of the rest: at once), and leaves an empty buffer in their place.
     pub(crate) fn poll_send(
         &self,
         task: &mut Task<'_>,
+        what: Sending,
         header: Header,
         records: &mut Vec<T>,
     ) -> Poll<Flushed> {
@@ -277,7 +289,7 @@ impl<T: 'static> Sender<T> {
             }
             Far::Present => {}
         }
-        if shared.is_full() {
+        if what != Sending::Rest && shared.is_full() {
             shared.wait_for_room(task);
             return Poll::Pending;
         }

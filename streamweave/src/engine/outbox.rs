@@ -9,7 +9,7 @@ use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::spill::{Spill, SpillError, Spilled};
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Halt, Phase};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Halt, Phase, Sending};
 use crate::node::{Emit, Part};
 use crate::state::Codec;
 
@@ -132,8 +132,8 @@ impl<T: 'static> Outbox<T> {
     }
 
     /// Sends what is ready; see [`Part::poll_flush`]. The unit must have begun or stand.
-    pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        if all && !self.buffer.is_empty() {
+    pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        if what != Sending::Full && !self.buffer.is_empty() {
             let next = std::mem::take(&mut self.spare);
             self.make_ready(next);
         }
@@ -142,12 +142,14 @@ impl<T: 'static> Outbox<T> {
                 Ready::Records(records) => {
                     let (len, bytes) = (records.len() as u64, bytes_of(records));
                     let header = Header { first: self.sequence, ..Header::default() };
-                    ready!(self.sender.poll_send(task, header, records))?;
+                    ready!(self.sender.poll_send(task, what, header, records))?;
                     self.sequence += len;
                     self.held = self.held.saturating_sub(bytes);
                 }
                 Ready::Spilled(spilled) => {
-                    ready!(self.sender.poll_ready(task))?;
+                    if what != Sending::Rest {
+                        ready!(self.sender.poll_ready(task))?;
+                    }
                     let read = self.spill.as_mut().map(|spill| spill.read(spilled));
                     match read.unwrap_or(Ok(Vec::new())) {
                         Ok(records) => {
@@ -227,8 +229,8 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     fn pump(&mut self, _: &mut Cx) {}
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        self.poll_send(task, all)
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.poll_send(task, what)
     }
 
     fn accepted(&mut self) -> u64 {
@@ -337,13 +339,13 @@ mod tests {
             }
             if random.below(2) == 0 {
                 // Sent as far as there is room; the unit stands, so the next one begins first.
-                let all = random.below(2) == 0;
-                while outbox.poll_send(&mut task, all).is_pending() {
+                let what = [Sending::Full, Sending::All][random.below(2) as usize];
+                while outbox.poll_send(&mut task, what).is_pending() {
                     drain(&receiver, &mut arrived);
                 }
             }
         }
-        while outbox.poll_send(&mut task, true).is_pending() {
+        while outbox.poll_send(&mut task, Sending::All).is_pending() {
             drain(&receiver, &mut arrived);
         }
         drain(&receiver, &mut arrived);

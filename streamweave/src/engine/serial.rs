@@ -174,9 +174,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     fn poll_flush(
         &mut self,
         task: &mut std::task::Context<'_>,
-        all: bool,
+        what: crate::engine::Sending,
     ) -> Poll<crate::engine::Flushed> {
-        self.0.flush(task, all)
+        self.0.flush(task, what)
     }
     fn accepted(&mut self) -> u64 {
         self.0.accepted()

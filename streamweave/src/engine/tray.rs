@@ -8,7 +8,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::{AtRoot, Pending, drive, settle};
-use crate::engine::{AnyInstance, Control, Flushed};
+use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
 
 /// An emitter that keeps records until the stage pumps them through what is behind.
@@ -128,8 +128,8 @@ impl<T: Send + 'static> Part for Tray<T> {
         }
     }
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        self.target.part().poll_flush(task, all)
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.target.part().poll_flush(task, what)
     }
 
     fn accepted(&mut self) -> u64 {

@@ -184,6 +184,10 @@ impl InlineRun {
             StageEnd::Failed(failure) => RunError::Failed { graph, failure },
             StageEnd::Cancelled => RunError::Aborted { graph },
         };
+        // Nobody goes on once one has failed; what has come through can still be read.
+        for stage in &mut self.stages {
+            stage.task = None;
+        }
         self.failed = Some(error.clone());
         Err(error)
     }

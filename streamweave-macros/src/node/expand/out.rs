@@ -32,7 +32,7 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 
 /// Its implementations: for the node's outlet, and through a reference.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, args, bounds, out, .. } = names;
+    let Names { node, krate, args, bounds, needs, out, .. } = names;
     let (params, outlet) = (names.params_and_emitters(), names.outlet());
     let through = parameters(&node.generics)
         .into_iter()
@@ -77,7 +77,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     });
     quote! {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
-        impl #params #out #args for #outlet #bounds { #(#emits)* }
+        impl #params #out #args for #outlet #needs { #(#emits)* }
     }
 }
 
