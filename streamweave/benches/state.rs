@@ -16,7 +16,7 @@ use streamweave::state::{Keyed, State};
 
 const ROUNDS: usize = 5;
 /// Records in a turn.
-const CHUNK: usize = 500_000;
+const CHUNK: usize = 2_500_000;
 
 fn main() {
     let n = setting("STREAMWEAVE_BENCH_N", 10_000_000);

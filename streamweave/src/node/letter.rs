@@ -10,8 +10,8 @@ use crate::time::LogicalTime;
     note = "`#[node]` implements `Letters`; by hand, implement it for the node"
 )]
 pub trait Letters: Node {
-    /// A record of any of the node's inputs.
-    type Input: Send + 'static;
+    /// A record of any of the node's inputs: `Send` because its inputs' items are.
+    type Input;
 }
 
 /// A record whose handling failed.

@@ -40,8 +40,10 @@ fn graph() {
                 wiring.__complete();
             }
         }
-        #[allow(unused_imports, reason = "which of both is used depends on the types")]
-        use streamweave::graph::check::{HowByClone as _, HowNot as _};
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use streamweave::graph::check::{
+            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+        };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
             .set_spec(streamweave::graph::GraphSpec {
@@ -90,7 +92,7 @@ fn graph() {
                 .attach(
                     streamweave::graph::check::tied((input_1, (out_1, ())), node_1),
                     "second",
-                    input_1,
+                    input_1.edge().codec((&input_1).codec()),
                     open,
                 )
         };
@@ -112,7 +114,7 @@ fn graph() {
                 .attach(
                     streamweave::graph::check::tied((input_0, (out_0, ())), node_0),
                     "first",
-                    input_0,
+                    input_0.edge().codec((&input_0).codec()),
                     open,
                 )
         };

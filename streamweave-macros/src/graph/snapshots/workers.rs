@@ -60,6 +60,10 @@ fn graph() {
                 wiring.__complete();
             }
         }
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use streamweave::graph::check::{
+            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+        };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
             .set_spec(streamweave::graph::GraphSpec {
@@ -103,7 +107,10 @@ fn graph() {
                 .attach_many(
                     streamweave::graph::check::tied((input_2, (input_1, ())), node_2),
                     "c",
-                    (input_1.edge().gather(workers_0), (input_2.edge(), ())),
+                    (
+                        input_1.edge().codec((&input_1).codec()).gather(workers_0),
+                        (input_2.edge().codec((&input_2).codec()), ()),
+                    ),
                     open,
                 )
         };
@@ -121,7 +128,7 @@ fn graph() {
                 .attach_many_wide(
                     streamweave::graph::check::tied((input_0, (out_1, ())), node_1),
                     "b",
-                    (input_0.edge(), ()),
+                    (input_0.edge().codec((&input_0).codec()), ()),
                     open,
                 )
         };
