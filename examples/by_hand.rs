@@ -140,7 +140,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // From the sinks to the sources: first the graph's output, then the node, then the input.
     let (lines, numbered) = builder.output("numbered", ports.outputs.out, None);
     let open = ports.open.out(Via::<(u64, String), _>::new(lines));
-    let emitter = builder.attach(number, "number", ports.inputs.input, open);
+    let emitter = builder.attach(number, "number", ports.inputs.input.edge(), open);
     let names = builder.input("names", ports.inputs.input.edge(), emitter);
 
     let run = builder.finish(names, numbered).inline()?;

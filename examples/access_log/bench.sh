@@ -25,4 +25,7 @@ median() {
         echo $((size * 1000 / ($(date +%s%N) - start)))
     done | sort -n | sed -n 3p
 }
+for workers in 1 2; do
+    echo "graph, $workers worker(s): $(median --workers "$workers") MB/s (median of 5)"
+done
 echo "plain loop: $(median --plain) MB/s (median of 5)"

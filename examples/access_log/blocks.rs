@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -22,14 +23,27 @@ impl Block {
     #[inline]
     pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let bytes = &self.buffer[..self.filled];
-        let mut start = 0;
-        (self.first_line..).map_while(move |number| {
-            let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
-            let length = memchr(b'\n', rest).unwrap_or(rest.len());
-            start += length + 1;
-            Some((number, &rest[..length]))
-        })
+        lines_of(bytes, self.first_line).map(|(number, range)| (number, &bytes[range]))
     }
+
+    /// The bytes of all lines, and the first one's number: to be shared by what is made of them.
+    pub(crate) fn into_bytes(mut self) -> (Vec<u8>, u64) {
+        self.buffer.truncate(self.filled);
+        (self.buffer, self.first_line)
+    }
+}
+
+/// Where the lines of `bytes` are, without their line feeds, and their numbers from `first` on.
+#[inline]
+pub(crate) fn lines_of(bytes: &[u8], first: u64) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut start = 0;
+    (first..).map_while(move |number| {
+        let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = start..start + length;
+        start += length + 1;
+        Some((number, line))
+    })
 }
 
 /// Divides what a reader reads into blocks.

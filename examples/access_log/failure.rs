@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Report(io::Error),
     #[error("cannot listen for Ctrl-C ({0}): run without --follow")]
     Signal(io::Error),
+    #[error("{0}")]
+    Graph(String),
     /// Who reads the report has seen enough: not worth a word.
     #[error("nobody reads the report")]
     BrokenPipe,

@@ -2,8 +2,8 @@
 //!
 //! The way of a line: [`input`] and [`follow`] open, [`blocks`] splits, [`parse`] makes a
 //! [`record`] (with [`cursor`] and [`time`]) or a letter for [`dead_letters`]; [`stats`] counts,
-//! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`plain`] joins them as a
-//! loop.
+//! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`graph`] joins them as a
+//! graph, [`plain`] as a loop.
 
 mod blocks;
 mod cli;
@@ -11,8 +11,10 @@ mod cursor;
 mod dead_letters;
 mod failure;
 mod follow;
+mod graph;
 mod input;
 mod latency;
+mod line;
 mod output;
 mod parse;
 mod plain;
@@ -50,18 +52,20 @@ fn main() -> ExitCode {
 fn run(options: Options) -> Result<(), Failure> {
     let inputs = Input::all(&options.inputs)?;
     let mut dead = DeadLetters::create(options.dead_letters)?;
-    let opened = inputs.iter().map(|input| match input {
-        Input::File(path) if options.follow => followed(path.clone()),
-        input => input.open(),
-    });
-    let stats = plain::run(opened, options.format, &mut dead)?;
+    let open = if options.follow { followed } else { Input::open };
+    let stats = if options.plain {
+        plain::run(inputs.iter().map(open), options.format, &mut dead)?
+    } else {
+        graph::run(inputs, open, options.format, dead, options.workers)?
+    };
     let summary = Summary::of(&stats, options.top);
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     output::write(&summary, options.output, options.top, &mut stdout)
 }
 
 /// Opens a file to follow until Ctrl-C.
-fn followed(path: std::path::PathBuf) -> Result<Lines, Failure> {
+fn followed(input: &Input) -> Result<Lines, Failure> {
+    let Input::File(path) = input.clone() else { return input.open() };
     let ended = Arc::new(AtomicBool::new(false));
     end_on_ctrl_c(Arc::clone(&ended)).map_err(Failure::Signal)?;
     let wait = move || {

@@ -28,11 +28,11 @@ pub(crate) struct Fields {
 }
 
 /// A request. It keeps its line as `L` and points into it, so it costs no more than its line:
-/// nothing as `Record<&str>`, one allocation as `Record` (of a `Box<str>`).
+/// nothing as `Record<&str>`, a counted reference as `Record<Line>`.
 ///
 /// Text is as the server escaped it: `\x22` stays `\x22`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record<L = Box<str>> {
+pub(crate) struct Record<L> {
     line: L,
     fields: Fields,
 }
@@ -43,10 +43,16 @@ impl<L: AsRef<str>> Record<L> {
         Self { line, fields }
     }
 
-    /// The same request with a line of its own, to send elsewhere.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the plain loop never keeps a record"))]
-    pub(crate) fn to_owned(&self) -> Record {
-        Record { line: self.line.as_ref().into(), fields: self.fields }
+    /// The same request over `line`, which holds the same text in another way.
+    #[inline]
+    pub(crate) fn over<M: AsRef<str>>(&self, line: M) -> Record<M> {
+        Record { line, fields: self.fields }
+    }
+
+    /// The line it was made of.
+    #[inline]
+    pub(crate) fn line(&self) -> &str {
+        self.line.as_ref()
     }
 
     /// Address or name of the client.

@@ -10,14 +10,110 @@ mod stable_key;
 
 use proc_macro::TokenStream;
 
-/// Makes a node of a struct or a function: see the documentation of `streamweave`.
+/// Makes a node of a struct with named fields, or of a function with one parameter.
+///
+/// # A struct
+///
+/// ```
+/// use streamweave::state::Value;
+/// use streamweave::{NodeResult, node};
+///
+/// /// Numbers its lines.
+/// #[node]
+/// pub struct Number {
+///     /// Lines to number.
+///     #[input]
+///     lines: String,
+///     #[output]
+///     numbered: (u64, String),
+///     #[state]
+///     count: Value<u64>, // in every checkpoint
+///     first: u64,        // configuration
+/// }
+///
+/// impl NumberHandlers for Number {
+///     fn on_lines(
+///         &self,
+///         state: &mut NumberState,
+///         line: String,
+///         out: &mut impl NumberOut,
+///     ) -> NodeResult {
+///         let count = *state.count;
+///         state.count.set(count + 1);
+///         out.numbered((self.first + count, line));
+///         Ok(())
+///     }
+/// }
+///
+/// let number = Number { first: 1 };
+/// ```
+///
+/// Fields with one of these attributes are moved off the struct; the others are configuration. A
+/// node without any is written `Number {}`. Derives go below `#[node]`.
+///
+/// - `#[input]`: records by value (`lines: String`) or lent (`lines: &String`). Options:
+///   `key = |record| ..` gives the record's key or a reference to it, `broadcast` sends each
+///   record to every worker, `optional` lets graphs leave it unconnected.
+/// - `#[output]`, with the option `optional`.
+/// - `#[state]`, saved in checkpoints, and `#[scratch]`, never saved. Both start as `Default`, or
+///   as `init = expression` says, which may use `self`.
+///
+/// It writes the traits `NumberHandlers` (to be implemented) and `NumberOut` (to be sent to), and
+/// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`
+/// parameter where there is neither state nor scratch. In a generic node all of them take the
+/// struct's parameters, and the handlers' `impl` carries the struct's bounds; what every node
+/// needs of its parameters (`Send`, `'static`) is understood.
+///
+/// # Options
+///
+/// - `key = Type`: a node with keys; each of its inputs has a key or is broadcast.
+/// - `async`: handlers are `async fn`, one record at a time.
+/// - `async, concurrency = 8`: many records at once. The handlers are
+///   `async fn call(&self, record) -> NodeResult<Self::Answer>` and `complete`, which takes the
+///   answers: `ordered` as their records came (unless said otherwise), or `unordered`. Each call
+///   may have a `timeout = "2s"`, is made again `retry = 3` times, and waits before that,
+///   `backoff = "100ms..5s"`.
+/// - `source`: no inputs; `async fn next` sends a bounded batch, `async fn wait` is ready when
+///   there may be more.
+/// - `sink`: no outputs.
+/// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
+/// - `crate = path`: where `streamweave` is, if it has another name.
+///
+/// # A function
+///
+/// ```
+/// use streamweave::node;
+///
+/// #[node]
+/// fn parse(line: &str) -> Result<u64, std::num::ParseIntError> {
+///     line.parse()
+/// }
+///
+/// let node = Parse;
+/// ```
+///
+/// The function stays, and a node with its name is beside it. Its input is `input`, its outputs
+/// `out` and, of a `Result`, `errors`; with `errors` unconnected an error fails its record.
+/// `Option`, `Vec` and `impl IntoIterator` send what is in them; `returns = one | option | many |
+/// result` says what another type is.
 #[proc_macro_attribute]
 pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(args.into(), item.into()).into()
 }
 
-/// Implements `StableKey` by the type's fields, in order.
-#[proc_macro_derive(StableKey)]
+/// Implements `StableKey` (and `StableHash`) by the type's fields in order, for structs and enums.
+///
+/// ```
+/// #[derive(Clone, PartialEq, Eq, streamweave::StableKey)]
+/// struct Route {
+///     from: String,
+///     to: u32,
+/// }
+/// ```
+///
+/// An enum's variants count by their order of declaration. `#[stable_key(crate = path)]` names
+/// the crate where it has another name.
+#[proc_macro_derive(StableKey, attributes(stable_key))]
 pub fn stable_key(item: TokenStream) -> TokenStream {
     stable_key::expand(item.into()).into()
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Fields, Index, Type, parse_quote};
+use syn::{Data, DeriveInput, Fields, Index, Path, Type, parse_quote};
 
 use crate::diag::Errors;
 
@@ -14,9 +14,10 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut errors = Errors::default();
+    let state = &state(&item, &mut errors);
     let (hash, encode) = match &item.data {
-        Data::Struct(data) => structure(&data.fields),
-        Data::Enum(data) => variants(data.variants.iter()),
+        Data::Struct(data) => structure(state, &data.fields),
+        Data::Enum(data) => variants(state, data.variants.iter()),
         Data::Union(data) => {
             errors.error(data.union_token, "a union has no stable hash: use an enum");
             (quote!(0), quote!())
@@ -25,14 +26,14 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     let mut generics = item.generics.clone();
     for param in item.generics.type_params() {
         let name = &param.ident;
-        let predicate = parse_quote!(#name: ::streamweave::state::StableKey);
+        let predicate = parse_quote!(#name: #state::StableKey);
         generics.make_where_clause().predicates.push(predicate);
     }
     let (params, args, bounds) = generics.split_for_impl();
     let (name, errors) = (&item.ident, errors.into_tokens());
     quote! {
         #[automatically_derived]
-        impl #params ::streamweave::state::StableHash for #name #args #bounds {
+        impl #params #state::StableHash for #name #args #bounds {
             #[inline]
             fn stable_hash(&self) -> u64 {
                 #hash
@@ -43,17 +44,36 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             }
         }
         #[automatically_derived]
-        impl #params ::streamweave::state::StableKey for #name #args #bounds {}
+        impl #params #state::StableKey for #name #args #bounds {}
         #errors
     }
 }
 
-/// Told at the field's type, and once: both say the same of a type without a stable hash.
-fn of(ty: &Type) -> TokenStream {
-    quote_spanned!(ty.span()=> <#ty as ::streamweave::state::StableHash>)
+/// The path of the `state` module: `#[stable_key(crate = path)]` names the crate.
+fn state(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
+    let mut krate = quote!(::streamweave);
+    for attr in item.attrs.iter().filter(|attr| attr.path().is_ident("stable_key")) {
+        let parsed = attr.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("crate") {
+                return Err(meta.error("unknown option; the options are `crate = path`"));
+            }
+            let path = meta.value()?.call(Path::parse_mod_style)?;
+            krate = quote!(#path);
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+    }
+    quote!(#krate::state)
 }
 
-fn structure(fields: &Fields) -> (TokenStream, TokenStream) {
+/// Told at the field's type, and once: both say the same of a type without a stable hash.
+fn of(state: &TokenStream, ty: &Type) -> TokenStream {
+    quote_spanned!(ty.span()=> <#ty as #state::StableHash>)
+}
+
+fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream) {
     let places: Vec<TokenStream> = fields
         .iter()
         .enumerate()
@@ -65,11 +85,14 @@ fn structure(fields: &Fields) -> (TokenStream, TokenStream) {
             }
         })
         .collect();
-    let start = quote!(::streamweave::state::Fold::structure());
-    (hash(&start, fields, &places), encode(fields, &places))
+    let start = quote!(#state::Fold::structure());
+    (hash(state, &start, fields, &places), encode(state, fields, &places))
 }
 
-fn variants<'a>(variants: impl Iterator<Item = &'a syn::Variant>) -> (TokenStream, TokenStream) {
+fn variants<'a>(
+    state: &TokenStream,
+    variants: impl Iterator<Item = &'a syn::Variant>,
+) -> (TokenStream, TokenStream) {
     let (mut hashes, mut encodes) = (Vec::new(), Vec::new());
     for (number, variant) in variants.enumerate() {
         let (name, fields) = (&variant.ident, &variant.fields);
@@ -88,12 +111,12 @@ fn variants<'a>(variants: impl Iterator<Item = &'a syn::Variant>) -> (TokenStrea
             Fields::Unnamed(_) => quote!(Self::#name(#(#places),*)),
             Fields::Unit => quote!(Self::#name),
         };
-        let start = quote!(::streamweave::state::Fold::variant(#number));
-        let (hash, encode) = (hash(&start, fields, &places), encode(fields, &places));
+        let start = quote!(#state::Fold::variant(#number));
+        let (hash, encode) = (hash(state, &start, fields, &places), encode(state, fields, &places));
         hashes.push(quote!(#pattern => #hash,));
         encodes.push(quote! {
             #pattern => {
-                ::streamweave::state::Fold::encode_variant(#number, into);
+                #state::Fold::encode_variant(#number, into);
                 #encode
             }
         });
@@ -104,12 +127,17 @@ fn variants<'a>(variants: impl Iterator<Item = &'a syn::Variant>) -> (TokenStrea
     (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }))
 }
 
-fn hash(start: &TokenStream, fields: &Fields, places: &[TokenStream]) -> TokenStream {
-    let types = fields.iter().map(|field| of(&field.ty));
+fn hash(
+    state: &TokenStream,
+    start: &TokenStream,
+    fields: &Fields,
+    places: &[TokenStream],
+) -> TokenStream {
+    let types = fields.iter().map(|field| of(state, &field.ty));
     quote!(#start #(.hashed(#types::stable_hash(#places)))* .finish())
 }
 
-fn encode(fields: &Fields, places: &[TokenStream]) -> TokenStream {
-    let types = fields.iter().map(|field| of(&field.ty));
+fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> TokenStream {
+    let types = fields.iter().map(|field| of(state, &field.ty));
     quote!(#(#types::encode(#places, into);)*)
 }

@@ -4,6 +4,7 @@
 pub mod __private;
 pub mod engine;
 pub mod graph;
+pub mod io;
 mod macros;
 pub mod node;
 pub mod nodes;

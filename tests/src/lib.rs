@@ -2,6 +2,8 @@
 //! tests of `graph!` need nothing of `#[node]`.
 #![allow(missing_docs, missing_debug_implementations, reason = "test nodes")]
 
+pub mod nodes;
+
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
 #[macro_export]
 macro_rules! node {
@@ -210,8 +212,8 @@ macro_rules! wiring {
             type Next = W<Connected>;
         }
         #[diagnostic::on_unimplemented(
-                    message = $n0
-                )]
+                                                            message = $n0
+                                                        )]
         pub trait $r0 {}
         impl $r0 for Connected {}
         impl<S0> W<S0> {

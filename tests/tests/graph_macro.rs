@@ -517,3 +517,155 @@ fn a_chain_of_a_hundred() {
     run.step().unwrap();
     assert_eq!(run.outputs.sums.try_recv(), Some(100));
 }
+
+graph! {
+    /// Adds twice, and counts.
+    #[derive(Debug)]
+    pub struct Twice<T>(first: u64, more: Vec<T>)
+    where
+        T: Send + Sync + 'static,
+    {
+        /// What to add to.
+        #[input] numbers: u64,
+        #[input(optional)] others: u64,
+        /// The sums.
+        #[output] sums: u64,
+        #[output] seen: u64,
+
+        once: Add { by: first },
+        again: Add { by: more.len() as u64 },
+
+        graph.numbers => once.input,
+        graph.others => once.input,
+        once.out => again.input,
+        again.out => [graph.sums, graph.seen],
+    }
+}
+
+#[test]
+fn a_graph_is_a_node() {
+    let graph = graph! {
+        before: Add { by: 1 },
+        twice: Twice::new(10, vec!['a', 'b']),
+        after: Add { by: 100 },
+        graph.numbers => before.input,
+        before.out => twice.numbers,
+        twice.sums => after.input,
+        after.out => graph.sums,
+    };
+    let paths: Vec<_> = graph.spec().nodes.iter().map(|node| node.path.clone()).collect();
+    assert_eq!(paths, ["before", "twice", "after", "twice/once", "twice/again"]);
+    let mut run = graph.inline().unwrap();
+    run.inputs.numbers.try_send(0).unwrap();
+    run.step().unwrap();
+    assert_eq!(run.outputs.sums.try_recv(), Some(113));
+    run.drain().unwrap();
+    let descriptor = <Twice<u8> as streamweave::Node>::descriptor();
+    assert_eq!(descriptor.docs, "Adds twice, and counts.");
+    assert_eq!(descriptor.inputs[0].docs, "What to add to.");
+    assert!(descriptor.inputs[1].optional);
+}
+
+/// Divides.
+#[streamweave::node]
+pub struct Divide {
+    #[input]
+    numbers: u64,
+    #[input(optional)]
+    others: u64,
+    #[output]
+    out: u64,
+    by: u64,
+}
+
+impl DivideHandlers for Divide {
+    fn on_numbers(&self, number: u64, out: &mut impl DivideOut) -> streamweave::NodeResult {
+        out.out(number / self.by);
+        Ok(())
+    }
+    fn on_others(&self, _: u64, _: &mut impl DivideOut) -> streamweave::NodeResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn dead_letters_and_policies() {
+    use streamweave::node::DeadLetter;
+    let graph = graph! {
+        #[restart(max = 3, within = "10s", backoff = "100ms..5s")]
+        group desk one_for_all {
+            #[on_failure(dead_letter)]
+            divide: Divide { by: 2 },
+            #[on_failure(dead_letter)]
+            alone: Divide { by: 2 },
+        },
+        graph.numbers => [divide.numbers, alone.numbers],
+        divide.out => graph.halves,
+        divide.dead_letters => graph.poison,
+        alone.dead_letters => graph.poison,
+    };
+    assert_eq!(graph.stages(), 4);
+    let spec = &graph.spec().groups[0];
+    assert_eq!(spec.policy.restart.as_ref().unwrap().max, 3);
+    let run = graph.inline().unwrap();
+    run.inputs.numbers.try_send(8).unwrap();
+    let mut run = run.close_inputs().unwrap();
+    assert_eq!(run.outputs.halves.try_recv(), Some(4));
+    let none: Option<DeadLetter<DivideInput>> = run.outputs.poison.try_recv();
+    assert!(none.is_none());
+    run.drain().unwrap();
+}
+
+/// Counts up to a limit.
+#[streamweave::node(source)]
+pub struct Upto {
+    #[output]
+    numbers: u64,
+    limit: u64,
+}
+
+impl UptoHandlers for Upto {
+    async fn next(
+        &self,
+        out: &mut impl UptoOut,
+    ) -> streamweave::NodeResult<streamweave::node::More> {
+        for number in 0..self.limit {
+            out.numbers(number);
+        }
+        Ok(streamweave::node::More::End)
+    }
+}
+
+/// Multiplies, asynchronously.
+#[streamweave::node(async)]
+pub struct Slow {
+    #[input]
+    input: &u64,
+    #[output]
+    out: u64,
+    by: u64,
+}
+
+impl SlowHandlers for Slow {
+    async fn on_input(&self, input: &u64, out: &mut impl SlowOut) -> streamweave::NodeResult {
+        out.out(input * self.by);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn sources_and_asynchronous_nodes() {
+    let graph = graph! {
+        upto: Upto { limit: 100 },
+        slow: Slow { by: 10 },
+        fast: Divide { by: 1 },
+        upto.numbers => [slow.input, fast.numbers],
+        slow.out => graph.tens,
+        fast.out => graph.ones,
+    };
+    assert_eq!(graph.stages(), 2);
+    let mut run = graph.start().unwrap();
+    assert_eq!(run.outputs.tens.collect().await.iter().sum::<u64>(), 49_500);
+    assert_eq!(run.outputs.ones.collect().await.iter().sum::<u64>(), 4_950);
+    run.drain().await.unwrap();
+}

@@ -51,7 +51,7 @@ macro_rules! run {
         let ports = handle(&node);
         let (edge, output) = builder.output("out", ports.outputs.$out, None);
         let open = ports.open.$out(Via::<$ty, _>::new(edge));
-        let emitter = builder.attach(node, "node", ports.inputs.$input, open);
+        let emitter = builder.attach(node, "node", ports.inputs.$input.edge(), open);
         let input = builder.input("in", ports.inputs.$input.edge(), emitter);
         let run = builder.finish(input, output).inline()?;
         for item in $items {
@@ -152,12 +152,7 @@ fn keyed_by_reference() -> Tested {
 
 /// A library node: any function over any items.
 #[node]
-struct Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+struct Map<A, B, F: Fn(A) -> B> {
     #[input]
     input: A,
     #[output]
@@ -166,24 +161,14 @@ where
     items: std::marker::PhantomData<fn(A) -> B>,
 }
 
-impl<A, B, F> MapHandlers<A, B, F> for Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+impl<A, B, F: Fn(A) -> B> MapHandlers<A, B, F> for Map<A, B, F> {
     fn on_input(&self, input: A, out: &mut impl MapOut<A, B, F>) -> NodeResult {
         out.out((self.f)(input));
         Ok(())
     }
 }
 
-fn map<A, B, F>(f: F) -> Map<A, B, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    F: Fn(A) -> B + Send + Sync + 'static,
-{
+fn map<A, B, F: Fn(A) -> B>(f: F) -> Map<A, B, F> {
     Map { f, items: std::marker::PhantomData }
 }
 
@@ -401,7 +386,7 @@ macro_rules! run_async {
         let ports = handle(&node);
         let (edge, output) = builder.output("out", ports.outputs.$out, None);
         let open = ports.open.$out(Via::<$ty, _>::new(edge));
-        let emitter = builder.attach(node, "node", ports.inputs.$input, open);
+        let emitter = builder.attach(node, "node", ports.inputs.$input.edge(), open);
         let input = builder.input("in", ports.inputs.$input.edge(), emitter);
         let run = builder.finish(input, output).start()?;
         for item in $items {
@@ -493,4 +478,90 @@ fn the_catalogue_describes_every_concrete_node() -> Tested {
         assert!(find(absent).is_err(), "{absent}");
     }
     Ok(())
+}
+
+/// Names that the generated code uses too.
+#[node(register = false)]
+fn item(out: u64) -> u64 {
+    out + 1
+}
+
+#[node(register = false)]
+fn out(item: &u64) -> Option<u64> {
+    Some(*item)
+}
+
+#[node(async)]
+struct Names {
+    #[input]
+    out: u64,
+    #[input(optional)]
+    state: u64,
+    #[output]
+    item: u64,
+    #[scratch]
+    key: u64,
+}
+
+impl NamesHandlers for Names {
+    async fn on_out(
+        &self,
+        state: &mut NamesState,
+        record: u64,
+        out: &mut impl NamesOut,
+    ) -> NodeResult {
+        state.key += record;
+        out.item(state.key);
+        Ok(())
+    }
+    async fn on_state(&self, _: &mut NamesState, _: u64, _: &mut impl NamesOut) -> NodeResult {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn names_do_not_collide() -> Tested {
+    assert_eq!(run_async!(Names {}, out, item: u64, [1, 2]), [1, 3]);
+    assert_eq!(run!(Item, input, out: u64, [1]), [2]);
+    assert_eq!(run!(Out, input, out: u64, [1]), [1]);
+    Ok(())
+}
+
+mod derive {
+    use streamweave::StableKey;
+    use streamweave::state::{Fold, StableHash};
+
+    #[derive(Clone, Debug, PartialEq, Eq, StableKey)]
+    struct Route<T> {
+        from: String,
+        to: T,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, StableKey)]
+    enum Side {
+        Bid,
+        Ask(u8),
+        At { x: u8, y: u16 },
+    }
+
+    fn encoded(key: &impl StableHash) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        key.encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn keys_hash_by_field() {
+        let route = Route { from: "a".to_owned(), to: 7_u32 };
+        let by_hand = Fold::structure().field("a").field(&7_u32).finish();
+        assert_eq!(route.stable_hash(), by_hand);
+        assert_eq!(encoded(&route), [encoded(&"a".to_owned()), encoded(&7_u32)].concat());
+
+        assert_eq!(Side::Bid.stable_hash(), Fold::variant(0).finish());
+        let at = Side::At { x: 1, y: 2 };
+        assert_eq!(at.stable_hash(), Fold::variant(2).field(&1_u8).field(&2_u16).finish());
+        assert!(encoded(&Side::Bid) < encoded(&Side::Ask(1)));
+        assert!(encoded(&Side::Ask(1)) < encoded(&Side::Ask(2)));
+        assert!(encoded(&Side::Ask(2)) < encoded(&at));
+    }
 }

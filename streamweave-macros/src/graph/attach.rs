@@ -16,7 +16,7 @@ pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
 fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     cx.model.edges[index].feedback.as_ref()?;
     let (edge, port, inlet, builder) = (edge(index), edge_to(cx, index), inlet(index), builder());
-    let (senders, one) = match cx.from_region(index) {
+    let (senders, one) = match cx.region_of_source(index) {
         Some(region) => (senders(region), TokenStream::new()),
         None => (mixed!(1), mixed!(let #edge = #edge.one();)),
     };
@@ -50,7 +50,13 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         Join::Fused(fused) => {
             let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
-            let (edge, port) = (edge(*fused), cx.target(*fused));
+            let edge = edge(*fused);
+            let port = if wide {
+                let port = cx.target(*fused);
+                mixed!(#port)
+            } else {
+                edge_to(cx, *fused)
+            };
             mixed! {
                 let #edge = {
                     #open
@@ -79,7 +85,8 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             });
             // An edge from one node to a region of workers has one sender.
             let one = edges.iter().filter(|edge| {
-                wide && cx.from_region(**edge).is_none() && model.edges[**edge].feedback.is_none()
+                wide && cx.region_of_source(**edge).is_none()
+                    && model.edges[**edge].feedback.is_none()
             });
             let one = one.map(|index| {
                 let edge = edge(*index);
@@ -100,10 +107,11 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
 pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let edge = &cx.model.edges[index];
     let port = cx.target(index);
-    let buffer = edge.options.buffer.as_ref().map(|records| mixed!(.buffer(#records)));
+    let buffer = cx.buffer(index).map(|records| mixed!(.buffer(#records)));
     let To::In(end) = edge.to else { return mixed!(#port.edge()) };
+    let codec = mixed!(.codec((&#port).codec()));
     let to = cx.model.nodes[cx.model.ins[end].node].region;
-    let from = match (cx.from_region(index), to) {
+    let from = match (cx.region_of_source(index), to) {
         _ if edge.feedback.is_some() => None,
         (Some(from), Some(to)) if from == to => Some(mixed!(.from_region())),
         (Some(from), to) => {
@@ -115,7 +123,7 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         (None, _) => None,
     };
-    mixed!(#port.edge()#buffer #from)
+    mixed!(#port.edge()#codec #buffer #from)
 }
 
 /// `(out, (input, ()))`: every port of the node that an edge mentions.
@@ -144,7 +152,7 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
         port.set_span(Span::mixed_site());
         let mut emitter = emitter(cx, outlet);
         if let Some(letters) = letters_expr.take() {
-            emitter = mixed!(#krate::graph::Beside::new(#emitter, #letters));
+            emitter = mixed!(#krate::node::Beside::new(#emitter, #letters));
         }
         setters.extend(mixed!(.#port(#emitter)));
     }
@@ -196,10 +204,4 @@ pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let (first, second) = edges.split_at(edges.len() / 2);
     let (first, second, from) = (tree(cx, first), tree(cx, second), cx.origin(edges[0]));
     mixed!(#krate::node::Tee::new(#first, #second, (&#from).how()))
-}
-
-/// Whether any output or input of the graph needs [`tree`]'s `how`.
-pub(crate) fn has_fan_out(cx: &Cx<'_>) -> bool {
-    let outlets = cx.plan.outlets.iter().flatten().map(|outlet| &outlet.edges);
-    outlets.chain(&cx.plan.inputs).any(|edges| edges.len() > 1)
 }

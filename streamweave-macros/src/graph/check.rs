@@ -1,6 +1,6 @@
 //! Mistakes in the wiring that need no types.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -18,6 +18,12 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     let closing = cycles::check(model, errors);
     remove(model, &closing);
     declared_ports(model, errors);
+    let lifetimes = model.head.iter().flat_map(|head| head.generics.lifetimes());
+    for lifetime in lifetimes {
+        let message = "a graph cannot borrow: it runs for as long as it likes, so its arguments \
+                       own what they hold";
+        errors.error(lifetime, message);
+    }
 }
 
 fn remove(model: &mut Model, edges: &[usize]) {
@@ -30,7 +36,7 @@ fn remove(model: &mut Model, edges: &[usize]) {
 
 /// The same edge written twice: the second one is taken out.
 fn duplicates(model: &Model, errors: &mut Errors) -> Vec<usize> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let mut again = Vec::new();
     for (index, edge) in model.edges.iter().enumerate() {
         let text = format!("{} => {}", edge.from_text.text(), edge.to_text.text());

@@ -29,7 +29,7 @@ fn at(name: &str, span: Span) -> Ident {
     Ident::new(name, Span::mixed_site().located_at(span))
 }
 
-/// The call starts at the user's node and its parenthesis closes at the user's port, so that
+/// What is checked starts at the user's node and closes at the user's port, so that
 /// exactly `a.out => b.port` is underlined.
 fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let edge = &cx.model.edges[index];
@@ -50,12 +50,15 @@ fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let start = edge.from_text.node.span();
     let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
     let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
-    let mut to = Group::new(Delimiter::Parenthesis, mixed!(#to));
-    to.set_span(end.resolved_at(Span::mixed_site()));
-    let (check, pair) = (at("edge", arrow), at("pair", arrow));
-    let from = at(&from.to_string(), start);
+    let mut pair = Group::new(Delimiter::Parenthesis, mixed!(pair));
+    pair.set_span(end);
+    let edge = Ident::new("__edge", arrow);
     let and = quote_spanned!(start=> &);
-    mixed!(#krate::graph::check::#check(#and #from.#pair #to);)
+    mixed! {{
+        use #krate::graph::check::edge as __edge;
+        let pair = #from.pair(#to);
+        #edge(#and #pair);
+    }}
 }
 
 /// Outputs that lead to more than one input.
@@ -75,7 +78,8 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
         // Told where the second edge starts; in a list, where the list's edge does.
         let told = &cx.model.edges[edges[1]].from_text;
         let (start, end) = (told.node.span(), told.port.as_ref().map(Ident::span));
-        let all = at("receivers", end.unwrap_or(start));
+        let mut all = Group::new(Delimiter::Parenthesis, mixed!(receivers));
+        all.set_span(end.unwrap_or(start));
         let and = quote_spanned!(start=> &);
         mixed! {{
             let receivers = #origin.receivers() #(#receivers)*;

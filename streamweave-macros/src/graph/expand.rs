@@ -1,10 +1,11 @@
 //! The expansion: bind the nodes, check the edges, attach from the sinks to the sources.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident};
+use syn::Expr;
 
 use crate::diag::Errors;
-use crate::graph::model::{From, Model, To};
+use crate::graph::model::{Edge, From, Model, To};
 use crate::graph::plan::Plan;
 use crate::graph::{attach, checks, nested, ports, spec};
 
@@ -57,15 +58,14 @@ fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     }}
 }
 
-/// The traits by which a fan-out finds how it clones.
+/// The traits by which edges find how their records are cloned and written.
 pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
     let krate = cx.krate;
-    if !attach::has_fan_out(cx) {
-        return TokenStream::new();
-    }
     mixed!(
-        #[allow(unused_imports, reason = "which of both is used depends on the types")]
-        use #krate::graph::check::{HowByClone as _, HowNot as _};
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use #krate::graph::check::{
+            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+        };
     )
 }
 
@@ -75,14 +75,14 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
     let check = mixed!(#krate::graph::check);
     let values = model.nodes.iter().enumerate().map(|(index, _)| node(index));
     let widths = (0..model.regions.len()).map(width);
-    let exprs = model.nodes.iter().map(|node| {
-        let expr = &node.expr;
-        mixed!(#check::node(#expr))
-    });
+    let exprs = model.nodes.iter().map(|node| &node.expr);
+    let buffers: Vec<_> = model.edges.iter().enumerate().filter_map(buffer_of).collect();
+    let (buffers, records): (Vec<_>, Vec<_>) = buffers.into_iter().unzip();
     let workers = model.regions.iter().map(|workers| mixed!(#check::workers(#workers)));
     let handles = (0..model.nodes.len()).map(|index| {
         let (handle, node) = (handle(index), node(index));
-        mixed!(let #handle = #check::handle(&#node);)
+        let node = call_as_written(&model.nodes[index].expr, &node);
+        mixed!(let #handle = { use #check::handle as __handle; #node };)
     });
     // Here the names become visible, behind all of the user's expressions: one that no edge
     // mentions is an unused variable.
@@ -105,13 +105,32 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
     });
     let own = own_ports(cx);
     mixed! {
-        let (#(#values,)* #(#widths,)*) = (#(#exprs,)* #(#workers,)*);
+        let (#(#values,)* #(#widths,)* #(#buffers,)*) =
+            (#(#exprs,)* #(#workers,)* #(#check::records(#records),)*);
         #(#handles)*
         #(#names)*
         #(#outs)*
         #(#ins)*
         #own
     }
+}
+
+/// `__handle(&value)`, underlined as `expression` is.
+fn call_as_written(expression: &TokenStream, value: &Ident) -> TokenStream {
+    let start = expression.clone().into_iter().next().map_or_else(Span::call_site, |t| t.span());
+    let end = expression.clone().into_iter().last().map_or(start, |token| token.span());
+    let and = quote::quote_spanned!(start=> &);
+    let mut value = Group::new(Delimiter::Parenthesis, quote::quote!(#value));
+    value.set_span(end);
+    let handle = Ident::new("__handle", start);
+    let mut argument = Group::new(Delimiter::Parenthesis, quote::quote!(#and #value));
+    argument.set_span(end);
+    quote::quote!(#handle #argument)
+}
+
+/// The name of an edge's bound, and its expression.
+fn buffer_of((index, edge): (usize, &Edge)) -> Option<(Ident, &Expr)> {
+    Some((buffer(index), edge.options.buffer.as_ref()?))
 }
 
 /// The handles of the graph's own ports: of the declared type, or of the first edge's.
@@ -185,6 +204,10 @@ pub(crate) fn own_input(index: usize) -> Ident {
 pub(crate) fn own_output(index: usize) -> Ident {
     numbered("graph_output", index)
 }
+/// The bound of an edge.
+pub(crate) fn buffer(index: usize) -> Ident {
+    numbered("buffer", index)
+}
 /// The sending end of an edge.
 pub(crate) fn edge(index: usize) -> Ident {
     numbered("edge", index)
@@ -198,8 +221,13 @@ pub(crate) fn reader(index: usize) -> Ident {
 }
 
 impl Cx<'_> {
+    /// The bound of the edge, where it has one.
+    pub(crate) fn buffer(&self, edge: usize) -> Option<Ident> {
+        self.model.edges[edge].options.buffer.as_ref().map(|_| buffer(edge))
+    }
+
     /// The region of workers that the edge comes from.
-    pub(crate) fn from_region(&self, edge: usize) -> Option<usize> {
+    pub(crate) fn region_of_source(&self, edge: usize) -> Option<usize> {
         match self.model.edges[edge].from {
             From::Out(out) => self.model.nodes[self.model.outs[out].node].region,
             From::Input(_) => None,

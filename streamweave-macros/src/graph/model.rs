@@ -1,8 +1,9 @@
 //! The graph that was meant: names resolved, groups flattened, lists of inputs taken apart.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::{Expr, LitStr, Token};
 
 use crate::diag::Errors;
@@ -105,7 +106,7 @@ impl Model {
         let mut edges = Vec::new();
         let mut lists = Vec::new();
         model.declare(items, None, &mut edges, &mut lists, errors);
-        let names: HashMap<String, usize> =
+        let names: BTreeMap<String, usize> =
             model.nodes.iter().enumerate().map(|(i, node)| (node.name.to_string(), i)).collect();
         for edge in edges {
             model.connect(edge, &names, errors);
@@ -248,7 +249,7 @@ impl Model {
         on_failure == Some(OnFailure::DeadLetter)
     }
 
-    fn connect(&mut self, decl: EdgeDecl, names: &HashMap<String, usize>, errors: &mut Errors) {
+    fn connect(&mut self, decl: EdgeDecl, names: &BTreeMap<String, usize>, errors: &mut Errors) {
         let EdgeDecl { options, from: from_text, arrow, targets } = decl;
         let from = self.from(&from_text, &targets, names, errors);
         for Target { feedback, to: to_text } in targets {
@@ -262,10 +263,9 @@ impl Model {
         }
     }
 
-    fn unknown(&mut self, at: &Endpoint, names: &HashMap<String, usize>, errors: &mut Errors) {
+    fn unknown(&mut self, at: &Endpoint, names: &BTreeMap<String, usize>, errors: &mut Errors) {
         let text = at.node.to_string();
-        let mut known: Vec<&str> = names.keys().map(String::as_str).collect();
-        known.sort_unstable();
+        let known: Vec<&str> = names.keys().map(String::as_str).collect();
         let meant = did_you_mean(&text, known.into_iter().chain(["graph"]));
         let what = if self.groups.iter().any(|group| group.name == at.node) {
             format!("`{text}` is a group: edges name the nodes inside it")
@@ -273,14 +273,14 @@ impl Model {
             format!("no node is called `{text}`{meant}")
         };
         errors.error(&at.node, what);
-        self.unresolved.push(at.tokens());
+        self.unresolved.push(at.node.to_token_stream());
     }
 
     fn from(
         &mut self,
         at: &Endpoint,
         targets: &[Target],
-        names: &HashMap<String, usize>,
+        names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<From> {
         if at.is_graph() {
@@ -296,7 +296,7 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.tokens());
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let letters = port == "dead_letters" && self.has_letters(node);
@@ -307,7 +307,7 @@ impl Model {
     fn to(
         &mut self,
         at: &Endpoint,
-        names: &HashMap<String, usize>,
+        names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<To> {
         if at.is_graph() {
@@ -319,7 +319,7 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.tokens());
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         self.ins.push(InEnd { node, at: at.clone(), port });

@@ -34,10 +34,9 @@ pub(crate) fn parse(graph: TokenStream, errors: &mut Errors) -> Syntax {
                     syntax.partial = true;
                 }
             }
-            if let Some(extra) = skip(s, |_| false) {
-                if rest.is_some() {
-                    errors.error(extra, "nothing may follow the graph's `}`");
-                }
+            let extra = skip(s, |_| false);
+            if let (Some(extra), true) = (extra, rest.is_some()) {
+                errors.error(extra, "nothing may follow the graph's `}`");
             }
         } else {
             rest = Some(s.parse::<TokenStream>()?);
@@ -128,7 +127,7 @@ fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
     let name = s.call(Ident::parse_any).ok()?;
     if syn::parse_str::<Ident>(&name.to_string()).is_err() {
         errors.error(&name, format!("`{name}` is a keyword, so no {what} can have this name"));
-        return Some(Ident::new(&format!("{name}_"), name.span()));
+        return None;
     }
     Some(name)
 }
@@ -223,7 +222,7 @@ impl Body<'_> {
                 return None;
             }
         };
-        if s.is_empty() {
+        if s.is_empty() || at_comma(s) {
             if let Some(attr) = attrs.last() {
                 self.errors.error(attr, "expected a node, a group or an edge after this attribute");
             }
@@ -252,7 +251,11 @@ impl Body<'_> {
 
     fn node(&mut self, s: ParseStream<'_>, attrs: &[Attribute]) -> Option<NodeDecl> {
         let options = options(attrs, Place::Node, self.errors);
-        let name = name(s, "node", self.errors)?;
+        let Some(name) = name(s, "node", self.errors) else {
+            self.partial = true;
+            skip(s, at_comma);
+            return None;
+        };
         let colon = s.parse::<Token![:]>().ok()?;
         let fork = s.fork();
         let expr = match fork.parse::<Expr>() {
@@ -387,7 +390,9 @@ impl Body<'_> {
                     }
                 }
             }
-            wrong?;
+            if wrong.is_none() && !at_target(s) {
+                return Some(edge);
+            }
             // As if it had been written: the rest is still checked.
             edge.arrow = Some(Token![=>](Span::call_site()));
         }
@@ -470,6 +475,17 @@ impl Body<'_> {
         }
         Some(Endpoint { node, dot, port })
     }
+}
+
+/// Whether `node.port` stands here and is not the start of the next edge.
+fn at_target(s: ParseStream<'_>) -> bool {
+    let s = s.fork();
+    let port = |s: ParseStream<'_>| -> syn::Result<()> {
+        s.parse::<Ident>()?;
+        s.parse::<Token![.]>()?;
+        s.parse::<Ident>().map(drop)
+    };
+    port(&s).is_ok() && !s.peek(Token![=>])
 }
 
 /// The next group of tokens, if there is one here.

@@ -66,7 +66,7 @@ impl Plan {
         matches!(self.joins[model.ins[input].node], Join::Fused(fused) if fused == edge)
     }
 
-    /// Cuts trees that are too deep, and gives each record of a source a unit of its own.
+    /// Cuts trees that are too deep. What a source feeds is cut by the source itself.
     fn cut(&mut self, model: &Model) {
         let mut depths = vec![0; model.nodes.len()];
         for &node in &self.order {
@@ -82,7 +82,7 @@ impl Plan {
                     .collect();
                 let Some(below) = fused.iter().max() else { continue };
                 let forks = outlet.edges.len().next_power_of_two().ilog2() as usize;
-                if below + forks >= DEPTH || matches!(self.joins[node], Join::Root) {
+                if below + forks >= DEPTH {
                     outlet.cut = true;
                 } else {
                     depth = depth.max(below + forks);

@@ -12,12 +12,11 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
     let outputs = outputs.map(|(index, edges)| {
         let (builder, reader, origin) = (builder(), reader(index), cx.origin(edges[0]));
         let name = cx.model.outputs[index].name.to_string();
-        let buffers = edges.iter().filter_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
-        let buffer = buffers.into_iter().next().map_or_else(
+        let buffer = edges.iter().find_map(|edge| cx.buffer(*edge)).map_or_else(
             || mixed!(::core::option::Option::None),
             |records| mixed!(::core::option::Option::Some(#records)),
         );
-        if let ([single], None) = (&edges[..], cx.from_region(edges[0])) {
+        if let ([single], None) = (&edges[..], cx.region_of_source(edges[0])) {
             let edge = edge(*single);
             return mixed! {
                 let (#edge, #reader) = #builder.output(#name, #origin, #buffer);
@@ -35,7 +34,7 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
 
 /// How many senders the edges have together.
 pub(crate) fn senders(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
-    let senders = edges.iter().map(|edge| match cx.from_region(*edge) {
+    let senders = edges.iter().map(|edge| match cx.region_of_source(*edge) {
         Some(region) => {
             let width = width(region);
             mixed!(#width)
@@ -49,7 +48,7 @@ pub(crate) fn senders(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
 pub(crate) fn split(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let split = edges.iter().map(|index| {
         let edge = edge(*index);
-        match cx.from_region(*index) {
+        match cx.region_of_source(*index) {
             Some(region) => {
                 let width = width(region);
                 mixed!(let #edge = edges.take(#width);)
@@ -72,7 +71,7 @@ pub(crate) fn inputs(cx: &Cx<'_>) -> TokenStream {
             let edge = edge(single);
             return mixed!(let #feed = #builder.input_edge(#name, #edge););
         }
-        let buffer = edges.iter().find_map(|edge| cx.model.edges[*edge].options.buffer.as_ref());
+        let buffer = edges.iter().find_map(|edge| cx.buffer(*edge));
         let buffer = buffer.map(|records| mixed!(.buffer(#records)));
         let tree = tree(cx, edges);
         mixed!(let #feed = #builder.input(#name, #port.edge()#buffer, #tree);)

@@ -23,7 +23,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
             }
         }
     });
-    let edges = model.edges.iter().map(|edge| self::edge(cx, edge));
+    let edges = model.edges.iter().enumerate().map(|(index, edge)| self::edge(cx, index, edge));
     let groups = model.groups.iter().map(|group| {
         let path = &group.path;
         let policy = policy(krate, &group.options);
@@ -55,7 +55,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
     }
 }
 
-fn edge(cx: &Cx<'_>, edge: &Edge) -> TokenStream {
+fn edge(cx: &Cx<'_>, index: usize, edge: &Edge) -> TokenStream {
     let Cx { krate, model, .. } = cx;
     let from = match edge.from {
         From::Out(out) => {
@@ -71,7 +71,7 @@ fn edge(cx: &Cx<'_>, edge: &Edge) -> TokenStream {
         }
         To::Output(output) => format!("graph.{}", model.outputs[output].name),
     };
-    let buffer = option(edge.options.buffer.as_ref().map(|records| mixed!(#records)));
+    let buffer = option(cx.buffer(index).map(|records| mixed!(#records)));
     let (boundary, feedback) = (edge.options.boundary.is_some(), edge.feedback.is_some());
     mixed! {
         #krate::graph::EdgeSpec {

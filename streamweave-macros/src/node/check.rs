@@ -1,7 +1,7 @@
 //! The rules of a node. Each mistake is told at the port it is about; the node stays as complete
 //! as it can, so that editors go on.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
 use syn::Lit;
@@ -39,7 +39,7 @@ pub(crate) fn check(node: &mut Node, errors: &mut Errors) {
 
 fn names(node: &mut Node, errors: &mut Errors) {
     let concurrent = matches!(node.kind, Kind::Concurrent(_));
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     node.inputs.retain(|input| {
         let new = once(&mut seen, &input.name, errors);
         if new {
@@ -80,11 +80,11 @@ fn names(node: &mut Node, errors: &mut Errors) {
         }
         new
     });
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     node.fields.retain(|field| once(&mut seen, &field.name, errors));
 }
 
-fn once(seen: &mut HashSet<String>, name: &Ident, errors: &mut Errors) -> bool {
+fn once(seen: &mut BTreeSet<String>, name: &Ident, errors: &mut Errors) -> bool {
     let new = seen.insert(name.to_string());
     if !new {
         errors.error(name, format!("`{name}` is declared twice"));

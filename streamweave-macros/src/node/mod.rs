@@ -4,10 +4,12 @@ mod check;
 mod duration;
 mod expand;
 mod function;
-mod model;
+pub(crate) mod model;
 mod options;
 mod parse;
 mod returns;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -53,6 +55,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let errors = errors.into_tokens();
     quote!(#expanded #errors)
 }
+
+pub(crate) use expand::{NestedBody, nested};
 
 fn expand_checked(parsed: Result<model::Node, TokenStream>, errors: &mut Errors) -> TokenStream {
     match parsed {

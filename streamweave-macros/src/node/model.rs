@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Serial,
     Concurrent(Box<Calls>),
     Source,
+    /// A graph with declared ports: written by `graph!`.
+    Nested,
 }
 
 /// The options of a node with many calls in flight.

@@ -5,7 +5,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::outbox::Outbox;
 use crate::engine::routes::Routes;
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, InputPort, Part, Routing};
 
 /// The sending end of an edge to port `P` of node `N`, which runs on several workers.
@@ -68,10 +68,10 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
         }
     }
     fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         let mut pending = false;
         for target in &mut self.targets {
-            match target.poll_send(task, all) {
+            match target.poll_send(task, what) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
                 Poll::Pending => pending = true,

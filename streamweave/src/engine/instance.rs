@@ -6,7 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::{Control, Flushed, Timers};
+use crate::engine::{Control, Flushed, Sending, Timers};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
@@ -130,7 +130,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: unit - 1,
+                position: (unit - 1).saturating_sub(self.phases),
                 cause: Cause::Error(error),
             });
         }
@@ -210,6 +210,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 }
                 Due::Timer(timer) => {
                     out.timers.stage(timer.clone(), false);
+                    out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
                 }
@@ -254,7 +255,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.entered > self.returned
     }
     fn doing(&self) -> (&'static str, u64) {
-        (self.input, self.entered.saturating_sub(1))
+        (self.input, self.accepted().saturating_sub(1))
     }
     fn leave(&mut self) {
         self.returned = self.entered;
@@ -321,8 +322,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
         self.out.each(&mut Pump(cx));
     }
-    pub(crate) fn flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        let mut flush = Flush { task, all, result: Poll::Ready(Ok(())) };
+    pub(crate) fn flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
         self.out.each(&mut flush);
         flush.result
     }
@@ -360,8 +361,8 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     fn pump(&mut self, cx: &mut Cx) {
         self.pump_all(cx);
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        self.flush(task, all)
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.flush(task, what)
     }
     fn accepted(&mut self) -> u64 {
         Instance::accepted(self)
@@ -443,12 +444,12 @@ impl EachPart for Pump<'_> {
 
 pub(crate) struct Flush<'a, 'b> {
     pub(crate) task: &'a mut Task<'b>,
-    pub(crate) all: bool,
+    pub(crate) what: Sending,
     pub(crate) result: Poll<Flushed>,
 }
 impl EachPart for Flush<'_, '_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        match part.poll_flush(self.task, self.all) {
+        match part.poll_flush(self.task, self.what) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(gone)) => {
                 self.result = Poll::Ready(Err(gone));

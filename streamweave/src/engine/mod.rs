@@ -24,7 +24,7 @@ mod tray;
 
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
-pub use channel::{Capacity, Flushed, Halt};
+pub use channel::{Capacity, Flushed, Halt, Sending};
 pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};

@@ -95,6 +95,7 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
             }
             Due::Timer(timer) => {
                 out.timers.stage(timer.clone(), false);
+                out.cx.set_staged();
                 let key = timer.key.clone();
                 catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
             }
@@ -174,9 +175,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     fn poll_flush(
         &mut self,
         task: &mut std::task::Context<'_>,
-        all: bool,
+        what: crate::engine::Sending,
     ) -> Poll<crate::engine::Flushed> {
-        self.0.flush(task, all)
+        self.0.flush(task, what)
     }
     fn accepted(&mut self) -> u64 {
         self.0.accepted()

@@ -13,7 +13,7 @@ use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
-use crate::engine::{Clock, Control, Halt};
+use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::time::Frontier;
 
@@ -23,7 +23,7 @@ pub(crate) enum StageEnd {
     /// All input has been handled and all output sent.
     Finished,
     /// A unit failed.
-    Failed(Failure),
+    Failed(Arc<Failure>),
     /// A neighbour is gone, which has failed or is being stopped.
     Cancelled,
 }
@@ -106,17 +106,22 @@ impl StageLoop {
         root: &mut dyn Part,
         ran: Result<(), Panicked>,
         watch: Option<Stopwatch>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Arc<Failure>> {
         let failure = settle(root, &mut self.cx, ran);
         self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
         match failure {
             None => Ok(()),
-            Some(failure) => {
-                self.publish(root);
-                self.env.probe.close(root);
-                Err(failure)
-            }
+            Some(failure) => Err(self.failed(root, failure)),
         }
+    }
+
+    /// A unit has failed and is undone: what came before it leaves.
+    fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        let _ = root.poll_flush(&mut task, Sending::Rest);
+        self.publish(root);
+        self.env.probe.close(root);
+        failure
     }
 
     /// Makes the nodes' counters visible outside: once a turn, and at the end.
@@ -157,7 +162,8 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        self.idle = false;
+        // Nothing was left in the outboxes when it became idle.
+        let mut flushed = std::mem::take(&mut self.idle);
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
         }
@@ -173,11 +179,14 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            if let Err(end) = ready!(self.poll_room(root, task, false)) {
+            if !std::mem::take(&mut flushed)
+                && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
+            {
                 return Poll::Ready(Todo::End(end));
             }
             root.pump(&mut self.cx);
             if let Some(failure) = self.cx.take_failure() {
+                let failure = self.failed(root, failure);
                 return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
             }
             if self.cx.must_end() {
@@ -197,10 +206,12 @@ impl StageLoop {
                 Some(Ok(index)) => return Poll::Ready(Todo::Drive(index)),
                 Some(Err(end)) => return Poll::Ready(Todo::End(end)),
                 None if !self.phases.is_empty() => {}
+                // Nothing leads here: there is nothing to wait for.
+                None if inlets.count() == 0 && !self.ending => self.end(),
                 None => {
                     // Idle: nothing may wait in an outbox. The turn is not over: whoever feeds the
                     // stage record by record must not make it publish each time.
-                    if let Err(end) = ready!(self.poll_room(root, task, true)) {
+                    if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
                         return Poll::Ready(Todo::End(end));
                     }
                     self.idle = true;
@@ -220,9 +231,9 @@ impl StageLoop {
         &mut self,
         root: &mut dyn Part,
         task: &mut Task<'_>,
-        all: bool,
+        what: Sending,
     ) -> Poll<Result<(), StageEnd>> {
-        match root.poll_flush(task, all) {
+        match root.poll_flush(task, what) {
             Poll::Pending => {
                 if self.backpressure.is_none() && self.env.clock.ticks() {
                     self.backpressure = Some(Stopwatch::start());
@@ -343,7 +354,7 @@ impl StageLoop {
 
     /// Everything is handled: what is left leaves, and spawned tasks come to their end.
     fn poll_finish(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Poll<Todo> {
-        if let Err(end) = ready!(self.poll_room(root, task, true)) {
+        if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Todo::End(end));
         }
         if self.cx.spawned.is_empty() {

@@ -8,7 +8,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::{AtRoot, Pending, drive, settle};
-use crate::engine::{AnyInstance, Control, Flushed};
+use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
 
 /// An emitter that keeps records until the stage pumps them through what is behind.
@@ -37,6 +37,9 @@ trait Target<T>: Send {
 
 impl<T, E: Emit<T>> Target<T> for E {
     fn drive(&mut self, pending: &mut Pending<T>, cx: &mut Cx) {
+        if pending.is_fresh() && self.take_batch(cx, &mut pending.records) {
+            return;
+        }
         let ran = drive::<T, AtRoot, E>(pending, self, cx);
         if let Some(failure) = settle(self, cx, ran) {
             cx.fail(failure);
@@ -103,26 +106,30 @@ impl<T: Send + 'static> Part for Tray<T> {
     }
 
     fn pump(&mut self, cx: &mut Cx) {
-        while !cx.must_end() {
+        loop {
+            if cx.must_end() {
+                return;
+            }
             if self.pending.is_empty() {
-                if self.incoming.is_empty() {
-                    break;
-                }
                 std::mem::swap(&mut self.pending.records, &mut self.incoming);
                 self.committed = 0;
             }
-            self.target.drive(&mut self.pending, cx);
-            if !cx.failed() {
-                self.target.part().pump(cx);
+            if !self.pending.is_empty() {
+                self.target.drive(&mut self.pending, cx);
+                if cx.failed() {
+                    return;
+                }
             }
-        }
-        if !cx.must_end() {
+            // Once for each batch: trays behind trays are not to be asked twice each.
             self.target.part().pump(cx);
+            if self.pending.is_empty() && self.incoming.is_empty() {
+                return;
+            }
         }
     }
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        self.target.part().poll_flush(task, all)
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.target.part().poll_flush(task, what)
     }
 
     fn accepted(&mut self) -> u64 {

@@ -6,11 +6,11 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::{
     AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
-    Instance, Outbox, Phase, PopInlets, PortInlets, Stage,
+    Instance, Outbox, Phase, PopInlets, PortInlets, Sending, Stage,
 };
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
-use crate::graph::port_list::EdgeList;
+use crate::graph::port_list::{EdgeList, EdgeOptions};
 use crate::graph::wide::Wide;
 use crate::node::{
     Call, Emit, Emitters, InputPort, Lifecycle, LifecycleAsync, Nested, Node, Part, Receive,
@@ -22,7 +22,13 @@ pub trait Attach<const P: usize, O, Kind>: InputPort<P> {
     /// What the node before it emits into.
     type Emitter: Emit<Self::Item>;
     /// Attaches the node at `path`.
-    fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter;
+    fn attach(
+        self,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
+        out: O,
+    ) -> Self::Emitter;
 }
 
 impl<N, const P: usize, O> Attach<P, O, kind::Fused> for N
@@ -31,7 +37,13 @@ where
     O: Emitters,
 {
     type Emitter = Fused<N, P, O>;
-    fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
+    fn attach(
+        self,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        _: EdgeOptions<N::Item>,
+        out: O,
+    ) -> Self::Emitter {
         Fused::new(builder.instance(Arc::new(self), &path, out))
     }
 }
@@ -42,8 +54,14 @@ where
     O: Emitters,
 {
     type Emitter = Outbox<N::Item>;
-    fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
-        let (outbox, inlet) = builder.channel(&path, N::NAME, None);
+    fn attach(
+        self,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        edge: EdgeOptions<N::Item>,
+        out: O,
+    ) -> Self::Emitter {
+        let (outbox, inlet) = builder.channel(&path, N::NAME, edge);
         let inlets = PortInlets::<N, P, ()> { inlets: vec![inlet], rest: () };
         let root = AsyncRoot(builder.instance(Arc::new(self), &path, out));
         builder.plan(path, SerialStage(Stage { root, inlets }));
@@ -57,8 +75,14 @@ where
     O: Emitters,
 {
     type Emitter = Outbox<N::Item>;
-    fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
-        let (outbox, inlet) = builder.channel(&path, N::NAME, None);
+    fn attach(
+        self,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        edge: EdgeOptions<N::Item>,
+        out: O,
+    ) -> Self::Emitter {
+        let (outbox, inlet) = builder.channel(&path, N::NAME, edge);
         let inlets = PortInlets::<N, 0, ()> { inlets: vec![inlet], rest: () };
         let root = builder.instance(Arc::new(self), &path, out);
         builder.plan(path, CallStage(Stage { root, inlets }));
@@ -71,7 +95,13 @@ where
     N: Nested<O> + InputPort<P>,
 {
     type Emitter = Outbox<N::Item>;
-    fn attach(self, builder: &mut GraphBuilder, path: Arc<str>, out: O) -> Self::Emitter {
+    fn attach(
+        self,
+        builder: &mut GraphBuilder,
+        path: Arc<str>,
+        _: EdgeOptions<N::Item>,
+        out: O,
+    ) -> Self::Emitter {
         let mut edges = vec![0; N::descriptor().inputs.len().max(P + 1)];
         edges[P] = 1;
         let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &edges));
@@ -456,8 +486,8 @@ where
     fn pump(&mut self, cx: &mut Cx) {
         either!(self, part => part.pump(cx));
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
-        either!(self, part => part.poll_flush(task, all))
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        either!(self, part => part.poll_flush(task, what))
     }
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())

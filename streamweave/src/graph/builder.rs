@@ -17,10 +17,12 @@ use crate::graph::attach::{
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
-use crate::graph::port_list::{EdgeList, EdgeTo, Loopback};
+use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
 use crate::graph::wide::Wide;
-use crate::node::{Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Source};
+use crate::node::{
+    Beside, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source, Unconnected,
+};
 
 /// Builds a graph, from its sinks to its sources.
 pub struct GraphBuilder {
@@ -66,31 +68,35 @@ impl GraphBuilder {
         self.undo = on;
     }
 
-    /// What the graph says about itself: nodes, edges, groups and policies.
-    pub fn set_spec(&mut self, spec: GraphSpec) {
+    /// What the graph says about itself: nodes, edges, groups and policies. Nested graphs add
+    /// theirs to it, under their own path.
+    pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.keeps_state();
-        if let Some(edge) = spec.edges.iter().find(|edge| edge.feedback) {
+        spec.prefix(&self.prefix);
+        for edge in spec.edges.iter().filter(|edge| edge.feedback) {
             self.refusals.push(format!(
                 "the edge from `{}` to `{}` is a feedback edge; loops do not run in this version",
                 edge.from, edge.to
             ));
         }
-        self.spec = spec;
+        self.spec.nodes.extend(spec.nodes);
+        self.spec.edges.extend(spec.edges);
+        self.spec.groups.extend(spec.groups);
     }
 
     /// Attaches a node that has one incoming edge: fused into what feeds it where it can be.
-    pub fn attach<N, const P: usize, T, O>(
+    pub fn attach<N, const P: usize, T: 'static, O>(
         &mut self,
         node: N,
         path: &str,
-        _: In<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         out: O,
     ) -> N::Emitter
     where
         N: Node + Attach<P, O, <N as Node>::Kind>,
     {
         let path = self.path(path);
-        node.attach(self, path, out)
+        node.attach(self, path, edge.options(), out)
     }
 
     /// Attaches a node that heads its own stage, with an inlet for each of `edges`:
@@ -121,6 +127,14 @@ impl GraphBuilder {
     {
         let path = self.path(path);
         node.attach_root_wide(self, path, out);
+    }
+
+    /// Ends the edges behind `letters` at once: the dead letters of a node without any other
+    /// output that is connected.
+    pub fn no_letters<E: Part>(&mut self, path: &str, letters: E) {
+        let path = self.path(&format!("{path}.dead_letters"));
+        let root = Beside::new(Unconnected, letters);
+        self.plan(path, SyncStage(Stage { root, inlets: Vec::<Inlet<()>>::new() }));
     }
 
     pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
@@ -173,7 +187,7 @@ impl GraphBuilder {
     }
 
     /// Gives what is behind `port` a task of its own: a boundary.
-    pub fn boundary<N, const P: usize, T, E>(
+    pub fn boundary<N, const P: usize, T: 'static, E>(
         &mut self,
         path: &str,
         port: In<N, P, T>,
@@ -187,7 +201,7 @@ impl GraphBuilder {
     }
 
     /// As [`GraphBuilder::boundary`], with the bound of the edge.
-    pub fn boundary_with<N, const P: usize, T, E>(
+    pub fn boundary_with<N, const P: usize, T: 'static, E>(
         &mut self,
         path: &str,
         edge: EdgeTo<N, P, T>,
@@ -198,13 +212,17 @@ impl GraphBuilder {
         E: Emit<N::Item>,
     {
         let path = self.path(path);
-        let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.capacity);
+        let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
         self.plan(path, SyncStage(Stage { root: emitter, inlets: vec![inlet] }));
         outbox
     }
 
     /// Cuts a deep chain at `port`: a stage boundary within the same task.
-    pub fn cut<N, const P: usize, T, E>(&mut self, _: In<N, P, T>, emitter: E) -> Tray<N::Item>
+    pub fn cut<N, const P: usize, T: 'static, E>(
+        &mut self,
+        _: In<N, P, T>,
+        emitter: E,
+    ) -> Tray<N::Item>
     where
         N: InputPort<P>,
         E: Emit<N::Item>,
@@ -214,7 +232,7 @@ impl GraphBuilder {
 
     /// A feedback edge with `senders` senders: made before anything else, because what it leads
     /// to comes before what it comes from.
-    pub fn feedback<N, const P: usize, T>(
+    pub fn feedback<N, const P: usize, T: 'static>(
         &mut self,
         edge: EdgeTo<N, P, T>,
         senders: usize,
@@ -224,13 +242,13 @@ impl GraphBuilder {
     {
         let path = self.path("feedback");
         let (outboxes, inlets) = (0..senders.max(1))
-            .map(|_| self.channel::<N::Item>(&path, N::NAME, edge.capacity))
+            .map(|_| self.channel::<N::Item>(&path, N::NAME, edge.options()))
             .unzip();
         (Wide::new(outboxes), Loopback(inlets))
     }
 
     /// An input of the graph that feeds `emitter`, which leads to `port`.
-    pub fn input<N, const P: usize, T, E>(
+    pub fn input<N, const P: usize, T: 'static, E>(
         &mut self,
         name: &str,
         edge: EdgeTo<N, P, T>,
@@ -282,7 +300,7 @@ impl GraphBuilder {
     }
 
     /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.
-    pub fn nested_input<N, const P: usize, T, E>(
+    pub fn nested_input<N, const P: usize, T: 'static, E>(
         &mut self,
         name: &str,
         _: In<N, P, T>,
@@ -297,7 +315,7 @@ impl GraphBuilder {
         let mut inlets = Vec::new();
         let mut outboxes: Vec<Box<dyn Any + Send>> = Vec::new();
         for _ in 0..edges {
-            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, None);
+            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, EdgeOptions::default());
             inlets.push(inlet);
             outboxes.push(Box::new(outbox));
         }
@@ -319,8 +337,9 @@ impl GraphBuilder {
         E: Emit<T>,
     {
         let path = self.path(name);
-        let (outboxes, inlets): (_, Vec<Inlet<T>>) =
-            (0..senders.max(1)).map(|_| self.channel::<T>(&path, "out", None)).unzip();
+        let (outboxes, inlets): (_, Vec<Inlet<T>>) = (0..senders.max(1))
+            .map(|_| self.channel::<T>(&path, "out", EdgeOptions::default()))
+            .unzip();
         self.plan(path, SyncStage(Stage { root: emitter, inlets }));
         Wide::new(outboxes)
     }
@@ -358,11 +377,13 @@ impl GraphBuilder {
         &mut self,
         path: &Arc<str>,
         port: &str,
-        capacity: Option<Capacity>,
+        options: EdgeOptions<T>,
     ) -> (Outbox<T>, Inlet<T>) {
         let counters = self.edge(path, port);
-        let (sender, receiver) = channel(self.capacity(capacity), counters);
-        (Outbox::new(sender), Inlet::new(receiver))
+        let (sender, receiver) = channel(self.capacity(options.capacity), counters);
+        let mut outbox = Outbox::new(sender);
+        outbox.set_codec(options.codec);
+        (outbox, Inlet::new(receiver))
     }
 
     /// An exchange to `targets`, for the sender with this number.
@@ -405,7 +426,8 @@ impl fmt::Debug for NestedInput {
 }
 
 impl NestedInput {
-    pub(crate) fn none() -> Self {
+    /// Of an input that leads nowhere.
+    pub fn none() -> Self {
         NestedInput(Vec::new())
     }
 

@@ -6,27 +6,38 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::node::{ByClone, ByRef, ByValue, Const, In, InputPort, NoClone, Node, Out, Via};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// The ports of a node, named as the node declares them, and the node itself.
-pub struct Handle<N: Node> {
+use crate::node::{
+    ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
+    kind,
+};
+use crate::state::Codec;
+
+/// The ports of a node `N`, named as the node declares them.
+///
+/// The types of the ports, emitters and wiring are parameters of their own: where `N` is no node
+/// they cannot be told, so that the one error about it is not followed by others.
+pub struct Handle<N, I, O, E, W> {
     /// Its input ports.
-    pub inputs: N::Inputs,
+    pub inputs: I,
     /// Its output ports.
-    pub outputs: N::Outputs,
+    pub outputs: O,
     /// Its emitters, all unconnected.
-    pub open: N::Open,
+    pub open: E,
+    node: PhantomData<fn() -> (N, W)>,
 }
 
-impl<N: Node> fmt::Debug for Handle<N> {
+impl<N, I, O, E, W> fmt::Debug for Handle<N, I, O, E, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle")
     }
 }
 
 /// The ports of `node`.
-pub fn handle<N: Node>(_: &N) -> Handle<N> {
-    Handle { inputs: Const::NEW, outputs: Const::NEW, open: Const::NEW }
+pub fn handle<N: Node>(_: &N) -> Handle<N, N::Inputs, N::Outputs, N::Open, N::Wiring> {
+    Handle { inputs: Const::NEW, outputs: Const::NEW, open: Const::NEW, node: PhantomData }
 }
 
 /// That an output of this type may be connected to an input of type `Input`.
@@ -111,26 +122,35 @@ impl Count for Many {
     type Cloned<T> = T;
 }
 
-/// How a receiver that takes its records as `Self` says changes the count `S`.
+/// How a receiver changes the count `S`: `Self` is how it takes its records, and its node's kind.
+/// Only what is fused can be lent a record.
 pub trait Counted<S: Count> {
     /// The new count.
     type Next: Count;
 }
-impl<S: Count> Counted<S> for ByRef {
+impl<S: Count> Counted<S> for (ByRef, kind::Fused) {
     type Next = S;
 }
-impl<S: Count> Counted<S> for ByValue {
+impl<S: Count> Counted<S> for (ByRef, kind::Serial) {
+    type Next = S::Next;
+}
+impl<S: Count> Counted<S> for (ByRef, kind::Concurrent) {
+    type Next = S::Next;
+}
+impl<S: Count, Kind> Counted<S> for (ByValue, Kind) {
     type Next = S::Next;
 }
 
+/// The count with one more receiver: input `P` of node `M`.
+pub type CountedAt<S, M, const P: usize> =
+    <(<M as InputPort<P>>::Passing, <M as Node>::Kind) as Counted<S>>::Next;
+
 impl<S: Count, T> Receivers<S, T> {
     /// One more receiver, fused behind this output: it borrows or does not.
-    pub fn to<M, const P: usize, B>(
-        self,
-        _: In<M, P, B>,
-    ) -> Receivers<<M::Passing as Counted<S>>::Next, T>
+    pub fn to<M, const P: usize, B>(self, _: In<M, P, B>) -> Receivers<CountedAt<S, M, P>, T>
     where
-        M: InputPort<P, Passing: Counted<S>>,
+        M: InputPort<P>,
+        (M::Passing, M::Kind): Counted<S>,
     {
         Receivers(PhantomData)
     }
@@ -170,6 +190,29 @@ impl<N, T> HowNot for &Out<N, T> {
     }
 }
 
+/// How the records of an edge are written to a file, found by the type of its port: where they
+/// serialize, what does not fit into memory can wait on disk.
+pub trait CodecBySerde<T> {
+    /// How.
+    fn codec(&self) -> Option<Codec<T>>;
+}
+impl<N, const P: usize, T: Serialize + DeserializeOwned> CodecBySerde<T> for In<N, P, T> {
+    fn codec(&self) -> Option<Codec<T>> {
+        Some(Codec::new())
+    }
+}
+
+/// Found when [`CodecBySerde`] is not.
+pub trait CodecNot<T> {
+    /// Not at all.
+    fn codec(&self) -> Option<Codec<T>>;
+}
+impl<N, const P: usize, T> CodecNot<T> for &In<N, P, T> {
+    fn codec(&self) -> Option<Codec<T>> {
+        None
+    }
+}
+
 /// A required input that is connected.
 #[derive(Debug)]
 pub struct Connected;
@@ -181,24 +224,6 @@ pub struct Missing;
 pub trait Connect<const P: usize> {
     /// The new wiring.
     type Next: Const;
-}
-
-/// A node as `graph!` binds it.
-///
-/// Where the expression is no node, this type cannot be told, so that the one error about it is
-/// not followed by others.
-pub trait Itself {
-    /// The node's type.
-    type This;
-}
-#[diagnostic::do_not_recommend]
-impl<N: Node> Itself for N {
-    type This = N;
-}
-
-/// The node that `expression` gives.
-pub fn node<N: Node>(expression: N) -> <N as Itself>::This {
-    expression
 }
 
 /// A value that depends on ports: where one of them is a mistake, the value's type cannot be
@@ -217,13 +242,25 @@ pub fn tied<Ports, T>(_: Ports, value: T) -> <T as Tied<Ports>>::This {
 }
 
 /// The emitters of a node, all unconnected.
-pub fn open<N: Node>(_: &Handle<N>) -> N::Open {
+pub fn open<N, I, O, E: Const, W>(_: &Handle<N, I, O, E, W>) -> E {
     Const::NEW
 }
 
 /// Wraps an emitter that leads to `port`, so that it takes whatever it is given.
 pub fn via<N, const P: usize, T, E>(_: In<N, P, T>, emitter: E) -> Via<T, E> {
     Via::new(emitter)
+}
+
+/// The failed records of a node, as an output.
+pub fn dead_letters<N: Letters, I, O, E, W>(
+    _: &Handle<N, I, O, E, W>,
+) -> Out<N, DeadLetter<N::Input>> {
+    Out::NEW
+}
+
+/// How many records may wait on an edge.
+pub fn records(records: usize) -> usize {
+    records
 }
 
 /// How many workers a region has.
@@ -246,7 +283,7 @@ impl<N, T> Out<N, T> {
 }
 
 /// The wiring of a node before any edge.
-pub fn wiring<N: Node>(_: &Handle<N>) -> N::Wiring {
+pub fn wiring<N, I, O, E, W: Const>(_: &Handle<N, I, O, E, W>) -> W {
     Const::NEW
 }
 

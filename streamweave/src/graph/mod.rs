@@ -23,7 +23,7 @@ pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
 pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
-pub use port_list::{EdgeList, EdgeTo, Gather, Loopback};
+pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::Snapshot;
 pub use spec::{

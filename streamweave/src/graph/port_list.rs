@@ -1,5 +1,6 @@
 //! The edges that lead to a node which heads its stage, as a list of types.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,11 +8,13 @@ use crate::engine::{Capacity, Exchange, Inlet, Inlets, Outbox, PortInlets};
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::wide::Wide;
 use crate::node::{In, InputPort, Node, Routing};
+use crate::state::Codec;
 
 /// An edge to port `P` of node `N`.
 pub struct EdgeTo<N, const P: usize, T> {
     pub(crate) port: In<N, P, T>,
     pub(crate) capacity: Option<Capacity>,
+    pub(crate) codec: Option<Codec<T>>,
     /// The instances that send, where the node runs on workers: see [`EdgeTo::from_region`].
     pub(crate) from: Origin,
 }
@@ -34,14 +37,50 @@ pub(crate) enum Origin {
 impl<N, const P: usize, T> In<N, P, T> {
     /// An edge to this port.
     pub fn edge(self) -> EdgeTo<N, P, T> {
-        EdgeTo { port: self, capacity: None, from: Origin::Outside(1) }
+        EdgeTo { port: self, capacity: None, codec: None, from: Origin::Outside(1) }
     }
 }
 
+/// What is said of an edge, for records of type `I`.
+#[derive(Debug)]
+pub struct EdgeOptions<I> {
+    pub(crate) capacity: Option<Capacity>,
+    pub(crate) codec: Option<Codec<I>>,
+}
+
+impl<I> Default for EdgeOptions<I> {
+    fn default() -> Self {
+        EdgeOptions { capacity: None, codec: None }
+    }
+}
+
+impl<I> Clone for EdgeOptions<I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<I> Copy for EdgeOptions<I> {}
+
 impl<N, const P: usize, T> EdgeTo<N, P, T> {
+    /// What was said; `I` is `T` in every graph that compiles.
+    pub(crate) fn options<I: 'static>(&self) -> EdgeOptions<I>
+    where
+        T: 'static,
+    {
+        let codec: &dyn Any = &self.codec;
+        let codec = codec.downcast_ref::<Option<Codec<I>>>().copied().flatten();
+        EdgeOptions { capacity: self.capacity, codec }
+    }
+
     /// Bounds what may wait on this edge to `records`.
     pub fn buffer(mut self, records: usize) -> Self {
         self.capacity = Some(Capacity::records(records));
+        self
+    }
+
+    /// Says how records are written to a file when one unit sends more than fits into memory.
+    pub fn codec(mut self, codec: Option<Codec<T>>) -> Self {
+        self.codec = codec;
         self
     }
 
@@ -130,7 +169,7 @@ impl<N: Node> EdgeList<N> for () {
     fn nested(self, _: &mut [NestedInput]) {}
 }
 
-impl<N, const P: usize, T, Rest> EdgeList<N> for (EdgeTo<N, P, T>, Rest)
+impl<N, const P: usize, T: 'static, Rest> EdgeList<N> for (EdgeTo<N, P, T>, Rest)
 where
     N: InputPort<P>,
     Rest: EdgeList<N>,
@@ -140,7 +179,7 @@ where
     type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
 
     fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
-        let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, self.0.capacity);
+        let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, self.0.options());
         let (rest, outboxes) = self.1.open(builder, path);
         (PortInlets { inlets: vec![inlet], rest }, (outbox, outboxes))
     }
@@ -151,7 +190,7 @@ where
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges) {
-        let capacity = self.0.capacity;
+        let options = self.0.options();
         let one_to_one = self.0.from == Origin::Inside && N::ROUTING == Routing::Deal;
         let senders = match self.0.from {
             Origin::Outside(senders) => senders,
@@ -165,11 +204,11 @@ where
                 if one_to_one && worker != sender {
                     continue;
                 }
-                let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, capacity);
+                let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, options);
                 inlets.push(inlet);
                 targets.push(outbox);
             }
-            exchanges.push(builder.exchange(targets, workers, sender, capacity));
+            exchanges.push(builder.exchange(targets, workers, sender, options.capacity));
         }
         let (rests, others) = self.1.open_wide(builder, path, workers);
         let inlets = inlets
@@ -195,7 +234,7 @@ where
     }
 }
 
-impl<N, const P: usize, T, Rest> EdgeList<N> for (Gather<N, P, T>, Rest)
+impl<N, const P: usize, T: 'static, Rest> EdgeList<N> for (Gather<N, P, T>, Rest)
 where
     N: InputPort<P>,
     Rest: EdgeList<N>,
@@ -205,10 +244,9 @@ where
     type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
 
     fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
-        let capacity = self.0.edge.capacity;
-        let (outboxes, inlets) = (0..self.0.senders)
-            .map(|_| builder.channel::<N::Item>(path, N::NAME, capacity))
-            .unzip();
+        let options = self.0.edge.options();
+        let (outboxes, inlets) =
+            (0..self.0.senders).map(|_| builder.channel::<N::Item>(path, N::NAME, options)).unzip();
         let (rest, others) = self.1.open(builder, path);
         (PortInlets { inlets, rest }, (Wide::new(outboxes), others))
     }

@@ -103,6 +103,19 @@ pub struct RestartSpec {
 }
 
 impl GraphSpec {
+    /// Puts `prefix` before every path.
+    pub(crate) fn prefix(&mut self, prefix: &str) {
+        if prefix.is_empty() {
+            return;
+        }
+        let nodes = self.nodes.iter_mut().map(|node| &mut node.path);
+        let groups = self.groups.iter_mut().map(|group| &mut group.path);
+        let edges = self.edges.iter_mut().flat_map(|edge| [&mut edge.from, &mut edge.to]);
+        for path in nodes.chain(groups).chain(edges) {
+            path.insert_str(0, prefix);
+        }
+    }
+
     /// Whether any policy keeps state after a failure, so that changes must be logged.
     pub(crate) fn keeps_state(&self) -> bool {
         let policies = self.nodes.iter().map(|node| &node.policy);

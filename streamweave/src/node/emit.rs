@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 
 /// A part of a stage's tree of fused nodes: everything that is done once a unit or once a step.
 ///
@@ -29,9 +29,9 @@ pub trait Part: Send + 'static {
     /// Drives what waits in local edges (stage boundaries inside one task) through their parts.
     fn pump(&mut self, cx: &mut Cx);
 
-    /// Sends what is in the outboxes: full batches, and if `all` the rest too.
+    /// Sends what is in the outboxes, as `what` says.
     /// Pending means that a receiver has no room: nothing more may be driven.
-    fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed>;
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed>;
 
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
@@ -53,6 +53,13 @@ pub trait Emit<T>: Part {
 
     /// Lends `item`. Only to be called when [`Emit::LENDS`].
     fn lend(&mut self, cx: &mut Cx, item: &T);
+
+    /// Takes all of `records`, in between units, where it keeps them as a batch anyway; says
+    /// whether it did. `records` is then empty, to be filled again.
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<T>) -> bool {
+        let _ = (cx, records);
+        false
+    }
 
     /// Hands all `items` over.
     #[inline]
@@ -102,7 +109,7 @@ impl Part for Unconnected {
     }
     fn control(&mut self, _: &Control) {}
     fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, _: &mut Task<'_>, _: bool) -> Poll<Flushed> {
+    fn poll_flush(&mut self, _: &mut Task<'_>, _: Sending) -> Poll<Flushed> {
         Poll::Ready(Ok(()))
     }
     fn accepted(&mut self) -> u64 {
@@ -157,10 +164,10 @@ macro_rules! delegate_part {
         fn pump(&mut self, cx: &mut Cx) {
             $(self.$field.pump(cx);)+
         }
-        fn poll_flush(&mut self, task: &mut Task<'_>, all: bool) -> Poll<Flushed> {
+        fn poll_flush(&mut self, task: &mut Task<'_>, what: crate::engine::Sending) -> Poll<Flushed> {
             // Every one is asked, so that each registers for its own wake-up.
             let mut pending = false;
-            $(match self.$field.poll_flush(task, all) {
+            $(match self.$field.poll_flush(task, what) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
                 Poll::Pending => pending = true,
@@ -198,6 +205,10 @@ impl<A: 'static, B: 'static, E: Emit<B>> Emit<A> for Via<B, E> {
         if let Some(item) = (item as &dyn Any).downcast_ref::<B>() {
             self.0.lend(cx, item);
         }
+    }
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<A>) -> bool {
+        let records = (records as &mut dyn Any).downcast_mut();
+        records.is_some_and(|records| self.0.take_batch(cx, records))
     }
 }
 

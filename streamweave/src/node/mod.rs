@@ -3,15 +3,18 @@
 //! `#[node]` implements the traits of this module. Implementing them by hand gives the same
 //! powers; `examples/by_hand` does.
 
+mod beside;
 mod catalogue;
 mod context;
 mod emit;
 mod error;
+mod letter;
 mod port;
 
 use std::future::Future;
 use std::sync::Arc;
 
+pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
@@ -21,6 +24,7 @@ pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };
 pub use error::{NodeError, NodeResult};
+pub use letter::{DeadLetter, Letters};
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
 
 use crate::state::{NodeState, StableKey};
@@ -281,7 +285,8 @@ pub enum More {
 
 /// A node without inputs. One call of `next` is one unit: position and records commit together.
 pub trait Source<O>: Node {
-    /// Sends a bounded batch.
+    /// Sends a bounded batch. What may be long in coming is not awaited here, where nothing that
+    /// was sent before can leave: return [`More::Later`] and await it in [`Source::wait`].
     fn next(
         &self,
         state: &mut Self::State,

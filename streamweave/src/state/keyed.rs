@@ -141,7 +141,7 @@ impl<K: StableKey, V: Clone> Keyed<K, V> {
         Q: StableHash + Eq + ?Sized,
     {
         let at = self.table.find(key)?;
-        Some(self.table.epochs().epoch_of(self.table.at(at).stamp))
+        Some(self.table.epochs().epoch_of(self.table.mark(at)))
     }
 }
 

@@ -78,7 +78,7 @@ impl<K: StableKey, V: Clone> KeyedList<K, V> {
     /// The key's list, to be read and changed.
     #[inline]
     pub fn entry(&mut self, key: K) -> ListEntry<'_, K, V> {
-        let (at, _) = self.table.place_owned(key, VecDeque::new);
+        let at = self.table.place_owned(key, VecDeque::new);
         ListEntry { table: &mut self.table, at }
     }
 
@@ -89,7 +89,7 @@ impl<K: StableKey, V: Clone> KeyedList<K, V> {
         K: Borrow<Q>,
         Q: StableHash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        let (at, _) = self.table.place(key, || (key.to_owned(), VecDeque::new()));
+        let at = self.table.place(key, || (key.to_owned(), VecDeque::new()));
         ListEntry { table: &mut self.table, at }
     }
 

@@ -91,7 +91,7 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> KeyedMap<K, K2, V> {
     /// The key's map, to be read and changed.
     #[inline]
     pub fn entry(&mut self, key: K) -> MapEntry<'_, K, K2, V> {
-        let (at, _) = self.table.place_owned(key, BTreeMap::new);
+        let at = self.table.place_owned(key, BTreeMap::new);
         MapEntry { table: &mut self.table, at }
     }
 
@@ -102,7 +102,7 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> KeyedMap<K, K2, V> {
         K: Borrow<Q>,
         Q: StableHash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        let (at, _) = self.table.place(key, || (key.to_owned(), BTreeMap::new()));
+        let at = self.table.place(key, || (key.to_owned(), BTreeMap::new()));
         MapEntry { table: &mut self.table, at }
     }
 
@@ -257,7 +257,7 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> MapEntry<'_, K, K2, V> {
 
     /// The inner key's value, to be changed.
     pub fn get_mut(&mut self, key: &K2) -> Option<&mut V> {
-        let now = self.table.epochs().now();
+        let now = self.table.unit();
         let cell = self.table.slot(self.at).get(key)?;
         if cell.stamp != now {
             let undo = self.table.undo().then(|| (key.clone(), Some(cell.clone())));
@@ -273,7 +273,7 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> MapEntry<'_, K, K2, V> {
         if let Some(held) = self.get_mut(&key) {
             return Some(std::mem::replace(held, value));
         }
-        let stamp = self.table.epochs().now();
+        let stamp = self.table.unit();
         let undo = self.table.undo().then(|| (key.clone(), None));
         self.table.log_change(self.at, undo);
         self.table.slot_unlogged(self.at).insert(key, Cell { value, stamp });
@@ -288,7 +288,7 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> MapEntry<'_, K, K2, V> {
         if self.get_mut(&key).is_none() {
             self.insert(key.clone(), V::default());
         }
-        let stamp = self.table.epochs().now();
+        let stamp = self.table.unit();
         let cell = self.table.slot_unlogged(self.at).entry(key);
         &mut cell.or_insert_with(|| Cell { value: V::default(), stamp }).value
     }

@@ -5,13 +5,13 @@
 //! address parsed from a string, say). So it runs again and again into the same tree, each time
 //! first where something is still unknown, until nothing is, or nothing new comes to light.
 
+mod access;
+
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Visitor};
+
+use access::{Fields, Pairs, Parts, Variant};
 
 /// Types nested more deeply have `?` there.
 const DEPTH: usize = 48;
@@ -380,124 +380,5 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn is_human_readable(&self) -> bool {
         false
-    }
-}
-
-struct Parts<'a> {
-    nodes: std::slice::IterMut<'a, Node>,
-    run: &'a mut Run,
-}
-
-impl<'de> SeqAccess<'de> for Parts<'_> {
-    type Error = Refused;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        self.nodes.next().map(|node| Probe::child(self.run, node, seed)).transpose()
-    }
-}
-
-struct Pairs<'a> {
-    pair: &'a mut (Node, Node),
-    left: usize,
-    run: &'a mut Run,
-}
-
-impl<'de> MapAccess<'de> for Pairs<'_> {
-    type Error = Refused;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        Probe::child(self.run, &mut self.pair.0, seed).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Refused> {
-        Probe::child(self.run, &mut self.pair.1, seed)
-    }
-}
-
-struct Fields<'a> {
-    parts: &'a mut Vec<(&'static str, Node)>,
-    done: Vec<usize>,
-    run: &'a mut Run,
-}
-
-impl<'de> MapAccess<'de> for Fields<'_> {
-    type Error = Refused;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        let Some(index) = next_part(self.parts, &self.done) else { return Ok(None) };
-        self.done.push(index);
-        let name: StrDeserializer<'_, Refused> = self.parts[index].0.into_deserializer();
-        seed.deserialize(name).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Refused> {
-        match self.done.last() {
-            Some(&index) => Probe::child(self.run, &mut self.parts[index].1, seed),
-            None => Err(Refused),
-        }
-    }
-}
-
-struct Variant<'a> {
-    name: &'static str,
-    node: &'a mut Node,
-    run: &'a mut Run,
-}
-
-impl<'de> EnumAccess<'de> for Variant<'_> {
-    type Error = Refused;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Refused> {
-        let name: StrDeserializer<'_, Refused> = self.name.into_deserializer();
-        self.node.visits += 1;
-        Ok((seed.deserialize(name)?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_> {
-    type Error = Refused;
-
-    fn unit_variant(self) -> Result<(), Refused> {
-        Probe { node: self.node, run: self.run }.learn(|| Kind::Leaf("()"));
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refused> {
-        Probe::child(self.run, self.node, seed)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
-        Probe { node: self.node, run: self.run }.deserialize_tuple(len, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refused> {
-        // The variant is entered with its enum; it cannot contain itself without it.
-        let mut probe = Probe { node: self.node, run: self.run };
-        probe
-            .learn(|| Kind::Struct(fields.iter().map(|field| (*field, Node::default())).collect()));
-        match &mut probe.node.kind {
-            Kind::Struct(parts) => {
-                visitor.visit_map(Fields { parts, done: Vec::new(), run: probe.run })
-            }
-            _ => Err(Refused),
-        }
     }
 }

@@ -55,15 +55,15 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
     read_with(bytes, PhantomData)
 }
 
-/// What of a table is written: the groups and, for changes only, the stamp they begin at.
+/// What of a table is written: the groups and, for changes only, the mark they begin at.
 pub(super) struct Body<'a, K, S, U> {
     table: &'a Table<K, S, U>,
     groups: Range<u16>,
-    since: Option<u64>,
+    since: Option<u16>,
 }
 
 impl<K, S, U> Table<K, S, U> {
-    pub(super) fn body(&self, groups: Range<u16>, since: Option<u64>) -> Body<'_, K, S, U> {
+    pub(super) fn body(&self, groups: Range<u16>, since: Option<u16>) -> Body<'_, K, S, U> {
         Body { table: self, groups, since }
     }
 }
@@ -151,7 +151,12 @@ struct Removals<'a, K, S, U>(&'a mut Table<K, S, U>);
 struct Insertions<'a, K, S, U>(&'a mut Table<K, S, U>);
 
 macro_rules! sequence_seed {
-    ($seed:ident, $expecting:literal, $bound:ident, |$table:ident, $item:pat_param| $apply:expr) => {
+    (
+        $seed:ident,
+        $expecting:literal,
+        $bound:ident,
+        |$table:ident, $item:pat_param| $apply:expr
+    ) => {
         impl<'de, K, S, U> DeserializeSeed<'de> for $seed<'_, K, S, U>
         where
             K: StableKey + Deserialize<'de>,

@@ -8,35 +8,38 @@ use syn::spanned::Spanned;
 
 use crate::node::expand::asynchronous::lent;
 use crate::node::expand::keys;
-use crate::node::expand::names::Names;
+use crate::node::expand::names::{Names, respan};
 use crate::node::model::{Calls, Input};
 
 /// `impl Call<MatcherEmitters<..>>`.
 pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
-    let Names { node, krate, name, args, bounds, state, handlers, key, .. } = names;
+    let Names { node, krate, name, args, needs, state, handlers, key, .. } = names;
+    let at = names.at;
     let Some(input) = node.inputs.first() else { return TokenStream::new() };
     let (params, emitters, outlet) =
         (names.params_and_emitters(), names.emitters_type(), names.outlet());
-    let at = names.at;
-    let answer = quote_spanned!(at=> <#name #args as #handlers #args>::Answer);
+    let answer = {
+        let answer = quote!(<#name #args as #handlers #args>::Answer);
+        respan(answer, at)
+    };
     let state_arg = names.state_arg();
     let ty = &input.ty;
     // A keyed node's answers come back with the key of their record.
     let key_of = keys::function(names, 0);
     let (answer_type, prepare, answered, out) = match &key_of {
-        None => (answer.clone(), quote!(), quote!(answer), quote!(out)),
+        None => (answer.clone(), quote!(), quote_spanned!(at=> answer), quote_spanned!(at=> out)),
         Some(function) => (
-            quote!((#key, #answer)),
-            quote!(let key = #krate::__private::IntoKey::into_key(#function(&item));),
-            quote!((key, answer)),
-            quote!(&mut out.keyed(&key)),
+            quote_spanned!(at=> (#key, #answer)),
+            quote_spanned!(at=> let key = #krate::__private::IntoKey::into_key(#function(&item));),
+            quote_spanned!(at=> (key, answer)),
+            quote_spanned!(at=> &mut out.keyed(&key)),
         ),
     };
     let method = format_ident!("complete");
-    let complete = names.call(&method, &quote!(self, #state_arg answer, #out));
+    let complete = names.call(&method, &quote_spanned!(at=> self, #state_arg answer, #out));
     let (options, attempts) = (options(names, calls), attempts(names, calls, input));
-    quote! {
-        impl #params #krate::node::Call<#emitters> for #name #args #bounds {
+    quote_spanned! {at=>
+        impl #params #krate::node::Call<#emitters> for #name #args #needs {
             type Answer = #answer_type;
 
             #options
@@ -44,7 +47,7 @@ pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
                 self: ::std::sync::Arc<Self>,
                 item: #ty,
                 mut attempts: #krate::engine::Attempts,
-            ) -> #krate::node::BoxFuture<'static, #krate::NodeResult<Self::Answer>> {
+            ) -> #krate::node::BoxFuture<'static, #krate::NodeResult<#answer_type>> {
                 ::std::boxed::Box::pin(async move {
                     #prepare
                     let answer = #attempts;
@@ -52,7 +55,7 @@ pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
                 })
             }
             fn complete(
-                &self, state: &mut #state, #answered: Self::Answer, out: &mut #outlet,
+                &self, state: &mut #state, #answered: #answer_type, out: &mut #outlet,
             ) -> #krate::NodeResult {
                 #complete
             }
@@ -62,21 +65,21 @@ pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
 
 /// The attempts of one call, as an expression: its answer.
 fn attempts(names: &Names<'_>, calls: &Calls, input: &Input) -> TokenStream {
-    let ty = &input.ty;
+    let (ty, at) = (&input.ty, names.at);
     let check = lent(names, input);
     let clone = quote_spanned!(ty.span()=> <#ty as ::core::clone::Clone>::clone);
     let retried = calls.retries.is_some();
     let record = match (input.lends, retried) {
-        (true, _) => quote!(&item),
+        (true, _) => quote_spanned!(at=> &item),
         (false, true) => quote!(#clone(&item)),
-        (false, false) => quote!(item),
+        (false, false) => quote_spanned!(at=> item),
     };
     let method = Ident::new("call", names.at);
-    let call = names.call(&method, &quote!(&*self, #record));
+    let call = names.call(&method, &quote_spanned!(at=> &*self, #record));
     if !retried {
-        return quote!({ #check attempts.run(#call).await? });
+        return quote_spanned!(at=> { #check attempts.run(#call).await? });
     }
-    quote! {{
+    quote_spanned! {at=> {
         #check
         loop {
             match attempts.run(#call).await {
@@ -88,7 +91,7 @@ fn attempts(names: &Names<'_>, calls: &Calls, input: &Input) -> TokenStream {
 }
 
 fn options(names: &Names<'_>, calls: &Calls) -> TokenStream {
-    let krate = names.krate;
+    let krate = &names.krate;
     let Calls { concurrency, ordered, timeout, retries, backoff } = calls;
     let timeout = match timeout {
         Some(limit) => {

@@ -71,13 +71,13 @@ fn written(ty: &Type) -> String {
 
 /// The node's entry in the catalogue: only a concrete node is one thing.
 pub(crate) fn registration(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, .. } = names;
+    let Names { node, krate, .. } = names;
     if !node.register || !node.generics.params.is_empty() {
         return TokenStream::new();
     }
     quote! {
         #krate::__private::inventory::submit! {
-            #krate::node::Registered(<#name as #krate::node::Node>::descriptor)
+            #krate::node::Registered(__descriptor)
         }
     }
 }

@@ -8,18 +8,18 @@ use crate::node::model::Kind;
 
 /// The arguments of the emitters' type with every output unconnected.
 pub(crate) fn unconnected(names: &Names<'_>) -> TokenStream {
-    let krate = names.krate;
+    let krate = &names.krate;
     names.emitters_args(names.node.outputs.iter().map(|_| quote!(#krate::node::Unconnected)))
 }
 
 /// The struct and its implementations.
 pub(crate) fn emitters(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, args, bounds, emitters, .. } = names;
+    let Names { node, krate, name, args, needs, emitters, .. } = names;
     let params = names.emitter_params();
     let ports: Vec<_> = node.outputs.iter().map(|output| &output.name).collect();
     let generic = names.emitters_are_generic();
     let own = if generic { parameters(&node.generics) } else { Vec::new() };
-    let bounds = generic.then_some(bounds);
+    let needs = generic.then_some(needs);
     let with = |more: Vec<TokenStream>| list(own.iter().cloned().chain(more).collect());
     let declared = with(params.iter().map(|param| quote!(#param)).collect());
     let parts = with(params.iter().map(|param| quote!(#param: #krate::node::Part)).collect());
@@ -33,12 +33,12 @@ pub(crate) fn emitters(names: &Names<'_>) -> TokenStream {
     let each =
         if ports.is_empty() { quote!(true) } else { quote!(#(each.part(&mut self.#ports))&&*) };
     quote! {
-        pub struct #emitters #declared #bounds { #(#ports: #params,)* #marker_field }
-        impl #none #krate::node::Const for #emitters #open #bounds {
+        pub struct #emitters #declared #needs { #(#ports: #params,)* #marker_field }
+        impl #none #krate::node::Const for #emitters #open #needs {
             const NEW: Self = #emitters { #(#ports: #krate::node::Unconnected,)* #marker };
         }
-        impl #declared #ty #bounds { #(#setters)* }
-        impl #parts #krate::node::Emitters for #ty #bounds {
+        impl #declared #ty #needs { #(#setters)* }
+        impl #parts #krate::node::Emitters for #ty #needs {
             #[inline(always)]
             fn each<__V: #krate::node::EachPart>(&mut self, each: &mut __V) -> bool {
                 #each

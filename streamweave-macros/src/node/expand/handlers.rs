@@ -2,15 +2,16 @@
 //! for.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use crate::node::expand::names::Names;
 use crate::node::model::{Input, Kind};
 
 /// The handlers that no record asks for: name, parameter, documentation.
 pub(crate) fn lifecycle(names: &Names<'_>) -> Vec<(Ident, TokenStream, TokenStream, &'static str)> {
-    let (krate, key) = (names.krate, &names.key);
+    let (krate, key) = (&names.krate, &names.key);
     let all = [
         ("on_start", quote!(), quote!(), "Before the first record, and again after a restart."),
         (
@@ -55,7 +56,7 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     quote! {
         #[doc = #docs]
         #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-        #[allow(unreachable_pub, reason = "written by `#[node]`")]
+        #[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
         #vis trait #handlers #params #bounds {
             #main
             #(#others)*
@@ -74,7 +75,8 @@ fn main(names: &Names<'_>) -> TokenStream {
                 let (handler, record) = (handler(input), record(input));
                 let docs = input.docs.or(format!("A record of input `{}`.", input.name));
                 let result = result(names);
-                quote!(#docs fn #handler(&self, #state #record, #out) -> #result;)
+                let at = input.name.span();
+                quote_spanned!(at=> #docs fn #handler(&self, #state #record, #out) -> #result;)
             });
             quote!(#(#each)*)
         }
@@ -94,6 +96,8 @@ fn main(names: &Names<'_>) -> TokenStream {
                 fn complete(&self, #state answer: Self::Answer, #out) -> #krate::NodeResult;
             }
         }
+        // Its handlers are the nodes inside.
+        Kind::Nested => TokenStream::new(),
         Kind::Source => {
             let next = future(quote!(#krate::NodeResult<#krate::node::More>));
             let wait = future(quote!(#krate::NodeResult));
@@ -119,7 +123,7 @@ fn defaulted(
     let Names { node, args, out, .. } = names;
     let (state, result) = (names.state_param(), result(names));
     let parameter = (!argument.is_empty()).then(|| quote!(#argument: #ty,));
-    let comma = (!argument.is_empty()).then(|| quote!(#argument,)).unwrap_or_default();
+    let comma = if argument.is_empty() { TokenStream::new() } else { quote!(#argument,) };
     let ignored = ignored(names, &comma);
     let ok = quote!(::core::result::Result::Ok(()));
     let body =
@@ -140,7 +144,7 @@ fn ignored(names: &Names<'_>, argument: &TokenStream) -> TokenStream {
 
 /// What a handler returns.
 fn result(names: &Names<'_>) -> TokenStream {
-    let krate = names.krate;
+    let krate = &names.krate;
     let result = quote!(#krate::NodeResult);
     if matches!(names.node.kind, Kind::Serial) { future(result) } else { result }
 }
@@ -156,5 +160,5 @@ fn record(input: &Input) -> TokenStream {
         "state" | "out" => format_ident!("record"),
         _ => name.clone(),
     };
-    if input.lends { quote!(#name: &#ty) } else { quote!(#name: #ty) }
+    if input.lends { quote_spanned!(ty.span()=> #name: &#ty) } else { quote!(#name: #ty) }
 }

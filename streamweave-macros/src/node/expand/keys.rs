@@ -23,7 +23,7 @@ pub(crate) fn function(names: &Names<'_>, number: usize) -> Option<TokenStream> 
 
 /// The key functions.
 pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, bounds, key, .. } = names;
+    let Names { node, krate, needs_of_params, key, .. } = names;
     let functions = node.inputs.iter().enumerate().filter_map(|(number, input)| {
         let (name, ty) = (name(names, number)?, &input.ty);
         let closure = typed(input.key.as_ref()?, ty);
@@ -34,7 +34,7 @@ pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
         };
         Some(quote! {
             #[inline(always)]
-            fn #name #generics(item: &'__a #ty) -> #into_key #bounds {
+            fn #name #generics(item: &'__a #ty) -> #into_key #needs_of_params {
                 let key = #closure;
                 key(item)
             }
@@ -75,15 +75,15 @@ fn typed(closure: &Expr, ty: &Type) -> Expr {
 /// The statements that make `key` from `item`, and `out` with it; both for a record that is
 /// borrowed in `item`, or owned.
 pub(crate) fn keyed(names: &Names<'_>, number: usize, owned: bool) -> TokenStream {
-    let krate = names.krate;
+    let (krate, at) = (&names.krate, names.at);
     let Some(function) = function(names, number) else { return TokenStream::new() };
     if owned {
-        quote! {
+        quote_spanned! {at=>
             let key = #krate::__private::IntoKey::into_key(#function(&item));
             let out = &mut out.keyed(&key);
         }
     } else {
-        quote! {
+        quote_spanned! {at=>
             let key = #function(item);
             let out = &mut out.keyed(#krate::__private::IntoKey::key(&key));
         }

@@ -6,6 +6,7 @@ mod descriptor;
 mod emitters;
 mod handlers;
 mod keys;
+mod letters;
 mod lifecycle;
 mod names;
 mod out;
@@ -17,7 +18,7 @@ mod state;
 mod wiring;
 
 use names::Names;
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::node::model::{Kind, Node};
@@ -26,7 +27,7 @@ use crate::node::model::{Kind, Node};
 pub(crate) fn node(node: &Node) -> TokenStream {
     let names = &Names::of(node);
     let item = &node.item;
-    let public = [state::definition(names), ports::definitions(names)];
+    let public = [state::definition(names), ports::definitions(names), letters::definition(names)];
     // What a function's node sends and how is nobody's business; a struct's user names both.
     let handlers = node.function.is_none().then(|| {
         let (out, handlers) = (out::definition(names), handlers::definition(names));
@@ -38,6 +39,7 @@ pub(crate) fn node(node: &Node) -> TokenStream {
         emitters::emitters(names),
         wiring::wiring(names),
         implementation(names),
+        letters::implementation(names),
         keys::functions(names),
         ports::inputs(names),
     ];
@@ -53,6 +55,7 @@ pub(crate) fn node(node: &Node) -> TokenStream {
             hidden.extend([calls::call(names, calls), lifecycle::lifecycle(names)]);
         }
         Kind::Source => hidden.extend([source::source(names), lifecycle::lifecycle(names)]),
+        Kind::Nested => {}
     }
     let registration = descriptor::registration(names);
     quote! {
@@ -62,7 +65,7 @@ pub(crate) fn node(node: &Node) -> TokenStream {
         #[doc(hidden)]
         #[allow(
             missing_docs, missing_debug_implementations, unreachable_pub, dead_code,
-            unused_variables, clippy::all,
+            unused_variables, trivial_bounds, clippy::all,
             reason = "written by `#[node]`"
         )]
         const _: () = {
@@ -72,9 +75,62 @@ pub(crate) fn node(node: &Node) -> TokenStream {
     }
 }
 
+/// What `graph!` puts into `Nested::build`, and the names of its parameters.
+pub(crate) struct NestedBody {
+    pub(crate) builder: Ident,
+    pub(crate) out: Ident,
+    pub(crate) incoming: Ident,
+    pub(crate) body: TokenStream,
+}
+
+/// Everything that a graph with declared ports expands to, except for its mistakes.
+pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
+    let names = &Names::of(node);
+    let Names { krate, name, args, needs, .. } = names;
+    let NestedBody { builder, out, incoming, body } = build;
+    let (item, ports) = (&node.item, ports::definitions(names));
+    let letters = letters::definition(names);
+    let hidden = [
+        ports::constants(names),
+        emitters::emitters(names),
+        wiring::wiring(names),
+        implementation(names),
+        letters::implementation(names),
+        ports::inputs(names),
+        descriptor::registration(names),
+    ];
+    let (params, emitters) = (names.params_and_emitters(), names.emitters_type());
+    quote! {
+        #item
+        #ports
+        #letters
+        #[doc(hidden)]
+        #[allow(
+            missing_docs, missing_debug_implementations, unreachable_pub, dead_code,
+            unused_variables, clippy::all,
+            reason = "written by `graph!`"
+        )]
+        const _: () = {
+            #(#hidden)*
+            impl #params #krate::node::Nested<#emitters> for #name #args #needs {
+                // A node that no edge mentions is told as in the expression form.
+                #[warn(unused_variables)]
+                fn build(
+                    self,
+                    #builder: &mut #krate::graph::GraphBuilder,
+                    #[allow(unused_variables)] #out: #emitters,
+                    #[allow(unused_variables)] #incoming: &[usize],
+                ) -> ::std::vec::Vec<#krate::graph::NestedInput> {
+                    #body
+                }
+            }
+        };
+    }
+}
+
 /// `impl Node`.
 fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, bounds, state, .. } = names;
+    let Names { node, krate, name, params, args, needs, state, .. } = names;
     let Names { inputs, outputs, emitters, wiring, .. } = names;
     let open = emitters::unconnected(names);
     let missing = wiring::missing(names);
@@ -83,16 +139,23 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         None => quote!(::core::option::Option::Some(&())),
         Some(_) => quote!(::core::option::Option::None),
     };
+    let sole_key = names.constants(quote! {
+        const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
+    });
     let kind = match node.kind {
         Kind::Fused => quote!(Fused),
         Kind::Serial => quote!(Serial),
         Kind::Concurrent(_) => quote!(Concurrent),
         Kind::Source => quote!(Source),
+        Kind::Nested => quote!(Nested),
     };
     let new_state = state::fresh(names);
     let descriptor = descriptor::descriptor(names);
+    let turbofish = (!args.is_empty()).then(|| quote!(::#args));
+    // The catalogue's entry must not tell again what is wrong with the key.
+    let described = (!args.is_empty()).then_some(needs);
     quote! {
-        impl #params #krate::node::Node for #name #args #bounds {
+        impl #params #krate::node::Node for #name #args #needs {
             type Inputs = #inputs #args;
             type Outputs = #outputs #args;
             type Open = #emitters #open;
@@ -100,14 +163,17 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             type Key = #key;
             type State = #state;
             type Kind = #krate::node::kind::#kind;
-            const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
+            #sole_key
 
             fn new_state(&self) -> #state {
                 #new_state
             }
             fn descriptor() -> #krate::node::Descriptor {
-                #descriptor
+                __descriptor #turbofish()
             }
+        }
+        fn __descriptor #params() -> #krate::node::Descriptor #described {
+            #descriptor
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The names and generics that the generated items share.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Type, parse_quote};
 
 use crate::node::model::{Kind, Node};
@@ -9,14 +10,19 @@ use crate::node::model::{Kind, Node};
 /// A node's model, and what every generated item needs of it.
 pub(crate) struct Names<'a> {
     pub(crate) node: &'a Node,
-    pub(crate) krate: &'a TokenStream,
+    pub(crate) krate: TokenStream,
     pub(crate) name: &'a Ident,
     /// `<A: Bound, const N: usize>`, or nothing.
     pub(crate) params: TokenStream,
     /// `<A, N>`, or nothing.
     pub(crate) args: TokenStream,
-    /// The where clause, or nothing.
+    /// The where clause as the user wrote it, or nothing.
     pub(crate) bounds: TokenStream,
+    /// The where clause of implementations: with what nodes need of the node's parameters, so
+    /// that the user need not write it, and of its key, so that a key that is none is told once.
+    pub(crate) needs: TokenStream,
+    /// The same, without what is needed of the key.
+    pub(crate) needs_of_params: TokenStream,
     /// The state's type: `MatcherState<A, N>` or `()`.
     pub(crate) state: Type,
     pub(crate) key: Type,
@@ -26,24 +32,28 @@ pub(crate) struct Names<'a> {
     pub(crate) handlers: Ident,
     pub(crate) emitters: Ident,
     pub(crate) wiring: Ident,
-    /// Where mistakes of the node as a whole are told: at its name.
+    /// Where mistakes of the node as a whole are told: at its name. Variables of this span are not
+    /// seen by the user's code, nor the other way round.
     pub(crate) at: Span,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn of(node: &'a Node) -> Self {
         let name = &node.name;
+        let at = Span::mixed_site().located_at(name.span());
         let args = list(arguments(&node.generics));
         let state = format_ident!("{name}State");
         let where_clause = &node.generics.where_clause;
         Names {
             node,
-            krate: &node.krate,
+            krate: respan(node.krate.clone(), at),
             name,
             params: list(parameters(&node.generics)),
             state: if node.has_state() { parse_quote!(#state #args) } else { parse_quote!(()) },
             args,
             bounds: quote!(#where_clause),
+            needs: needs(node, node.key.as_ref()),
+            needs_of_params: needs(node, None),
             key: node.key.clone().unwrap_or_else(|| parse_quote!(())),
             inputs: format_ident!("{name}Inputs"),
             outputs: format_ident!("{name}Outputs"),
@@ -51,7 +61,7 @@ impl<'a> Names<'a> {
             handlers: format_ident!("{name}Handlers"),
             emitters: format_ident!("{name}Emitters"),
             wiring: format_ident!("{name}Wiring"),
-            at: Span::call_site().located_at(name.span()),
+            at,
         }
     }
 
@@ -65,10 +75,19 @@ impl<'a> Names<'a> {
         (0..self.node.outputs.len()).map(|port| format_ident!("__E{port}")).collect()
     }
 
+    /// Constants of implementations, at the key's type: rustc tells a where clause that does not
+    /// hold again at each of them, and the same place makes it one mistake.
+    pub(crate) fn constants(&self, tokens: TokenStream) -> TokenStream {
+        match &self.node.key {
+            Some(key) => respan(tokens, key.span()),
+            None => tokens,
+        }
+    }
+
     /// `<A: Bound, N, __E0: Emit<Fill>>`, for the implementations that are compiled against what
     /// comes after the node.
     pub(crate) fn params_and_emitters(&self) -> TokenStream {
-        let krate = self.krate;
+        let krate = &self.krate;
         let emitters =
             self.emitter_params().into_iter().zip(&self.node.outputs).map(|(emitter, output)| {
                 let ty = &output.ty;
@@ -93,7 +112,7 @@ impl<'a> Names<'a> {
 
     /// `&mut Outlet<'_, Key, MatcherEmitters<__E0, __E1>>`.
     pub(crate) fn outlet(&self) -> TokenStream {
-        let (krate, key, emitters) = (self.krate, &self.key, self.emitters_type());
+        let (krate, key, emitters) = (&self.krate, &self.key, self.emitters_type());
         quote!(#krate::node::Outlet<'_, #key, #emitters>)
     }
 
@@ -111,11 +130,49 @@ impl<'a> Names<'a> {
     /// A call of the user's handler `method`: told once, at the node's name, where it is missing.
     pub(crate) fn call(&self, method: &Ident, arguments: &TokenStream) -> TokenStream {
         let Names { name, args, handlers, .. } = self;
-        let name = Ident::new(&name.to_string(), self.at);
-        let handlers = Ident::new(&handlers.to_string(), self.at);
-        let method = Ident::new(&method.to_string(), method.span());
-        quote::quote_spanned!(self.at=> <#name #args as #handlers #args>::#method(#arguments))
+        let handler = respan(quote!(<#name #args as #handlers #args>::#method), self.at);
+        let arguments = respan(arguments.clone(), self.at);
+        quote_spanned!(self.at=> #handler(#arguments))
     }
+}
+
+/// The where clause of a node's implementations.
+fn needs(node: &Node, key: Option<&Type>) -> TokenStream {
+    let mut predicates = Vec::new();
+    if let Some(clause) = &node.generics.where_clause {
+        predicates.extend(clause.predicates.iter().map(|predicate| quote!(#predicate)));
+    }
+    if let Some(key) = key {
+        let krate = &node.krate;
+        predicates.push(respan(quote!(#key: #krate::state::StableKey), key.span()));
+    }
+    if !node.generics.params.is_empty() {
+        let (name, args) = (&node.name, list(arguments(&node.generics)));
+        let sendable = quote!(::core::marker::Send + 'static);
+        let items = node.inputs.iter().map(|input| &input.ty);
+        let items = items.chain(node.outputs.iter().map(|output| &output.ty));
+        predicates.extend(items.map(|ty| quote!(#ty: #sendable)));
+        predicates.extend(node.generics.type_params().map(|param| {
+            let param = &param.ident;
+            quote!(#param: 'static)
+        }));
+        predicates.push(quote!(#name #args: ::core::marker::Send + ::core::marker::Sync));
+    }
+    if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
+}
+
+/// The same tokens, all at `at`: rustc tells what is wrong with them as one mistake.
+pub(crate) fn respan(tokens: TokenStream, at: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), respan(group.stream(), at)).into();
+        }
+        // `$crate` means the crate that it was written in, wherever it is told.
+        let of_macro = matches!(&token, TokenTree::Ident(ident) if ident == "$crate");
+        token.set_span(if of_macro { token.span().located_at(at) } else { at });
+        token
+    });
+    respanned.collect()
 }
 
 /// `<a, b>`, or nothing.

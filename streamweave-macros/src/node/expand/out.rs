@@ -1,9 +1,15 @@
 //! The trait that handlers send to: a method for each output.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 
 use crate::node::expand::names::{Names, list, parameters};
+use crate::node::model::{Kind, Node, Output};
+
+/// Whether this is the output for what fails, as a function that returns a `Result` has it.
+fn is_errors(output: &Output) -> bool {
+    output.name == "errors"
+}
 
 /// `trait MatcherOut`.
 pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
@@ -13,7 +19,18 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let methods = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
         let docs = output.docs.or(format!("Sends `item` to output `{port}`."));
-        quote!(#docs fn #port(&mut self, item: #ty);)
+        let connected = is_errors(output).then(|| {
+            quote! {
+                /// Whether output `errors` is connected. If it is not, fail the record instead of
+                /// sending its error nowhere.
+                fn errors_connected(&self) -> bool;
+            }
+        });
+        let all = all(node, output).map(|all| {
+            let docs = format!("Sends all `items` to output `{port}`: faster than one by one.");
+            quote!(#[doc = #docs] fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>);)
+        });
+        quote!(#docs fn #port(&mut self, item: #ty); #all #connected)
     });
     let docs = format!("What the handlers of [`{name}`] send to: a method for each output.");
     quote! {
@@ -27,7 +44,7 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 
 /// Its implementations: for the node's outlet, and through a reference.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, args, bounds, out, .. } = names;
+    let Names { node, krate, args, bounds, needs, out, .. } = names;
     let (params, outlet) = (names.params_and_emitters(), names.outlet());
     let through = parameters(&node.generics)
         .into_iter()
@@ -35,24 +52,66 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     let through = list(through.collect());
     let forwards = node.outputs.iter().map(|output| {
         let (port, ty) = (&output.name, &output.ty);
+        let connected = is_errors(output).then(|| {
+            quote! {
+                fn errors_connected(&self) -> bool {
+                    <__T as #out #args>::errors_connected(&**self)
+                }
+            }
+        });
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    <__T as #out #args>::#all(&mut **self, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 <__T as #out #args>::#port(&mut **self, item)
             }
+            #all
+            #connected
         }
     });
-    let emits = node.outputs.iter().map(|output| {
+    let emits = node.outputs.iter().enumerate().map(|(at, output)| {
         let (port, ty) = (&output.name, &output.ty);
+        let emitter = format_ident!("__E{at}");
+        let connected = is_errors(output).then(|| {
+            quote! {
+                #[inline(always)]
+                fn errors_connected(&self) -> bool {
+                    <#emitter as #krate::node::Emit<#ty>>::CONNECTED
+                }
+            }
+        });
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    let items = ::core::iter::IntoIterator::into_iter(items);
+                    #krate::node::Emit::emit_all(&mut self.to.#port, self.cx, items)
+                }
+            }
+        });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
                 #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
             }
+            #all
+            #connected
         }
     });
     quote! {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
-        impl #params #out #args for #outlet #bounds { #(#emits)* }
+        impl #params #out #args for #outlet #needs { #(#emits)* }
     }
+}
+
+/// The method that sends many: what a source reads comes in batches.
+fn all(node: &Node, output: &Output) -> Option<Ident> {
+    matches!(node.kind, Kind::Source).then(|| format_ident!("{}_all", output.name))
 }

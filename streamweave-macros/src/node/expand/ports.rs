@@ -61,7 +61,7 @@ pub(crate) fn constants(names: &Names<'_>) -> TokenStream {
 
 /// `impl InputPort<P>` for each input.
 pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, bounds, .. } = names;
+    let Names { node, krate, name, params, args, needs, .. } = names;
     let ports = node.inputs.iter().enumerate().map(|(number, input)| {
         let (ty, text) = (&input.ty, input.name.unraw().to_string());
         let passing = if input.lends { quote!(ByRef) } else { quote!(ByValue) };
@@ -88,13 +88,16 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let constants = names.constants(quote! {
+            const NAME: &'static str = #text;
+            const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
+        });
         let number = Literal::usize_unsuffixed(number);
         quote! {
-            impl #params #krate::node::InputPort<#number> for #name #args #bounds {
+            impl #params #krate::node::InputPort<#number> for #name #args #needs {
                 type Item = #ty;
                 type Passing = #krate::node::#passing;
-                const NAME: &'static str = #text;
-                const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
+                #constants
                 #key_hash
                 #copy
             }

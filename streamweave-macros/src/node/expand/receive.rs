@@ -1,14 +1,14 @@
 //! The synchronous handlers, compiled against what comes after the node.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::node::expand::names::Names;
 use crate::node::expand::sends;
 
 /// `impl Receive<P, MatcherEmitters<..>>` for each input.
 pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, args, bounds, state, .. } = names;
+    let (Names { node, krate, name, args, needs, state, .. }, at) = (names, names.at);
     let (params, emitters, outlet) =
         (names.params_and_emitters(), names.emitters_type(), names.outlet());
     let ports = node.inputs.iter().enumerate().map(|(number, input)| {
@@ -16,7 +16,7 @@ pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
         let port = Literal::usize_unsuffixed(number);
         let send = sends::send(names, number, !input.lends);
         let receive = if input.lends {
-            quote! {
+            quote_spanned! {at=>
                 <Self as #krate::node::Receive<#port, #emitters>>::receive_lent(
                     self, state, &item, out,
                 )
@@ -25,7 +25,7 @@ pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
             send.clone()
         };
         let receive_lent = input.lends.then(|| {
-            quote! {
+            quote_spanned! {at=>
                 #[inline(always)]
                 fn receive_lent(
                     &self, state: &mut #state, item: &#ty, out: &mut #outlet,
@@ -34,8 +34,8 @@ pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
-        quote! {
-            impl #params #krate::node::Receive<#port, #emitters> for #name #args #bounds {
+        quote_spanned! {at=>
+            impl #params #krate::node::Receive<#port, #emitters> for #name #args #needs {
                 #[inline(always)]
                 fn receive(
                     &self, state: &mut #state, item: #ty, out: &mut #outlet,

@@ -13,14 +13,15 @@ use crate::node::returns::Shape;
 /// Takes `item` (which is a reference if `owned` is not set) through the node. The expression is
 /// the handler's `NodeResult`, or its future.
 pub(crate) fn send(names: &Names<'_>, number: usize, owned: bool) -> TokenStream {
-    let input = &names.node.inputs[number];
-    let wait = names.node.is_async().then(|| quote!(.await));
+    let (input, at) = (&names.node.inputs[number], names.at);
+    let wait = names.node.is_async().then(|| quote_spanned!(at=> .await));
     if let Some(function) = &names.node.function {
         return called(names, function, input, owned, wait);
     }
     let (state, keyed) = (names.state_arg(), keys::keyed(names, number, owned));
-    let record = if owned && input.lends { quote!(&item) } else { quote!(item) };
-    let call = names.call(&handler(input), &quote!(self, #state #record, out));
+    let record =
+        if owned && input.lends { quote_spanned!(at=> &item) } else { quote_spanned!(at=> item) };
+    let call = names.call(&handler(input), &quote_spanned!(at=> self, #state #record, out));
     quote!(#keyed #call #wait)
 }
 
@@ -31,12 +32,13 @@ fn called(
     owned: bool,
     wait: Option<TokenStream>,
 ) -> TokenStream {
-    let (krate, name) = (names.krate, &function.name);
-    let record = if owned && input.lends { quote!(&item) } else { quote!(item) };
-    let sent = sent(krate, function.returns.shape);
-    let returned = quote!(let returned = #name(#record)#wait;);
+    let (krate, name, at) = (&names.krate, &function.name, names.at);
+    let record =
+        if owned && input.lends { quote_spanned!(at=> &item) } else { quote_spanned!(at=> item) };
+    let sent = sent(names, function.returns.shape);
+    let returned = quote_spanned!(at=> let returned = #name(#record)#wait;);
     let Some(error) = &function.returns.error else {
-        return quote! {
+        return quote_spanned! {at=>
             #returned
             #sent
             ::core::result::Result::Ok(())
@@ -44,9 +46,9 @@ fn called(
     };
     let connected = format_ident!("__E{}", names.node.outputs.len() - 1);
     let failed = quote_spanned! {error.span()=>
-        <#krate::NodeError as ::core::convert::From<#error>>::from
+        #krate::__private::failure::<#error>
     };
-    quote! {
+    quote_spanned! {at=>
         #returned
         match returned {
             ::core::result::Result::Ok(returned) => {
@@ -66,15 +68,16 @@ fn called(
 }
 
 /// Sends `returned` to `out`.
-fn sent(krate: &TokenStream, shape: Shape) -> TokenStream {
-    let emit = quote!(#krate::node::Emit::emit(&mut out.to.out, out.cx, returned););
+fn sent(names: &Names<'_>, shape: Shape) -> TokenStream {
+    let (krate, at) = (&names.krate, names.at);
+    let emit = quote_spanned!(at=> #krate::node::Emit::emit(&mut out.to.out, out.cx, returned););
     match shape {
-        Shape::Nothing => quote!(let () = returned;),
+        Shape::Nothing => quote_spanned!(at=> let () = returned;),
         Shape::One | Shape::Result => emit,
-        Shape::Option => quote! {
+        Shape::Option => quote_spanned! {at=>
             if let ::core::option::Option::Some(returned) = returned { #emit }
         },
-        Shape::Many => quote! {
+        Shape::Many => quote_spanned! {at=>
             #krate::node::Emit::emit_all(
                 &mut out.to.out,
                 out.cx,

@@ -39,13 +39,13 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 
 /// `impl NodeState`.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, params, bounds, state, .. } = names;
+    let Names { node, krate, params, needs, state, .. } = names;
     if !node.has_state() {
         return TokenStream::new();
     }
     let saved: Vec<_> = node.fields.iter().filter(|field| field.saved).collect();
     // Both say the same of a type that is no state, at the same place: rustc tells it once.
-    let field = |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::__private::StateField>);
+    let field = |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::__private::State>);
     let visits = saved.iter().map(|saved| {
         let (name, text) = (&saved.name, saved.name.unraw().to_string());
         let field = field(&saved.ty);
@@ -57,7 +57,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
         quote!(#field::schema(#text))
     });
     quote! {
-        impl #params #krate::state::NodeState for #state #bounds {
+        impl #params #krate::state::NodeState for #state #needs {
             #[inline(always)]
             fn fields<__V: #krate::state::FieldVisitor>(&mut self, visitor: &mut __V) {
                 #(#visits)*

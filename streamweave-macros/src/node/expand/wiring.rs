@@ -13,7 +13,7 @@ fn required<'a>(names: &Names<'a>) -> Vec<&'a Input> {
 
 /// The arguments of the wiring's type before any edge.
 pub(crate) fn missing(names: &Names<'_>) -> TokenStream {
-    let krate = names.krate;
+    let krate = &names.krate;
     let each = required(names).into_iter().map(|_| quote!(#krate::graph::check::Missing));
     list(each.collect())
 }
@@ -71,12 +71,12 @@ fn connects(
 }
 
 fn trait_name(input: &Input) -> Ident {
-    format_ident!("__{}_is_connected", input.name.unraw())
+    format_ident!("{}_is_connected", input.name.unraw())
 }
 
 /// The trait of a connected input, whose message says which one is not.
 fn connected(names: &Names<'_>, input: &Input) -> TokenStream {
-    let (krate, node) = (names.krate, names.name);
+    let (krate, node) = (&names.krate, names.name);
     let (port, ident) = (input.name.unraw(), trait_name(input));
     let message = format!("input `{port}` of node `{node}` is not connected");
     let label = format!("its input `{port}` is not connected");

@@ -1,0 +1,303 @@
+struct Quote {}
+///The inputs of [`Quote`].
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+struct QuoteInputs {
+    ///Input `orders`.
+    pub orders: ::streamweave::node::In<Quote, 0, Order>,
+}
+///The outputs of [`Quote`].
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+struct QuoteOutputs {
+    ///Output `quotes`.
+    pub quotes: ::streamweave::node::Out<Quote, u64>,
+}
+///A record of any input of [`Quote`]: what its dead letters hold.
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "written by `#[node]`"
+)]
+enum QuoteInput {
+    ///A record of `orders`.
+    Orders(Order),
+}
+///What the handlers of [`Quote`] send to: a method for each output.
+#[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
+trait QuoteOut: ::streamweave::node::Context<Key = ()> {
+    ///Sends `item` to output `quotes`.
+    fn quotes(&mut self, item: u64);
+}
+///The handlers of [`Quote`]: write `impl QuoteHandlers for Quote`.
+#[diagnostic::on_unimplemented(
+    message = "node `Quote` has no handlers",
+    label = "`QuoteHandlers` is not implemented",
+    note = "write `impl QuoteHandlers for Quote { .. }`"
+)]
+#[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
+trait QuoteHandlers {
+    /// What a call gives.
+    type Answer: ::core::marker::Send + 'static;
+    ///Makes the call for a record of `orders`.
+    fn call(
+        &self,
+        orders: &Order,
+    ) -> impl ::core::future::Future<
+        Output = ::streamweave::NodeResult<Self::Answer>,
+    > + ::core::marker::Send;
+    /// Takes the answer of a call.
+    fn complete(
+        &self,
+        answer: Self::Answer,
+        out: &mut impl QuoteOut,
+    ) -> ::streamweave::NodeResult;
+    ///Before the first record, and again after a restart.
+    fn on_start(&self, out: &mut impl QuoteOut) -> ::streamweave::NodeResult {
+        let _ = (out);
+        ::core::result::Result::Ok(())
+    }
+    ///A timer is due that `out.set_timer` asked for.
+    fn on_timer(
+        &self,
+        timer: ::streamweave::node::Timer<()>,
+        out: &mut impl QuoteOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (timer, out);
+        ::core::result::Result::Ok(())
+    }
+    ///The node's frontier has risen; every timer before it has fired.
+    fn on_frontier(
+        &self,
+        frontier: ::streamweave::Frontier,
+        out: &mut impl QuoteOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (frontier, out);
+        ::core::result::Result::Ok(())
+    }
+    ///After the last record.
+    fn on_stop(&self, out: &mut impl QuoteOut) -> ::streamweave::NodeResult {
+        let _ = (out);
+        ::core::result::Result::Ok(())
+    }
+}
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    unused_variables,
+    trivial_bounds,
+    clippy::all,
+    reason = "written by `#[node]`"
+)]
+const _: () = {
+    impl ::streamweave::node::Const for QuoteInputs {
+        const NEW: Self = QuoteInputs {
+            orders: ::streamweave::node::In::NEW,
+        };
+    }
+    impl ::streamweave::node::Const for QuoteOutputs {
+        const NEW: Self = QuoteOutputs {
+            quotes: ::streamweave::node::Out::NEW,
+        };
+    }
+    pub struct QuoteEmitters<__E0> {
+        quotes: __E0,
+    }
+    impl ::streamweave::node::Const for QuoteEmitters<::streamweave::node::Unconnected> {
+        const NEW: Self = QuoteEmitters {
+            quotes: ::streamweave::node::Unconnected,
+        };
+    }
+    impl<__E0> QuoteEmitters<__E0> {
+        pub fn quotes<__E>(self, emitter: __E) -> QuoteEmitters<__E> {
+            QuoteEmitters { quotes: emitter }
+        }
+    }
+    impl<__E0: ::streamweave::node::Part> ::streamweave::node::Emitters
+    for QuoteEmitters<__E0> {
+        #[inline(always)]
+        fn each<__V: ::streamweave::node::EachPart>(&mut self, each: &mut __V) -> bool {
+            each.part(&mut self.quotes)
+        }
+    }
+    pub struct QuoteWiring<__S0>(::core::marker::PhantomData<(__S0,)>);
+    impl<__S0> ::streamweave::node::Const for QuoteWiring<__S0> {
+        const NEW: Self = QuoteWiring(::core::marker::PhantomData);
+    }
+    #[diagnostic::on_unimplemented(
+        message = "input `orders` of node `Quote` is not connected",
+        label = "its input `orders` is not connected",
+        note = "add an edge `.. => node.orders`, or declare the input as `#[input(optional)]`"
+    )]
+    #[allow(non_camel_case_types, reason = "written by `#[node]`")]
+    pub trait orders_is_connected {}
+    impl orders_is_connected for ::streamweave::graph::check::Connected {}
+    impl<__S0> QuoteWiring<__S0> {
+        pub fn __complete(self)
+        where
+            __S0: orders_is_connected,
+        {}
+    }
+    impl<__S0> ::streamweave::graph::check::Connect<0> for QuoteWiring<__S0> {
+        type Next = QuoteWiring<::streamweave::graph::check::Connected>;
+    }
+    impl ::streamweave::node::Node for Quote {
+        type Inputs = QuoteInputs;
+        type Outputs = QuoteOutputs;
+        type Open = QuoteEmitters<::streamweave::node::Unconnected>;
+        type Wiring = QuoteWiring<::streamweave::graph::check::Missing>;
+        type Key = ();
+        type State = ();
+        type Kind = ::streamweave::node::kind::Concurrent;
+        const SOLE_KEY: ::core::option::Option<&'static ()> = ::core::option::Option::Some(
+            &(),
+        );
+        fn new_state(&self) -> () {}
+        fn descriptor() -> ::streamweave::node::Descriptor {
+            __descriptor()
+        }
+    }
+    fn __descriptor() -> ::streamweave::node::Descriptor {
+        let mut node = ::streamweave::node::Descriptor::new(
+            "Quote",
+            ::core::module_path!(),
+        );
+        node.docs = "";
+        node.inputs = ::std::vec![
+            ::streamweave::node::InputDescriptor { name : "orders", docs : "", item :
+            "Order", optional : false, }
+        ];
+        node.outputs = ::std::vec![
+            ::streamweave::node::OutputDescriptor { name : "quotes", docs : "", item :
+            "u64", optional : false, }
+        ];
+        node.state = ::std::vec![];
+        node
+    }
+    impl ::streamweave::node::Letters for Quote {
+        type Input = QuoteInput;
+    }
+    impl ::streamweave::node::InputPort<0> for Quote {
+        type Item = Order;
+        type Passing = ::streamweave::node::ByRef;
+        const NAME: &'static str = "orders";
+        const ROUTING: ::streamweave::node::Routing = ::streamweave::node::Routing::Deal;
+    }
+    impl<__T: QuoteOut + ?::core::marker::Sized> QuoteOut for &mut __T {
+        #[inline(always)]
+        fn quotes(&mut self, item: u64) {
+            <__T as QuoteOut>::quotes(&mut **self, item)
+        }
+    }
+    impl<__E0: ::streamweave::node::Emit<u64>> QuoteOut
+    for ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>> {
+        #[inline(always)]
+        fn quotes(&mut self, item: u64) {
+            ::streamweave::node::Emit::emit(&mut self.to.quotes, self.cx, item)
+        }
+    }
+    impl<
+        __E0: ::streamweave::node::Emit<u64>,
+    > ::streamweave::node::Call<QuoteEmitters<__E0>> for Quote {
+        type Answer = <Quote as QuoteHandlers>::Answer;
+        fn options(&self) -> ::streamweave::node::CallOptions {
+            ::streamweave::node::CallOptions {
+                concurrency: 8,
+                ordered: false,
+                timeout: ::core::option::Option::Some(
+                    ::core::time::Duration::from_millis(2000u64),
+                ),
+                retries: 3,
+                backoff: ::core::time::Duration::from_millis(100u64),
+                max_backoff: ::core::time::Duration::from_millis(5000u64),
+            }
+        }
+        fn call(
+            self: ::std::sync::Arc<Self>,
+            item: Order,
+            mut attempts: ::streamweave::engine::Attempts,
+        ) -> ::streamweave::node::BoxFuture<
+            'static,
+            ::streamweave::NodeResult<<Quote as QuoteHandlers>::Answer>,
+        > {
+            ::std::boxed::Box::pin(async move {
+                let answer = {
+                    ::streamweave::__private::lent_to_a_future::<Order>();
+                    loop {
+                        match attempts
+                            .run(<Quote as QuoteHandlers>::call(&*self, &item))
+                            .await
+                        {
+                            ::core::result::Result::Ok(answer) => break answer,
+                            ::core::result::Result::Err(error) => {
+                                attempts.again(error).await?
+                            }
+                        }
+                    }
+                };
+                ::core::result::Result::Ok(answer)
+            })
+        }
+        fn complete(
+            &self,
+            state: &mut (),
+            answer: <Quote as QuoteHandlers>::Answer,
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::complete(self, answer, out)
+        }
+    }
+    impl<
+        __E0: ::streamweave::node::Emit<u64>,
+    > ::streamweave::node::Lifecycle<QuoteEmitters<__E0>> for Quote {
+        #[inline]
+        fn on_start(
+            &self,
+            state: &mut (),
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_start(self, out)
+        }
+        #[inline]
+        fn on_timer(
+            &self,
+            state: &mut (),
+            timer: ::streamweave::node::Timer<()>,
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_timer(self, timer, out)
+        }
+        #[inline]
+        fn on_frontier(
+            &self,
+            state: &mut (),
+            frontier: ::streamweave::Frontier,
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_frontier(self, frontier, out)
+        }
+        #[inline]
+        fn on_stop(
+            &self,
+            state: &mut (),
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_stop(self, out)
+        }
+    }
+    ::streamweave::__private::inventory::submit! {
+        ::streamweave::node::Registered(__descriptor)
+    }
+};

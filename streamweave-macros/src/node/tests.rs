@@ -1,0 +1,118 @@
+//! Expansions as text: rewrite them with `UPDATE_SNAPSHOTS=1 cargo test -p streamweave-macros`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::expand;
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+fn snapshot(name: &str, args: TokenStream, item: TokenStream) -> Tested {
+    let expanded = prettyplease::unparse(&syn::parse2(expand(args, item))?);
+    let path = format!("{}/src/node/snapshots/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &expanded)?;
+    }
+    let committed = std::fs::read_to_string(&path)?;
+    assert!(committed == expanded, "{name} expands differently now:\n{expanded}");
+    Ok(())
+}
+
+#[test]
+fn keyed_node_with_state() -> Tested {
+    snapshot(
+        "keyed",
+        quote!(key = Symbol),
+        quote! {
+            /// Matches orders.
+            pub struct Matcher {
+                /// New orders.
+                #[input(key = |o| o.symbol)]
+                orders: &Order,
+                #[input(broadcast, optional)]
+                scales: u64,
+                /// Executed trades.
+                #[output]
+                fills: Fill,
+                #[state]
+                books: Keyed<Symbol, Book>,
+                #[scratch]
+                buffer: Vec<Fill>,
+                depth: usize,
+            }
+        },
+    )
+}
+
+#[test]
+fn generic_node() -> Tested {
+    snapshot(
+        "generic",
+        quote!(crate = crate),
+        quote! {
+            pub struct Map<A, B, F>
+            where
+                F: Fn(A) -> B,
+            {
+                #[input]
+                input: A,
+                #[output]
+                out: B,
+                f: F,
+                items: PhantomData<fn(A) -> B>,
+            }
+        },
+    )
+}
+
+#[test]
+fn calls_in_flight() -> Tested {
+    snapshot(
+        "calls",
+        quote!(async, concurrency = 8, unordered, timeout = "2s", retry = 3, backoff = "100ms..5s"),
+        quote! {
+            struct Quote {
+                #[input]
+                orders: &Order,
+                #[output]
+                quotes: u64,
+            }
+        },
+    )
+}
+
+#[test]
+fn function() -> Tested {
+    snapshot(
+        "function",
+        quote!(),
+        quote! {
+            /// Reads an event.
+            pub fn parse(line: &str) -> Result<Option<Event>, ParseError> {
+                read(line)
+            }
+        },
+    )
+}
+
+#[test]
+fn mistakes_come_last() -> Tested {
+    let expanded = expand(
+        quote!(keyed = u64),
+        quote! {
+            struct Pass {
+                #[input]
+                r#in: u64,
+                #[output(required)]
+                out: u64,
+            }
+        },
+    );
+    let items = syn::parse2::<syn::File>(expanded)?.items;
+    let is_mistake = |item: &syn::Item| matches!(item, syn::Item::Macro(_));
+    let first = items.iter().position(is_mistake).ok_or("no mistake was told")?;
+    assert_eq!(items.len() - first, 3, "each mistake is told once");
+    assert!(items[first..].iter().all(is_mistake));
+    assert!(first > 5, "the node is there nevertheless");
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! W1: 0..N -> x * 3 + 1 -> even? -> x ^ (x >> 7) -> wrapping sum, in one stage.
+
+use std::hint::black_box;
+use std::sync::atomic::Ordering::Relaxed;
+
+use streamweave::graph;
+
+use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
+use crate::nodes::{Affine, Even, Stir, affine, even, items, stir, sum};
+
+pub const BATCH: usize = 4096;
+
+pub fn run() {
+    let n = records(50_000_000) as u64;
+    let runtime = one_thread();
+    let fused = || {
+        let (sum, total) = sum();
+        let graph = graph! {
+            numbers: items(0..black_box(n), BATCH),
+            affine: Affine,
+            even: Even,
+            stir: Stir,
+            sum: sum,
+            numbers.items => affine.input,
+            affine.out => even.input,
+            even.out => stir.input,
+            stir.out => sum.input,
+        };
+        (start_and_drain(&runtime, graph), total.load(Relaxed))
+    };
+    let variants = vec![
+        variant("plain loop", || plain_loop(n)),
+        variant("loop over batches of 4096", || batched_loop(n)).reference(),
+        variant("graph, one stage", fused),
+    ];
+    compare("W1 chain", n as usize, variants);
+}
+
+pub fn plain_loop(n: u64) -> (std::time::Duration, u64) {
+    timed(|| {
+        (0..black_box(n)).fold(0, |sum: u64, x| sum.wrapping_add(even(affine(x)).map_or(0, stir)))
+    })
+}
+
+pub fn batched_loop(n: u64) -> (std::time::Duration, u64) {
+    timed(|| {
+        let (mut numbers, mut sum) = (0..black_box(n), 0u64);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            batch.extend(numbers.by_ref().take(BATCH));
+            if black_box(&mut batch).is_empty() {
+                return sum;
+            }
+            for x in batch.drain(..) {
+                if let Some(x) = even(affine(x)) {
+                    sum = sum.wrapping_add(stir(x));
+                }
+            }
+        }
+    })
+}

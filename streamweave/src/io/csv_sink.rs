@@ -1,0 +1,81 @@
+//! `CsvSink`: a row a record.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::NodeResult;
+use crate::io::output::{Target, buffered, flush_soon};
+
+/// Writes records to a CSV file, each as a row. A row with the names of the fields comes first,
+/// where records have names and the file is empty.
+///
+/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+#[crate::node(sink, crate = crate)]
+pub struct CsvSink<T: Serialize + Send + 'static> {
+    /// The records to write.
+    #[input]
+    records: &T,
+    #[scratch]
+    target: Option<Target>,
+    /// There is a header, or something behind which there must be none.
+    #[scratch]
+    begun: bool,
+    #[scratch]
+    flushes: bool,
+    path: PathBuf,
+    append: bool,
+    items: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize + Send + 'static> CsvSink<T> {
+    /// Writes a new file, in place of what is there.
+    pub fn create(path: impl Into<PathBuf>) -> Self {
+        CsvSink { path: path.into(), append: false, items: PhantomData }
+    }
+
+    /// Writes behind what is there, if there is something.
+    pub fn append(path: impl Into<PathBuf>) -> Self {
+        CsvSink { path: path.into(), append: true, items: PhantomData }
+    }
+}
+
+impl<T: Serialize + Send + 'static> fmt::Debug for CsvSink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsvSink").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl<T: Serialize + Send + 'static> CsvSinkHandlers<T> for CsvSink<T> {
+    fn on_records(
+        &self,
+        state: &mut CsvSinkState<T>,
+        records: &T,
+        out: &mut impl CsvSinkOut<T>,
+    ) -> NodeResult {
+        if let Some(target) = &mut state.target {
+            let header = !state.begun;
+            target.record(|buffer| row(records, header).map(|row| buffer.extend(row)))?;
+            state.begun = true;
+            flush_soon(&mut state.flushes, out);
+        }
+        Ok(())
+    }
+
+    buffered!(CsvSinkState<T>, CsvSinkOut<T>, |node, state| {
+        let (target, empty) = Target::file(&node.path, node.append)?;
+        state.begun = !empty;
+        target
+    });
+}
+
+/// A record as a row, behind the header if that is asked for. In memory of its own, so that what
+/// fails in the middle leaves nothing.
+fn row<T: Serialize>(record: &T, header: bool) -> Result<Vec<u8>, String> {
+    let mut builder = csv::WriterBuilder::new();
+    let mut writer = builder.has_headers(header).buffer_capacity(512).from_writer(Vec::new());
+    writer.serialize(record).map_err(|error| error.to_string())?;
+    writer.into_inner().map_err(|error| error.to_string())
+}

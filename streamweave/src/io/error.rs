@@ -1,0 +1,146 @@
+//! What can go wrong with files and sockets, and what to do about it.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use crate::engine::Cause;
+use crate::graph::RunError;
+
+/// Why a source or a sink cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IoError {
+    /// The list of files is empty.
+    #[error("there are no files to read: the list of paths is empty; does its pattern match?")]
+    NoFiles,
+    /// A path is given twice.
+    #[error("`{path}` is in the list of files twice: each file is read once, so name it once")]
+    Twice {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A folder where a file is needed.
+    #[error("`{path}` is a folder: list the files in it")]
+    Folder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file cannot be opened for reading.
+    #[error("cannot read `{path}`: {source}; {}", advice(.source))]
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Reading stopped in the middle.
+    #[error("reading `{path}` failed at byte {offset}: {source}")]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// How much had been read.
+        offset: u64,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not the one that the saved position is in.
+    #[error(
+        "`{path}` is not the file that was read to byte {offset} when the snapshot was taken: its \
+         beginning has changed or it is shorter; put that file back, or start without the snapshot"
+    )]
+    Changed {
+        /// The path.
+        path: PathBuf,
+        /// The saved position.
+        offset: u64,
+    },
+    /// A gzip file cannot be read here.
+    #[error("`{path}` is gzip: {reason}")]
+    Gzip {
+        /// The path.
+        path: PathBuf,
+        /// Why it is refused and what to do.
+        reason: &'static str,
+    },
+    /// A file cannot be created, opened for writing or written.
+    #[error("cannot write `{path}`: {source}; {}", advice(.source))]
+    Write {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A record does not serialize.
+    #[error("a record cannot be written to `{path}`: {reason}")]
+    Record {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Whoever read what the graph writes has gone.
+    #[error("the reader of `{name}` has closed it: nothing more can be written")]
+    BrokenPipe {
+        /// `stdout`, or the address.
+        name: String,
+    },
+    /// A socket cannot be listened on, connected or used.
+    #[error("{doing} {address} failed: {source}; {}", advice(.source))]
+    Socket {
+        /// What was tried.
+        doing: &'static str,
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The node needs tokio.
+    #[error("{node} needs a tokio runtime: run the graph with `start`, not with `inline`")]
+    NoRuntime {
+        /// The node's type.
+        node: &'static str,
+    },
+}
+
+/// What to do.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "check the path, and that its folder exists",
+        ErrorKind::PermissionDenied => "check the permissions of the file and of its folder",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free some space on that disk, then start again"
+        }
+        ErrorKind::ReadOnlyFilesystem => "choose a path on a file system that can be written",
+        ErrorKind::IsADirectory => "name a file, not a folder",
+        ErrorKind::AddrInUse => "choose another port, or end the program that listens there",
+        ErrorKind::ConnectionRefused => "start what listens there, then start again",
+        _ => "once that is remedied, start again",
+    }
+}
+
+impl IoError {
+    /// A failed write to `name`; of a pipe whose reader has gone, the quieter error.
+    pub(crate) fn of_write(name: &str, source: io::Error) -> Self {
+        if source.kind() == ErrorKind::BrokenPipe {
+            IoError::BrokenPipe { name: name.to_owned() }
+        } else {
+            IoError::Write { path: name.into(), source }
+        }
+    }
+}
+
+/// Whether a run ended because whoever read its output had enough, as `head` has: no failure of
+/// the program, which can end quietly.
+pub fn is_broken_pipe(error: &RunError) -> bool {
+    let RunError::Failed { failure, .. } = error else { return false };
+    let Cause::Error(error) = &failure.cause else { return false };
+    let mut next: Option<&(dyn Error + 'static)> = Some(error.as_error());
+    while let Some(error) = next {
+        if matches!(error.downcast_ref(), Some(IoError::BrokenPipe { .. })) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

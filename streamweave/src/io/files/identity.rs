@@ -1,0 +1,101 @@
+//! Whether a file is the one that was read before: by inode, and by how it begins.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How much of the beginning is compared.
+const HEAD: u64 = 256;
+
+/// What a file is known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// Device and inode; (0, 0) where the system has none.
+    number: (u64, u64),
+    /// How many bytes of the beginning are known, and their hash.
+    head: (u64, u64),
+    known: bool,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let number = number(&file.metadata()?);
+        let mut identity = Identity { number, head: (0, 0), known: true };
+        identity.extend(file)?;
+        Ok(identity)
+    }
+
+    /// Whether there is anything to compare with.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// Takes in more of the beginning, once the file has more. Returns whether there was more.
+    pub(crate) fn extend(&mut self, file: &File) -> io::Result<bool> {
+        if self.head.0 == HEAD {
+            return Ok(false);
+        }
+        let head = head(file, HEAD)?;
+        let more = head.0 > self.head.0;
+        if more {
+            self.head = head;
+        }
+        Ok(more)
+    }
+
+    /// Whether this is the inode.
+    pub(crate) fn is_number_of(&self, metadata: &Metadata) -> bool {
+        self.number == number(metadata)
+    }
+
+    /// Whether the file begins as it did.
+    pub(crate) fn is_head_of(&self, file: &File) -> io::Result<bool> {
+        Ok(self.head.0 == 0 || head(file, self.head.0)? == self.head)
+    }
+
+    /// The file of this identity beside `path`, where rotation has moved it.
+    pub(crate) fn beside(&self, path: &Path) -> Option<File> {
+        if self.number == (0, 0) {
+            return None;
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let moved = std::fs::read_dir(folder).ok()?.flatten().find(|entry| {
+            entry.metadata().is_ok_and(|found| found.is_file() && self.is_number_of(&found))
+        })?;
+        File::open(moved.path()).ok().filter(|file| self.is_head_of(file).unwrap_or(false))
+    }
+}
+
+/// The length and the hash of the first bytes, at most `most`; of a pipe, none.
+fn head(mut file: &File, most: u64) -> io::Result<(u64, u64)> {
+    if !file.metadata()?.is_file() {
+        return Ok((0, 0));
+    }
+    let at = file.stream_position()?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    let read = file.take(most).read_to_end(&mut bytes);
+    file.seek(SeekFrom::Start(at))?;
+    Ok((read? as u64, xxh3_64(&bytes)))
+}
+
+#[cfg(unix)]
+fn number(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+/// Where there are no inodes, the time of creation has to do.
+#[cfg(not(unix))]
+fn number(metadata: &Metadata) -> (u64, u64) {
+    let created = metadata.created().ok();
+    let since = created.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    (0, since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
+}

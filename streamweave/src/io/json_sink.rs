@@ -1,0 +1,68 @@
+//! `JsonLinesSink`: a JSON value a line.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::NodeResult;
+use crate::io::output::{Target, buffered, flush_soon};
+
+/// Writes records to a file, each as JSON on a line of its own.
+///
+/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+#[crate::node(sink, crate = crate)]
+pub struct JsonLinesSink<T: Serialize + Send + 'static> {
+    /// The records to write.
+    #[input]
+    records: &T,
+    #[scratch]
+    target: Option<Target>,
+    #[scratch]
+    flushes: bool,
+    path: PathBuf,
+    append: bool,
+    items: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize + Send + 'static> JsonLinesSink<T> {
+    /// Writes a new file, in place of what is there.
+    pub fn create(path: impl Into<PathBuf>) -> Self {
+        JsonLinesSink { path: path.into(), append: false, items: PhantomData }
+    }
+
+    /// Writes behind what is there, if there is something.
+    pub fn append(path: impl Into<PathBuf>) -> Self {
+        JsonLinesSink { path: path.into(), append: true, items: PhantomData }
+    }
+}
+
+impl<T: Serialize + Send + 'static> fmt::Debug for JsonLinesSink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLinesSink").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl<T: Serialize + Send + 'static> JsonLinesSinkHandlers<T> for JsonLinesSink<T> {
+    fn on_records(
+        &self,
+        state: &mut JsonLinesSinkState<T>,
+        records: &T,
+        out: &mut impl JsonLinesSinkOut<T>,
+    ) -> NodeResult {
+        if let Some(target) = &mut state.target {
+            target.record(|buffer| {
+                serde_json::to_writer(&mut *buffer, records).map(|()| buffer.push(b'\n'))
+            })?;
+            flush_soon(&mut state.flushes, out);
+        }
+        Ok(())
+    }
+
+    buffered!(JsonLinesSinkState<T>, JsonLinesSinkOut<T>, |node| Target::file(
+        &node.path,
+        node.append
+    )?
+    .0);
+}

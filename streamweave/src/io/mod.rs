@@ -1,0 +1,65 @@
+//! Sources and sinks, by system: files, standard input and output, TCP.
+//!
+//! | source | output | feature |
+//! |---|---|---|
+//! | [`FileLines`] | `lines: Line` | |
+//! | `CsvFile<T>` | `out: T` | `csv` |
+//! | `JsonLines<T>` | `out: T` | `json` |
+//! | [`StdinLines`] | `lines: Line` | |
+//! | `TcpLines` | `lines: TcpLine` | `net` |
+//!
+//! Each has a second output, `errors: BadRecord`. While it is not connected, the first bad record
+//! fails the graph, with its file and line: nothing is dropped in silence.
+//!
+//! | sink | writes | feature |
+//! |---|---|---|
+//! | [`FileLinesSink`] | a line a record, by `Display` or a closure | |
+//! | `CsvSink<T>` | a row a record | `csv` |
+//! | `JsonLinesSink<T>` | a line of JSON a record | `json` |
+//! | [`StdoutLines`] | a line a record | |
+//! | `TcpSink` | a line a record | `net` |
+//!
+//! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
+//! their positions are managed state, so a restored graph goes on exactly where the snapshot was
+//! taken. Standard input and TCP are *volatile*: what was read is gone. All sinks here are
+//! *visible*: what a unit wrote before it failed is not taken back.
+//!
+//! Files are read and written with blocking calls, in bounded batches: a stage with such a node
+//! holds its thread for the time of one read of at most 64 KiB or one write. Where the files are
+//! on a slow network, give the runtime a thread more.
+
+#[cfg(feature = "csv")]
+mod csv_sink;
+mod error;
+mod file_sink;
+mod files;
+mod frames;
+#[cfg(feature = "json")]
+mod json_sink;
+mod output;
+mod record;
+mod stdin;
+mod stdout;
+#[cfg(feature = "net")]
+mod tcp_sink;
+#[cfg(feature = "net")]
+mod tcp_source;
+
+#[cfg(feature = "csv")]
+pub use csv_sink::*;
+pub use error::{IoError, is_broken_pipe};
+pub use file_sink::*;
+#[cfg(feature = "csv")]
+pub use files::csv::*;
+#[cfg(feature = "json")]
+pub use files::json::*;
+pub use files::lines::*;
+#[cfg(feature = "json")]
+pub use json_sink::*;
+pub use record::{BadRecord, Line};
+pub use stdin::*;
+pub use stdout::*;
+#[cfg(feature = "net")]
+pub use tcp_sink::*;
+#[cfg(feature = "net")]
+pub use tcp_source::*;

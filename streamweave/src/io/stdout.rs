@@ -1,0 +1,59 @@
+//! `StdoutLines`: lines to standard output.
+
+use std::fmt::{self, Display};
+
+use crate::NodeResult;
+use crate::io::output::{Target, ToLine, buffered, displayed, flush_soon, told};
+
+/// Writes records to standard output, each as a line; see [`stdout_lines`].
+#[crate::node(sink, crate = crate)]
+pub struct StdoutLines<T: Send + 'static> {
+    /// The records to write.
+    #[input]
+    records: &T,
+    #[scratch]
+    target: Option<Target>,
+    #[scratch]
+    flushes: bool,
+    line: ToLine<T>,
+}
+
+/// Writes records to standard output, each as a line.
+///
+/// Lines are written in blocks, at the latest 200 ms after their records. When the reader has had
+/// enough (`program | head`), the graph fails with
+/// [`IoError::BrokenPipe`](crate::io::IoError::BrokenPipe), which
+/// [`is_broken_pipe`](crate::io::is_broken_pipe) tells from other failures.
+pub fn stdout_lines<T: Display + Send + 'static>() -> StdoutLines<T> {
+    StdoutLines { line: displayed() }
+}
+
+impl<T: Send + 'static> StdoutLines<T> {
+    /// As [`stdout_lines`]; `line` gives the text of a record.
+    pub fn by<L: AsRef<[u8]>>(line: impl Fn(&T) -> L + Send + Sync + 'static) -> Self {
+        StdoutLines { line: told(line) }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for StdoutLines<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdoutLines").finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> StdoutLinesHandlers<T> for StdoutLines<T> {
+    fn on_records(
+        &self,
+        state: &mut StdoutLinesState<T>,
+        records: &T,
+        out: &mut impl StdoutLinesOut<T>,
+    ) -> NodeResult {
+        if let Some(target) = &mut state.target {
+            target.record(|buffer| (self.line)(records, buffer).map(|()| buffer.push(b'\n')))?;
+            flush_soon(&mut state.flushes, out);
+        }
+        Ok(())
+    }
+
+    buffered!(StdoutLinesState<T>, StdoutLinesOut<T>, |_node| Target::stdout());
+}

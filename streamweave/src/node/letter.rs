@@ -1,0 +1,31 @@
+//! Dead letters: records whose handling failed, with what is known about the failure.
+
+use crate::node::Node;
+use crate::time::LogicalTime;
+
+/// A node whose failed records can leave by `dead_letters`; `#[node]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no dead letters",
+    label = "this node does not say what its failed records are",
+    note = "`#[node]` implements `Letters`; by hand, implement it for the node"
+)]
+pub trait Letters: Node {
+    /// A record of any of the node's inputs: `Send` because its inputs' items are.
+    type Input;
+}
+
+/// A record whose handling failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter<T> {
+    /// The record, by the input it came in.
+    pub record: T,
+    /// What went wrong.
+    pub error: String,
+    /// The instance path of the node.
+    pub node: String,
+    /// The record's position in its input: how many came before it.
+    pub position: u64,
+    /// The record's time, where the stream is timed.
+    pub time: Option<LogicalTime>,
+}

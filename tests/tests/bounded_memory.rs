@@ -1,0 +1,66 @@
+//! What one record becomes does not have to fit into memory. Alone in its process, as it measures.
+#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+
+use streamweave::{NodeResult, graph, node};
+
+#[node]
+fn increment(n: u64) -> u64 {
+    n + 1
+}
+
+/// Many records of one.
+#[node]
+pub struct Burst {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl BurstHandlers for Burst {
+    fn on_input(&self, input: u64, out: &mut impl BurstOut) -> NodeResult {
+        for n in 0..input {
+            out.out(n);
+        }
+        Ok(())
+    }
+}
+
+/// The resident memory of this process, in KiB; `None` where the system does not tell.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// One record becomes ten million: what does not fit into the next stage waits in a file.
+#[tokio::test]
+async fn one_record_that_becomes_ten_million_stays_within_bounded_memory() {
+    const MANY: u64 = 10_000_000;
+    let graph = graph! {
+        burst: Burst {},
+        one: Increment,
+        graph.input => burst.input,
+        #[boundary] burst.out => one.input,
+        one.out => graph.out,
+    };
+    let run = graph.start().unwrap();
+    let before = resident();
+    run.inputs.input.send(MANY).await.unwrap();
+    let mut run = run.close_inputs();
+    let (mut count, mut sum, mut most) = (0_u64, 0_u64, 0);
+    while let Some(n) = run.outputs.out.recv().await {
+        count += 1;
+        sum += n;
+        if count.is_multiple_of(1_000_000) {
+            most = most.max(resident().unwrap_or(0));
+        }
+    }
+    run.drain().await.unwrap();
+    assert_eq!((count, sum), (MANY, MANY * (MANY + 1) / 2));
+    if let Some(before) = before {
+        // 80 MB of records; 32 MiB of them may stay in memory.
+        let grown = most.saturating_sub(before) / 1024;
+        assert!(grown < 64, "grew by {grown} MiB");
+    }
+}

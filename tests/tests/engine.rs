@@ -1,0 +1,503 @@
+//! What the engine promises, under the least room and the worst luck.
+#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use streamweave::engine::Cause;
+use streamweave::graph::RunError;
+use streamweave::node::More;
+use streamweave::state::{Keyed, Value};
+use streamweave::{NodeResult, graph, node};
+
+/// Counts up to `end`, in batches.
+#[node(source)]
+pub struct Numbers {
+    #[output]
+    out: u64,
+    #[state]
+    next: Value<u64>,
+    end: u64,
+    sent: Arc<AtomicU64>,
+}
+
+impl NumbersHandlers for Numbers {
+    async fn next(&self, state: &mut NumbersState, out: &mut impl NumbersOut) -> NodeResult<More> {
+        let first = *state.next;
+        let end = self.end.min(first + 1000);
+        for n in first..end {
+            out.out(n);
+        }
+        state.next.set(end);
+        self.sent.store(end, Ordering::Relaxed);
+        Ok(if end == self.end { More::End } else { More::Now })
+    }
+}
+
+fn numbers(end: u64) -> Numbers {
+    Numbers { end, sent: Arc::default() }
+}
+
+#[node]
+fn increment(n: u64) -> u64 {
+    n + 1
+}
+
+#[node]
+fn even(n: u64) -> Option<u64> {
+    n.is_multiple_of(2).then_some(n)
+}
+
+/// Adds up what it gets, by key, and fails where it is told to.
+#[node(key = u64)]
+pub struct Tally {
+    #[input(key = |n| n % 7)]
+    input: u64,
+    #[output]
+    out: (u64, u64),
+    #[state]
+    sums: Keyed<u64, u64>,
+    #[state]
+    seen: Value<u64>,
+    poison: Option<Poison>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Poison {
+    Panic(u64),
+    Error(u64),
+}
+
+impl Poison {
+    /// Fails at its record, before or after something was sent.
+    fn strike(poison: Option<Poison>, n: u64) -> NodeResult {
+        match poison {
+            Some(Poison::Panic(at)) if at == n => panic!("poison {n}"),
+            Some(Poison::Error(at)) if at == n => Err(format!("poison {n}").into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TallyHandlers for Tally {
+    fn on_input(&self, state: &mut TallyState, input: u64, out: &mut impl TallyOut) -> NodeResult {
+        let sum = state.sums.entry(input % 7);
+        *sum += input;
+        out.out((input, *sum));
+        *state.seen.get_mut() += 1;
+        Poison::strike(self.poison, input)
+    }
+}
+
+/// Passes records on and fails where it is told to: first it sends, then it fails.
+#[node]
+pub struct Pass {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+    #[state]
+    seen: Value<u64>,
+    poison: Option<Poison>,
+}
+
+impl PassHandlers for Pass {
+    fn on_input(&self, state: &mut PassState, input: u64, out: &mut impl PassOut) -> NodeResult {
+        *state.seen.get_mut() += 1;
+        out.out(input);
+        Poison::strike(self.poison, input)
+    }
+}
+
+fn pass(poison: Option<Poison>) -> Pass {
+    Pass { poison }
+}
+
+/// A diamond with a filter in one arm and room for one record on each edge: no input waits for
+/// another one's data.
+#[tokio::test]
+async fn a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one() {
+    let graph = graph! {
+        numbers: numbers(10_000),
+        even: Even,
+        one: Increment,
+        tally: Tally { poison: None },
+        #[buffer(1)] numbers.out => [even.input, one.input],
+        #[buffer(1)] even.out => tally.input,
+        #[buffer(1)] one.out => tally.input,
+        #[buffer(1)] tally.out => graph.sums,
+    };
+    let mut run = graph.start().unwrap();
+    let mut count = 0;
+    let mut total = [0_u64; 7];
+    while let Some((n, sum)) = run.outputs.sums.recv().await {
+        count += 1;
+        total[(n % 7) as usize] = sum;
+    }
+    run.drain().await.unwrap();
+    assert_eq!(count, 15_000);
+    let mut expected = [0_u64; 7];
+    for n in (0..10_000).filter(|n| n % 2 == 0).chain(1..10_001) {
+        expected[(n % 7) as usize] += n;
+    }
+    assert_eq!(total, expected);
+}
+
+/// A consumer that does nothing for an hour: the source stands still, and what waits is bounded.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_consumer_stops_the_source() {
+    let source = numbers(u64::MAX);
+    let sent = Arc::clone(&source.sent);
+    let graph = graph! {
+        source: source,
+        one: Increment,
+        #[boundary] source.out => one.input,
+        one.out => graph.out,
+    };
+    let mut run = graph.start().unwrap();
+    assert_eq!(run.outputs.out.recv().await, Some(1));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after_a_second = sent.load(Ordering::Relaxed);
+    let waiting: u64 = run.metrics().edges.iter().map(|edge| edge.waiting).sum();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(sent.load(Ordering::Relaxed), after_a_second);
+    assert!(waiting < 100_000, "{waiting} records wait");
+    assert!(after_a_second < 200_000, "{after_a_second} records were read ahead");
+    run.abort();
+}
+
+/// A sink that never returns.
+#[node(async, sink)]
+pub struct Stuck {
+    #[input]
+    input: u64,
+}
+
+impl StuckHandlers for Stuck {
+    async fn on_input(&self, _: u64, _: &mut impl StuckOut) -> NodeResult {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_returns_in_time_with_a_stuck_sink() {
+    let graph = graph! {
+        source: numbers(u64::MAX),
+        stuck: Stuck {},
+        source.out => stuck.input,
+    };
+    let run = graph.start().unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = tokio::time::Instant::now();
+    let report = run.stop(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+    assert!(!report.complete);
+    assert_eq!(&*report.unflushed[0].0, "stuck.input");
+    assert!(report.unflushed[0].1 > 0);
+}
+
+#[tokio::test]
+async fn stop_of_a_source_that_never_ends_handles_what_is_in_flight() {
+    let source = numbers(u64::MAX);
+    let sent = Arc::clone(&source.sent);
+    let graph = graph! {
+        source: source,
+        tally: Tally { poison: None },
+        #[boundary] source.out => tally.input,
+    };
+    let run = graph.start().unwrap();
+    // A source that never waits leaves no idle moment for a paused clock.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let report = run.stop(Duration::from_secs(5)).await.unwrap();
+    assert!(report.complete);
+    let tallied = report.metrics.nodes.iter().find(|node| &*node.path == "tally").unwrap();
+    assert_eq!(tallied.records_in, sent.load(Ordering::Relaxed));
+}
+
+/// What a graph that failed at record `at` may show: everything that the records before it gave,
+/// and nothing of it.
+fn expected(n: u64, at: u64) -> Vec<(u64, u64)> {
+    let mut sums = [0_u64; 7];
+    (0..n)
+        .take_while(|n| *n < at)
+        .map(|n| {
+            sums[(n % 7) as usize] += n;
+            (n, sums[(n % 7) as usize])
+        })
+        .collect()
+}
+
+/// Runs `graph` inline until it fails, and returns what came out, and the error.
+macro_rules! fails {
+    ($graph:expr, $n:expr) => {{
+        let mut graph = $graph;
+        graph.set_undo(true);
+        let mut run = graph.inline().unwrap();
+        for n in 0..$n {
+            run.inputs.numbers.try_send(n).unwrap();
+        }
+        let error = run.step().unwrap_err();
+        let state = run.snapshot().unwrap();
+        let out: Vec<(u64, u64)> = std::iter::from_fn(|| run.outputs.sums.try_recv()).collect();
+        assert!(run.outputs.sums.has_failed(), "a failure looked like an end");
+        (out, error, state)
+    }};
+}
+
+fn failure(error: &RunError) -> (&str, &str, u64) {
+    match error {
+        RunError::Failed { failure, .. } => (&failure.node, failure.input, failure.position),
+        other => panic!("{other}"),
+    }
+}
+
+/// Panics that a test asks for need no backtrace.
+fn quiet() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.payload().downcast_ref::<String>().is_some_and(|text| text.starts_with("poison"))
+        {
+            hook(panic);
+        }
+    }));
+}
+
+/// A panic or an error at every record of a batch, in every node of four graphs: nothing of the
+/// records before is lost or doubled, nothing of the failed one is left, and the state is what
+/// the records before it made.
+#[test]
+fn a_failure_at_every_record_of_every_node_leaves_no_trace() {
+    const N: u64 = 40;
+    quiet();
+    let clean = |at: u64| {
+        // The state of an undisturbed run over the records before.
+        let graph = graph! {
+            a: pass(None), b: pass(None), tally: Tally { poison: None },
+            graph.numbers => a.input, a.out => b.input, b.out => tally.input, tally.out => graph.sums,
+        };
+        let mut run = graph.inline().unwrap();
+        for n in 0..at {
+            run.inputs.numbers.try_send(n).unwrap();
+        }
+        run.step().unwrap();
+        run.snapshot().unwrap()
+    };
+    for at in 0..N {
+        let state = clean(at);
+        for kind in [Poison::Panic(at), Poison::Error(at)] {
+            for place in 0..3 {
+                let poison = |here: u64| (here == place).then_some(kind);
+                // A chain, fused into one stage.
+                let (out, error, found) = fails!(
+                    graph! {
+                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
+                        graph.numbers => a.input, a.out => b.input, b.out => tally.input,
+                        tally.out => graph.sums,
+                    },
+                    N
+                );
+                assert_eq!(out, expected(N, at), "chain, {kind:?} in node {place}");
+                assert_eq!(failure(&error), (["a", "b", "tally"][place as usize], "input", at));
+                assert_eq!(found, state, "chain, {kind:?} in node {place}");
+
+                // A fan-out: the other arm must not show the failed record either.
+                let (out, error, _) = fails!(
+                    graph! {
+                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
+                        graph.numbers => a.input,
+                        a.out => [tally.input, b.input],
+                        tally.out => graph.sums,
+                        b.out => graph.others,
+                    },
+                    N
+                );
+                assert_eq!(out, expected(N, at), "fan-out, {kind:?} in node {place}");
+                assert_eq!(failure(&error).2, at);
+
+                // A boundary: what stands before the failure has left its stage.
+                let (out, error, _) = fails!(
+                    graph! {
+                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
+                        graph.numbers => a.input,
+                        #[boundary] a.out => b.input,
+                        b.out => tally.input,
+                        tally.out => graph.sums,
+                    },
+                    N
+                );
+                assert_eq!(failure(&error).2, at);
+                // Stages end in any order: what came through is a prefix of it.
+                assert!(expected(N, at).starts_with(&out), "boundary, {kind:?} in node {place}");
+                if place > 0 {
+                    assert_eq!(out, expected(N, at), "boundary, {kind:?} in node {place}");
+                }
+
+                // A keyed node on two workers behind the others.
+                let (out, error, _) = fails!(
+                    graph! {
+                        a: pass(poison(0)), b: pass(poison(1)),
+                        #[workers(2)] tally: Tally { poison: poison(2) },
+                        graph.numbers => a.input, a.out => b.input, b.out => tally.input,
+                        tally.out => graph.sums,
+                    },
+                    N
+                );
+                assert!(matches!(error, RunError::Failed { .. }));
+                let all = expected(N, N);
+                let mut sorted = out.clone();
+                sorted.sort_unstable();
+                sorted.dedup();
+                assert_eq!(sorted.len(), out.len(), "workers doubled a record");
+                assert!(out.iter().all(|record| all.contains(record) && record.0 != at));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_although_another_node_is_blocked() {
+    let graph = graph! {
+        source: numbers(u64::MAX),
+        stuck: Stuck {},
+        pass: pass(Some(Poison::Error(500))),
+        source.out => [stuck.input, pass.input],
+    };
+    let run = graph.start().unwrap();
+    let error = run.drain().await.unwrap_err();
+    assert_eq!(failure(&error), ("pass", "input", 500));
+    assert_eq!(
+        error.to_string(),
+        "graph `graph` stopped: node `pass` failed at input record 500: poison 500"
+    );
+}
+
+/// A node whose own task panics.
+#[node]
+pub struct Spawns {
+    #[input]
+    input: u64,
+    at: u64,
+}
+
+impl SpawnsHandlers for Spawns {
+    fn on_input(&self, input: u64, out: &mut impl SpawnsOut) -> NodeResult {
+        if input == self.at {
+            out.spawn(Box::pin(async { panic!("in a task of its own") }))?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_spawned_task_is_the_nodes_failure() {
+    let graph = graph! {
+        spawns: Spawns { at: 3 },
+        graph.numbers => spawns.input,
+    };
+    let run = graph.start().unwrap();
+    for n in 0..5 {
+        run.inputs.numbers.send(n).await.unwrap();
+    }
+    // The input stays open: the failure must be told all the same.
+    let held = run.inputs.numbers.clone();
+    let error = run.drain().await.unwrap_err();
+    drop(held);
+    match &error {
+        RunError::Failed { failure, .. } => {
+            assert_eq!(&*failure.node, "spawns");
+            assert!(matches!(&failure.cause, Cause::Panic(text) if text == "in a task of its own"));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Remembers on which of its instances each key was handled.
+#[node(key = u64)]
+pub struct Where {
+    #[input(key = |n| *n)]
+    input: u64,
+    #[scratch]
+    instance: Option<usize>,
+    instances: Arc<AtomicU64>,
+    seen: Arc<Mutex<Vec<(u64, usize)>>>,
+}
+
+impl WhereHandlers for Where {
+    fn on_input(&self, state: &mut WhereState, input: u64, _: &mut impl WhereOut) -> NodeResult {
+        let instance = *state
+            .instance
+            .get_or_insert_with(|| self.instances.fetch_add(1, Ordering::Relaxed) as usize);
+        self.seen.lock().map_err(|_| "poisoned")?.push((input, instance));
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_always_handled_by_the_same_worker() {
+    let node = Where { instances: Arc::default(), seen: Arc::default() };
+    let seen = Arc::clone(&node.seen);
+    let graph = graph! {
+        #[workers(4)] whereto: node,
+        graph.numbers => whereto.input,
+    };
+    let run = graph.start().unwrap();
+    for round in 0..20 {
+        for key in 0..100 {
+            run.inputs.numbers.send((key + round) % 100).await.unwrap();
+        }
+    }
+    run.drain().await.unwrap();
+    let mut seen = seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 2000);
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 100, "a key was handled by two workers");
+    let used: std::collections::BTreeSet<_> = seen.iter().map(|seen| seen.1).collect();
+    assert_eq!(used.len(), 4, "a worker had nothing to do");
+}
+
+#[test]
+fn state_comes_back_by_instance_path() {
+    let make = || {
+        graph! {
+            #![name = "saved"]
+            tally: Tally { poison: None },
+            graph.numbers => tally.input,
+            tally.out => graph.sums,
+        }
+    };
+    let whole = {
+        let mut run = make().inline().unwrap();
+        for n in 0..100 {
+            run.inputs.numbers.try_send(n).unwrap();
+        }
+        run.step().unwrap();
+        run.snapshot().unwrap()
+    };
+    for cut in [0, 1, 50, 99, 100] {
+        let mut first = make().inline().unwrap();
+        for n in 0..cut {
+            first.inputs.numbers.try_send(n).unwrap();
+        }
+        first.step().unwrap();
+        let saved = first.snapshot().unwrap();
+        let mut graph = make();
+        graph.restore(&saved).unwrap();
+        let mut second = graph.inline().unwrap();
+        for n in cut..100 {
+            second.inputs.numbers.try_send(n).unwrap();
+        }
+        second.step().unwrap();
+        assert_eq!(second.snapshot().unwrap(), whole, "cut at {cut}");
+    }
+    let mut other = graph! {
+        renamed: Tally { poison: None },
+        graph.numbers => renamed.input,
+        renamed.out => graph.sums,
+    };
+    let error = other.restore(&whole).unwrap_err();
+    assert!(error.to_string().contains("`tally`"), "{error}");
+}

@@ -1,0 +1,127 @@
+//! Sinks of files: what is in the file, and when.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use streamweave::graph;
+use streamweave::io::{CsvFile, CsvSink, FileLinesSink, JsonLines, JsonLinesSink};
+
+use crate::{Tested, read};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Pair {
+    name: String,
+    size: u32,
+}
+
+fn pairs() -> Vec<Pair> {
+    let names = ["plain", "a, \"b\"", "two\nlines", ""];
+    (0..1000).zip(names.iter().cycle()).map(|(size, name)| pair(name, size)).collect()
+}
+
+fn pair(name: &str, size: u32) -> Pair {
+    Pair { name: name.to_owned(), size }
+}
+
+/// Sends records to a sink, to the end.
+macro_rules! write {
+    ($sink:expr, $records:expr) => {{
+        let mut run = graph! { sink: $sink, graph.records => sink.records }.inline()?;
+        for record in $records {
+            run.inputs.records.try_send(record)?;
+        }
+        run.step()?;
+        run.close_inputs()?.drain()?;
+    }};
+}
+
+/// The error of sending a record to a sink.
+macro_rules! refused {
+    ($sink:expr, $record:expr) => {{
+        let run = graph! { sink: $sink, graph.records => sink.records }.inline()?;
+        run.inputs.records.try_send($record)?;
+        match run.close_inputs().and_then(|run| run.drain()) {
+            Ok(_) => return Err("it was written".into()),
+            Err(error) => error.to_string(),
+        }
+    }};
+}
+
+#[test]
+fn lines_created_and_appended() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a");
+    fs::write(&path, "old\n")?;
+    write!(FileLinesSink::append(&path), 1..=3u32);
+    assert_eq!(fs::read_to_string(&path)?, "old\n1\n2\n3\n");
+    write!(FileLinesSink::create_by(&path, |pair: &Pair| pair.name.clone()), pairs());
+    let expected: String = pairs().iter().map(|pair| format!("{}\n", pair.name)).collect();
+    assert_eq!(fs::read_to_string(&path)?, expected);
+    write!(FileLinesSink::<u32>::create(&path), []);
+    assert_eq!(fs::read_to_string(&path)?, "");
+    Ok(())
+}
+
+#[test]
+fn lines_are_there_soon() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a");
+    let sink = FileLinesSink::<u32>::create(&path);
+    let mut run = graph! { sink: sink, graph.records => sink.records }.inline()?;
+    for record in 1..=3 {
+        run.inputs.records.try_send(record)?;
+        run.step()?;
+        run.advance(Duration::from_millis(199))?;
+        assert_eq!(fs::read_to_string(&path)?.lines().count() as u32, record - 1);
+        run.advance(Duration::from_millis(1))?;
+        assert_eq!(fs::read_to_string(&path)?.lines().count() as u32, record);
+    }
+    Ok(())
+}
+
+#[test]
+fn csv_and_json_read_back() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (csv, json) = (folder.path().join("a.csv"), folder.path().join("a.jsonl"));
+    let (head, tail) = (pairs()[..400].to_vec(), pairs()[400..].to_vec());
+    write!(CsvSink::create(&csv), head.clone());
+    write!(CsvSink::append(&csv), tail.clone());
+    assert_eq!(read!(CsvFile::<Pair>::new(&csv), out), (pairs(), vec![]));
+    write!(JsonLinesSink::create(&json), head);
+    write!(JsonLinesSink::append(&json), tail);
+    assert_eq!(read!(JsonLines::<Pair>::new(&json), out), (pairs(), vec![]));
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_written_is_told() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let nowhere = folder.path().join("no/such/folder/a");
+    let error = refused!(FileLinesSink::create(&nowhere), 1u32);
+    assert!(error.contains("folder/a`: No such file"), "{error}");
+    assert!(error.contains("that its folder exists"), "{error}");
+    let error = refused!(CsvSink::create(folder.path()), pair("a", 1));
+    assert!(error.contains("name a file, not a folder"), "{error}");
+    let path = folder.path().join("a");
+    let map = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let error = refused!(JsonLinesSink::create(&path), map);
+    assert!(error.contains("key must be a string"), "{error}");
+    assert_eq!(fs::read_to_string(&path)?, "", "nothing of it is written");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() -> Tested {
+    let full = Path::new("/dev/full");
+    let error = refused!(FileLinesSink::append(full), 1u32);
+    assert!(error.contains("cannot write `/dev/full`: No space left"), "{error}");
+    assert!(error.contains("free some space"), "{error}");
+    let error = refused!(CsvSink::append(full), pair("a", 1));
+    assert!(error.contains("free some space"), "{error}");
+    let error = refused!(JsonLinesSink::append(full), pair("a", 1));
+    assert!(error.contains("free some space"), "{error}");
+    Ok(())
+}

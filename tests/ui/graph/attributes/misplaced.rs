@@ -1,0 +1,14 @@
+// errors: 2
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        #[buffer(2)]
+        matcher: Matcher {},
+        #[workers(2)]
+        feed.orders => matcher.orders,
+    };
+    let _ = graph.inline();
+}

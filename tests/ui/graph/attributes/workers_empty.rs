@@ -1,0 +1,14 @@
+// errors: 2
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        #[workers]
+        matcher: Matcher {},
+        #[buffer()]
+        feed.orders => matcher.orders,
+    };
+    let _ = graph.inline();
+}

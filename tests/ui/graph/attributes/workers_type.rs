@@ -1,0 +1,13 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        #[workers("four")]
+        matcher: Matcher {},
+        feed.orders => matcher.orders,
+    };
+    let _ = graph.inline();
+}

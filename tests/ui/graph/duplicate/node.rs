@@ -1,0 +1,18 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        enrich: Enrich {},
+        matcher: Matcher {},
+        audit: Audit {},
+        audit: Audit {},
+        feed.orders => enrich.orders,
+        feed.rates => enrich.rates,
+        enrich.out => matcher.orders,
+        matcher.fills => audit.fills,
+    };
+    let _ = graph.inline();
+}

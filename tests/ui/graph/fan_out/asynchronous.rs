@@ -1,0 +1,14 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        matcher: Matcher {},
+        a: Remote {},
+        b: Remote {},
+        graph.orders => matcher.orders,
+        matcher.fills => [a.fills, b.fills],
+    };
+    let _ = graph.inline();
+}

@@ -1,0 +1,17 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        matcher: Matcher {},
+        a: Audit {},
+        b: Audit {},
+        c: Audit {},
+        graph.orders => matcher.orders,
+        matcher.fills => a.fills,
+        matcher.fills => b.fills,
+        matcher.fills => c.fills,
+    };
+    let _ = graph.inline();
+}

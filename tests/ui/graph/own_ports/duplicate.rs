@@ -1,0 +1,18 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk {
+        #[input] orders: Order,
+        #[input] orders: Order,
+        #[output] rejects: Order,
+
+        matcher: Matcher {},
+
+        graph.orders => matcher.orders,
+        matcher.rejects => graph.rejects,
+    }
+}
+
+fn main() {}

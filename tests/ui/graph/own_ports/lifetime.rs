@@ -1,0 +1,17 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk<'a>(name: &'a str) {
+        #[input] orders: Order,
+        #[output] rejects: Order,
+
+        matcher: Matcher {},
+
+        graph.orders => matcher.orders,
+        matcher.rejects => graph.rejects,
+    }
+}
+
+fn main() {}

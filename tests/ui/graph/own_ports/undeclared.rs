@@ -1,0 +1,17 @@
+// errors: 2
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk {
+        #[input] orders: Order,
+        #[output] rejects: Order,
+
+        matcher: Matcher {},
+
+        graph.order => matcher.orders,
+        matcher.rejects => graph.reject,
+    }
+}
+
+fn main() {}

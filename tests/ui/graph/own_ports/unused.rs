@@ -1,0 +1,17 @@
+// errors: 2
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk {
+        #[input] orders: Order,
+        #[input] rates: Rate,
+        #[output] rejects: Order,
+
+        matcher: Matcher {},
+
+        graph.orders => matcher.orders,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// errors: 2
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        enrich: Enrich {},
+        feed.orders => enrich.retries,
+        enrich.out => graph.out,
+    };
+    let _ = graph.inline();
+}

@@ -1,0 +1,17 @@
+// errors: 3
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        enrich: Enrich {},
+        matcher: Matcher {},
+        audit: Audit {},
+        feed.orders => enrich.orders,
+        feed.rates =>,
+        enrich.ou => matcher.orders,
+        matcher.rejects => audit.fills,
+    };
+    let _ = graph.inline();
+}

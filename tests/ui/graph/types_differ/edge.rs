@@ -1,0 +1,16 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        feed: Feed {},
+        enrich: Enrich {},
+        matcher: Matcher {},
+        audit: Audit {},
+        feed.rates => [enrich.orders, enrich.rates],
+        enrich.out => matcher.orders,
+        matcher.fills => audit.fills,
+    };
+    let _ = graph.inline();
+}
