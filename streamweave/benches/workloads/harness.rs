@@ -82,8 +82,7 @@ pub fn compare(title: &str, records: usize, mut variants: Vec<Variant<'_>>) {
     }
 }
 
-/// The median of the ratios of best times and of medians would differ on a busy machine: both
-/// are in the table's columns, this is of the medians.
+/// Of the medians.
 fn ratio(times: &[Vec<f64>], of: usize, to: usize) -> String {
     let middle = |times: &[f64]| times[times.len() / 2];
     format!("{:.2}", middle(&times[of]) / middle(&times[to]))

@@ -18,7 +18,7 @@ pub enum Halt {
     /// The receiver is gone for good: the graph is being stopped.
     Gone,
     /// What was spilled could not be read back.
-    Failed(Failure),
+    Failed(Arc<Failure>),
 }
 
 /// What a flush sends.
@@ -104,6 +104,20 @@ struct Shared<T> {
     pushed: u64,
 }
 
+impl<T> Shared<T> {
+    /// Whether there is no room. There is for at least one message, whatever its size.
+    fn is_full(&self) -> bool {
+        let Shared { records, bytes, capacity, .. } = self;
+        *records > 0 && (*records >= capacity.records || *bytes >= capacity.bytes)
+    }
+
+    fn wait_for_room(&mut self, task: &Task<'_>) {
+        if !self.sending.iter().any(|waker| waker.will_wake(task.waker())) {
+            self.sending.push(task.waker().clone());
+        }
+    }
+}
+
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -112,6 +126,9 @@ pub(crate) enum Refused {
     /// The receiver is gone for good.
     Gone,
 }
+
+/// So many emptied buffers are kept for the sender.
+const SPARE: usize = 4;
 
 /// What became of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +214,7 @@ fn bytes_of_one<T: 'static>(record: &T) -> usize {
 }
 
 impl<T: 'static> Sender<T> {
-    /// Ready when there is room. Room is for at least one message, whatever its size.
+    /// Ready when there is room.
     pub(crate) fn poll_ready(&self, task: &mut Task<'_>) -> Poll<Flushed> {
         let mut shared = lock(&self.0);
         match shared.receiver {
@@ -205,11 +222,8 @@ impl<T: 'static> Sender<T> {
             Far::Discards => return Poll::Ready(Ok(())),
             Far::Present => {}
         }
-        let Shared { records, bytes, capacity, .. } = *shared;
-        if records > 0 && (records >= capacity.records || bytes >= capacity.bytes) {
-            if !shared.sending.iter().any(|waker| waker.will_wake(task.waker())) {
-                shared.sending.push(task.waker().clone());
-            }
+        if shared.is_full() {
+            shared.wait_for_room(task);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
@@ -228,9 +242,7 @@ impl<T: 'static> Sender<T> {
             }
             Far::Gone => return Err((record, Refused::Gone)),
         }
-        if shared.records > 0
-            && (shared.records >= shared.capacity.records || shared.bytes >= shared.capacity.bytes)
-        {
+        if shared.is_full() {
             return Err((record, Refused::Full));
         }
         let first = shared.pushed;
@@ -257,29 +269,42 @@ impl<T: 'static> Sender<T> {
         Ok(())
     }
 
-    /// Sends a batch, whether or not there is room, and returns an empty buffer for the next one.
-    pub(crate) fn send(&self, batch: Batch<T>) -> Vec<T> {
-        let len = batch.records.len();
-        let bytes = bytes_of(&batch.records);
-        let mut shared = lock(&self.0);
-        if shared.receiver != Far::Present {
-            drop(shared);
-            self.1.discarded(len as u64);
-            let mut records = batch.records;
-            records.clear();
-            return records;
+    /// Sends `records` once there is room for them (of the rest: at once), and leaves an empty buffer in their place.
+    pub(crate) fn poll_send(
+        &self,
+        task: &mut Task<'_>,
+        what: Sending,
+        header: Header,
+        records: &mut Vec<T>,
+    ) -> Poll<Flushed> {
+        let mut guard = lock(&self.0);
+        let shared = &mut *guard;
+        match shared.receiver {
+            Far::Gone => return Poll::Ready(Err(Halt::Gone)),
+            Far::Discards => {
+                drop(guard);
+                self.1.discarded(records.len() as u64);
+                records.clear();
+                return Poll::Ready(Ok(()));
+            }
+            Far::Present => {}
         }
+        if what != Sending::Rest && shared.is_full() {
+            shared.wait_for_room(task);
+            return Poll::Pending;
+        }
+        let len = records.len();
         shared.records += len;
-        shared.bytes += bytes;
-        shared.queue.push_back(Message::Records(batch));
+        shared.bytes += bytes_of(records);
+        let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
+        shared.queue.push_back(Message::Records(Batch { header, records }));
         self.1.sent(len as u64, shared.records as u64);
-        let spare = shared.spare.pop();
         let waker = shared.receiving.take();
-        drop(shared);
+        drop(guard);
         if let Some(waker) = waker {
             waker.wake();
         }
-        spare.unwrap_or_default()
+        Poll::Ready(Ok(()))
     }
 
     /// Sends control; it never waits, as there is a bounded number of it for each batch.
@@ -320,8 +345,13 @@ impl<T> Drop for Sender<T> {
 
 impl<T: 'static> Receiver<T> {
     /// The next message. A sender that is gone without [`Control::End`] has failed.
-    pub(crate) fn poll_recv(&self, task: &mut Task<'_>) -> Poll<Message<T>> {
-        let mut shared = lock(&self.shared);
+    /// `emptied` goes back to the sender, if it is a buffer.
+    pub(crate) fn poll_recv(&self, task: &mut Task<'_>, emptied: &mut Vec<T>) -> Poll<Message<T>> {
+        let mut guard = lock(&self.shared);
+        let shared = &mut *guard;
+        if emptied.capacity() > 0 && shared.spare.len() < SPARE {
+            shared.spare.push(std::mem::take(emptied));
+        }
         let Some(message) = shared.queue.pop_front() else {
             if shared.sender_gone {
                 return Poll::Ready(Message::Control(Control::Failed));
@@ -329,25 +359,17 @@ impl<T: 'static> Receiver<T> {
             keep(&mut shared.receiving, task);
             return Poll::Pending;
         };
-        let mut wakers = Vec::new();
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
             shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records));
             self.counters.waiting(shared.records as u64);
-            wakers = std::mem::take(&mut shared.sending);
+            if !shared.sending.is_empty() {
+                let wakers = std::mem::take(&mut shared.sending);
+                drop(guard);
+                wakers.into_iter().for_each(Waker::wake);
+            }
         }
-        drop(shared);
-        wakers.into_iter().for_each(Waker::wake);
         Poll::Ready(message)
-    }
-
-    /// Gives an emptied buffer back to the sender.
-    pub(crate) fn recycle(&self, mut buffer: Vec<T>) {
-        buffer.clear();
-        let mut shared = lock(&self.shared);
-        if shared.spare.len() < 4 {
-            shared.spare.push(buffer);
-        }
     }
 
     /// When this end is dropped, what is sent from then on is counted and dropped: the end of a
@@ -397,7 +419,7 @@ mod tests {
         sender.push(6).unwrap();
         sender.control(Control::End);
         let mut seen = Vec::new();
-        while let Some(message) = poll(|task| receiver.poll_recv(task)) {
+        while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Vec::new())) {
             match message {
                 Message::Records(batch) => seen.extend(batch.records.iter().map(u32::to_string)),
                 Message::Control(control) => {
@@ -418,7 +440,7 @@ mod tests {
         sender.push(2).unwrap();
         assert_eq!(sender.push(3), Err((3, Refused::Full)));
         assert!(poll(|task| sender.poll_ready(task)).is_none());
-        assert!(poll(|task| receiver.poll_recv(task)).is_some());
+        assert!(poll(|task| receiver.poll_recv(task, &mut Vec::new())).is_some());
         assert!(sender.push(3).is_ok());
     }
 
@@ -427,8 +449,11 @@ mod tests {
         let (sender, receiver) = pair(2, 1);
         sender.push(1).unwrap();
         drop(sender);
-        assert!(matches!(poll(|task| receiver.poll_recv(task)), Some(Message::Records(_))));
-        let last = poll(|task| receiver.poll_recv(task));
+        assert!(matches!(
+            poll(|task| receiver.poll_recv(task, &mut Vec::new())),
+            Some(Message::Records(_))
+        ));
+        let last = poll(|task| receiver.poll_recv(task, &mut Vec::new()));
         assert!(matches!(last, Some(Message::Control(Control::Failed))));
     }
 

@@ -20,7 +20,7 @@ const PAUSED: u8 = 8;
 #[derive(Debug)]
 pub struct Cx {
     status: u8,
-    failure: Option<Failure>,
+    failure: Option<Arc<Failure>>,
     pub(crate) time: Option<LogicalTime>,
     pub(crate) frontier: Option<Frontier>,
     pub(crate) clock: Clock,
@@ -127,13 +127,13 @@ impl Cx {
 
     /// Records a failure; the first one of a unit wins.
     #[cold]
-    pub(crate) fn fail(&mut self, failure: Failure) {
+    pub(crate) fn fail(&mut self, failure: impl Into<Arc<Failure>>) {
         self.status |= FAILED;
-        self.failure.get_or_insert(failure);
+        self.failure.get_or_insert_with(|| failure.into());
     }
 
     /// Takes the failure out, so that the stage can report it.
-    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+    pub(crate) fn take_failure(&mut self) -> Option<Arc<Failure>> {
         self.status &= !FAILED;
         self.failure.take()
     }

@@ -37,6 +37,11 @@ impl<T> Pending<T> {
         self.next >= self.records.len()
     }
 
+    /// Whether none has been driven yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.next == 0 && !self.reversed
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.records.len() - self.next
     }
@@ -204,7 +209,7 @@ pub(crate) fn settle(
     root: &mut dyn Part,
     cx: &mut Cx,
     ran: Result<(), Panicked>,
-) -> Option<Failure> {
+) -> Option<Arc<Failure>> {
     if let Err(panicked) = ran {
         name_panic(root, cx, panicked);
     }

@@ -53,12 +53,9 @@ impl<T: Send + 'static> Inlet<T> {
         if self.progress.ended {
             return Poll::Pending;
         }
-        match self.receiver.poll_recv(task) {
+        match self.receiver.poll_recv(task, &mut self.pending.records) {
             Poll::Ready(Message::Records(batch)) => {
-                let empty = std::mem::replace(&mut self.pending, Pending::of(batch.records));
-                if empty.records.capacity() > 0 {
-                    self.receiver.recycle(empty.records);
-                }
+                self.pending = Pending::of(batch.records);
                 Poll::Ready(Arrival::Records)
             }
             Poll::Ready(Message::Control(control)) => Poll::Ready(Arrival::Control(control)),

@@ -17,6 +17,11 @@ impl NodeCounters {
     }
 }
 
+/// Adds to a counter that has one writer: no locked instruction.
+fn add(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
+}
+
 /// The counters of a stage: the time it worked, and the time it waited for room downstream.
 #[derive(Debug, Default)]
 pub(crate) struct StageCounters {
@@ -27,13 +32,15 @@ pub(crate) struct StageCounters {
 
 impl StageCounters {
     pub(crate) fn step(&self, busy: std::time::Duration) {
-        self.steps.fetch_add(1, Relaxed);
-        self.busy_nanos.fetch_add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        add(&self.steps, 1);
+        if !busy.is_zero() {
+            add(&self.busy_nanos, u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
+        }
     }
 
     pub(crate) fn backpressured(&self, waited: std::time::Duration) {
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
-        self.backpressured_nanos.fetch_add(nanos, Relaxed);
+        add(&self.backpressured_nanos, nanos);
     }
 }
 
@@ -74,8 +81,8 @@ impl EdgeCounters {
     }
 
     pub(crate) fn sent(&self, records: u64, waiting: u64) {
-        self.records.fetch_add(records, Relaxed);
-        self.batches.fetch_add(1, Relaxed);
+        add(&self.records, records);
+        add(&self.batches, 1);
         self.waiting.store(waiting, Relaxed);
     }
 

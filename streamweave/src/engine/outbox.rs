@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use crate::engine::channel::{Batch, Capacity, Header, Sender, bytes_of, channel};
+use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::spill::{Spill, SpillError, Spilled};
@@ -137,36 +137,43 @@ impl<T: 'static> Outbox<T> {
             let next = std::mem::take(&mut self.spare);
             self.make_ready(next);
         }
-        while let Some(next) = self.ready.front() {
-            if what != Sending::Rest && !matches!(next, Ready::Control(_)) {
-                ready!(self.sender.poll_ready(task))?;
-            }
-            match self.ready.pop_front() {
-                Some(Ready::Records(records)) => {
-                    self.held = self.held.saturating_sub(bytes_of(&records));
-                    self.send(records);
+        while let Some(next) = self.ready.front_mut() {
+            match next {
+                Ready::Records(records) => {
+                    let (len, bytes) = (records.len() as u64, bytes_of(records));
+                    let header = Header { first: self.sequence, ..Header::default() };
+                    ready!(self.sender.poll_send(task, what, header, records))?;
+                    self.sequence += len;
+                    self.held = self.held.saturating_sub(bytes);
                 }
-                Some(Ready::Spilled(spilled)) => {
-                    let read = self.spill.as_mut().map(|spill| spill.read(&spilled));
-                    let records = read.unwrap_or(Ok(Vec::new()));
-                    self.send(records.map_err(|error| Halt::Failed(self.failure(error)))?);
+                Ready::Spilled(spilled) => {
+                    if what != Sending::Rest {
+                        ready!(self.sender.poll_ready(task))?;
+                    }
+                    let read = self.spill.as_mut().map(|spill| spill.read(spilled));
+                    match read.unwrap_or(Ok(Vec::new())) {
+                        Ok(records) => {
+                            self.held += bytes_of(&records);
+                            *next = Ready::Records(records);
+                        }
+                        Err(error) => {
+                            return Poll::Ready(Err(Halt::Failed(Arc::new(self.failure(error)))));
+                        }
+                    }
                     self.spilled -= 1;
                     if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
                         spill.clear();
                     }
+                    continue;
                 }
-                Some(Ready::Control(control)) => self.sender.control(control),
-                None => {}
+                Ready::Control(control) => self.sender.control(control.clone()),
+            }
+            if let Some(Ready::Records(emptied)) = self.ready.pop_front() {
+                self.spare = emptied;
             }
         }
         self.committed = (self.buffer.len(), 0);
         Poll::Ready(Ok(()))
-    }
-
-    fn send(&mut self, records: Vec<T>) {
-        let header = Header { first: self.sequence, ..Header::default() };
-        self.sequence += records.len() as u64;
-        self.spare = self.sender.send(Batch { header, records });
     }
 
     fn make_ready(&mut self, next: Vec<T>) {
@@ -254,6 +261,25 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
     }
 
     fn lend(&mut self, _: &mut Cx, _: &T) {}
+
+    /// A full batch, more or less, leaves as it is.
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<T>) -> bool {
+        if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
+            return false;
+        }
+        if self.ready.len() >= READY {
+            cx.set_full();
+        }
+        if !self.buffer.is_empty() {
+            let next = std::mem::take(&mut self.spare);
+            self.make_ready(next);
+        }
+        let taken = std::mem::replace(records, std::mem::take(&mut self.spare));
+        self.held += bytes_of(&taken);
+        self.ready.push_back(Ready::Records(taken));
+        self.begin();
+        true
+    }
 }
 
 #[cfg(test)]
@@ -276,7 +302,9 @@ mod tests {
 
     fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
-        while let Poll::Ready(Message::Records(batch)) = receiver.poll_recv(&mut task) {
+        while let Poll::Ready(Message::Records(batch)) =
+            receiver.poll_recv(&mut task, &mut Vec::new())
+        {
             into.extend(batch.records);
         }
     }

@@ -43,11 +43,11 @@ impl Spawned {
 
     /// The next failure of a task; pending while none has failed (also when there are none).
     #[inline]
-    pub(crate) fn poll_failure(&mut self, task: &mut Task<'_>) -> Poll<Failure> {
+    pub(crate) fn poll_failure(&mut self, task: &mut Task<'_>) -> Poll<Arc<Failure>> {
         if self.owners.is_empty() { Poll::Pending } else { self.poll_tasks(task) }
     }
 
-    fn poll_tasks(&mut self, task: &mut Task<'_>) -> Poll<Failure> {
+    fn poll_tasks(&mut self, task: &mut Task<'_>) -> Poll<Arc<Failure>> {
         while let Poll::Ready(Some(ended)) = self.tasks.poll_join_next_with_id(task) {
             let (id, cause) = match ended {
                 Ok((id, Ok(()))) => (id, None),
@@ -63,7 +63,8 @@ impl Spawned {
             let Some(at) = self.owners.iter().position(|owner| owner.0 == id) else { continue };
             let (_, node) = self.owners.swap_remove(at);
             if let Some(cause) = cause {
-                return Poll::Ready(Failure { node, input: "spawned task", position: 0, cause });
+                let input = "spawned task";
+                return Poll::Ready(Arc::new(Failure { node, input, position: 0, cause }));
             }
         }
         Poll::Pending

@@ -23,7 +23,7 @@ pub(crate) enum StageEnd {
     /// All input has been handled and all output sent.
     Finished,
     /// A unit failed.
-    Failed(Failure),
+    Failed(Arc<Failure>),
     /// A neighbour is gone, which has failed or is being stopped.
     Cancelled,
 }
@@ -106,7 +106,7 @@ impl StageLoop {
         root: &mut dyn Part,
         ran: Result<(), Panicked>,
         watch: Option<Stopwatch>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Arc<Failure>> {
         let failure = settle(root, &mut self.cx, ran);
         self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
         match failure {
@@ -116,7 +116,7 @@ impl StageLoop {
     }
 
     /// A unit has failed and is undone: what came before it leaves.
-    fn failed(&mut self, root: &mut dyn Part, failure: Failure) -> Failure {
+    fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
         let mut task = Task::from_waker(std::task::Waker::noop());
         let _ = root.poll_flush(&mut task, Sending::Rest);
         self.publish(root);
@@ -162,7 +162,8 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        self.idle = false;
+        // Nothing was left in the outboxes when it became idle.
+        let mut flushed = std::mem::take(&mut self.idle);
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
         }
@@ -178,7 +179,9 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            if let Err(end) = ready!(self.poll_room(root, task, Sending::Full)) {
+            if !std::mem::take(&mut flushed)
+                && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
+            {
                 return Poll::Ready(Todo::End(end));
             }
             root.pump(&mut self.cx);

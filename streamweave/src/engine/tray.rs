@@ -37,6 +37,9 @@ trait Target<T>: Send {
 
 impl<T, E: Emit<T>> Target<T> for E {
     fn drive(&mut self, pending: &mut Pending<T>, cx: &mut Cx) {
+        if pending.is_fresh() && self.take_batch(cx, &mut pending.records) {
+            return;
+        }
         let ran = drive::<T, AtRoot, E>(pending, self, cx);
         if let Some(failure) = settle(self, cx, ran) {
             cx.fail(failure);
@@ -103,21 +106,25 @@ impl<T: Send + 'static> Part for Tray<T> {
     }
 
     fn pump(&mut self, cx: &mut Cx) {
-        while !cx.must_end() {
+        loop {
+            if cx.must_end() {
+                return;
+            }
             if self.pending.is_empty() {
-                if self.incoming.is_empty() {
-                    break;
-                }
                 std::mem::swap(&mut self.pending.records, &mut self.incoming);
                 self.committed = 0;
             }
-            self.target.drive(&mut self.pending, cx);
-            if !cx.failed() {
-                self.target.part().pump(cx);
+            if !self.pending.is_empty() {
+                self.target.drive(&mut self.pending, cx);
+                if cx.failed() {
+                    return;
+                }
             }
-        }
-        if !cx.must_end() {
+            // Once for each batch: trays behind trays are not to be asked twice each.
             self.target.part().pump(cx);
+            if self.pending.is_empty() && self.incoming.is_empty() {
+                return;
+            }
         }
     }
 

@@ -186,10 +186,10 @@ impl<T: Send + 'static> Output<T> {
                 self.next = index + 1;
                 continue;
             }
-            match self.receivers[index].poll_recv(task) {
+            let mut emptied = std::mem::take(&mut self.batch).into();
+            match self.receivers[index].poll_recv(task, &mut emptied) {
                 Poll::Ready(Message::Records(batch)) => {
-                    let empty = std::mem::replace(&mut self.batch, batch.records.into());
-                    self.receivers[index].recycle(empty.into());
+                    self.batch = batch.records.into();
                     return Poll::Ready(());
                 }
                 Poll::Ready(Message::Control(control)) => {

@@ -159,7 +159,9 @@ impl InlineRun {
             let mut ran = false;
             for index in 0..self.stages.len() {
                 let stage = &mut self.stages[index];
-                if !stage.ready.0.swap(false, Ordering::AcqRel) {
+                if !stage.ready.0.load(Ordering::Relaxed)
+                    || !stage.ready.0.swap(false, Ordering::AcqRel)
+                {
                     continue;
                 }
                 let Some(task) = &mut stage.task else { continue };
@@ -179,7 +181,7 @@ impl InlineRun {
         let graph = self.name.clone();
         let error = match end {
             StageEnd::Finished => return Ok(()),
-            StageEnd::Failed(failure) => RunError::Failed { graph, failure: Arc::new(failure) },
+            StageEnd::Failed(failure) => RunError::Failed { graph, failure },
             StageEnd::Cancelled => RunError::Aborted { graph },
         };
         // Nobody goes on once one has failed; what has come through can still be read.

@@ -216,7 +216,7 @@ async fn supervise(mut stages: JoinSet<StageEnd>, tell: watch::Sender<Option<End
             Ok(StageEnd::Cancelled) => cancelled = true,
             Ok(StageEnd::Failed(failure)) => {
                 tracing::error!(node = &*failure.node, input = failure.input, "{failure}");
-                ended = Ended::Failed(Arc::new(failure));
+                ended = Ended::Failed(failure);
                 break;
             }
             Err(error) => {

@@ -54,6 +54,13 @@ pub trait Emit<T>: Part {
     /// Lends `item`. Only to be called when [`Emit::LENDS`].
     fn lend(&mut self, cx: &mut Cx, item: &T);
 
+    /// Takes all of `records`, in between units, where it keeps them as a batch anyway; says
+    /// whether it did. `records` is then empty, to be filled again.
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<T>) -> bool {
+        let _ = (cx, records);
+        false
+    }
+
     /// Hands all `items` over.
     #[inline]
     fn emit_all(&mut self, cx: &mut Cx, items: impl Iterator<Item = T>)
@@ -198,6 +205,10 @@ impl<A: 'static, B: 'static, E: Emit<B>> Emit<A> for Via<B, E> {
         if let Some(item) = (item as &dyn Any).downcast_ref::<B>() {
             self.0.lend(cx, item);
         }
+    }
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<A>) -> bool {
+        let records = (records as &mut dyn Any).downcast_mut();
+        records.is_some_and(|records| self.0.take_batch(cx, records))
     }
 }
 

@@ -44,7 +44,7 @@ trait QuoteOut: ::streamweave::node::Context<Key = ()> {
     label = "`QuoteHandlers` is not implemented",
     note = "write `impl QuoteHandlers for Quote { .. }`"
 )]
-#[allow(unreachable_pub, reason = "written by `#[node]`")]
+#[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
 trait QuoteHandlers {
     /// What a call gives.
     type Answer: ::core::marker::Send + 'static;

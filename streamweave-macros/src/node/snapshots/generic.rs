@@ -71,7 +71,7 @@ where
     label = "`MapHandlers` is not implemented",
     note = "write `impl MapHandlers<A,B,F> for Map<A,B,F> { .. }`"
 )]
-#[allow(unreachable_pub, reason = "written by `#[node]`")]
+#[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
 pub trait MapHandlers<A, B, F>
 where
     F: Fn(A) -> B,

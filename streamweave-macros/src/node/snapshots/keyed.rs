@@ -59,7 +59,7 @@ pub trait MatcherOut: ::streamweave::node::Context<Key = Symbol> {
     label = "`MatcherHandlers` is not implemented",
     note = "write `impl MatcherHandlers for Matcher { .. }`"
 )]
-#[allow(unreachable_pub, reason = "written by `#[node]`")]
+#[allow(unreachable_pub, clippy::ptr_arg, reason = "written by `#[node]`")]
 pub trait MatcherHandlers {
     /// New orders.
     fn on_orders(
