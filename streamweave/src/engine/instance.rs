@@ -130,7 +130,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             cx.fail(Failure {
                 node: Arc::clone(&self.path),
                 input: self.input,
-                position: unit - 1 - self.phases,
+                position: (unit - 1).saturating_sub(self.phases),
                 cause: Cause::Error(error),
             });
         }
