@@ -212,8 +212,8 @@ macro_rules! wiring {
             type Next = W<Connected>;
         }
         #[diagnostic::on_unimplemented(
-                                                            message = $n0
-                                                        )]
+                                                                            message = $n0
+                                                                        )]
         pub trait $r0 {}
         impl $r0 for Connected {}
         impl<S0> W<S0> {

@@ -1,6 +1,6 @@
 //! What an editor shows inside `graph!` and `#[node]`: a scripted session with rust-analyzer.
 //! Where it cannot be had, the test says that it was skipped.
-#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -207,6 +207,19 @@ fn an_editor_understands_the_graph() {
         return;
     };
 
+    for edge in [
+        "feed.|",
+        "feed.|,",
+        "feed.o|",
+        "feed.o|,",
+        "feed.| => matcher.orders,",
+        "graph.raw => feed.|",
+        "graph.raw => feed.|,",
+    ] {
+        let mut all = session.completions(&with_edge(edge));
+        all.truncate(6);
+        println!("XX {edge}: {all:?}");
+    }
     let ports = session.completions(&with_edge("feed.|"));
     for port in ["orders", "rates"] {
         assert!(ports.iter().any(|label| label == port), "no `{port}` after `feed.`: {ports:?}");
