@@ -185,6 +185,7 @@ macro_rules! receive_each {
     };
 }
 
+#[rustfmt::skip]
 #[macro_export]
 macro_rules! wiring {
     ($name:ident;) => {
@@ -211,9 +212,7 @@ macro_rules! wiring {
         impl<S0> Connect<$p0> for W<S0> {
             type Next = W<Connected>;
         }
-        #[diagnostic::on_unimplemented(
-                                                            message = $n0
-                                                        )]
+        #[diagnostic::on_unimplemented(message = $n0)]
         pub trait $r0 {}
         impl $r0 for Connected {}
         impl<S0> W<S0> {

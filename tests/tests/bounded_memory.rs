@@ -1,5 +1,5 @@
 //! What one record becomes does not have to fit into memory. Alone in its process, as it measures.
-#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use streamweave::{NodeResult, graph, node};
 

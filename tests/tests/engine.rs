@@ -1,5 +1,5 @@
 //! What the engine promises, under the least room and the worst luck.
-#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
 //! Graphs written with `graph!`, run inline and on tokio.
-#![allow(missing_docs, missing_debug_implementations, reason = "tests")]
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use streamweave::graph;
 use streamweave_tests::node;

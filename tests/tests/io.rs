@@ -1,4 +1,5 @@
 //! Sources and sinks of files, CSV, JSON and TCP.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "io/csv_json.rs"]
 mod csv_json;

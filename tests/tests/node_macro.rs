@@ -239,7 +239,7 @@ type Maybe = Option<u64>;
 
 #[node(returns = option)]
 fn even(number: u64) -> Maybe {
-    (number % 2 == 0).then_some(number)
+    number.is_multiple_of(2).then_some(number)
 }
 
 #[node]
@@ -302,7 +302,7 @@ impl CountHandlers for Count {
                 return Ok(More::End);
             }
             out.numbers(next);
-            if next % 2 == 0 {
+            if next.is_multiple_of(2) {
                 out.evens(next);
             }
             state.next.set(next + 1);

@@ -1,6 +1,7 @@
 //! The messages of `graph!`, on complete expansions: each mistake is one error, at the user's
 //! own tokens, in words that name no type of the expansion.
 #![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 //!
 //! Each case says in its first line how many errors it has; rewrite the expected output with
 //! `TRYBUILD=overwrite`.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

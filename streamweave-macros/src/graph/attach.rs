@@ -128,8 +128,10 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
 
 /// `(out, (input, ()))`: every port of the node that an edge mentions.
 fn ports(cx: &Cx<'_>, index: usize) -> TokenStream {
-    let outs = cx.model.outs.iter().enumerate().filter(|(_, end)| end.node == index);
-    let ins = cx.model.ins.iter().enumerate().filter(|(_, end)| end.node == index);
+    let outs = cx.model.outs.iter().enumerate();
+    let outs = outs.filter(|(_, end)| end.node == index && end.at.port.is_some());
+    let ins = cx.model.ins.iter().enumerate();
+    let ins = ins.filter(|(_, end)| end.node == index && end.at.port.is_some());
     let ports = outs.map(|(end, _)| out(end)).chain(ins.map(|(end, _)| input(end)));
     ports.fold(mixed!(()), |rest, port| mixed!((#port, #rest)))
 }

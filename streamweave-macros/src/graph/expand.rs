@@ -91,7 +91,8 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
         mixed!(let #name = &#handle;)
     });
     let outs = model.outs.iter().enumerate().map(|(index, end)| {
-        let (this, user, dot, port) = (out(index), &end.at.node, &end.at.dot, &end.port);
+        let (this, user, port) = (out(index), &end.at.node, &end.at.port);
+        let dot = port.as_ref().map(|_| end.at.dot);
         if end.letters {
             return mixed!(let #this = #check::dead_letters(#user););
         }
@@ -99,7 +100,8 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
         mixed!(let #this = #user.#outputs #dot #port;)
     });
     let ins = model.ins.iter().enumerate().map(|(index, end)| {
-        let (this, user, dot, port) = (input(index), &end.at.node, &end.at.dot, &end.port);
+        let (this, user, port) = (input(index), &end.at.node, &end.at.port);
+        let dot = port.as_ref().map(|_| end.at.dot);
         let inputs = hygienic("inputs");
         mixed!(let #this = #user.#inputs #dot #port;)
     });

@@ -296,7 +296,9 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.node.to_token_stream());
+            // Bound where a port would be: an editor completes it there.
+            let port = at.node.clone();
+            self.outs.push(OutEnd { node, at: at.clone(), port, letters: false });
             return None;
         };
         let letters = port == "dead_letters" && self.has_letters(node);
@@ -319,7 +321,7 @@ impl Model {
             return None;
         };
         let Some(port) = at.port.clone() else {
-            self.unresolved.push(at.node.to_token_stream());
+            self.ins.push(InEnd { node, at: at.clone(), port: at.node.clone() });
             return None;
         };
         self.ins.push(InEnd { node, at: at.clone(), port });

@@ -146,3 +146,15 @@ async fn on_tokio_with_its_clock_paused() -> Tested {
     assert!(run.stop(Duration::from_secs(5)).await?.complete);
     Ok(())
 }
+
+#[test]
+fn cut_with_nothing_but_a_begun_line_read() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log");
+    append(&path, "begun")?;
+    let mut run = follow!(FileLines::new(&path).follow());
+    assert_eq!(after!(run, 0), NONE);
+    fs::write(&path, "another line\n")?;
+    assert_eq!(after!(run, 250), ["1:begun", "1:another line"]);
+    Ok(())
+}

@@ -33,7 +33,10 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a Arc<str>,
     pub(crate) line: u64,
     /// The names of the columns, which are part of the position.
+    #[cfg_attr(not(feature = "csv"), allow(dead_code, reason = "only CSV has columns"))]
     pub(crate) header: &'a mut Vec<String>,
+    /// The longest record.
+    #[cfg_attr(not(feature = "csv"), allow(dead_code, reason = "only CSV's span lines"))]
     pub(crate) max: usize,
 }
 
@@ -51,7 +54,7 @@ pub(crate) struct Feed<D: Decode> {
 
 /// A file, and what its lines since the position have come to.
 struct Open<D: Decode> {
-    reader: Reader,
+    reader: Box<Reader>,
     decoder: D,
     results: Results<D::Record>,
 }
@@ -198,16 +201,14 @@ impl<D: Decode> Feed<D> {
             },
         };
         let saved = split.clone();
-        split.identity = reader.identity.clone();
+        split.identity.becomes(&reader.identity);
         let mut batch = Batch { files, name, split, decoder, results, lenient, lines: 0, give };
         let ran = batch.run(&mut reader, make);
         let Batch { mut split, decoder, results, .. } = batch;
         let progress = self.progress.get_or_insert_with(|| Progress::start(files));
         progress.at(files, index, reader.input.file());
+        reader.extend(&mut split.identity);
         if let Ok(Unit::More | Unit::Nothing) = ran {
-            if reader.identity.extend(reader.input.file()).map_err(|error| reader.failed(error))? {
-                split.identity = reader.identity.clone();
-            }
             self.open.insert(index, Open { reader, decoder, results });
         }
         if split != saved || !known {

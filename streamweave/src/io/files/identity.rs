@@ -21,12 +21,18 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of an open file.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
+    /// Of an open file whose first `read` bytes count: what is behind them may still change.
+    pub(crate) fn of(file: &File, read: u64) -> io::Result<Self> {
         let number = number(&file.metadata()?);
         let mut identity = Identity { number, head: (0, 0), known: true };
-        identity.extend(file)?;
+        identity.extend(file, read)?;
         Ok(identity)
+    }
+
+    /// The same beginning in the file of `other`, which may be a copy.
+    pub(crate) fn becomes(&mut self, other: &Identity) {
+        self.number = other.number;
+        self.known = true;
     }
 
     /// Whether there is anything to compare with.
@@ -34,17 +40,13 @@ impl Identity {
         self.known
     }
 
-    /// Takes in more of the beginning, once the file has more. Returns whether there was more.
-    pub(crate) fn extend(&mut self, file: &File) -> io::Result<bool> {
-        if self.head.0 == HEAD {
-            return Ok(false);
+    /// Takes in more of the beginning, once more has been read.
+    pub(crate) fn extend(&mut self, file: &File, read: u64) -> io::Result<()> {
+        let most = read.min(HEAD);
+        if self.known && most > self.head.0 {
+            self.head = head(file, most)?;
         }
-        let head = head(file, HEAD)?;
-        let more = head.0 > self.head.0;
-        if more {
-            self.head = head;
-        }
-        Ok(more)
+        Ok(())
     }
 
     /// Whether this is the inode.

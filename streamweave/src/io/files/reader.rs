@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
 use super::input::Input;
@@ -29,7 +29,7 @@ pub(crate) struct Reader {
 
 /// What opening a file came to.
 pub(crate) enum Opened {
-    Reader(Reader),
+    Reader(Box<Reader>),
     /// It is followed and not there yet.
     Absent,
     /// It is followed, and the file that the position is in is gone.
@@ -44,20 +44,24 @@ pub(crate) enum Change {
     Cut,
 }
 
+fn opened(reader: Reader) -> Opened {
+    Opened::Reader(Box::new(reader))
+}
+
 const CHUNK: usize = 64 << 10;
 
 impl Reader {
     /// Opens the file at `path`, or the one that the split's position is in, at that position.
-    pub(crate) fn open(path: &PathBuf, split: &Split, follow: bool) -> Result<Opened, IoError> {
+    pub(crate) fn open(path: &Path, split: &Split, follow: bool) -> Result<Opened, IoError> {
         let file = match File::open(path) {
             Ok(file) => Some(file),
             Err(error) if follow && error.kind() == ErrorKind::NotFound => None,
-            Err(source) => return Err(IoError::Open { path: path.clone(), source }),
+            Err(source) => return Err(IoError::Open { path: path.into(), source }),
         };
-        let failed = |source| IoError::Open { path: path.clone(), source };
+        let failed = |source| IoError::Open { path: path.into(), source };
         if !split.identity.is_known() {
             return match file {
-                Some(file) => Self::at(path, file, split, follow).map(Opened::Reader),
+                Some(file) => Self::at(path, file, split, follow).map(opened),
                 None => Ok(Opened::Absent),
             };
         }
@@ -67,32 +71,33 @@ impl Reader {
             let same = split.identity.is_number_of(&metadata);
             if continues(&file, split).map_err(failed)? {
                 if same || !follow {
-                    return Self::at(path, file, split, follow).map(Opened::Reader);
+                    return Self::at(path, file, split, follow).map(opened);
                 }
                 copy = Some(file);
             } else if !follow {
-                return Err(IoError::Changed { path: path.clone(), offset: split.offset });
+                return Err(IoError::Changed { path: path.into(), offset: split.offset });
             }
         }
         let moved = split.identity.beside(path);
         let moved = moved.filter(|file| continues(file, split).unwrap_or(false));
         match moved.or(copy) {
-            Some(file) => Self::at(path, file, split, follow).map(Opened::Reader),
+            Some(file) => Self::at(path, file, split, follow).map(opened),
             None => Ok(Opened::Lost),
         }
     }
 
-    fn at(path: &PathBuf, file: File, split: &Split, follow: bool) -> Result<Self, IoError> {
-        let failed = |source| IoError::Read { path: path.clone(), offset: split.offset, source };
-        let identity = Identity::of(&file).map_err(failed)?;
+    fn at(path: &Path, file: File, split: &Split, follow: bool) -> Result<Self, IoError> {
+        let failed = |source| IoError::Read { path: path.into(), offset: split.offset, source };
         let mut input = Input::new(file, path)?;
         if follow && input.is_gzip() {
             let reason = "a file that is followed must be plain; leave `.follow()` out";
-            return Err(IoError::Gzip { path: path.clone(), reason });
+            return Err(IoError::Gzip { path: path.into(), reason });
         }
         input.skip_to(split.offset).map_err(failed)?;
+        let read = if input.is_gzip() { u64::MAX } else { split.offset };
+        let identity = Identity::of(input.file(), read).map_err(failed)?;
         Ok(Reader {
-            path: path.clone(),
+            path: path.into(),
             input,
             frames: Frames::new(CHUNK),
             offset: split.offset,
@@ -105,7 +110,7 @@ impl Reader {
     }
 
     /// Reads a file that was cut again, from its start.
-    pub(crate) fn again(path: &PathBuf, file: File) -> Result<Self, IoError> {
+    pub(crate) fn again(path: &Path, file: File) -> Result<Self, IoError> {
         Self::at(path, file, &Split::default(), true)
     }
 
@@ -114,6 +119,16 @@ impl Reader {
         let read = self.input.read(self.frames.space())?;
         self.frames.filled(read);
         Ok(read)
+    }
+
+    /// Takes in more of the beginning, for the file and for its saved position. Without, they are
+    /// recognised by less: a failure to read is no failure here.
+    pub(crate) fn extend(&mut self, saved: &mut Identity) {
+        let file = self.input.file();
+        let gzip = self.input.is_gzip();
+        let read = |bytes| if gzip { u64::MAX } else { bytes };
+        let _ = saved.extend(file, read(self.committed));
+        let _ = self.identity.extend(file, read(self.offset + self.frames.pending()));
     }
 
     /// What has become of the file.
