@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::engine::Sending;
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::Panicked;
 use crate::engine::inlet::{Inlets, PortInlets};
@@ -123,7 +124,14 @@ where
         let watch = stage.stopwatch();
         let ran = match todo {
             Todo::End(end) => return end,
-            Todo::Drive(index) => inlets.drive(index, &mut root.0, &mut stage.cx).await,
+            Todo::Drive(index) => {
+                // The handler may await for long: what was sent before must not wait with it.
+                let room = |task: &mut std::task::Context<'_>| stage.poll_room(&mut root, task, Sending::All);
+                if let Err(end) = poll_fn(room).await {
+                    return end;
+                }
+                inlets.drive(index, &mut root.0, &mut stage.cx).await
+            }
             Todo::Run(phase) => run_phase(&mut root, &mut stage, phase).await,
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {

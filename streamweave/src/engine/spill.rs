@@ -71,7 +71,16 @@ impl<T> Spill<T> {
         }
         let (file, path) = match &mut self.file {
             Some(file) => file,
-            none => none.insert(create()?),
+            none => {
+                // A type that borrows what it is read from does not come back: told before any of
+                // it is let go.
+                if let Some(first) = records.first() {
+                    let mut bytes = Vec::new();
+                    self.codec.encode(first, &mut bytes)?;
+                    self.codec.decode(&bytes)?;
+                }
+                none.insert(create()?)
+            }
         };
         file.seek(SeekFrom::Start(self.end))
             .and_then(|_| file.write_all(&self.bytes))
@@ -157,6 +166,11 @@ mod tests {
         for (n, at) in spilled.iter().enumerate().rev() {
             assert_eq!(spill.read(at).unwrap(), batch(n as u32));
         }
+        let mut borrowing = Spill::new(Codec::<&str>::perhaps_borrowing());
+        assert!(matches!(borrowing.write(&["gone"]), Err(SpillError::Codec(_))));
+        let mut spill_copied = Spill::new(Codec::<(u32, String)>::perhaps_borrowing());
+        let at = spill_copied.write(&batch(3)).unwrap();
+        assert_eq!(spill_copied.read(&at).unwrap(), batch(3));
         spill.clear();
         let again = spill.write(&batch(3)).unwrap();
         assert_eq!((again.offset, spill.read(&again).unwrap()), (0, batch(3)));

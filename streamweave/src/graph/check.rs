@@ -6,8 +6,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::node::{
     ByClone, ByRef, ByValue, Const, DeadLetter, In, InputPort, Letters, NoClone, Node, Out, Via,
@@ -196,9 +195,9 @@ pub trait CodecBySerde<T> {
     /// How.
     fn codec(&self) -> Option<Codec<T>>;
 }
-impl<N, const P: usize, T: Serialize + DeserializeOwned> CodecBySerde<T> for In<N, P, T> {
+impl<N, const P: usize, T: Serialize + Deserialize<'static>> CodecBySerde<T> for In<N, P, T> {
     fn codec(&self) -> Option<Codec<T>> {
-        Some(Codec::new())
+        Some(Codec::perhaps_borrowing())
     }
 }
 

@@ -9,7 +9,6 @@ pub mod aggregate;
 pub mod calls;
 pub mod combine;
 pub mod keyed;
-mod ports;
 pub mod rate;
 pub mod sequence;
 pub mod source;

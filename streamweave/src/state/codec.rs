@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{StateError, wire};
 
@@ -31,6 +31,18 @@ impl<T> Codec<T> {
         T: Serialize + DeserializeOwned,
     {
         Self { encode: wire::write::<T>, decode: wire::read::<T> }
+    }
+
+    /// The codec of a type that serializes, but perhaps only borrows what it is read from, as
+    /// `&'static str` does: then every [`decode`](Self::decode) fails.
+    ///
+    /// Where the compiler is to choose by whether a type serializes it has to ask for this: it
+    /// does not tell types apart by how long they borrow.
+    pub fn perhaps_borrowing() -> Self
+    where
+        T: Serialize + Deserialize<'static>,
+    {
+        Self { encode: wire::write::<T>, decode: wire::read_copied::<T> }
     }
 
     /// Appends the value's bytes.

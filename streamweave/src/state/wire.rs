@@ -34,7 +34,13 @@ pub(super) fn read_with<'de, S: DeserializeSeed<'de>>(
     bytes: &'de [u8],
     seed: S,
 ) -> Result<S::Value, StateError> {
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    finish(rmp_serde::Deserializer::from_read_ref(bytes), seed)
+}
+
+fn finish<'de, R: rmp_serde::decode::ReadSlice<'de>, S: DeserializeSeed<'de>>(
+    mut deserializer: rmp_serde::Deserializer<R>,
+    seed: S,
+) -> Result<S::Value, StateError> {
     // Deep enough for real types, and far from the end of a thread's stack.
     deserializer.set_max_depth(DEPTH);
     let value = seed.deserialize(&mut deserializer).map_err(StateError::decode)?;
@@ -53,6 +59,11 @@ fn at_end(error: &rmp_serde::decode::Error) -> bool {
 /// Reads a value that takes up all of the bytes.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
     read_with(bytes, PhantomData)
+}
+
+/// The same, of bytes that the value cannot borrow.
+pub(super) fn read_copied<T: Deserialize<'static>>(bytes: &[u8]) -> Result<T, StateError> {
+    finish::<_, PhantomData<T>>(rmp_serde::Deserializer::new(bytes), PhantomData)
 }
 
 /// What of a table is written: the groups and, for changes only, the mark they begin at.

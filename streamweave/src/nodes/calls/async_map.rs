@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::engine::Attempts;
 use crate::graph::check::Missing;
 use crate::node::{
-    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Lifecycle,
+    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Letters, Lifecycle,
     Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
 };
-use crate::nodes::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
+use crate::nodes::calls::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
 use crate::{NodeError, NodeResult};
 
 /// Calls an asynchronous function with each record. Made by [`async_map`].
@@ -131,6 +131,22 @@ where
     type Passing = ByValue;
     const NAME: &'static str = "input";
     const ROUTING: Routing = Routing::Deal;
+}
+
+/// A record of any input of [`AsyncMap`]: what its dead letters hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsyncMapInput<A> {
+    /// A record of `input`.
+    Input(A),
+}
+
+impl<A, R, F> Letters for AsyncMap<A, R, F>
+where
+    A: Send + 'static,
+    R: CallFuture,
+    F: Fn(A) -> R + Send + Sync + 'static,
+{
+    type Input = AsyncMapInput<A>;
 }
 
 impl<A, R, F, E0, E1> Call<ToOutAndErrors<E0, E1>> for AsyncMap<A, R, F>

@@ -1,5 +1,6 @@
 //! Calls to what is outside of the stream.
 
 mod async_map;
+mod ports;
 
-pub use async_map::{AsyncMap, CallFuture, async_map};
+pub use async_map::{AsyncMap, AsyncMapInput, CallFuture, async_map};

@@ -108,6 +108,7 @@ impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
 /// let mut run = graph.inline()?;
 /// for typed in ["c", "ca", "cat"] {
 ///     run.inputs.keys.try_send(typed.to_owned())?;
+///     run.step()?;
 ///     run.advance(Duration::from_millis(100))?;
 /// }
 /// assert_eq!(run.outputs.queries.try_recv(), None);

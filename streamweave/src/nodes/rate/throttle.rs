@@ -60,6 +60,7 @@ impl<T: Send + 'static> ThrottleHandlers<T> for Throttle<T> {
 /// let mut run = graph.inline()?;
 /// for n in 0..3_u64 {
 ///     run.inputs.numbers.try_send(n)?;
+///     run.step()?;
 ///     run.advance(Duration::from_millis(600))?;
 /// }
 /// let calm: Vec<_> = std::iter::from_fn(|| run.outputs.calm.try_recv()).collect();

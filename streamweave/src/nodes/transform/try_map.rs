@@ -1,101 +1,46 @@
 //! `try_map`: a record becomes another, or an error.
 
-use std::fmt;
 use std::marker::PhantomData;
 
-use crate::graph::check::Missing;
-use crate::node::{
-    ByValue, Descriptor, Emit, InputDescriptor, InputPort, Lifecycle, Node, Outlet,
-    OutputDescriptor, Receive, Routing, Unconnected, kind,
-};
-use crate::nodes::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
-use crate::{NodeError, NodeResult};
+use crate::{NodeError, NodeResult, node};
 
 /// Turns each record into another, or an error. Made by [`try_map`].
-pub struct TryMap<A, B, E, F> {
+#[node(crate = crate)]
+#[derive(Debug)]
+pub struct TryMap<
+    A: Send + 'static,
+    B: Send + 'static,
+    E: Into<NodeError> + Send + 'static,
+    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
+> {
+    /// Records.
+    #[input]
+    input: A,
+    /// Results.
+    #[output]
+    out: B,
+    /// Errors; where this is not connected, an error fails the record.
+    #[output(optional)]
+    errors: E,
     f: F,
     items: PhantomData<fn(A) -> (B, E)>,
 }
 
-impl<A, B, E, F> fmt::Debug for TryMap<A, B, E, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TryMap")
+impl<
+    A: Send + 'static,
+    B: Send + 'static,
+    E: Into<NodeError> + Send + 'static,
+    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
+> TryMapHandlers<A, B, E, F> for TryMap<A, B, E, F>
+{
+    fn on_input(&self, input: A, out: &mut impl TryMapOut<A, B, E, F>) -> NodeResult {
+        match (self.f)(input) {
+            Ok(item) => out.out(item),
+            Err(error) if out.errors_connected() => out.errors(error),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
-}
-
-impl<A, B, E, F> Node for TryMap<A, B, E, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    E: Into<NodeError> + Send + 'static,
-    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
-{
-    type Inputs = OneInput<Self, A>;
-    type Outputs = OutAndErrors<Self, B, E>;
-    type Open = ToOutAndErrors<Unconnected, Unconnected>;
-    type Wiring = InputWiring<Missing>;
-    type Key = ();
-    type State = ();
-    type Kind = kind::Fused;
-    const SOLE_KEY: Option<&'static ()> = Some(&());
-
-    fn new_state(&self) {}
-
-    fn descriptor() -> Descriptor {
-        let mut node = Descriptor::new("TryMap", module_path!());
-        node.docs = "Turns each record into another, or an error.";
-        node.inputs =
-            vec![InputDescriptor { name: "input", docs: "Records.", item: "A", optional: false }];
-        node.outputs = vec![
-            OutputDescriptor { name: "out", docs: "Results.", item: "B", optional: false },
-            OutputDescriptor { name: "errors", docs: "Errors.", item: "E", optional: true },
-        ];
-        node
-    }
-}
-
-impl<A, B, E, F> InputPort<0> for TryMap<A, B, E, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    E: Into<NodeError> + Send + 'static,
-    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
-{
-    type Item = A;
-    type Passing = ByValue;
-    const NAME: &'static str = "input";
-    const ROUTING: Routing = Routing::Deal;
-}
-
-impl<A, B, E, F, E0, E1> Receive<0, ToOutAndErrors<E0, E1>> for TryMap<A, B, E, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    E: Into<NodeError> + Send + 'static,
-    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
-    E0: Emit<B>,
-    E1: Emit<E>,
-{
-    #[inline(always)]
-    fn receive(
-        &self,
-        (): &mut (),
-        item: A,
-        out: &mut Outlet<'_, (), ToOutAndErrors<E0, E1>>,
-    ) -> NodeResult {
-        out.to.send(out.cx, (self.f)(item)).map_err(Into::into)
-    }
-}
-
-impl<A, B, E, F, E0, E1> Lifecycle<ToOutAndErrors<E0, E1>> for TryMap<A, B, E, F>
-where
-    A: Send + 'static,
-    B: Send + 'static,
-    E: Into<NodeError> + Send + 'static,
-    F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
-    E0: Emit<B>,
-    E1: Emit<E>,
-{
 }
 
 /// Turns each record into what `f` returns for it: results go to `out`, errors to `errors`. Where
@@ -119,12 +64,13 @@ where
 /// assert!(run.outputs.errors.try_recv().is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn try_map<A, B, E, F>(f: F) -> TryMap<A, B, E, F>
-where
+pub fn try_map<
     A: Send + 'static,
     B: Send + 'static,
     E: Into<NodeError> + Send + 'static,
     F: Fn(A) -> Result<B, E> + Send + Sync + 'static,
-{
+>(
+    f: F,
+) -> TryMap<A, B, E, F> {
     TryMap { f, items: PhantomData }
 }

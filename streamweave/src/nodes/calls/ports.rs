@@ -1,4 +1,4 @@
-//! The ports of the library nodes that are written by hand: an input `input`, an output `out`, and
+//! The ports of nodes that call: an input `input`, an output `out`, and
 //! an output `errors` that they must know to be connected or not.
 
 use std::fmt;
