@@ -115,7 +115,7 @@ macro_rules! check {
 #[test]
 fn transform() -> Tested {
     check!(map(|n: u64| n * 3), |items| items.iter().map(|n| n * 3).collect());
-    check!(filter(|n: &u64| n % 2 == 0), |items| items
+    check!(filter(|n: &u64| n.is_multiple_of(2)), |items| items
         .iter()
         .copied()
         .filter(|n| n % 2 == 0)
@@ -190,7 +190,10 @@ fn keyed() -> Tested {
         let mut seen = BTreeSet::new();
         items.iter().copied().filter(|n| seen.insert(*n)).collect()
     });
-    check!(key_by(|n: &u64| n % 2 == 0), |items| items.iter().map(|n| (n % 2 == 0, *n)).collect());
+    check!(key_by(|n: &u64| n.is_multiple_of(2)), |items| items
+        .iter()
+        .map(|n| (n % 2 == 0, *n))
+        .collect());
     for items in inputs() {
         let pairs: Vec<_> = items.iter().map(|n| (format!("k{n}"), *n)).collect();
         let mut counts = BTreeMap::new();
@@ -238,7 +241,7 @@ fn split_and_route() -> Tested {
     let items = numbers(300, 100);
     let graph = graph! {
         items: from_iter(items.clone()),
-        parity: split(|n: &u64| n % 2 == 0),
+        parity: split(|n: &u64| n.is_multiple_of(2)),
         items.out => parity.input,
         thirds: route3(|n: u64| match n % 3 {
             0 => To3::First(n),
@@ -676,13 +679,19 @@ mod time {
     #[test]
     fn rate_limited() -> Tested {
         for limit in [1, 2, 3] {
-            let items: Vec<(u64, u64)> =
-                numbers(30, 100).iter().scan(0, |at, n| {
+            let items: Vec<(u64, u64)> = numbers(30, 100)
+                .iter()
+                .scan(0, |at, n| {
                     *at += n % 7;
                     Some(*at)
-                }).zip(0..).collect();
+                })
+                .zip(0..)
+                .collect();
             let got = timed!(rate_limit(limit, TEN), items.clone(), 400_u64);
-            assert_eq!(got.iter().map(|(_, n)| *n).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
+            assert_eq!(
+                got.iter().map(|(_, n)| *n).collect::<Vec<_>>(),
+                (0..30).collect::<Vec<_>>()
+            );
             for window in got.windows(limit + 1) {
                 assert!(window[limit].0 - window[0].0 >= 10, "{window:?}");
             }
@@ -739,7 +748,14 @@ mod undo {
         }
         undone!(fold(0, not_13), [1, 2], 13);
         undone!(reduce(|a: u64, b: u64| a.checked_sub(b).unwrap()), [5, 2], 13);
-        undone!(scan(0, |sum: &mut u64, n: u64| { *sum += n; *sum }), [1, 2], 13);
+        undone!(
+            scan(0, |sum: &mut u64, n: u64| {
+                *sum += n;
+                *sum
+            }),
+            [1, 2],
+            13
+        );
         undone!(chunks(3), [1_u64, 2], 13);
         undone!(chunks(3).within(Duration::from_secs(1)), [1_u64, 2], 13);
         undone!(count(), [(1_u64, ()), (2, ())], (2, ()));

@@ -126,7 +126,9 @@ where
             Todo::End(end) => return end,
             Todo::Drive(index) => {
                 // The handler may await for long: what was sent before must not wait with it.
-                let room = |task: &mut std::task::Context<'_>| stage.poll_room(&mut root, task, Sending::All);
+                let room = |task: &mut std::task::Context<'_>| {
+                    stage.poll_room(&mut root, task, Sending::All)
+                };
                 if let Err(end) = poll_fn(room).await {
                     return end;
                 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::engine::Attempts;
 use crate::graph::check::Missing;
 use crate::node::{
-    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Letters, Lifecycle,
-    Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
+    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Letters,
+    Lifecycle, Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
 };
 use crate::nodes::calls::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
 use crate::{NodeError, NodeResult};
