@@ -1,9 +1,11 @@
 //! The run's clock: tokio's when the graph is started, the caller's own when it runs inline.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of processing time, in milliseconds since the Unix epoch. Clones share the clock.
@@ -16,7 +18,7 @@ enum Kind {
     /// pause this one too.
     Tokio { origin: tokio::time::Instant, wall: i64 },
     /// Set by hand.
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Manual>),
 }
 
 impl Clock {
@@ -32,7 +34,7 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub(crate) fn manual() -> Self {
-        Clock(Kind::Manual(Arc::new(AtomicI64::new(0))))
+        Clock(Kind::Manual(Arc::default()))
     }
 
     /// Milliseconds since the Unix epoch (of the manual clock: since it was made).
@@ -41,7 +43,7 @@ impl Clock {
             Kind::Tokio { origin, wall } => {
                 wall.saturating_add(i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX))
             }
-            Kind::Manual(now) => now.load(Ordering::Acquire),
+            Kind::Manual(clock) => clock.now.load(Ordering::Acquire),
         }
     }
 
@@ -52,29 +54,78 @@ impl Clock {
 
     /// Moves a manual clock on; tokio's moves by itself.
     pub(crate) fn advance(&self, by: Duration) {
-        if let Kind::Manual(now) = &self.0 {
-            now.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::AcqRel);
+        if let Kind::Manual(clock) = &self.0 {
+            clock.advance(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
         }
     }
 
-    /// Ready once the clock stands at `at` or later. On a manual clock it is polled again when
-    /// the caller steps the graph.
+    /// Ready once the clock stands at `at` or later.
     pub(crate) fn sleep_until(&self, at: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match &self.0 {
             Kind::Tokio { origin, wall } => {
                 let millis = u64::try_from(at.saturating_sub(*wall)).unwrap_or(0);
                 Box::pin(tokio::time::sleep_until(*origin + Duration::from_millis(millis)))
             }
-            Kind::Manual(now) => {
-                let now = Arc::clone(now);
-                Box::pin(std::future::poll_fn(move |_| {
-                    if now.load(Ordering::Acquire) >= at {
-                        std::task::Poll::Ready(())
-                    } else {
-                        std::task::Poll::Pending
-                    }
-                }))
+            Kind::Manual(clock) => {
+                let id = clock.next.fetch_add(1, Ordering::Relaxed);
+                Box::pin(Sleep { clock: Arc::clone(clock), key: (at, id) })
             }
         }
+    }
+}
+
+/// A clock that is set by hand, and who waits for it.
+#[derive(Debug, Default)]
+struct Manual {
+    now: AtomicI64,
+    next: AtomicU64,
+    sleepers: Mutex<BTreeMap<(i64, u64), Waker>>,
+}
+
+impl Manual {
+    fn sleepers(&self) -> MutexGuard<'_, BTreeMap<(i64, u64), Waker>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance(&self, millis: i64) {
+        let now = self.now.fetch_add(millis, Ordering::AcqRel).saturating_add(millis);
+        let due = {
+            let mut sleepers = self.sleepers();
+            let later = sleepers.split_off(&(now.saturating_add(1), 0));
+            std::mem::replace(&mut *sleepers, later)
+        };
+        due.into_values().for_each(Waker::wake);
+    }
+}
+
+/// Ready once a manual clock stands at a time. Woken then, so that it may be part of a set of
+/// futures that only asks those that were woken.
+struct Sleep {
+    clock: Arc<Manual>,
+    key: (i64, u64),
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        // Whatever dropping a waker does, it is not done under the lock.
+        let _before = {
+            let mut sleepers = self.clock.sleepers();
+            if self.clock.now.load(Ordering::Acquire) >= self.key.0 {
+                return Poll::Ready(());
+            }
+            sleepers.insert(self.key, task.waker().clone())
+        };
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        let _waker = {
+            let mut sleepers = self.clock.sleepers();
+            sleepers.remove(&self.key)
+        };
     }
 }

@@ -43,7 +43,7 @@ impl<T: Send + 'static, F: Fn(&T) -> bool + Send + Sync + 'static> SplitHandlers
 ///
 /// let graph = graph! {
 ///     numbers: from_iter(0..4_u64),
-///     parity: split(|n: &u64| n % 2 == 0),
+///     parity: split(|n: &u64| n.is_multiple_of(2)),
 ///     numbers.out => parity.input,
 ///     parity.yes => graph.even,
 ///     parity.no => graph.odd,

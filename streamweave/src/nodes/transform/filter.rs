@@ -37,7 +37,7 @@ impl<T: Send + 'static, F: Fn(&T) -> bool + Send + Sync + 'static> FilterHandler
 ///
 /// let graph = graph! {
 ///     numbers: from_iter(0..6_u64),
-///     even: filter(|n: &u64| n % 2 == 0),
+///     even: filter(|n: &u64| n.is_multiple_of(2)),
 ///     numbers.out => even.input,
 ///     even.out => graph.even,
 /// };
