@@ -501,3 +501,55 @@ fn state_comes_back_by_instance_path() {
     let error = other.restore(&whole).unwrap_err();
     assert!(error.to_string().contains("`tally`"), "{error}");
 }
+
+graph! {
+    /// Ten nodes in a row, each in a task of its own, with room for one record between them.
+    pub struct Ten() {
+        #[input] numbers: u64,
+        #[output] out: u64,
+        a: Increment, b: Increment, c: Increment, d: Increment, e: Increment,
+        f: Increment, g: Increment, h: Increment, i: Increment, j: Increment,
+        graph.numbers => a.input,
+        #[buffer(1)] a.out => b.input,
+        #[buffer(1)] b.out => c.input,
+        #[buffer(1)] c.out => d.input,
+        #[buffer(1)] d.out => e.input,
+        #[buffer(1)] e.out => f.input,
+        #[buffer(1)] f.out => g.input,
+        #[buffer(1)] g.out => h.input,
+        #[buffer(1)] h.out => i.input,
+        #[buffer(1)] i.out => j.input,
+        j.out => graph.out,
+    }
+}
+
+/// `STREAMWEAVE_RECORDS=1000000` for the full volume.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_nodes_in_nested_graphs_get_through_with_room_for_one() {
+    let records = std::env::var("STREAMWEAVE_RECORDS").ok().and_then(|n| n.parse().ok());
+    let records: u64 = records.unwrap_or(10_000);
+    let graph = graph! {
+        source: numbers(records),
+        t0: Ten::new(), t1: Ten::new(), t2: Ten::new(), t3: Ten::new(), t4: Ten::new(),
+        t5: Ten::new(), t6: Ten::new(), t7: Ten::new(), t8: Ten::new(), t9: Ten::new(),
+        source.out => t0.numbers,
+        #[buffer(1)] t0.out => t1.numbers,
+        #[buffer(1)] t1.out => t2.numbers,
+        #[buffer(1)] t2.out => t3.numbers,
+        #[buffer(1)] t3.out => t4.numbers,
+        #[buffer(1)] t4.out => t5.numbers,
+        #[buffer(1)] t5.out => t6.numbers,
+        #[buffer(1)] t6.out => t7.numbers,
+        #[buffer(1)] t7.out => t8.numbers,
+        #[buffer(1)] t8.out => t9.numbers,
+        #[buffer(1)] t9.out => graph.out,
+    };
+    let mut run = graph.start().unwrap();
+    let mut next = 100;
+    while let Some(n) = run.outputs.out.recv().await {
+        assert_eq!(n, next, "out of order, lost or doubled");
+        next += 1;
+    }
+    run.drain().await.unwrap();
+    assert_eq!(next, records + 100);
+}
