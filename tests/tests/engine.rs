@@ -553,3 +553,38 @@ async fn a_hundred_nodes_in_nested_graphs_get_through_with_room_for_one() {
     run.drain().await.unwrap();
     assert_eq!(next, records + 100);
 }
+
+#[node]
+fn twice(n: u64) -> Vec<u64> {
+    vec![n, n]
+}
+
+/// Fails at once, and counts how often it was asked.
+#[node]
+pub struct Refuse {
+    #[input]
+    input: u64,
+    asked: Arc<AtomicU64>,
+}
+
+impl RefuseHandlers for Refuse {
+    fn on_input(&self, input: u64, _: &mut impl RefuseOut) -> NodeResult {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Err(format!("refused {input}").into())
+    }
+}
+
+#[test]
+fn what_is_emitted_after_a_failure_does_nothing() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let graph = graph! {
+        twice: Twice,
+        refuse: Refuse { asked: Arc::clone(&asked) },
+        graph.numbers => twice.input,
+        twice.out => refuse.input,
+    };
+    let mut run = graph.inline().unwrap();
+    run.inputs.numbers.try_send(7).unwrap();
+    assert!(run.step().is_err());
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
