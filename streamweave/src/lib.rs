@@ -2,6 +2,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[doc(hidden)]
+pub mod broken;
 pub mod engine;
 pub mod graph;
 pub mod io;

@@ -2,6 +2,7 @@
 //! tests of `graph!` need nothing of `#[node]`.
 #![allow(missing_docs, missing_debug_implementations, reason = "test nodes")]
 
+pub mod broken;
 pub mod nodes;
 
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
