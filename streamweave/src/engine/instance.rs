@@ -80,7 +80,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             node,
             state,
             out,
-            timers: Timers::default(),
+            timers: Timers::new(),
             path,
             entered: 0,
             returned: 0,

@@ -17,12 +17,9 @@ pub struct Timers<K> {
     event: BTreeMap<Due, K>,
     clock: BTreeMap<Due, K>,
     staged: Vec<(Timer<K>, bool)>,
-}
-
-impl<K> Default for Timers<K> {
-    fn default() -> Self {
-        Timers { event: BTreeMap::new(), clock: BTreeMap::new(), staged: Vec::new() }
-    }
+    /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
+    /// key is told so in one place, and not again by whatever uses its key.
+    copy: fn(&K) -> K,
 }
 
 impl<K> fmt::Debug for Timers<K> {
@@ -31,7 +28,24 @@ impl<K> fmt::Debug for Timers<K> {
     }
 }
 
+impl<K> Timers<K> {
+    /// As [`Timers::stage`], for the key of the current record.
+    pub(crate) fn stage_for(&mut self, key: &K, name: &'static str, at: TimerAt, set: bool) {
+        self.staged.push((Timer { key: (self.copy)(key), name, at }, set));
+    }
+}
+
 impl<K: StableKey> Timers<K> {
+    /// No timers.
+    pub(crate) fn new() -> Self {
+        Timers {
+            event: BTreeMap::new(),
+            clock: BTreeMap::new(),
+            staged: Vec::new(),
+            copy: K::clone,
+        }
+    }
+
     pub(crate) fn stage(&mut self, timer: Timer<K>, set: bool) {
         self.staged.push((timer, set));
     }

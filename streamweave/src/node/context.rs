@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::engine::{Cx, Timers};
 use crate::node::NodeResult;
-use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime};
 
 /// A future in a box, as the context hands them out.
@@ -134,7 +133,7 @@ impl<K, O> Outlet<'_, K, O> {
     }
 }
 
-impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     type Key = K;
 
     fn time(&self) -> Option<LogicalTime> {
@@ -155,14 +154,14 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.timers.stage(Timer { key: key.clone(), name, at }, true);
+            self.timers.stage_for(key, name, at, true);
             self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.timers.stage(Timer { key: key.clone(), name, at }, false);
+            self.timers.stage_for(key, name, at, false);
             self.cx.set_staged();
         }
     }
@@ -172,7 +171,7 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     }
 }
 
-impl<K: StableKey, O: Send> AsyncContext for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))

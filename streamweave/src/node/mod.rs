@@ -4,6 +4,7 @@
 //! powers; `examples/by_hand` does.
 
 mod beside;
+pub mod bounds;
 mod catalogue;
 mod context;
 mod emit;
