@@ -146,7 +146,7 @@ fn epochs_stay_with_their_entries() {
         }
         *state.entry(key) += 1;
     }
-    let oldest = state.epoch_of(&89_999).unwrap() - 63;
+    let oldest = state.epoch_of(&149_999).unwrap() - 63;
     for state in [state.clone(), state] {
         for key in 0..150_000 {
             let epoch = Some(expected(key)).filter(|&epoch| epoch >= oldest);
