@@ -15,6 +15,10 @@ use hashbrown::{HashTable, hash_table};
 use super::epochs::Renumbering;
 use super::segment::Entry;
 
+/// More than one record is logged: they stand in `records`.
+const MORE: u8 = 1;
+/// The change is of a part of an entry.
+const PART: u8 = 2;
 /// So many records are looked through one by one; beyond, there is an index of them.
 const LOOKED_THROUGH: usize = 8;
 
@@ -87,9 +91,10 @@ impl Packed {
 pub(super) struct Log<K, S, U> {
     /// The unit has logged something.
     touched: bool,
-    /// Besides `sole`: a new unit is more than to drop that.
-    more: bool,
-    /// The unit's change while it is the only thing logged.
+    /// A new unit is more than to forget `sole`: it has [`MORE`] or a [`PART`].
+    besides: u8,
+    /// While there is no more, the unit's only change. What is here of earlier units is not
+    /// looked at.
     sole: Option<Sole<U>>,
     records: Vec<Record<U>>,
     /// See [`unit`](Self::unit).
@@ -108,7 +113,7 @@ impl<K, S, U> Log<K, S, U> {
     pub(super) fn new() -> Self {
         Self {
             touched: false,
-            more: false,
+            besides: 0,
             sole: None,
             records: Vec::new(),
             unit: 1,
@@ -120,7 +125,7 @@ impl<K, S, U> Log<K, S, U> {
         }
     }
 
-    /// Another after every unit that logged something, in every epoch, and after every
+    /// Another in every unit with a change of a part, in every epoch, and after every
     /// [`end`](Self::end).
     pub(super) fn unit(&self) -> u64 {
         self.unit
@@ -135,23 +140,25 @@ impl<K, S, U> Log<K, S, U> {
     pub(super) fn begin(&mut self) {
         if self.touched {
             self.touched = false;
-            self.unit += 1;
-            self.sole = None;
-            if self.more {
+            if const { std::mem::needs_drop::<U>() } {
+                self.sole = None;
+            }
+            if self.besides != 0 {
                 self.end();
             }
         }
     }
 
     /// Ends the unit, whatever it was.
-    #[cold]
     #[inline(never)]
     pub(super) fn end(&mut self) {
         self.touched = false;
-        self.more = false;
-        self.sole = None;
-        self.records.clear();
         self.unit += 1;
+        self.sole = None;
+        if std::mem::take(&mut self.besides) & MORE == 0 {
+            return;
+        }
+        self.records.clear();
         self.pinned = 0;
         self.keys.clear();
         self.rare.clear();
@@ -165,6 +172,7 @@ impl<K, S, U> Log<K, S, U> {
         if self.touched {
             self.push(at, mark, undo);
         } else {
+            self.besides |= PART;
             self.first(at, mark, undo);
         }
     }
@@ -183,9 +191,10 @@ impl<K, S, U> Log<K, S, U> {
 
     /// More than one record is to be logged, or looked through: they stand in `records`.
     fn queue(&mut self) {
+        let sole = self.sole.take().filter(|_| self.touched);
         self.touched = true;
-        self.more = true;
-        if let Some(Sole { at, mark, undo }) = self.sole.take() {
+        self.besides |= MORE;
+        if let Some(Sole { at, mark, undo }) = sole {
             self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
         }
     }
@@ -245,7 +254,7 @@ impl<K, S, U> Log<K, S, U> {
 
     /// What takes back the last change, if that was of this entry.
     pub(super) fn last_change(&mut self, at: At) -> Option<&mut U> {
-        if let Some(sole) = &mut self.sole {
+        if let (true, Some(sole)) = (self.touched, &mut self.sole) {
             return (sole.at == at).then_some(&mut sole.undo);
         }
         if self.pinned == self.records.len() {
@@ -258,7 +267,7 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     pub(super) fn pop(&mut self) -> Option<Logged<K, S, U>> {
-        if let Some(Sole { at, mark, undo }) = self.sole.take() {
+        if let (true, Some(Sole { at, mark, undo })) = (self.touched, self.sole.take()) {
             return Some(Logged::Changed { place: Place::At(at), mark, undo });
         }
         let record = self.records.pop()?;
