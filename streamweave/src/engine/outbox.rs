@@ -300,7 +300,7 @@ mod tests {
         }
     }
 
-    fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
+    fn drain(receiver: &mut Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Message::Records(batch)) =
             receiver.poll_recv(&mut task, &mut Vec::new())
@@ -314,7 +314,7 @@ mod tests {
     fn units_stand_or_fall(spill: bool, seed: u64) {
         let mut random = Random(seed);
         let capacity = Capacity { records: 12, batch: 4, bytes: 1 << 20 };
-        let (sender, receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
+        let (sender, mut receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
         let mut outbox = Outbox::new(sender);
         if spill {
             outbox.set_codec(Some(Codec::new()));
@@ -341,14 +341,14 @@ mod tests {
                 // Sent as far as there is room; the unit stands, so the next one begins first.
                 let what = [Sending::Full, Sending::All][random.below(2) as usize];
                 while outbox.poll_send(&mut task, what).is_pending() {
-                    drain(&receiver, &mut arrived);
+                    drain(&mut receiver, &mut arrived);
                 }
             }
         }
         while outbox.poll_send(&mut task, Sending::All).is_pending() {
-            drain(&receiver, &mut arrived);
+            drain(&mut receiver, &mut arrived);
         }
-        drain(&receiver, &mut arrived);
+        drain(&mut receiver, &mut arrived);
         assert_eq!(arrived, expected, "seed {seed}, spill {spill}");
         assert_eq!((outbox.held, outbox.spilled), (0, 0));
     }
