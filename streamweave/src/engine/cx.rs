@@ -20,6 +20,8 @@ const PAUSED: u8 = 8;
 #[derive(Debug)]
 pub struct Cx {
     status: u8,
+    /// Some outbox may have something that is ready to leave.
+    ready: bool,
     failure: Option<Arc<Failure>>,
     pub(crate) time: Option<LogicalTime>,
     pub(crate) frontier: Option<Frontier>,
@@ -68,6 +70,7 @@ impl Cx {
     pub(crate) fn new(clock: Clock) -> Self {
         Cx {
             status: 0,
+            ready: true,
             failure: None,
             time: None,
             frontier: None,
@@ -120,8 +123,20 @@ impl Cx {
         self.status |= FULL;
     }
 
-    /// The flush made room.
-    pub(crate) fn clear_full(&mut self) {
+    /// An outbox has something that is ready to leave.
+    #[inline]
+    pub(crate) fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// Whether a flush of full batches would do anything.
+    pub(crate) fn flush_due(&self) -> bool {
+        self.ready || self.status & FULL != 0
+    }
+
+    /// The flush made room, and left nothing that is ready.
+    pub(crate) fn flushed(&mut self) {
+        self.ready = false;
         self.status &= !FULL;
     }
 

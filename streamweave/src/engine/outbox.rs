@@ -101,6 +101,7 @@ impl<T: 'static> Outbox<T> {
         if full.is_empty() {
             return;
         }
+        cx.set_ready();
         let bytes = bytes_of(&full);
         // The first batch of a unit begins with what stands: it stays in memory.
         if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
@@ -171,6 +172,9 @@ impl<T: 'static> Outbox<T> {
             if let Some(Ready::Records(emptied)) = self.ready.pop_front() {
                 self.spare = emptied;
             }
+        }
+        if self.buffer.capacity() == 0 {
+            std::mem::swap(&mut self.buffer, &mut self.spare);
         }
         self.committed = (self.buffer.len(), 0);
         Poll::Ready(Ok(()))
@@ -267,6 +271,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
         if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
             return false;
         }
+        cx.set_ready();
         if self.ready.len() >= READY {
             cx.set_full();
         }
