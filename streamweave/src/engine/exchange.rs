@@ -1,8 +1,10 @@
 //! Records to several instances: by key group, dealt out in batches, or to all.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context as Task, Poll};
 
+use crate::engine::channel::bytes_of;
 use crate::engine::outbox::Outbox;
 use crate::engine::routes::Routes;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
@@ -15,7 +17,12 @@ pub struct Exchange<N: InputPort<P>, const P: usize> {
     /// The instance that is dealt to, and how much it has been dealt.
     dealt: (usize, usize),
     deal: usize,
+    /// Where each record of a batch goes.
+    batch: Vec<usize>,
 }
+
+/// So many bytes are dealt out without a look at the room for them.
+const AT_ONCE: usize = 1 << 20;
 
 impl<N: InputPort<P>, const P: usize> fmt::Debug for Exchange<N, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +39,7 @@ impl<N: InputPort<P>, const P: usize> Exchange<N, P> {
         deal: usize,
     ) -> Self {
         let first = first % targets.len().max(1);
-        Exchange { targets, routes, dealt: (first, 0), deal }
+        Exchange { targets, routes, dealt: (first, 0), deal, batch: Vec::new() }
     }
 
     fn deal_to(&mut self) -> usize {
@@ -107,4 +114,28 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     }
 
     fn lend(&mut self, _: &mut Cx, _: &N::Item) {}
+
+    /// What no handler is to see on the way is dealt out at once.
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<N::Item>) -> bool {
+        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(records) > AT_ONCE {
+            return false;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.clear();
+        let dealt = catch_unwind(AssertUnwindSafe(|| {
+            batch.extend(records.iter().map(|item| match N::ROUTING {
+                Routing::ByKey => self.routes.instance(N::key_hash(item)),
+                _ => self.deal_to(),
+            }));
+        }));
+        if dealt.is_ok() {
+            for (&target, item) in batch.iter().zip(records.drain(..)) {
+                self.targets[target].put(cx, item);
+            }
+            self.begin();
+        }
+        self.batch = batch;
+        // Where finding a key panicked, each record tries for itself: one of them fails.
+        dealt.is_ok()
+    }
 }

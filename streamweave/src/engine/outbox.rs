@@ -127,6 +127,17 @@ impl<T: 'static> Outbox<T> {
         self.ready.push_back(Ready::Records(full));
     }
 
+    /// Takes a record in between units: it stands.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, cx: &mut Cx, item: T) {
+        if self.buffer.len() < self.buffer.capacity() {
+            self.buffer.push(item);
+        } else {
+            self.committed = (self.buffer.len(), self.ready.len() + 1);
+            self.roll(cx, item);
+        }
+    }
+
     fn failure(&self, error: SpillError) -> Failure {
         let node = self.sender.path();
         Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
