@@ -57,6 +57,35 @@ struct Ledger<K, S, U> {
     epochs: Epochs,
 }
 
+/// Notes the change of a part of an entry.
+pub(super) struct Part<'a, K, S, U> {
+    ledger: &'a mut Ledger<K, S, U>,
+    mark: &'a mut u8,
+    at: At,
+}
+
+impl<K, S, U> Part<'_, K, S, U> {
+    /// Tells the changes of parts of one unit and epoch from those of another.
+    #[inline(always)]
+    pub(super) fn unit(&self) -> u64 {
+        self.ledger.log.unit()
+    }
+
+    pub(super) fn undo(&self) -> bool {
+        self.ledger.undo
+    }
+
+    /// Marks the entry as changed and, while undo is on, logs what takes the change back.
+    #[inline]
+    pub(super) fn change(self, undo: impl FnOnce() -> U) {
+        let Part { ledger, mark, at } = self;
+        let before = std::mem::replace(mark, ledger.epochs.now());
+        if ledger.undo {
+            ledger.log.change(at, before, undo());
+        }
+    }
+}
+
 impl<K, S, U> fmt::Debug for Table<K, S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("len", &self.len()).field("undo", &self.undo()).finish()
@@ -123,11 +152,6 @@ impl<K, S, U> Table<K, S, U> {
         &self.ledger.epochs
     }
 
-    /// Tells the changes of parts of one unit and epoch from those of another.
-    pub(super) fn unit(&self) -> u64 {
-        self.ledger.log.unit()
-    }
-
     pub(super) fn undo(&self) -> bool {
         self.ledger.undo
     }
@@ -180,6 +204,13 @@ impl<K, S, U> Table<K, S, U> {
         }
         *mark = now;
         &mut entry.slot
+    }
+
+    /// The slot, and what is to be told of changes of its parts.
+    #[inline(always)]
+    pub(super) fn part(&mut self, at: At) -> (&mut S, Part<'_, K, S, U>) {
+        let held = self.segments[usize::from(at.segment)].get_mut(at.bucket);
+        (&mut held.entry.slot, Part { ledger: &mut self.ledger, mark: held.mark, at })
     }
 
     /// Marks the entry as changed in a part, and logs what takes that change back.
