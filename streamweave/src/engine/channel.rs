@@ -12,6 +12,8 @@ use std::task::{Context as Task, Poll, Waker};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
+use crate::engine::records::{Mark, Records};
+use crate::time::Promise;
 
 /// Why a stage cannot send any more.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Capacity {
 pub(crate) struct Batch<T> {
     #[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
     pub(crate) header: Header,
-    pub(crate) records: Vec<T>,
+    pub(crate) records: Records<T>,
 }
 
 /// Where a batch comes from.
@@ -100,7 +102,7 @@ struct Channel<T> {
 
 struct Shared<T> {
     queue: VecDeque<Message<T>>,
-    spare: Vec<Vec<T>>,
+    spare: Vec<Records<T>>,
     records: usize,
     bytes: usize,
     capacity: Capacity,
@@ -112,6 +114,8 @@ struct Shared<T> {
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
+    /// The last frontier that was sent.
+    promised: Option<Promise>,
 }
 
 impl<T> Shared<T> {
@@ -147,6 +151,8 @@ impl<T> Shared<T> {
 pub(crate) enum Refused {
     /// There is no room.
     Full,
+    /// Its time is behind what was promised: this.
+    Behind(Promise),
     /// The receiver is gone for good.
     Gone,
 }
@@ -202,6 +208,7 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
+        promised: None,
     });
     let channel = Arc::new(Channel { shared, stirred: AtomicBool::new(true) });
     let sender = Sender(Arc::clone(&channel), Arc::clone(&counters));
@@ -259,7 +266,7 @@ impl<T: 'static> Sender<T> {
 
     /// Adds one record to the batch that waits last, or to a new one: full batches under load,
     /// no waiting when idle. Gives the record back when there is no room for it.
-    pub(crate) fn push(&self, record: T) -> Result<(), (T, Refused)> {
+    pub(crate) fn push(&self, mark: Mark, record: T) -> Result<(), (T, Refused)> {
         let mut guard = lock(&self.0);
         let shared = &mut *guard;
         match shared.receiver {
@@ -270,6 +277,11 @@ impl<T: 'static> Sender<T> {
             }
             Far::Gone => return Err((record, Refused::Gone)),
         }
+        if let (Some(stamp), Some(promise)) = (mark.stamp(), shared.promised)
+            && Promise::from(stamp) < promise
+        {
+            return Err((record, Refused::Behind(promise)));
+        }
         if shared.is_full() {
             return Err((record, Refused::Full));
         }
@@ -277,14 +289,18 @@ impl<T: 'static> Sender<T> {
         shared.pushed += 1;
         shared.records += 1;
         match shared.queue.back_mut() {
-            Some(Message::Records(batch)) if batch.records.len() < shared.capacity.batch => {
-                batch.records.push(record);
-                shared.bytes += batch.records.last().map_or(0, bytes_of_one);
+            Some(Message::Records(batch))
+                if batch.records.len() < shared.capacity.batch
+                    && batch.records.carried() == mark.carried =>
+            {
+                shared.bytes += bytes_of_one(&record);
+                batch.records.push(&mark, record);
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
-                records.push(record);
-                shared.bytes += bytes_of(&records);
+                shared.bytes += bytes_of_one(&record);
+                records.prepare(mark.carried, 1);
+                records.push(&mark, record);
                 let header = Header { first, ..Header::default() };
                 shared.queue.push_back(Message::Records(Batch { header, records }));
             }
@@ -303,7 +319,7 @@ impl<T: 'static> Sender<T> {
         task: &mut Task<'_>,
         what: Sending,
         header: Header,
-        records: &mut Vec<T>,
+        records: &mut Records<T>,
     ) -> Poll<Flushed> {
         let mut guard = lock(&self.0);
         let shared = &mut *guard;
@@ -323,7 +339,7 @@ impl<T: 'static> Sender<T> {
         }
         let len = records.len();
         shared.records += len;
-        shared.bytes += bytes_of(records);
+        shared.bytes += bytes_of(&records.items);
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
         shared.queue.push_back(Message::Records(Batch { header, records }));
         self.1.sent(len as u64, shared.records as u64);
@@ -341,12 +357,28 @@ impl<T: 'static> Sender<T> {
         if shared.receiver != Far::Present {
             return;
         }
+        if let Control::Frontier(promise) = control {
+            if shared.promised >= Some(promise) {
+                return;
+            }
+            shared.promised = Some(promise);
+            // Without records in between, the later promise says all.
+            if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
+                *last = promise;
+                return;
+            }
+        }
         shared.queue.push_back(Message::Control(control));
         let waker = shared.stir(&self.0.stirred);
         drop(shared);
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The same at both ends, and unlike that of every other channel.
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
     }
 
     /// The input that the edge leads to.
@@ -377,7 +409,7 @@ impl<T: 'static> Receiver<T> {
     pub(crate) fn poll_recv(
         &mut self,
         task: &mut Task<'_>,
-        emptied: &mut Vec<T>,
+        emptied: &mut Records<T>,
     ) -> Poll<Message<T>> {
         if !self.channel.stirred.load(Ordering::Acquire)
             && self.stays.as_ref().is_some_and(|waker| waker.will_wake(task.waker()))
@@ -386,7 +418,8 @@ impl<T: 'static> Receiver<T> {
         }
         let mut guard = lock(&self.channel);
         let shared = &mut *guard;
-        if emptied.capacity() > 0 && shared.spare.len() < SPARE {
+        if emptied.items.capacity() > 0 && shared.spare.len() < SPARE {
+            emptied.clear();
             shared.spare.push(std::mem::take(emptied));
         }
         let Some(message) = shared.queue.pop_front() else {
@@ -405,7 +438,7 @@ impl<T: 'static> Receiver<T> {
         }
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
-            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records));
+            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
             self.counters.waiting(shared.records as u64);
             if !shared.sending.is_empty() {
                 let wakers = std::mem::take(&mut shared.sending);
@@ -421,6 +454,11 @@ impl<T: 'static> Receiver<T> {
     /// they are run again after whatever woke them anyway.
     pub(crate) fn stay(&mut self) {
         lock(&self.channel).stays = true;
+    }
+
+    /// See [`Sender::id`].
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.channel).addr() as u64
     }
 
     /// When this end is dropped, what is sent from then on is counted and dropped: the end of a
@@ -464,15 +502,17 @@ mod tests {
     fn control_stays_in_order_with_records() {
         let (sender, mut receiver) = pair(100, 4);
         for n in 0..6 {
-            sender.push(n).unwrap();
+            sender.push(Mark::default(), n).unwrap();
         }
         sender.control(Control::Idle);
-        sender.push(6).unwrap();
+        sender.push(Mark::default(), 6).unwrap();
         sender.control(Control::End);
         let mut seen = Vec::new();
-        while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Vec::new())) {
+        while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Records::default())) {
             match message {
-                Message::Records(batch) => seen.extend(batch.records.iter().map(u32::to_string)),
+                Message::Records(batch) => {
+                    seen.extend(batch.records.items.iter().map(u32::to_string))
+                }
                 Message::Control(control) => {
                     seen.push(format!("{control:?}"));
                     if control == Control::End {
@@ -487,24 +527,24 @@ mod tests {
     #[test]
     fn a_full_channel_refuses_and_has_room_again() {
         let (sender, mut receiver) = pair(2, 1);
-        sender.push(1).unwrap();
-        sender.push(2).unwrap();
-        assert_eq!(sender.push(3), Err((3, Refused::Full)));
+        sender.push(Mark::default(), 1).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
+        assert_eq!(sender.push(Mark::default(), 3), Err((3, Refused::Full)));
         assert!(poll(|task| sender.poll_ready(task)).is_none());
-        assert!(poll(|task| receiver.poll_recv(task, &mut Vec::new())).is_some());
-        assert!(sender.push(3).is_ok());
+        assert!(poll(|task| receiver.poll_recv(task, &mut Records::default())).is_some());
+        assert!(sender.push(Mark::default(), 3).is_ok());
     }
 
     #[test]
     fn a_sender_that_is_gone_without_an_end_has_failed() {
         let (sender, mut receiver) = pair(2, 1);
-        sender.push(1).unwrap();
+        sender.push(Mark::default(), 1).unwrap();
         drop(sender);
         assert!(matches!(
-            poll(|task| receiver.poll_recv(task, &mut Vec::new())),
+            poll(|task| receiver.poll_recv(task, &mut Records::default())),
             Some(Message::Records(_))
         ));
-        let last = poll(|task| receiver.poll_recv(task, &mut Vec::new()));
+        let last = poll(|task| receiver.poll_recv(task, &mut Records::default()));
         assert!(matches!(last, Some(Message::Control(Control::Failed))));
     }
 
@@ -513,8 +553,8 @@ mod tests {
         let capacity = Capacity { records: 1000, batch: 10, bytes: 100 };
         let counters = Arc::new(EdgeCounters::new("test".into()));
         let (sender, _receiver) = channel::<String>(capacity, counters);
-        sender.push("x".repeat(200)).unwrap();
-        assert!(matches!(sender.push("y".into()), Err((_, Refused::Full))));
+        sender.push(Mark::default(), "x".repeat(200)).unwrap();
+        assert!(matches!(sender.push(Mark::default(), "y".into()), Err((_, Refused::Full))));
     }
 
     /// Counts how often it is woken.
@@ -536,21 +576,21 @@ mod tests {
         let wakers = counts.clone().map(Waker::from);
         let woken = |task: usize| counts[task].0.load(Ordering::Relaxed);
         let mut poll = |task: usize| {
-            receiver.poll_recv(&mut Task::from_waker(&wakers[task]), &mut Vec::new()).is_ready()
+            receiver.poll_recv(&mut Task::from_waker(&wakers[task]), &mut Records::default()).is_ready()
         };
         assert!(!poll(0) && !poll(0));
-        sender.push(1).unwrap();
-        sender.push(2).unwrap();
+        sender.push(Mark::default(), 1).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
         assert_eq!(woken(0), 2);
         assert!(poll(0) && poll(0) && !poll(0));
         sender.control(Control::Idle);
         assert_eq!(woken(0), 3);
         assert!(poll(0));
         // It emptied the queue and was not polled since.
-        sender.push(3).unwrap();
+        sender.push(Mark::default(), 3).unwrap();
         assert_eq!(woken(0), 4);
         assert!(poll(0) && !poll(1));
-        sender.push(4).unwrap();
+        sender.push(Mark::default(), 4).unwrap();
         assert_eq!((woken(0), woken(1)), (4, 1));
         assert!(poll(1) && !poll(1));
         drop(sender);
@@ -562,9 +602,9 @@ mod tests {
     fn a_dropped_output_takes_all_and_counts_it() {
         let (sender, mut receiver) = pair(1, 1);
         receiver.discard_on_drop();
-        sender.push(1).unwrap();
+        sender.push(Mark::default(), 1).unwrap();
         drop(receiver);
-        sender.push(2).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
         assert!(poll(|task| sender.poll_ready(task)).is_some_and(|ready| ready.is_ok()));
         assert_eq!(sender.1.read().discarded, 2);
     }

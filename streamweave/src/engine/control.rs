@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Frontier;
+use crate::engine::turns::Turn;
+use crate::time::Promise;
 
 /// A control message. The enum is versioned as a whole: adding a variant is a new version, so
 /// that coordinators can move between processes.
@@ -10,7 +11,7 @@ use crate::time::Frontier;
 #[non_exhaustive]
 pub enum Control {
     /// Every later record on this edge has at least this time.
-    Frontier(Frontier),
+    Frontier(Promise),
     /// The producer has nothing for now and makes no promise.
     Idle,
     /// The producer is back.
@@ -24,17 +25,8 @@ pub enum Control {
         /// How the inputs align.
         kind: BarrierKind,
     },
-    /// A turn of a loop: `promise` is the frontier on the cut.
-    Turn {
-        /// The loop's scope.
-        scope: u32,
-        /// Counts the scope's turns.
-        number: u64,
-        /// The frontier on the cut.
-        promise: Frontier,
-        /// The earliest thing that nodes passed so far still hold.
-        hold: Option<Frontier>,
-    },
+    /// A turn of a loop: its promise is the frontier on the feedback edge.
+    Turn(Turn),
     /// From here on records are routed by this version of the routing table.
     Route {
         /// The table's version.

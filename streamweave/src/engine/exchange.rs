@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::channel::bytes_of;
 use crate::engine::outbox::Outbox;
+use crate::engine::records::{Carried, Records};
 use crate::engine::routes::Routes;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, InputPort, Part, Routing};
@@ -42,6 +43,11 @@ impl<N: InputPort<P>, const P: usize> Exchange<N, P> {
         Exchange { targets, routes, dealt: (first, 0), deal, batch: Vec::new() }
     }
 
+    /// Never waits for room: the edge is part of a loop.
+    pub(crate) fn set_loop(&mut self) {
+        self.targets.iter_mut().for_each(Outbox::set_loop);
+    }
+
     fn deal_to(&mut self) -> usize {
         if self.dealt.1 >= self.deal {
             self.dealt = ((self.dealt.0 + 1) % self.targets.len(), 0);
@@ -63,7 +69,10 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
             target.rollback();
         }
     }
-    fn advance(&mut self, _: &mut Cx, _: Phase) -> bool {
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        for target in &mut self.targets {
+            target.advance(cx, phase);
+        }
         false
     }
     fn deadline(&mut self) -> Option<i64> {
@@ -88,6 +97,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     }
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        self.targets.iter_mut().for_each(|target| target.outlets(each));
     }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
@@ -116,22 +128,27 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     fn lend(&mut self, _: &mut Cx, _: &N::Item) {}
 
     /// What no handler is to see on the way is dealt out at once.
-    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<N::Item>) -> bool {
-        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(records) > AT_ONCE {
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<N::Item>) -> bool {
+        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(&records.items) > AT_ONCE {
             return false;
         }
         let mut batch = std::mem::take(&mut self.batch);
         batch.clear();
         let dealt = catch_unwind(AssertUnwindSafe(|| {
-            batch.extend(records.iter().map(|item| match N::ROUTING {
+            batch.extend(records.items.iter().map(|item| match N::ROUTING {
                 Routing::ByKey => self.routes.instance(N::key_hash(item)),
                 _ => self.deal_to(),
             }));
         }));
         if dealt.is_ok() {
-            for (&target, item) in batch.iter().zip(records.drain(..)) {
+            cx.mark.carried = records.carried();
+            let (items, mut stamps) = records.drain();
+            for (&target, item) in batch.iter().zip(items) {
+                stamps.next_into(&mut cx.mark);
                 self.targets[target].put(cx, item);
             }
+            cx.mark.carried = Carried::NOTHING;
+            records.clear();
             self.begin();
         }
         self.batch = batch;

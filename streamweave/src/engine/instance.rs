@@ -6,13 +6,14 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::{Control, Flushed, Sending, Timers};
+use crate::engine::turns::{ChannelId, Turn, earlier};
+use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
-use crate::time::Frontier;
+use crate::time::{Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -25,8 +26,10 @@ pub trait AnyInstance {
     fn doing(&self) -> (&'static str, u64);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
-    /// The unit stands: what it changed of the node's timers applies.
-    fn commit_timers(&mut self);
+    /// The unit stands: what it changed of the node's timers and promises applies.
+    fn commit_agenda(&mut self);
+    /// The node is idle when nothing has come for so long.
+    fn idle_after(&self) -> Option<std::time::Duration>;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
@@ -48,7 +51,7 @@ pub struct Instance<N: Node, O> {
     pub(crate) node: Arc<N>,
     pub(crate) state: N::State,
     pub(crate) out: O,
-    pub(crate) timers: Timers<N::Key>,
+    pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
     entered: u64,
     returned: u64,
@@ -64,7 +67,6 @@ pub struct Instance<N: Node, O> {
 struct Progress {
     started: bool,
     stopped: bool,
-    frontier: Option<Frontier>,
 }
 
 impl<N: Node, O> fmt::Debug for Instance<N, O> {
@@ -80,7 +82,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             node,
             state,
             out,
-            timers: Timers::default(),
+            agenda: Agenda::new(N::TIMING),
             path,
             entered: 0,
             returned: 0,
@@ -99,7 +101,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let out = Outlet {
             cx,
             to: &mut self.out,
-            timers: &mut self.timers,
+            agenda: &mut self.agenda,
             node: &self.path,
             key: N::SOLE_KEY,
         };
@@ -171,11 +173,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match phase {
             Phase::Start => (!self.progress.started).then_some(Due::Start),
             Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
-            Phase::Clock(now) => self.timers.due_at_clock(now).map(Due::Timer),
-            Phase::Frontier(to) => match self.timers.due_at_frontier(to) {
-                Some(timer) => Some(Due::Timer(timer)),
-                None => (self.progress.frontier < Some(to)).then_some(Due::Frontier(to)),
+            Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
+            Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
+                Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
+                None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
             },
+            Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
         }
     }
 
@@ -184,8 +187,46 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match due {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
-            Due::Frontier(to) => self.progress.frontier = Some(*to),
-            Due::Timer(_) => {}
+            Due::Frontier(to) => {
+                self.agenda.completed = Some(*to);
+                self.counters.completed(to.frontier);
+            }
+            Due::Timer(..) => {}
+        }
+    }
+
+    /// The stamp of what the unit emits, where the node is timed.
+    pub(crate) fn stamp_of(&self, due: &Due<N::Key>) -> Option<Stamp> {
+        match due {
+            Due::Start => None,
+            Due::Timer(_, stamp) => self.agenda.stamp_of_timer(*stamp),
+            Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
+            Due::Stop => self.agenda.floor(),
+        }
+    }
+
+    /// A phase begins, or goes on.
+    pub(crate) fn arrive(&mut self, phase: Phase) {
+        if let Phase::Frontier(to) = phase
+            && self.agenda.frontier < Some(to)
+        {
+            self.agenda.frontier = Some(to);
+            if to == Promise::ENDED {
+                self.agenda.drop_clock_timers();
+            }
+        }
+    }
+
+    /// The phase of what is behind, once nothing is due here any more.
+    pub(crate) fn pass_on(&mut self, phase: Phase) -> Phase {
+        match phase {
+            Phase::Frontier(_) | Phase::Promises => {
+                self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
+            }
+            Phase::Turn(turn) => {
+                Phase::Turn(Turn { hold: earlier(turn.hold, self.agenda.pending()), ..turn })
+            }
+            other => other,
         }
     }
 
@@ -194,29 +235,28 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     where
         N: Lifecycle<O>,
     {
+        self.arrive(phase);
         let Some(due) = self.due(phase) else { return false };
         self.count_phase();
         let input = self.enter_by(due.name());
         let unit = self.enter();
-        let outer = cx.time;
+        let outer = cx.mark;
+        cx.mark_as(self.stamp_of(&due));
         let result = {
             let (node, state, mut out) = self.split(cx);
             match &due {
                 Due::Start => node.on_start(state, &mut out),
                 Due::Stop => node.on_stop(state, &mut out),
-                Due::Frontier(to) => {
-                    out.cx.frontier = Some(*to);
-                    node.on_frontier(state, *to, &mut out)
-                }
-                Due::Timer(timer) => {
-                    out.timers.stage(timer.clone(), false);
+                Due::Frontier(to) => node.on_frontier(state, to.frontier, &mut out),
+                Due::Timer(timer, stamp) => {
+                    out.agenda.fires(timer.clone(), *stamp);
                     out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
                 }
             }
         };
-        cx.time = outer;
+        cx.mark = outer;
         let stands = result.is_ok() && !cx.failed();
         self.leave_with(cx, unit, result);
         self.enter_by(input);
@@ -231,8 +271,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 #[derive(Debug)]
 pub(crate) enum Due<K> {
     Start,
-    Timer(crate::node::Timer<K>),
-    Frontier(Frontier),
+    /// With what it waited for, if that was not the clock.
+    Timer(crate::node::Timer<K>, Option<Stamp>),
+    Frontier(Promise),
     Stop,
 }
 
@@ -240,7 +281,7 @@ impl<K> Due<K> {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Due::Start => "on_start",
-            Due::Timer(_) => "on_timer",
+            Due::Timer(..) => "on_timer",
             Due::Frontier(_) => "on_frontier",
             Due::Stop => "on_stop",
         }
@@ -260,13 +301,15 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn leave(&mut self) {
         self.returned = self.entered;
     }
-    fn commit_timers(&mut self) {
-        self.timers.commit();
+    fn commit_agenda(&mut self) {
+        self.agenda.commit();
+    }
+    fn idle_after(&self) -> Option<std::time::Duration> {
+        self.agenda.idle_after
     }
     fn publish(&mut self) {
-        let mut out = Accepted(0);
-        self.out.each(&mut out);
-        self.counters.publish(self.accepted(), out.0);
+        let out = self.emitted();
+        self.counters.publish(self.accepted(), out, self.agenda.dropped);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
@@ -308,11 +351,11 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
     pub(crate) fn rollback_unit(&mut self) {
         self.state.rollback();
-        self.timers.rollback();
+        self.agenda.rollback();
         self.out.each(&mut Rollback);
     }
     pub(crate) fn deadline_of_all(&mut self) -> Option<i64> {
-        let mut earliest = Deadline(self.timers.deadline());
+        let mut earliest = Deadline(self.agenda.deadline());
         self.out.each(&mut earliest);
         earliest.0
     }
@@ -331,9 +374,18 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn count_phase(&mut self) {
         self.phases += 1;
     }
+    /// How many records the node has sent.
+    pub(crate) fn emitted(&mut self) -> u64 {
+        let mut out = Accepted(0);
+        self.out.each(&mut out);
+        out.0
+    }
     /// How many records the node has taken.
     pub(crate) fn accepted(&self) -> u64 {
         self.entered - self.phases
+    }
+    pub(crate) fn outlets_of_all(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.out.each(&mut Outlets(each));
     }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
@@ -350,7 +402,11 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         self.rollback_unit();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
-        self.advance_self(cx, phase) || !self.out.each(&mut Advance { cx, phase })
+        if self.advance_self(cx, phase) {
+            return true;
+        }
+        let phase = self.pass_on(phase);
+        !self.out.each(&mut Advance { cx, phase })
     }
     fn deadline(&mut self) -> Option<i64> {
         self.deadline_of_all()
@@ -366,6 +422,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     }
     fn accepted(&mut self) -> u64 {
         Instance::accepted(self)
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.outlets_of_all(each);
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.visit_all(visit);
@@ -465,6 +524,14 @@ struct Accepted(u64);
 impl EachPart for Accepted {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
         self.0 += part.accepted();
+        true
+    }
+}
+
+struct Outlets<'a>(&'a mut dyn FnMut(ChannelId));
+impl EachPart for Outlets<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.outlets(self.0);
         true
     }
 }

@@ -8,12 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Capacity, Counters, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
-    Stage, StageCounters, Tray, channel,
+    Bound, Capacity, Counters, Crossing, Cut, EdgeCounters, Exchange, Inlet, Instance, Mailbox,
+    NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
 };
+use crate::graph::flow::NodeTiming;
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
@@ -21,7 +22,8 @@ use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
 use crate::graph::wide::Wide;
 use crate::node::{
-    Beside, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source, Unconnected,
+    Beside, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
+    Unconnected,
 };
 
 /// Builds a graph, from its sinks to its sources.
@@ -34,6 +36,9 @@ pub struct GraphBuilder {
     pub(crate) undo: bool,
     pub(crate) spec: GraphSpec,
     pub(crate) refusals: Vec<String>,
+    pub(crate) timings: Vec<NodeTiming>,
+    /// The feedback edges: their mailboxes, and the channels that they send to.
+    pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
 }
 
 impl fmt::Debug for GraphBuilder {
@@ -54,6 +59,8 @@ impl GraphBuilder {
             undo: false,
             spec: GraphSpec::default(),
             refusals: Vec::new(),
+            timings: Vec::new(),
+            cuts: Vec::new(),
         }
     }
 
@@ -73,12 +80,6 @@ impl GraphBuilder {
     pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.keeps_state();
         spec.prefix(&self.prefix);
-        for edge in spec.edges.iter().filter(|edge| edge.feedback) {
-            self.refusals.push(format!(
-                "the edge from `{}` to `{}` is a feedback edge; loops do not run in this version",
-                edge.from, edge.to
-            ));
-        }
         self.spec.nodes.extend(spec.nodes);
         self.spec.edges.extend(spec.edges);
         self.spec.groups.extend(spec.groups);
@@ -236,15 +237,58 @@ impl GraphBuilder {
         &mut self,
         edge: EdgeTo<N, P, T>,
         senders: usize,
-    ) -> (Wide<Outbox<N::Item>>, Loopback<N, P>)
+        back: Back,
+    ) -> (Wide<Cut<Outbox<N::Item>>>, Loopback<N, P>)
     where
         N: InputPort<P>,
     {
         let path = self.path("feedback");
-        let (outboxes, inlets) = (0..senders.max(1))
-            .map(|_| self.channel::<N::Item>(&path, N::NAME, edge.options()))
+        let (cuts, inlets) = (0..senders.max(1))
+            .map(|_| {
+                let (mut outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
+                outbox.set_loop();
+                (self.cut_edge(&path, outbox, back), inlet)
+            })
             .unzip();
-        (Wide::new(outboxes), Loopback(inlets))
+        (Wide::new(cuts), Loopback(vec![inlets]))
+    }
+
+    /// As [`GraphBuilder::feedback`], to a node of a region of `workers` workers.
+    pub fn feedback_wide<N, const P: usize, T: 'static>(
+        &mut self,
+        edge: EdgeTo<N, P, T>,
+        senders: usize,
+        workers: usize,
+        back: Back,
+    ) -> (Wide<Cut<Exchange<N, P>>>, Loopback<N, P>)
+    where
+        N: InputPort<P>,
+    {
+        let path = self.path("feedback");
+        let options = edge.options();
+        let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
+        let cuts = (0..senders.max(1)).map(|sender| {
+            let targets = inlets.iter_mut().map(|inlets| {
+                let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, options);
+                inlets.push(inlet);
+                outbox
+            });
+            let targets = targets.collect();
+            let mut exchange = self.exchange(targets, workers, sender, options.capacity);
+            exchange.set_loop();
+            self.cut_edge(&path, exchange, back)
+        });
+        (Wide::new(cuts.collect()), Loopback(inlets))
+    }
+
+    fn cut_edge<E: Part>(&mut self, path: &Arc<str>, mut edge: E, back: Back) -> Cut<E> {
+        let mailbox = Arc::<Mailbox>::default();
+        let mut channels = Vec::new();
+        edge.outlets(&mut |channel| channels.push(channel));
+        self.cuts.push((Arc::clone(&mailbox), channels));
+        let Back { depth, place, bound } = back;
+        let crossing = Crossing { depth: depth.min(1), place, bound };
+        Cut::new(edge, crossing, mailbox, Arc::clone(path))
     }
 
     /// An input of the graph that feeds `emitter`, which leads to `port`.
@@ -296,7 +340,9 @@ impl GraphBuilder {
                 (Outbox::new(sender), receiver)
             })
             .unzip();
-        (Wide::new(outboxes), Output::new(receivers))
+        let frontier = Arc::default();
+        self.counters.outputs.push((path, Arc::clone(&frontier)));
+        (Wide::new(outboxes), Output::new(receivers, frontier))
     }
 
     /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.
@@ -402,9 +448,14 @@ impl GraphBuilder {
         &mut self,
         node: Arc<N>,
         path: &Arc<str>,
-        out: O,
+        mut out: O,
     ) -> Instance<N, O> {
         let counters = Arc::new(NodeCounters::default());
+        let (timing, strict) = (N::TIMING, N::STRICT);
+        self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
+        if out.each(&mut Open) {
+            self.counters.sinks.push(Arc::clone(path));
+        }
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
         Instance::new(node, Arc::clone(path), out, counters)
     }
@@ -413,6 +464,25 @@ impl GraphBuilder {
         let counters = Arc::new(StageCounters::default());
         self.counters.stages.push((Arc::clone(&path), Arc::clone(&counters)));
         self.planned.push(Planned::new(path, counters, stage));
+    }
+}
+
+/// Which loop a feedback edge closes: see [`GraphBuilder::feedback`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Back {
+    /// How many loops are around the loop: 0 or 1.
+    pub depth: usize,
+    /// Of an inner loop: how many loops are before it in the same outer loop.
+    pub place: u32,
+    /// How many rounds it may take.
+    pub bound: Bound,
+}
+
+/// Whether all outputs are unconnected.
+struct Open;
+impl EachPart for Open {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        !part.is_connected()
     }
 }
 

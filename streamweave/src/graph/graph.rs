@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::Counters;
+use crate::engine::{Counters, Mailbox, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
+use crate::graph::flow::{Flow, NodeTiming};
 use crate::graph::inline::Inline;
 use crate::graph::planned::Planned;
 use crate::graph::run::Running;
@@ -22,6 +23,9 @@ pub struct Graph<I, O> {
     pub(crate) outputs: O,
     spec: GraphSpec,
     refusals: Vec<String>,
+    timings: Vec<NodeTiming>,
+    cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    pub(crate) flow: Flow,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -44,6 +48,9 @@ impl<I, O> Graph<I, O> {
             outputs,
             spec: builder.spec,
             refusals: builder.refusals,
+            timings: builder.timings,
+            cuts: builder.cuts,
+            flow: Flow::default(),
         }
     }
 
@@ -120,6 +127,10 @@ impl<I, O> Graph<I, O> {
         if let Some(reason) = self.refusals.pop() {
             return Err(StartError::Unsupported { graph: self.name, reason });
         }
+        match Flow::of(&self.spec, &self.timings) {
+            Ok(flow) => self.flow = flow,
+            Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
+        }
         if self.spec.keeps_state() {
             if cfg!(panic = "abort") {
                 return Err(StartError::PanicAborts { graph: self.name });
@@ -129,6 +140,11 @@ impl<I, O> Graph<I, O> {
                 "failure policies are checked and kept, but in this version a failure always \
                  stops the graph"
             );
+        }
+        if !self.cuts.is_empty() {
+            let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
+            let turns = assemble(&wiring, &self.cuts);
+            self.planned.iter_mut().zip(turns).for_each(|(stage, turns)| stage.set_turns(turns));
         }
         let undo = self.undo;
         for stage in &mut self.planned {
