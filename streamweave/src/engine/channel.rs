@@ -576,7 +576,9 @@ mod tests {
         let wakers = counts.clone().map(Waker::from);
         let woken = |task: usize| counts[task].0.load(Ordering::Relaxed);
         let mut poll = |task: usize| {
-            receiver.poll_recv(&mut Task::from_waker(&wakers[task]), &mut Records::default()).is_ready()
+            receiver
+                .poll_recv(&mut Task::from_waker(&wakers[task]), &mut Records::default())
+                .is_ready()
         };
         assert!(!poll(0) && !poll(0));
         sender.push(Mark::default(), 1).unwrap();
