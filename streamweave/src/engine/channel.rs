@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
@@ -102,6 +103,8 @@ struct Shared<T> {
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
+    /// The simulation that this is part of, and the edge's number in it.
+    traced: Option<(Chance, u32)>,
 }
 
 impl<T> Shared<T> {
@@ -175,6 +178,7 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
+        traced: None,
     }));
     let sender = Sender(Arc::clone(&shared), Arc::clone(&counters));
     (sender, Receiver { shared, counters, discard_on_drop: false })
@@ -329,6 +333,46 @@ impl<T: 'static> Sender<T> {
     pub(crate) fn capacity(&self) -> Capacity {
         lock(&self.0).capacity
     }
+
+    /// The edge itself, with its type forgotten.
+    pub(crate) fn edge(&self) -> Arc<dyn Edge>
+    where
+        T: Send,
+    {
+        Arc::clone(&self.0) as Arc<dyn Edge>
+    }
+}
+
+/// What a simulation asks of an edge, whatever its records are.
+pub(crate) trait Edge: Send + Sync {
+    fn capacity(&self) -> Capacity;
+    /// What waits stays; who waits for room looks again.
+    fn set_capacity(&self, capacity: Capacity);
+    /// Notes what is received in the trace of `chance`, as of edge number `edge`.
+    fn trace(&self, chance: Chance, edge: u32);
+}
+
+impl<T: Send + 'static> Edge for Mutex<Shared<T>> {
+    fn capacity(&self) -> Capacity {
+        lock(self).capacity
+    }
+    fn set_capacity(&self, capacity: Capacity) {
+        let mut shared = lock(self);
+        shared.capacity = capacity;
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+    fn trace(&self, chance: Chance, edge: u32) {
+        lock(self).traced = Some((chance, edge));
+    }
+}
+
+fn note<T>(edge: u32, message: &Message<T>) -> Note {
+    match message {
+        Message::Records(batch) => Note::Records { edge, count: batch.records.len() },
+        Message::Control(control) => Note::Control { edge, hash: hash_of(control) },
+    }
 }
 
 impl<T> Drop for Sender<T> {
@@ -359,6 +403,9 @@ impl<T: 'static> Receiver<T> {
             keep(&mut shared.receiving, task);
             return Poll::Pending;
         };
+        if let Some((chance, edge)) = &shared.traced {
+            chance.note(note(*edge, &message));
+        }
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
             shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::spawn::Spawned;
 use crate::node::NodeError;
@@ -24,6 +25,7 @@ pub struct Cx {
     pub(crate) time: Option<LogicalTime>,
     pub(crate) frontier: Option<Frontier>,
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
@@ -72,6 +74,7 @@ impl Cx {
             time: None,
             frontier: None,
             clock,
+            chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
         }

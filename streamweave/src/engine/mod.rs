@@ -1,6 +1,7 @@
 //! How a graph runs: stages, units, edges. The only module that knows tokio.
 
 mod calls;
+mod chance;
 mod channel;
 mod clock;
 mod control;
@@ -24,8 +25,9 @@ mod tray;
 
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
+pub(crate) use chance::{Chance, Note, Random};
 pub use channel::{Capacity, Flushed, Halt, Sending};
-pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
+pub(crate) use channel::{Edge, Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};
 pub use cx::{Cause, Cx, Failure, Phase};
@@ -39,6 +41,7 @@ pub(crate) use probe::{InstanceState, Probe};
 pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
 pub(crate) use source::run_source;
+pub(crate) use spawn::panic_message;
 pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
 pub(crate) use stop::StopSignal;
 pub use timers::Timers;

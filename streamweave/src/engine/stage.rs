@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
+use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
@@ -32,6 +33,7 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
 }
@@ -78,8 +80,10 @@ const STEPS_A_TURN: u32 = 16;
 
 impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
+        let mut cx = Cx::new(env.clock.clone());
+        cx.chance = env.chance.clone();
         StageLoop {
-            cx: Cx::new(env.clock.clone()),
+            cx,
             env,
             phases: VecDeque::from([Phase::Start]),
             frontier: None,
@@ -172,15 +176,16 @@ impl StageLoop {
             return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
         }
         self.steps += 1;
-        if self.steps > STEPS_A_TURN {
+        if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
             self.steps = 0;
             self.publish(root);
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
+            let what = if self.env.chance.flushes() { Sending::All } else { Sending::Full };
             if !std::mem::take(&mut flushed)
-                && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
+                && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));
             }

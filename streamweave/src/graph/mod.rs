@@ -3,6 +3,7 @@
 mod attach;
 mod builder;
 pub mod check;
+mod driver;
 mod error;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
 mod graph;
@@ -11,6 +12,7 @@ mod inline;
 mod planned;
 mod port_list;
 mod run;
+mod schedule;
 mod snapshot;
 mod spec;
 mod wide;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
     StageEnd, StageEnv, StopSignal, run_calls, run_serial, run_source, run_sync,
 };
 use crate::node::{
@@ -105,8 +105,13 @@ impl Planned {
     }
 
     /// The stage's task.
-    pub(crate) fn run(self, clock: &Clock, stop: &StopSignal) -> BoxFuture<'static, StageEnd> {
-        let env = StageEnv { clock: clock.clone(), counters: self.counters, probe: self.probe };
+    pub(crate) fn run(
+        self,
+        clock: Clock,
+        chance: Chance,
+        stop: &StopSignal,
+    ) -> BoxFuture<'static, StageEnd> {
+        let env = StageEnv { clock, chance, counters: self.counters, probe: self.probe };
         self.stage.run(env, stop.clone())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Cx, Timers};
-use crate::node::NodeResult;
+use crate::node::{NodeError, NodeResult};
 use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime};
 
@@ -42,7 +42,7 @@ pub trait Context: Send {
     /// Runs `task` beside the stage; its error or panic is this node's failure.
     ///
     /// # Errors
-    /// When the graph does not run on a tokio runtime.
+    /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 }
 
@@ -168,6 +168,11 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        if self.cx.chance.is_seeded() {
+            return Err(NodeError::new(
+                "a simulation cannot run tasks that a node spawns: await in the handler instead",
+            ));
+        }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 }
