@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Capacity, Counters, Edge, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
-    Stage, StageCounters, Tray, channel,
+    Capacity, Counters, Edge, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox,
+    Routes, Stage, StageCounters, Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,

@@ -62,9 +62,9 @@ impl<I, O> Inline<I, O> {
         self.driver.step()
     }
 
-    /// Does all there is to do, then moves the clock on: it stops wherever something is due on
-    /// the way, so that many small moves are one large one. (In a simulation it may pass by and
-    /// be late, as real clocks are.)
+    /// Moves the clock on, and does what that makes due. (In a simulation what is there to do
+    /// comes first, and the clock stops on the way as the seed has it: it may be early for what is
+    /// due, on time, or late, as real clocks are.)
     ///
     /// # Errors
     /// As [`Inline::step`].

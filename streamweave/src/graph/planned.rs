@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
-    StageEnd, StageEnv, StopSignal, run_calls, run_serial, run_source, run_sync,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage,
+    StageCounters, StageEnd, StageEnv, StopSignal, run_calls, run_serial, run_source, run_sync,
 };
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,

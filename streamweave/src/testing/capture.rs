@@ -90,10 +90,11 @@ impl<I, O> Inline<I, O> {
     /// let (inputs, outputs, mut run) = graph.inline()?.split();
     /// let keys = run.capture(outputs.keys);
     /// run.feed(inputs.keys.clone(), ['a', 'b']);
+    /// run.step()?;
     /// run.advance(Duration::from_millis(100))?;
     /// run.feed(inputs.keys.clone(), ['c']);
     /// run.until_idle()?;
-    /// assert_eq!(keys.timed(), [(10, 'b'), (110, 'c')]);
+    /// assert_eq!(keys.timed(), [(100, 'b'), (110, 'c')]);
     /// assert!(!keys.has_ended());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -10,7 +10,7 @@ use crate::testing::Captured;
 impl<I, O> Inline<I, O> {
     /// Sends `items` into an input while the graph runs: as fast as it takes them, or, in a
     /// simulation, with pauses. Then the input ends, but for its clones. Nothing is sent before
-    /// the next step.
+    /// the next [`step`](Inline::step).
     ///
     /// ```
     /// use streamweave::nodes::map;
@@ -70,7 +70,7 @@ impl<I, O> Inline<I, O> {
     /// let (inputs, outputs, mut run) = graph.inline()?.split();
     /// let words = run.capture(outputs.words);
     /// run.feed(inputs.words.clone(), ["tea".to_owned()]);
-    /// run.advance(Duration::from_secs(1))?;
+    /// run.until_idle()?;
     ///
     /// // ... goes into another.
     /// let graph = graph! {

@@ -93,7 +93,8 @@ fn variable(name: &'static str) -> Result<Option<u64>, SimulationError> {
 
 /// The command that runs a seed alone. The test's thread bears its name, where tests have threads.
 fn run(seed: u64, place: &Location<'_>) -> String {
-    let package = std::env::var("CARGO_PKG_NAME").map_or_else(|_| String::new(), |p| format!(" -p {p}"));
+    let package =
+        std::env::var("CARGO_PKG_NAME").map_or_else(|_| String::new(), |p| format!(" -p {p}"));
     match std::thread::current().name() {
         Some(test) if test != "main" => format!("{SEED}={seed} cargo test{package} {test}"),
         _ => format!("{SEED}={seed} cargo test{package}   # {}:{}", place.file(), place.line()),
