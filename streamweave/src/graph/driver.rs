@@ -122,7 +122,12 @@ impl Driver {
             return Err(error.clone());
         }
         if self.chance.is_seeded() {
-            return self.step_by_chance();
+            while let Some(task) = self.pick() {
+                self.poll(task)?;
+                let ended = self.tasks[task].future.is_none();
+                self.chance.note(Note::Ran { task, ended });
+            }
+            return self.refuse_foreign();
         }
         loop {
             let mut ran = false;
@@ -150,23 +155,16 @@ impl Driver {
         Ok(true)
     }
 
-    fn step_by_chance(&mut self) -> Result<(), RunError> {
-        loop {
-            let ready =
-                |task: &Driven| task.future.is_some() && task.ready.0.load(Ordering::Acquire);
-            let Some(index) = self.schedule.pick(&self.chance, self.tasks.iter().map(ready)) else {
-                return self.refuse_foreign();
-            };
-            if self.chance.resizes() {
-                let edge = self.chance.below(self.edges.len() as u64) as usize;
-                if let Some((edge, built)) = self.edges.get(edge) {
-                    edge.set_capacity(self.chance.capacity(*built));
-                }
+    /// A task that has something to do, by chance; now and then an edge changes its size.
+    fn pick(&mut self) -> Option<usize> {
+        if self.chance.resizes() {
+            let edge = self.chance.below(self.edges.len() as u64) as usize;
+            if let Some((edge, built)) = self.edges.get(edge) {
+                edge.set_capacity(self.chance.capacity(*built));
             }
-            self.poll(index)?;
-            let ended = self.tasks[index].future.is_none();
-            self.chance.note(Note::Ran { task: index, ended });
         }
+        let ready = |task: &Driven| task.future.is_some() && task.ready.0.load(Ordering::Acquire);
+        self.schedule.pick(&self.chance, self.tasks.iter().map(ready))
     }
 
     /// Every task waits. A handler that waits for neither the clock nor its edges waits for
@@ -195,14 +193,27 @@ impl Driver {
         }
     }
 
-    /// No stage goes on once one has failed; what has come through can still be read.
+    /// The first failure ends the graph: no stage goes on, and what has come through can still be
+    /// read. In a simulation the others go on for a while, as tasks of a runtime do.
     fn fail(&mut self, error: RunError) -> Result<(), RunError> {
+        if self.failed.is_some() {
+            return Ok(());
+        }
+        self.failed = Some(error.clone());
+        for _ in 0..self.chance.below(100) {
+            let Some(task) = self.pick() else { break };
+            self.poll(task)?;
+        }
         for task in self.tasks.iter_mut().filter(|task| task.probe.is_some()) {
             task.future = None;
         }
-        self.failed = Some(error.clone());
         // Who reads the outputs reads what is there, and those that feed see that it is over.
-        while (0..self.tasks.len()).any(|task| self.poll(task).unwrap_or(false)) {}
+        let mut ran = true;
+        while std::mem::take(&mut ran) {
+            for task in 0..self.tasks.len() {
+                ran |= self.poll(task)?;
+            }
+        }
         Err(error)
     }
 
