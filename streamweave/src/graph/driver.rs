@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::engine::{Capacity, Chance, Clock, Counters, Edge, Note, Probe, StageEnd, StopSignal};
 use crate::graph::error::RunError;
-use crate::graph::planned::Planned;
+use crate::graph::graph::Graph;
+use crate::graph::progress::ProgressHandle;
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::Snapshot;
 use crate::node::BoxFuture;
@@ -19,6 +22,8 @@ use crate::node::BoxFuture;
 pub(crate) struct Driver {
     pub(crate) name: String,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) progress: ProgressHandle,
+    over: watch::Sender<bool>,
     pub(crate) clock: Clock,
     pub(crate) stop: StopSignal,
     pub(crate) chance: Chance,
@@ -55,15 +60,14 @@ impl Wake for Ready {
 const MOVES: u32 = 100_000;
 
 impl Driver {
-    pub(crate) fn new(
-        name: String,
-        counters: Arc<Counters>,
-        planned: Vec<Planned>,
-        edges: Vec<Arc<dyn Edge>>,
-        chance: Chance,
-    ) -> Self {
+    /// Takes a graph apart: its handles, and what drives it.
+    pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
+        let Graph { name, planned, counters, edges, inputs, outputs, flow, .. } = graph;
+        let (over, is_over) = watch::channel(false);
         let mut driver = Driver {
             name,
+            progress: ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over),
+            over,
             counters,
             clock: Clock::manual(),
             stop: StopSignal::default(),
@@ -87,7 +91,7 @@ impl Driver {
                 driver.edges.push((edge, built));
             }
         }
-        driver
+        (inputs, outputs, driver)
     }
 
     fn add(
@@ -200,6 +204,7 @@ impl Driver {
             return Ok(());
         }
         self.failed = Some(error.clone());
+        let _ = self.over.send(true);
         for _ in 0..self.chance.below(100) {
             let Some(task) = self.pick() else { break };
             self.poll(task)?;

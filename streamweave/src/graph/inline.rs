@@ -7,6 +7,7 @@ use crate::engine::{Chance, Metrics};
 use crate::graph::driver::Driver;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::progress::ProgressHandle;
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
 
@@ -49,8 +50,8 @@ impl<I, O> fmt::Debug for Inline<I, O> {
 
 impl<I, O> Inline<I, O> {
     pub(crate) fn new(graph: Graph<I, O>, chance: Chance) -> Self {
-        let Graph { name, planned, counters, edges, inputs, outputs, .. } = graph;
-        Inline { inputs, outputs, driver: Driver::new(name, counters, planned, edges, chance) }
+        let (inputs, outputs, driver) = Driver::new(graph, chance);
+        Inline { inputs, outputs, driver }
     }
 
     /// Does all there is to do now: until every stage waits for input, time or room.
@@ -109,6 +110,11 @@ impl<I, O> Inline<I, O> {
     /// The counters as of now.
     pub fn metrics(&self) -> Metrics {
         self.driver.counters.read()
+    }
+
+    /// How far the graph has come.
+    pub fn progress(&self) -> ProgressHandle {
+        self.driver.progress.clone()
     }
 
     /// The state of every node. After a failure it is the state at the failure: where changes are
