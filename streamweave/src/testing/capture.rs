@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::graph::{Inline, Output};
 use crate::testing::feed::give_way;
+use crate::time::{Frontier, LogicalTime};
 
 /// What has come out of an output, with the times at which it did. Made by
 /// [`Inline::capture`](crate::graph::Inline::capture); clones share it.
@@ -20,6 +21,10 @@ struct Record<T> {
 pub struct Captured<T> {
     /// Where the run's clock stood, in milliseconds since the run began.
     pub at: i64,
+    /// The item's own time, where the stream is timed.
+    pub time: Option<LogicalTime>,
+    /// What the port had promised before the item came: it is early for that, unless it is late.
+    pub frontier: Option<Frontier>,
     /// The item.
     pub item: T,
 }
@@ -53,15 +58,23 @@ impl<T> Capture<T> {
         self.record().items.iter().map(|captured| captured.item.clone()).collect()
     }
 
-    /// The items so far, each behind the time at which it came.
-    pub fn timed(&self) -> Vec<(i64, T)>
+    /// The items so far, each behind the place of the clock at which it came.
+    pub fn clocked(&self) -> Vec<(i64, T)>
     where
         T: Clone,
     {
         self.record().items.iter().map(|captured| (captured.at, captured.item.clone())).collect()
     }
 
-    /// Takes out what has come so far: to be looked at, or
+    /// The items so far, each behind its own time, where the stream is timed.
+    pub fn timed(&self) -> Vec<(Option<LogicalTime>, T)>
+    where
+        T: Clone,
+    {
+        self.record().items.iter().map(|captured| (captured.time, captured.item.clone())).collect()
+    }
+
+    /// Takes out what has come so far, with all that is known of it: to be looked at, or
     /// [replayed](crate::graph::Inline::replay).
     pub fn take(&self) -> Vec<Captured<T>> {
         std::mem::take(&mut self.record().items)
@@ -94,7 +107,7 @@ impl<I, O> Inline<I, O> {
     /// run.advance(Duration::from_millis(100))?;
     /// run.feed(inputs.keys.clone(), ['c']);
     /// run.until_idle()?;
-    /// assert_eq!(keys.timed(), [(100, 'b'), (110, 'c')]);
+    /// assert_eq!(keys.clocked(), [(100, 'b'), (110, 'c')]);
     /// assert!(!keys.has_ended());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -103,9 +116,9 @@ impl<I, O> Inline<I, O> {
         let (into, mut output) = (capture.clone(), output);
         self.driver.beside("capture", |clock, chance| {
             Box::pin(async move {
-                while let Some(item) = output.recv().await {
-                    let at = clock.now();
-                    into.record().items.push(Captured { at, item });
+                while let Some((time, item)) = output.recv_timed().await {
+                    let (at, frontier) = (clock.now(), output.frontier());
+                    into.record().items.push(Captured { at, time, frontier, item });
                     give_way(&chance).await;
                 }
                 into.record().ended = !output.has_failed();

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+mod event_time;
 mod failures;
 mod graphs;
 mod kit;

@@ -310,3 +310,35 @@ impl StuckHandlers for Stuck {
         Ok(())
     }
 }
+
+/// Keeps each record until the frontier is past the end of its ten, then sends it.
+#[node(key = u64)]
+pub(crate) struct Tens {
+    #[input(key = |rec| rec.id / 10)]
+    input: Rec,
+    #[output]
+    out: Rec,
+    #[state]
+    kept: KeyedList<u64, Rec>,
+}
+
+impl TensHandlers for Tens {
+    fn on_input(&self, state: &mut TensState, rec: Rec, out: &mut impl TensOut) -> NodeResult {
+        let ten = rec.id / 10;
+        state.kept.entry(ten).push(rec);
+        out.set_timer("end", TimerAt::Event(LogicalTime(ten as i64 * 10 + 9)));
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut TensState,
+        timer: Timer<u64>,
+        out: &mut impl TensOut,
+    ) -> NodeResult {
+        let mut kept = state.kept.entry(timer.key);
+        while let Some(rec) = kept.pop_front() {
+            out.out(rec);
+        }
+        Ok(())
+    }
+}

@@ -29,7 +29,7 @@ fn delays() -> Tested {
         let out = run.capture(outputs.out);
         run.feed(inputs.records.clone(), items.clone());
         run.until_idle()?;
-        let got = out.timed();
+        let got = out.clocked();
         assert_eq!(got.iter().map(|got| got.1).collect::<Vec<_>>(), by(&items, &[1, 2]));
         assert!(got.iter().all(|(at, _)| *at >= 10), "early: {got:?}");
         for window in got.windows(4) {
