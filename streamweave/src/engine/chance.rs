@@ -91,11 +91,11 @@ impl Chance {
         self.0.is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn roll<R>(&self, usual: R, roll: impl FnOnce(&mut Dice) -> R) -> R {
         match &self.0 {
             None => usual,
-            Some(dice) => roll(&mut dice.lock().unwrap_or_else(PoisonError::into_inner)),
+            Some(dice) => throw(dice, roll),
         }
     }
 
@@ -162,6 +162,13 @@ impl Chance {
     pub(crate) fn trace(&self) -> u64 {
         self.roll(0, |dice| mix(dice.trace.0 ^ dice.trace.1))
     }
+}
+
+/// Apart, so that a real run's code stays as small as it is without.
+#[cold]
+#[inline(never)]
+fn throw<R>(dice: &Mutex<Dice>, roll: impl FnOnce(&mut Dice) -> R) -> R {
+    roll(&mut dice.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Dice {
