@@ -15,6 +15,7 @@ use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
+use crate::engine::turns::Gathered;
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::time::{InputState, Inputs, Promise};
@@ -37,6 +38,8 @@ pub(crate) struct StageEnv {
     pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
+    /// By which inlets the turns of a loop come in.
+    pub(crate) turns: Vec<bool>,
 }
 
 /// A stage before it runs.
@@ -64,6 +67,7 @@ pub(crate) struct StageLoop {
     phases: VecDeque<Phase>,
     /// How far each inlet has come; told by the first poll how many there are.
     inputs: Option<Inputs>,
+    gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
     /// The inlet whose records are being driven, and where the next search for one starts.
@@ -105,6 +109,7 @@ impl StageLoop {
         cx.chance = env.chance.clone();
         StageLoop {
             cx,
+            gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
             inputs: None,
@@ -375,7 +380,13 @@ impl StageLoop {
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
-            // Their coordinators come with loops and checkpoints; nothing sends them before.
+            Control::Turn(turn) => {
+                inputs.promises(from, turn.promise);
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+            }
+            // Their coordinators come with checkpoints; nothing sends them before.
             _ => {}
         }
         self.look_out();
@@ -391,6 +402,11 @@ impl StageLoop {
         {
             self.frontier = Some(promise);
             self.phases.push_back(Phase::Frontier(promise));
+        }
+        if let Some(gathered) = &mut self.gathered
+            && let Some(turn) = gathered.take(inputs, outlook.promise)
+        {
+            self.phases.push_back(Phase::Turn(turn));
         }
         self.rest.inputs_idle = outlook.idle;
         self.tell_rest();
