@@ -8,6 +8,7 @@ mod event_time;
 mod failures;
 mod graphs;
 mod kit;
+mod loops;
 mod nodes;
 mod play;
 mod restart;
