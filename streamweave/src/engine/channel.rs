@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
@@ -115,7 +116,8 @@ impl<T> Shared<T> {
     /// Whether there is no room. There is for at least one message, whatever its size.
     fn is_full(&self) -> bool {
         let Shared { records, bytes, capacity, .. } = self;
-        *records > 0 && (*records >= capacity.records || *bytes >= capacity.bytes)
+        let full = *records >= capacity.records || *bytes >= capacity.bytes;
+        *records > 0 && full && !broken(Broken::UnboundedQueue)
     }
 
     fn wait_for_room(&mut self, task: &Task<'_>) {
@@ -313,6 +315,11 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
+        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
+        if broken(Broken::DroppedBatch) && second {
+            records.clear();
+            return Poll::Ready(Ok(()));
+        }
         let len = records.len();
         shared.records += len;
         shared.bytes += bytes_of(&records.items);
@@ -344,7 +351,8 @@ impl<T: 'static> Sender<T> {
                 return;
             }
         }
-        shared.queue.push_back(Message::Control(control));
+        let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
+        shared.queue.insert(at, Message::Control(control));
         let waker = shared.receiving.take();
         drop(shared);
         if let Some(waker) = waker {
@@ -433,8 +441,14 @@ impl<T: 'static> Receiver<T> {
             emptied.clear();
             shared.spare.push(std::mem::take(emptied));
         }
-        let Some(message) = shared.queue.pop_front() else {
+        let newest =
+            broken(Broken::NewestFirst) && matches!(shared.queue.back(), Some(Message::Records(_)));
+        let next = if newest { shared.queue.pop_back() } else { shared.queue.pop_front() };
+        let Some(message) = next else {
             if shared.sender_gone {
+                if broken(Broken::FailureLooksLikeEnd) {
+                    return Poll::Ready(Message::Control(Control::End));
+                }
                 return Poll::Ready(Message::Control(Control::Failed));
             }
             keep(&mut shared.receiving, task);
@@ -447,7 +461,7 @@ impl<T: 'static> Receiver<T> {
             shared.records -= batch.records.len();
             shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
             self.counters.waiting(shared.records as u64);
-            if !shared.sending.is_empty() {
+            if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
                 let wakers = std::mem::take(&mut shared.sending);
                 drop(guard);
                 wakers.into_iter().for_each(Waker::wake);

@@ -42,7 +42,7 @@ fn at_the_end_of_its_ten(records: Vec<Rec>) -> Vec<(Option<LogicalTime>, Rec)> {
 
 /// Three sources of times, nodes that await, workers, and what each ten gives.
 #[test]
-fn what_the_frontier_makes_due() -> Tested {
+pub(crate) fn what_the_frontier_makes_due() -> Tested {
     simulate(SEEDS, |sim| {
         let [a, b, c] = [(); 3].map(|()| ordered(sim, 50));
         let graph = graph! {

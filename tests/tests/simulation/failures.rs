@@ -9,7 +9,7 @@ use crate::nodes::*;
 use crate::{SEEDS, Tested};
 
 #[test]
-fn a_trapped_record() -> Tested {
+pub(crate) fn a_trapped_record() -> Tested {
     quiet();
     simulate(SEEDS, |sim| {
         let (at, panics) = (sim.below(60), sim.below(2) == 0);

@@ -11,7 +11,7 @@ use crate::play::{assert_fifo, assert_same, records};
 use crate::{SEEDS, Tested, play};
 
 #[test]
-fn chain() -> Tested {
+pub(crate) fn chain() -> Tested {
     simulate(SEEDS, |sim| {
         let items = records(sim, 200, 0);
         let graph = graph! {
@@ -30,7 +30,7 @@ fn chain() -> Tested {
 }
 
 #[test]
-fn buffers_of_one() -> Tested {
+pub(crate) fn buffers_of_one() -> Tested {
     simulate(SEEDS, |sim| {
         let items = records(sim, 60, 0);
         let graph = graph! {
@@ -123,7 +123,7 @@ fn fan_out() -> Tested {
 
 /// Each key is numbered by one instance, in the order in which its records were sent.
 #[test]
-fn workers_by_key() -> Tested {
+pub(crate) fn workers_by_key() -> Tested {
     simulate(SEEDS, |sim| {
         let items = records(sim, 120, 0);
         let graph = graph! {

@@ -199,7 +199,7 @@ impl DownHandlers for Down {
 
 /// Numbers at several times, out of order within the promise: each time has its own rounds.
 #[test]
-fn rounds_of_several_times() -> Tested {
+pub(crate) fn rounds_of_several_times() -> Tested {
     simulate(SEEDS, |sim| {
         let (mut messages, mut least, mut last) = (Vec::new(), BTreeMap::new(), 0);
         for _ in 0..sim.below(20) {

@@ -18,3 +18,17 @@ mod timed;
 const SEEDS: u64 = 1000;
 
 type Tested = Result<(), Box<dyn Error>>;
+
+streamweave_tests::broken_variants! {
+    NewestFirst => graphs::chain;
+    NobodyIsWoken => graphs::buffers_of_one;
+    FrontierBeforeTimers => event_time::what_the_frontier_makes_due;
+    StaleRounds => loops::rounds_of_several_times;
+    DroppedBatch => graphs::chain;
+    ControlOvertakes => graphs::chain;
+    KeyOnTwoWorkers => graphs::workers_by_key;
+    SwallowedPanic => failures::a_trapped_record;
+    FailedUnitIsSent => failures::a_trapped_record;
+    StandingIsLost => failures::a_trapped_record;
+    FailureLooksLikeEnd => failures::a_trapped_record;
+}
