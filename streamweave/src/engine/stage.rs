@@ -167,6 +167,7 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
+        self.cx.set_ready();
         if phase == Phase::Stop {
             self.stopped = true;
             root.control(&Control::End);
@@ -188,8 +189,7 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        // Nothing was left in the outboxes when it became idle.
-        let mut flushed = std::mem::take(&mut self.idle);
+        self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
         }
@@ -205,8 +205,9 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            let what = if self.env.chance.flushes() { Sending::All } else { Sending::Full };
-            if !std::mem::take(&mut flushed)
+            let all = self.env.chance.flushes();
+            let what = if all { Sending::All } else { Sending::Full };
+            if (all || self.cx.flush_due())
                 && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));
@@ -274,6 +275,7 @@ impl StageLoop {
     ) -> Poll<Result<(), StageEnd>> {
         match root.poll_flush(task, what) {
             Poll::Pending => {
+                self.cx.set_ready();
                 if self.backpressure.is_none() && self.env.clock.ticks() {
                     self.backpressure = Some(Stopwatch::start());
                 }
@@ -283,7 +285,7 @@ impl StageLoop {
                 if let Some(watch) = self.backpressure.take() {
                     self.env.counters.backpressured(watch.elapsed());
                 }
-                self.cx.clear_full();
+                self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {
                     Halt::Gone => StageEnd::Cancelled,
                     Halt::Failed(failure) => StageEnd::Failed(failure),
