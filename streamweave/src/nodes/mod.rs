@@ -14,6 +14,7 @@ pub mod sequence;
 pub mod source;
 mod storable;
 pub mod transform;
+pub mod window;
 
 use std::time::Duration;
 
