@@ -1,0 +1,179 @@
+//! Windows that fire once, made of slices: a record is added up once, in its slice.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::TimerAt;
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::{Plan, passed};
+use crate::nodes::window::slices::{Neighbours, Slices};
+use crate::nodes::window::{Aggregate, Pane, Window, WindowAssigner};
+use crate::{Frontier, LogicalTime, StableKey};
+
+/// The slice of the last record, so that the next one mostly need not look for its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    slice: Window,
+    /// When the last window of the slice is complete; none where it is in no window.
+    closes: Option<LogicalTime>,
+}
+
+impl Default for Cursor {
+    /// A slice that nothing is in.
+    fn default() -> Self {
+        Cursor { slice: Window::new(0, 0), closes: None }
+    }
+}
+
+/// Where a record goes.
+pub(super) enum Place {
+    /// To the slice that starts there.
+    Slice(i64),
+    /// All its windows are complete.
+    Late,
+    /// It belongs to no window.
+    Nowhere,
+}
+
+impl Cursor {
+    /// Where a record of this time goes.
+    #[inline(always)]
+    pub(super) fn place<W: WindowAssigner, A: Aggregate>(
+        &mut self,
+        plan: &Plan<W, A>,
+        time: LogicalTime,
+        frontier: Option<Frontier>,
+    ) -> Place {
+        if !self.slice.contains(time) {
+            self.look_up(plan, time);
+        }
+        match self.closes {
+            Some(closes) if !passed(frontier, closes) => Place::Slice(self.slice.start.0),
+            Some(_) => Place::Late,
+            None => Place::Nowhere,
+        }
+    }
+
+    #[inline(never)]
+    fn look_up<W: WindowAssigner, A: Aggregate>(&mut self, plan: &Plan<W, A>, time: LogicalTime) {
+        self.slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
+        self.closes = None;
+        plan.assigner.assign(time, &mut |window| {
+            self.closes = self.closes.max(Some(plan.assigner.last(window)));
+        });
+    }
+}
+
+impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
+    /// A slice has been put in: sets timers for the windows that had none of the key's records.
+    #[inline(never)]
+    pub(super) fn set_timers<K, T, V>(
+        &self,
+        slice: i64,
+        neighbours: Neighbours,
+        out: &mut impl Outputs<K, T, V>,
+    ) {
+        let frontier = out.frontier();
+        let Neighbours { before, after } = neighbours;
+        self.assigner.assign(LogicalTime(slice), &mut |window| {
+            let holds =
+                |start: Option<i64>| start.is_some_and(|start| window.contains(LogicalTime(start)));
+            if !holds(before) && !holds(after) && !passed(frontier, self.assigner.last(window)) {
+                self.set_end(window, out);
+            }
+        });
+    }
+
+    /// Sets the timer for the end of a window.
+    pub(super) fn set_end<K, T, V>(&self, window: Window, out: &mut impl Outputs<K, T, V>) {
+        let last = self.assigner.last(window);
+        if self.by_clock {
+            out.set_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
+            // Clock timers are dropped at the end of the input, event timers fire.
+            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
+        } else {
+            out.set_timer("end", TimerAt::Event(last));
+        }
+    }
+
+    /// The windows of the key that end with this time are complete.
+    pub(super) fn end_sliced<K, T>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        last: LogicalTime,
+        out: &mut impl Outputs<K, T, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let whole = self.assigner.slice(last);
+        let (mut first, mut more) = (None, Vec::new());
+        self.assigner.assign(last, &mut |window| {
+            if self.assigner.last(window) != last {
+            } else if first.is_none() {
+                first = Some(window);
+            } else {
+                more.push(window);
+            }
+        });
+        if more.is_empty() && first == whole {
+            // The window is one slice.
+            if let Some(window) = whole
+                && let Some(state) = slices.take(key, window.start.0)
+            {
+                out.result(last, key.clone(), window, self.result(&state), Pane::OnTime);
+            }
+            return;
+        }
+        for window in first.into_iter().chain(more) {
+            let parts = slices.within(key, window.start.0, last.0);
+            if !parts.is_empty() {
+                let mut state = self.aggregate.empty();
+                parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
+                out.result(last, key.clone(), window, self.result(&state), Pane::OnTime);
+            }
+            self.drop_slices(slices, key, window, last);
+        }
+    }
+
+    /// Drops the slices of a window that belong to none that ends later.
+    fn drop_slices<K>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        window: Window,
+        last: LogicalTime,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let starts = slices.within(key, window.start.0, last.0).into_iter().map(|(start, _)| start);
+        for start in starts.collect::<Vec<_>>() {
+            let mut needed = false;
+            self.assigner.assign(LogicalTime(start), &mut |window| {
+                needed |= self.assigner.last(window) > last;
+            });
+            if needed {
+                return;
+            }
+            slices.take(key, start);
+        }
+    }
+
+    /// The input ends: all windows of the key are complete, in the order of their ends.
+    pub(super) fn end_all_sliced<K, T>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        out: &mut impl Outputs<K, T, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let mut ends = std::collections::BTreeSet::new();
+        for (start, _) in slices.within(key, i64::MIN, i64::MAX) {
+            self.assigner.assign(LogicalTime(start), &mut |window| {
+                ends.insert(self.assigner.last(window));
+            });
+        }
+        ends.into_iter().for_each(|last| self.end_sliced(slices, key, last, out));
+    }
+}
