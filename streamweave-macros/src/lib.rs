@@ -4,6 +4,7 @@
 //! mistake, then expand. Mistakes that rustc reports well are left to rustc.
 
 mod diag;
+mod event_time;
 mod graph;
 mod node;
 mod stable_key;
@@ -76,6 +77,10 @@ use proc_macro::TokenStream;
 /// - `source`: no inputs; `async fn next` sends a bounded batch, `async fn wait` is ready when
 ///   there may be more.
 /// - `sink`: no outputs.
+/// - `promises`: the frontier behind the node is its own, made by `out.promise(time)`; `estimates`:
+///   the same from a guess, so that records may come behind it, which are late; `settles`: nothing
+///   that it sends is late. A node without any of them passes on the frontier of its inputs.
+/// - `strict`: its inputs take no edge on which records may be late.
 /// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
 /// - `crate = path`: where `streamweave` is, if it has another name.
 ///
@@ -116,6 +121,22 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(StableKey, attributes(stable_key))]
 pub fn stable_key(item: TokenStream) -> TokenStream {
     stable_key::expand(item.into()).into()
+}
+
+/// Implements `HasEventTime` by the field that has `#[event_time]`: an `i64` of milliseconds since
+/// the Unix epoch, a `LogicalTime`, or whatever converts into one and is `Copy`.
+///
+/// ```
+/// #[derive(streamweave::HasEventTime)]
+/// struct Click {
+///     #[event_time]
+///     at: i64,
+///     page: String,
+/// }
+/// ```
+#[proc_macro_derive(HasEventTime, attributes(event_time))]
+pub fn has_event_time(item: TokenStream) -> TokenStream {
+    event_time::expand(item.into()).into()
 }
 
 /// Behind `streamweave::graph!`, which hands over the path of its crate.

@@ -14,5 +14,7 @@ mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};
 pub use state::StableKey;
-pub use streamweave_macros::{StableKey, node};
-pub use time::{Frontier, LogicalTime};
+pub use streamweave_macros::{HasEventTime, StableKey, node};
+pub use time::{
+    Frontier, HasEventTime, LogicalTime, Promise, Rounds, Stamp, StreamMessage, Timestamped,
+};

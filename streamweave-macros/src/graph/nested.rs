@@ -53,6 +53,8 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         key: None,
         kind: Kind::Nested,
         sink: false,
+        timing: None,
+        strict: false,
         register: true,
         inputs: inputs.collect(),
         outputs: outputs.collect(),

@@ -11,7 +11,7 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 10] = [
+const CONTEXT: [&str; 17] = [
     "time",
     "frontier",
     "key",
@@ -22,6 +22,13 @@ const CONTEXT: [&str; 10] = [
     "sleep",
     "timeout",
     "at",
+    "at_stamp",
+    "rounds",
+    "is_late",
+    "promised",
+    "promise",
+    "hold",
+    "idle_after",
 ];
 
 pub(crate) fn check(node: &mut Node, errors: &mut Errors) {

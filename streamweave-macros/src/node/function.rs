@@ -78,6 +78,8 @@ pub(crate) fn function(
         key: None,
         kind,
         sink: options.sink.is_some(),
+        timing: options.timing(),
+        strict: options.strict,
         register: !options.unregistered,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),

@@ -22,6 +22,10 @@ pub(crate) struct Node {
     pub(crate) key: Option<Type>,
     pub(crate) kind: Kind,
     pub(crate) sink: bool,
+    /// What it does to frontiers, where that is not to pass them on: a variant of `Timing`.
+    pub(crate) timing: Option<&'static str>,
+    /// Whether its inputs take strict edges only.
+    pub(crate) strict: bool,
     pub(crate) register: bool,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,

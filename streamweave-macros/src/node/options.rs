@@ -21,6 +21,9 @@ pub(crate) struct Options {
     pub(crate) asynchronous: Option<Ident>,
     source: Option<Ident>,
     pub(crate) sink: Option<Ident>,
+    /// `promises`, `estimates` or `settles`.
+    pub(crate) timing: Option<Ident>,
+    pub(crate) strict: bool,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
@@ -33,7 +36,7 @@ pub(crate) struct Options {
 
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
-     `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -67,6 +70,20 @@ impl Options {
             }
             "sink" => {
                 self.sink = Some(name.clone());
+                false
+            }
+            "promises" | "estimates" | "settles" => {
+                if let Some(before) = &self.timing {
+                    return Err(syn::Error::new(
+                        name.span(),
+                        format!("`{name}` and `{before}` exclude each other: remove one"),
+                    ));
+                }
+                self.timing = Some(name.clone());
+                false
+            }
+            "strict" => {
+                self.strict = true;
                 false
             }
             "returns" => {
@@ -107,6 +124,15 @@ impl Options {
         match &self.krate {
             Some(path) => path.to_token_stream(),
             None => quote!(::streamweave),
+        }
+    }
+
+    /// What the node does to frontiers: the variant of `Timing`.
+    pub(crate) fn timing(&self) -> Option<&'static str> {
+        match self.timing.as_ref()?.to_string().as_str() {
+            "promises" => Some("Promises"),
+            "estimates" => Some("Estimates"),
+            _ => Some("Settles"),
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) fn structure(
         vis: item.vis.clone(),
         docs: Docs::of(&item.attrs),
         generics: item.generics.clone(),
+        timing: options.timing(),
+        strict: options.strict,
         key: options.key,
         kind,
         sink: options.sink.is_some(),

@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
 use crate::engine::drive::{Panicked, advance};
-use crate::engine::inlet::{Arrival, InletProgress, Inlets, PopInlets};
+use crate::engine::inlet::{Arrival, Inlets, PopInlets};
 use crate::engine::instance::Instance;
+use crate::engine::records::Mark;
 use crate::engine::serial::catch;
 use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
@@ -18,6 +19,7 @@ use crate::engine::{Clock, Control};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
 };
+use crate::time::Stamp;
 
 /// The attempts of one call: its limit of time, its retries and the waits between them.
 #[derive(Clone, Debug)]
@@ -68,7 +70,8 @@ impl Attempts {
     }
 }
 
-type Answer<A> = Result<NodeResult<A>, Panicked>;
+/// An answer, and what is known about the record that was asked for.
+type Answer<A> = (Mark, Result<NodeResult<A>, Panicked>);
 
 /// The calls in flight.
 enum Flight<A> {
@@ -92,8 +95,9 @@ impl<A: Send + 'static> Flight<A> {
         }
     }
 
-    fn start(&mut self, call: BoxFuture<'static, NodeResult<A>>) {
-        let call: BoxFuture<'static, Answer<A>> = Box::pin(catch(call));
+    fn start(&mut self, mark: Mark, call: BoxFuture<'static, NodeResult<A>>) {
+        let call: BoxFuture<'static, Answer<A>> =
+            Box::pin(async move { (mark, catch(call).await) });
         match self {
             Flight::Ordered(calls) => calls.push_back(call),
             Flight::Unordered(calls) => calls.push(call),
@@ -139,8 +143,8 @@ impl<L: Inlets> Inlets for Gate<L> {
             arrival => arrival,
         }
     }
-    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
-        self.inlets.progress(each);
+    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
+        self.inlets.mark_late(index, late);
     }
 }
 
@@ -181,10 +185,10 @@ where
                 ran
             }
             Next::Todo(Todo::Drive(index)) => {
-                if let Some(item) = gate.inlets.pop(index) {
+                if let Some((item, mark)) = gate.inlets.pop(index) {
                     let attempts =
                         Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
-                    flight.start(Arc::clone(&root.node).call(item, attempts));
+                    flight.start(mark, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
             }
@@ -210,6 +214,8 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     root.begin_unit();
     root.enter_by(N::NAME);
     let unit = root.enter();
+    let (mark, answer) = answer;
+    stage.cx.mark = mark;
     let answer = answer?;
     let result = {
         let (node, state, mut out) = root.split(&mut stage.cx);

@@ -11,6 +11,8 @@ use std::task::{Context as Task, Poll, Waker};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
+use crate::engine::records::{Mark, Records};
+use crate::time::Promise;
 
 /// Why a stage cannot send any more.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Capacity {
 pub(crate) struct Batch<T> {
     #[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
     pub(crate) header: Header,
-    pub(crate) records: Vec<T>,
+    pub(crate) records: Records<T>,
 }
 
 /// Where a batch comes from.
@@ -92,7 +94,7 @@ pub(crate) enum Message<T> {
 
 struct Shared<T> {
     queue: VecDeque<Message<T>>,
-    spare: Vec<Vec<T>>,
+    spare: Vec<Records<T>>,
     records: usize,
     bytes: usize,
     capacity: Capacity,
@@ -102,6 +104,8 @@ struct Shared<T> {
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
+    /// The last frontier that was sent.
+    promised: Option<Promise>,
 }
 
 impl<T> Shared<T> {
@@ -123,6 +127,8 @@ impl<T> Shared<T> {
 pub(crate) enum Refused {
     /// There is no room.
     Full,
+    /// Its time is behind what was promised: this.
+    Behind(Promise),
     /// The receiver is gone for good.
     Gone,
 }
@@ -175,6 +181,7 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
+        promised: None,
     }));
     let sender = Sender(Arc::clone(&shared), Arc::clone(&counters));
     (sender, Receiver { shared, counters, discard_on_drop: false })
@@ -231,7 +238,7 @@ impl<T: 'static> Sender<T> {
 
     /// Adds one record to the batch that waits last, or to a new one: full batches under load,
     /// no waiting when idle. Gives the record back when there is no room for it.
-    pub(crate) fn push(&self, record: T) -> Result<(), (T, Refused)> {
+    pub(crate) fn push(&self, mark: Mark, record: T) -> Result<(), (T, Refused)> {
         let mut guard = lock(&self.0);
         let shared = &mut *guard;
         match shared.receiver {
@@ -242,6 +249,11 @@ impl<T: 'static> Sender<T> {
             }
             Far::Gone => return Err((record, Refused::Gone)),
         }
+        if let (Some(stamp), Some(promise)) = (mark.stamp(), shared.promised)
+            && Promise::from(stamp) < promise
+        {
+            return Err((record, Refused::Behind(promise)));
+        }
         if shared.is_full() {
             return Err((record, Refused::Full));
         }
@@ -249,14 +261,18 @@ impl<T: 'static> Sender<T> {
         shared.pushed += 1;
         shared.records += 1;
         match shared.queue.back_mut() {
-            Some(Message::Records(batch)) if batch.records.len() < shared.capacity.batch => {
-                batch.records.push(record);
-                shared.bytes += batch.records.last().map_or(0, bytes_of_one);
+            Some(Message::Records(batch))
+                if batch.records.len() < shared.capacity.batch
+                    && batch.records.carried() == mark.carried =>
+            {
+                shared.bytes += bytes_of_one(&record);
+                batch.records.push(&mark, record);
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
-                records.push(record);
-                shared.bytes += bytes_of(&records);
+                shared.bytes += bytes_of_one(&record);
+                records.prepare(mark.carried, 1);
+                records.push(&mark, record);
                 let header = Header { first, ..Header::default() };
                 shared.queue.push_back(Message::Records(Batch { header, records }));
             }
@@ -275,7 +291,7 @@ impl<T: 'static> Sender<T> {
         task: &mut Task<'_>,
         what: Sending,
         header: Header,
-        records: &mut Vec<T>,
+        records: &mut Records<T>,
     ) -> Poll<Flushed> {
         let mut guard = lock(&self.0);
         let shared = &mut *guard;
@@ -295,7 +311,7 @@ impl<T: 'static> Sender<T> {
         }
         let len = records.len();
         shared.records += len;
-        shared.bytes += bytes_of(records);
+        shared.bytes += bytes_of(&records.items);
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
         shared.queue.push_back(Message::Records(Batch { header, records }));
         self.1.sent(len as u64, shared.records as u64);
@@ -312,6 +328,17 @@ impl<T: 'static> Sender<T> {
         let mut shared = lock(&self.0);
         if shared.receiver != Far::Present {
             return;
+        }
+        if let Control::Frontier(promise) = control {
+            if shared.promised >= Some(promise) {
+                return;
+            }
+            shared.promised = Some(promise);
+            // Without records in between, the later promise says all.
+            if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
+                *last = promise;
+                return;
+            }
         }
         shared.queue.push_back(Message::Control(control));
         let waker = shared.receiving.take();
@@ -346,10 +373,15 @@ impl<T> Drop for Sender<T> {
 impl<T: 'static> Receiver<T> {
     /// The next message. A sender that is gone without [`Control::End`] has failed.
     /// `emptied` goes back to the sender, if it is a buffer.
-    pub(crate) fn poll_recv(&self, task: &mut Task<'_>, emptied: &mut Vec<T>) -> Poll<Message<T>> {
+    pub(crate) fn poll_recv(
+        &self,
+        task: &mut Task<'_>,
+        emptied: &mut Records<T>,
+    ) -> Poll<Message<T>> {
         let mut guard = lock(&self.shared);
         let shared = &mut *guard;
-        if emptied.capacity() > 0 && shared.spare.len() < SPARE {
+        if emptied.items.capacity() > 0 && shared.spare.len() < SPARE {
+            emptied.clear();
             shared.spare.push(std::mem::take(emptied));
         }
         let Some(message) = shared.queue.pop_front() else {
@@ -361,7 +393,7 @@ impl<T: 'static> Receiver<T> {
         };
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
-            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records));
+            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
             self.counters.waiting(shared.records as u64);
             if !shared.sending.is_empty() {
                 let wakers = std::mem::take(&mut shared.sending);
@@ -413,15 +445,17 @@ mod tests {
     fn control_stays_in_order_with_records() {
         let (sender, receiver) = pair(100, 4);
         for n in 0..6 {
-            sender.push(n).unwrap();
+            sender.push(Mark::default(), n).unwrap();
         }
         sender.control(Control::Idle);
-        sender.push(6).unwrap();
+        sender.push(Mark::default(), 6).unwrap();
         sender.control(Control::End);
         let mut seen = Vec::new();
-        while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Vec::new())) {
+        while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Records::default())) {
             match message {
-                Message::Records(batch) => seen.extend(batch.records.iter().map(u32::to_string)),
+                Message::Records(batch) => {
+                    seen.extend(batch.records.items.iter().map(u32::to_string))
+                }
                 Message::Control(control) => {
                     seen.push(format!("{control:?}"));
                     if control == Control::End {
@@ -436,24 +470,24 @@ mod tests {
     #[test]
     fn a_full_channel_refuses_and_has_room_again() {
         let (sender, receiver) = pair(2, 1);
-        sender.push(1).unwrap();
-        sender.push(2).unwrap();
-        assert_eq!(sender.push(3), Err((3, Refused::Full)));
+        sender.push(Mark::default(), 1).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
+        assert_eq!(sender.push(Mark::default(), 3), Err((3, Refused::Full)));
         assert!(poll(|task| sender.poll_ready(task)).is_none());
-        assert!(poll(|task| receiver.poll_recv(task, &mut Vec::new())).is_some());
-        assert!(sender.push(3).is_ok());
+        assert!(poll(|task| receiver.poll_recv(task, &mut Records::default())).is_some());
+        assert!(sender.push(Mark::default(), 3).is_ok());
     }
 
     #[test]
     fn a_sender_that_is_gone_without_an_end_has_failed() {
         let (sender, receiver) = pair(2, 1);
-        sender.push(1).unwrap();
+        sender.push(Mark::default(), 1).unwrap();
         drop(sender);
         assert!(matches!(
-            poll(|task| receiver.poll_recv(task, &mut Vec::new())),
+            poll(|task| receiver.poll_recv(task, &mut Records::default())),
             Some(Message::Records(_))
         ));
-        let last = poll(|task| receiver.poll_recv(task, &mut Vec::new()));
+        let last = poll(|task| receiver.poll_recv(task, &mut Records::default()));
         assert!(matches!(last, Some(Message::Control(Control::Failed))));
     }
 
@@ -462,17 +496,17 @@ mod tests {
         let capacity = Capacity { records: 1000, batch: 10, bytes: 100 };
         let counters = Arc::new(EdgeCounters::new("test".into()));
         let (sender, _receiver) = channel::<String>(capacity, counters);
-        sender.push("x".repeat(200)).unwrap();
-        assert!(matches!(sender.push("y".into()), Err((_, Refused::Full))));
+        sender.push(Mark::default(), "x".repeat(200)).unwrap();
+        assert!(matches!(sender.push(Mark::default(), "y".into()), Err((_, Refused::Full))));
     }
 
     #[test]
     fn a_dropped_output_takes_all_and_counts_it() {
         let (sender, mut receiver) = pair(1, 1);
         receiver.discard_on_drop();
-        sender.push(1).unwrap();
+        sender.push(Mark::default(), 1).unwrap();
         drop(receiver);
-        sender.push(2).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
         assert!(poll(|task| sender.poll_ready(task)).is_some_and(|ready| ready.is_ok()));
         assert_eq!(sender.1.read().discarded, 2);
     }

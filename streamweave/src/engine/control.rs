@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Frontier;
+use crate::time::{Promise, Stamp};
 
 /// A control message. The enum is versioned as a whole: adding a variant is a new version, so
 /// that coordinators can move between processes.
@@ -10,7 +10,7 @@ use crate::time::Frontier;
 #[non_exhaustive]
 pub enum Control {
     /// Every later record on this edge has at least this time.
-    Frontier(Frontier),
+    Frontier(Promise),
     /// The producer has nothing for now and makes no promise.
     Idle,
     /// The producer is back.
@@ -31,9 +31,9 @@ pub enum Control {
         /// Counts the scope's turns.
         number: u64,
         /// The frontier on the cut.
-        promise: Frontier,
+        promise: Promise,
         /// The earliest thing that nodes passed so far still hold.
-        hold: Option<Frontier>,
+        hold: Option<Stamp>,
     },
     /// From here on records are routed by this version of the routing table.
     Route {

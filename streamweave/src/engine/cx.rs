@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::engine::clock::Clock;
+use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
 use crate::node::NodeError;
-use crate::time::{Frontier, LogicalTime};
+use crate::time::{Promise, Stamp};
 
 /// An outbox is at its limit: the step ends with this unit.
 const FULL: u8 = 1;
@@ -15,14 +16,16 @@ const FAILED: u8 = 2;
 const STAGED: u8 = 4;
 /// Something was called that is no part of the stage's loop: it is left and entered again.
 const PAUSED: u8 = 8;
+/// Some node's promise to what is behind it may have changed.
+const PROMISED: u8 = 16;
 
 /// The state of a stage's current step.
 #[derive(Debug)]
 pub struct Cx {
     status: u8,
     failure: Option<Arc<Failure>>,
-    pub(crate) time: Option<LogicalTime>,
-    pub(crate) frontier: Option<Frontier>,
+    /// The time of the current unit.
+    pub(crate) mark: Mark,
     pub(crate) clock: Clock,
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
@@ -35,9 +38,13 @@ pub enum Phase {
     /// The graph starts: `on_start`.
     Start,
     /// The frontier has risen: event timers in (time, key) order, then `on_frontier`.
-    Frontier(Frontier),
+    Frontier(Promise),
+    /// What some node promises has changed: those behind it see their frontier rise.
+    Promises,
     /// The clock stands at this many milliseconds: processing-time timers.
     Clock(i64),
+    /// There is nothing for now, or again something: told to what is behind.
+    Idle(bool),
     /// There is no more input: `on_stop`.
     Stop,
 }
@@ -69,8 +76,7 @@ impl Cx {
         Cx {
             status: 0,
             failure: None,
-            time: None,
-            frontier: None,
+            mark: Mark::default(),
             clock,
             spawned: Spawned::default(),
             timers: false,
@@ -112,6 +118,26 @@ impl Cx {
         let staged = self.status & STAGED != 0;
         self.status &= !(STAGED | PAUSED);
         staged
+    }
+
+    /// A node's promise, or what it holds, has changed.
+    pub(crate) fn set_promised(&mut self) {
+        self.status |= PROMISED;
+    }
+
+    /// Whether promises are to be kept before the next unit.
+    pub(crate) fn promised(&self) -> bool {
+        self.status & PROMISED != 0
+    }
+
+    /// Promises are being kept.
+    pub(crate) fn clear_promised(&mut self) {
+        self.status &= !PROMISED;
+    }
+
+    /// The unit that follows has this time, or none.
+    pub(crate) fn mark_as(&mut self, stamp: Option<Stamp>) {
+        self.mark = stamp.map(Mark::at).unwrap_or_default();
     }
 
     /// An outbox has reached its limit.

@@ -9,13 +9,14 @@ use std::vec::Drain;
 
 use crate::engine::Instance;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
+use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
 
 /// Records that wait to be driven.
 #[derive(Debug)]
 pub(crate) struct Pending<T> {
-    pub(crate) records: Vec<T>,
+    pub(crate) records: Records<T>,
     /// How many of `records` have been driven; only lent ones stay where they are.
     next: usize,
     /// The records stand in reverse order, to be taken off the end.
@@ -24,12 +25,12 @@ pub(crate) struct Pending<T> {
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Pending { records: Vec::new(), next: 0, reversed: false }
+        Pending { records: Records::default(), next: 0, reversed: false }
     }
 }
 
 impl<T> Pending<T> {
-    pub(crate) fn of(records: Vec<T>) -> Self {
+    pub(crate) fn of(records: Records<T>) -> Self {
         Pending { records, next: 0, reversed: false }
     }
 
@@ -47,13 +48,14 @@ impl<T> Pending<T> {
     }
 
     /// Takes the next record out: for handlers that are awaited one by one.
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
         if !self.reversed {
-            self.records.reverse();
+            self.records.items.reverse();
         }
-        let record = self.records.pop();
+        let mark = self.records.first_mark();
+        let record = self.records.items.pop();
         self.reversed = !self.records.is_empty();
-        record
+        record.map(|record| (record, mark))
     }
 }
 
@@ -110,12 +112,24 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     to: &mut A,
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
+    cx.mark.carried = pending.records.carried();
+    let ran = run_all(pending, to, cx);
+    cx.mark.carried = Carried::NOTHING;
+    ran
+}
+
+fn run_all<T, Port, A: Accept<T, Port>>(
+    pending: &mut Pending<T>,
+    to: &mut A,
+    cx: &mut Cx,
+) -> Result<(), Panicked> {
     if A::LENDS {
         let Pending { records, next, .. } = pending;
         let ran = catch(|| {
             while *next < records.len() {
                 to.enter();
-                run_lent(records, next, to, cx);
+                let (items, mut stamps) = records.lend(*next);
+                run_lent(items, &mut stamps, next, to, cx);
                 if !unit_stands(to, cx) {
                     break;
                 }
@@ -128,11 +142,11 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
         }
         return ran;
     }
-    let mut drain = pending.records.drain(..);
+    let (mut drain, mut stamps) = pending.records.drain();
     let ran = catch(|| {
         while drain.len() > 0 {
             to.enter();
-            run(&mut drain, to, cx);
+            run(&mut drain, &mut stamps, to, cx);
             if !unit_stands(to, cx) {
                 break;
             }
@@ -140,7 +154,10 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     });
     if drain.len() > 0 {
         let rest = drain.collect();
-        pending.records = rest;
+        pending.records.items = rest;
+    } else {
+        drop(drain);
+        pending.records.clear();
     }
     ran
 }
@@ -150,8 +167,14 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
 /// The records and the nodes are parameters of a function of its own, so that the compiler knows
 /// them to be apart and keeps what the nodes count in registers.
 #[inline(never)]
-fn run<T, Port, A: Accept<T, Port>>(records: &mut Drain<'_, T>, to: &mut A, cx: &mut Cx) {
+fn run<T, Port, A: Accept<T, Port>>(
+    records: &mut Drain<'_, T>,
+    stamps: &mut Stamps<'_>,
+    to: &mut A,
+    cx: &mut Cx,
+) {
     for record in records {
+        stamps.next_into(&mut cx.mark);
         to.begin();
         to.accept(cx, record);
         if cx.interrupted() {
@@ -162,9 +185,16 @@ fn run<T, Port, A: Accept<T, Port>>(records: &mut Drain<'_, T>, to: &mut A, cx: 
 
 /// As [`run`], for records that are lent.
 #[inline(never)]
-fn run_lent<T, Port, A: Accept<T, Port>>(records: &[T], next: &mut usize, to: &mut A, cx: &mut Cx) {
+fn run_lent<T, Port, A: Accept<T, Port>>(
+    records: &[T],
+    stamps: &mut Stamps<'_>,
+    next: &mut usize,
+    to: &mut A,
+    cx: &mut Cx,
+) {
     for record in &records[*next..] {
         *next += 1;
+        stamps.next_into(&mut cx.mark);
         to.begin();
         to.accept_lent(cx, record);
         if cx.interrupted() {
@@ -195,13 +225,50 @@ pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
     cx.fail(Failure { node, input, position, cause: Cause::Panic(panicked.0) });
 }
 
-/// A unit has run: what it staged applies, unless it failed. Whether the step goes on.
+/// A unit has run: what it staged applies, and what it promised. Whether the step goes on.
 #[inline(never)]
 fn unit_stands(root: &mut dyn Part, cx: &mut Cx) -> bool {
-    if cx.interrupted() && !cx.failed() && cx.take_staged() {
-        root.visit(&mut |node| node.commit_timers());
+    if !cx.interrupted() {
+        return true;
+    }
+    commit(root, cx);
+    if cx.promised() && !cx.must_end() {
+        keep_promises(root, cx);
     }
     !cx.must_end()
+}
+
+/// The unit stands, unless it failed: what it staged applies.
+fn commit(root: &mut dyn Part, cx: &mut Cx) {
+    if !cx.failed() && cx.take_staged() {
+        root.visit(&mut |node| node.commit_agenda());
+    }
+}
+
+/// What nodes promise, or no longer hold, becomes the frontier of what is behind them: at once, so
+/// that the place of a promise among the records never depends on how they were cut into batches.
+/// If the step must end meanwhile, the rest comes first in the next one.
+fn keep_promises(root: &mut dyn Part, cx: &mut Cx) {
+    let outer = cx.mark;
+    while cx.promised() && !cx.must_end() {
+        cx.clear_promised();
+        if !run_phase(root, cx, Phase::Promises) {
+            cx.set_promised();
+        }
+    }
+    cx.mark = outer;
+}
+
+/// Units of `phase`, until nothing is due or the step must end; whether nothing is due any more.
+fn run_phase(part: &mut dyn Part, cx: &mut Cx, phase: Phase) -> bool {
+    while !cx.must_end() {
+        part.begin();
+        if !part.advance(cx, phase) {
+            return true;
+        }
+        commit(part, cx);
+    }
+    false
 }
 
 /// Ends a step: a failed unit is undone. What stands stays in the outboxes.
@@ -218,7 +285,7 @@ pub(crate) fn settle(
         root.rollback();
         cx.take_staged();
     } else {
-        unit_stands(root, cx);
+        commit(root, cx);
     }
     failure
 }
@@ -232,13 +299,9 @@ pub(crate) fn advance(
 ) -> (bool, Result<(), Panicked>) {
     let mut done = false;
     let ran = catch(|| {
-        while !cx.must_end() {
-            part.begin();
-            if !part.advance(cx, phase) {
-                done = true;
-                break;
-            }
-            unit_stands(part, cx);
+        done = run_phase(part, cx, phase);
+        if done && cx.promised() {
+            keep_promises(part, cx);
         }
     });
     (done, ran)

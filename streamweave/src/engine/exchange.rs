@@ -56,7 +56,10 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
             target.rollback();
         }
     }
-    fn advance(&mut self, _: &mut Cx, _: Phase) -> bool {
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        for target in &mut self.targets {
+            target.advance(cx, phase);
+        }
         false
     }
     fn deadline(&mut self) -> Option<i64> {

@@ -6,28 +6,24 @@ use std::task::{Context as Task, Poll};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{AtPort, AtRoot, Panicked, Pending, drive};
+use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Receive};
-use crate::time::Frontier;
+use crate::time::Stamp;
 
 /// The receiving end of an edge.
 pub struct Inlet<T> {
     receiver: Receiver<T>,
     pending: Pending<T>,
-    progress: InletProgress,
+    /// What came with `pending` and is not to be driven with it.
+    rest: Records<T>,
+    ended: bool,
 }
 
 impl<T> fmt::Debug for Inlet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inlet").field("progress", &self.progress).finish_non_exhaustive()
+        f.debug_struct("Inlet").field("ended", &self.ended).finish_non_exhaustive()
     }
-}
-
-/// How far an inlet's edge has come.
-#[derive(Debug, Default)]
-pub struct InletProgress {
-    pub(crate) frontier: Option<Frontier>,
-    pub(crate) ended: bool,
 }
 
 /// What came in by an inlet.
@@ -35,13 +31,15 @@ pub struct InletProgress {
 pub enum Arrival {
     /// Records, which now wait to be driven.
     Records,
+    /// A source's turn to send what it has.
+    Turn,
     /// Control.
     Control(Control),
 }
 
 impl<T: Send + 'static> Inlet<T> {
     pub(crate) fn new(receiver: Receiver<T>) -> Self {
-        Inlet { receiver, pending: Pending::default(), progress: InletProgress::default() }
+        Inlet { receiver, pending: Pending::default(), rest: Records::default(), ended: false }
     }
 
     /// The next message, once what came before has been driven.
@@ -49,8 +47,12 @@ impl<T: Send + 'static> Inlet<T> {
         if !self.pending.is_empty() {
             return Poll::Ready(Arrival::Records);
         }
+        if !self.rest.is_empty() {
+            self.pending = Pending::of(std::mem::take(&mut self.rest));
+            return Poll::Ready(Arrival::Records);
+        }
         // Its sender is gone then, which is no failure.
-        if self.progress.ended {
+        if self.ended {
             return Poll::Pending;
         }
         match self.receiver.poll_recv(task, &mut self.pending.records) {
@@ -58,14 +60,25 @@ impl<T: Send + 'static> Inlet<T> {
                 self.pending = Pending::of(batch.records);
                 Poll::Ready(Arrival::Records)
             }
-            Poll::Ready(Message::Control(control)) => Poll::Ready(Arrival::Control(control)),
+            Poll::Ready(Message::Control(control)) => {
+                self.ended |= control == Control::End;
+                Poll::Ready(Arrival::Control(control))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
 
     /// The next record, for handlers that are awaited.
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
         self.pending.pop()
+    }
+
+    /// Marks what waits and is late as late; it is driven apart from what is not.
+    fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool) {
+        if self.pending.is_fresh() && self.pending.records.carried().is_timed() {
+            let run = self.pending.records.split_run(late);
+            self.rest = std::mem::replace(&mut self.pending, Pending::of(run)).records;
+        }
     }
 }
 
@@ -75,8 +88,8 @@ pub trait Inlets: Send + 'static {
     fn count(&self) -> usize;
     /// Polls number `index`.
     fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival>;
-    /// How far each has come.
-    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress));
+    /// Marks those of the records that wait in number `index` that are late.
+    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool);
 }
 
 /// Inlets whose records can be driven through root `R`.
@@ -93,10 +106,8 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
     fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
         self[index].poll(task)
     }
-    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
-        for (index, inlet) in self.iter_mut().enumerate() {
-            each(index, &mut inlet.progress);
-        }
+    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
+        self[index].mark_late(late);
     }
 }
 
@@ -125,7 +136,7 @@ impl Inlets for () {
     fn poll(&mut self, _: usize, _: &mut Task<'_>) -> Poll<Arrival> {
         Poll::Pending
     }
-    fn progress(&mut self, _: &mut dyn FnMut(usize, &mut InletProgress)) {}
+    fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 
 impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, Rest> {
@@ -138,10 +149,11 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
             None => self.rest.poll(index - self.inlets.len(), task),
         }
     }
-    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
-        self.inlets.progress(each);
-        let before = self.inlets.len();
-        self.rest.progress(&mut |index, progress| each(before + index, progress));
+    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
+        match self.inlets.get_mut(index) {
+            Some(inlet) => inlet.mark_late(late),
+            None => self.rest.mark_late(index - self.inlets.len(), late),
+        }
     }
 }
 
@@ -176,12 +188,12 @@ where
 
 /// Inlets whose records are taken out one by one.
 pub trait PopInlets<T>: Inlets {
-    /// The next record that waits in number `index`.
-    fn pop(&mut self, index: usize) -> Option<T>;
+    /// The next record that waits in number `index`, and what is known about it.
+    fn pop(&mut self, index: usize) -> Option<(T, Mark)>;
 }
 
 impl<T> PopInlets<T> for () {
-    fn pop(&mut self, _: usize) -> Option<T> {
+    fn pop(&mut self, _: usize) -> Option<(T, Mark)> {
         None
     }
 }
@@ -191,7 +203,7 @@ where
     N: InputPort<0>,
     Rest: PopInlets<N::Item>,
 {
-    fn pop(&mut self, index: usize) -> Option<N::Item> {
+    fn pop(&mut self, index: usize) -> Option<(N::Item, Mark)> {
         match self.inlets.get_mut(index) {
             Some(inlet) => inlet.pop(),
             None => self.rest.pop(index - self.inlets.len()),

@@ -6,13 +6,13 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::{Control, Flushed, Sending, Timers};
+use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
-use crate::time::Frontier;
+use crate::time::{Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -25,8 +25,10 @@ pub trait AnyInstance {
     fn doing(&self) -> (&'static str, u64);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
-    /// The unit stands: what it changed of the node's timers applies.
-    fn commit_timers(&mut self);
+    /// The unit stands: what it changed of the node's timers and promises applies.
+    fn commit_agenda(&mut self);
+    /// The node is idle when nothing has come for so long.
+    fn idle_after(&self) -> Option<std::time::Duration>;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
@@ -48,7 +50,7 @@ pub struct Instance<N: Node, O> {
     pub(crate) node: Arc<N>,
     pub(crate) state: N::State,
     pub(crate) out: O,
-    pub(crate) timers: Timers<N::Key>,
+    pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
     entered: u64,
     returned: u64,
@@ -64,7 +66,6 @@ pub struct Instance<N: Node, O> {
 struct Progress {
     started: bool,
     stopped: bool,
-    frontier: Option<Frontier>,
 }
 
 impl<N: Node, O> fmt::Debug for Instance<N, O> {
@@ -80,7 +81,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             node,
             state,
             out,
-            timers: Timers::default(),
+            agenda: Agenda::new(N::TIMING),
             path,
             entered: 0,
             returned: 0,
@@ -99,7 +100,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let out = Outlet {
             cx,
             to: &mut self.out,
-            timers: &mut self.timers,
+            agenda: &mut self.agenda,
             node: &self.path,
             key: N::SOLE_KEY,
         };
@@ -171,11 +172,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match phase {
             Phase::Start => (!self.progress.started).then_some(Due::Start),
             Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
-            Phase::Clock(now) => self.timers.due_at_clock(now).map(Due::Timer),
-            Phase::Frontier(to) => match self.timers.due_at_frontier(to) {
+            Phase::Clock(now) => self.agenda.due_at_clock(now).map(Due::Timer),
+            Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
                 Some(timer) => Some(Due::Timer(timer)),
-                None => (self.progress.frontier < Some(to)).then_some(Due::Frontier(to)),
+                None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
             },
+            Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -184,8 +186,43 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match due {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
-            Due::Frontier(to) => self.progress.frontier = Some(*to),
+            Due::Frontier(to) => {
+                self.agenda.completed = Some(*to);
+                self.counters.completed(to.frontier);
+            }
             Due::Timer(_) => {}
+        }
+    }
+
+    /// The stamp of what the unit emits, where the node is timed.
+    pub(crate) fn stamp_of(&self, due: &Due<N::Key>) -> Option<Stamp> {
+        match due {
+            Due::Start => None,
+            Due::Timer(timer) => self.agenda.stamp_of_timer(timer.at),
+            Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
+            Due::Stop => self.agenda.floor(),
+        }
+    }
+
+    /// A phase begins, or goes on.
+    pub(crate) fn arrive(&mut self, phase: Phase) {
+        if let Phase::Frontier(to) = phase
+            && self.agenda.frontier < Some(to)
+        {
+            self.agenda.frontier = Some(to);
+            if to == Promise::ENDED {
+                self.agenda.drop_clock_timers();
+            }
+        }
+    }
+
+    /// The phase of what is behind, once nothing is due here any more.
+    pub(crate) fn pass_on(&mut self, phase: Phase) -> Phase {
+        match phase {
+            Phase::Frontier(_) | Phase::Promises => {
+                self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
+            }
+            other => other,
         }
     }
 
@@ -194,29 +231,28 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     where
         N: Lifecycle<O>,
     {
+        self.arrive(phase);
         let Some(due) = self.due(phase) else { return false };
         self.count_phase();
         let input = self.enter_by(due.name());
         let unit = self.enter();
-        let outer = cx.time;
+        let outer = cx.mark;
+        cx.mark_as(self.stamp_of(&due));
         let result = {
             let (node, state, mut out) = self.split(cx);
             match &due {
                 Due::Start => node.on_start(state, &mut out),
                 Due::Stop => node.on_stop(state, &mut out),
-                Due::Frontier(to) => {
-                    out.cx.frontier = Some(*to);
-                    node.on_frontier(state, *to, &mut out)
-                }
+                Due::Frontier(to) => node.on_frontier(state, to.frontier, &mut out),
                 Due::Timer(timer) => {
-                    out.timers.stage(timer.clone(), false);
+                    out.agenda.cancel_timer(timer.clone());
                     out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
                 }
             }
         };
-        cx.time = outer;
+        cx.mark = outer;
         let stands = result.is_ok() && !cx.failed();
         self.leave_with(cx, unit, result);
         self.enter_by(input);
@@ -232,7 +268,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 pub(crate) enum Due<K> {
     Start,
     Timer(crate::node::Timer<K>),
-    Frontier(Frontier),
+    Frontier(Promise),
     Stop,
 }
 
@@ -260,13 +296,15 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn leave(&mut self) {
         self.returned = self.entered;
     }
-    fn commit_timers(&mut self) {
-        self.timers.commit();
+    fn commit_agenda(&mut self) {
+        self.agenda.commit();
+    }
+    fn idle_after(&self) -> Option<std::time::Duration> {
+        self.agenda.idle_after
     }
     fn publish(&mut self) {
-        let mut out = Accepted(0);
-        self.out.each(&mut out);
-        self.counters.publish(self.accepted(), out.0);
+        let out = self.emitted();
+        self.counters.publish(self.accepted(), out, self.agenda.dropped);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
@@ -308,11 +346,11 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
     pub(crate) fn rollback_unit(&mut self) {
         self.state.rollback();
-        self.timers.rollback();
+        self.agenda.rollback();
         self.out.each(&mut Rollback);
     }
     pub(crate) fn deadline_of_all(&mut self) -> Option<i64> {
-        let mut earliest = Deadline(self.timers.deadline());
+        let mut earliest = Deadline(self.agenda.deadline());
         self.out.each(&mut earliest);
         earliest.0
     }
@@ -330,6 +368,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// The unit that enters next is no record.
     pub(crate) fn count_phase(&mut self) {
         self.phases += 1;
+    }
+    /// How many records the node has sent.
+    pub(crate) fn emitted(&mut self) -> u64 {
+        let mut out = Accepted(0);
+        self.out.each(&mut out);
+        out.0
     }
     /// How many records the node has taken.
     pub(crate) fn accepted(&self) -> u64 {
@@ -350,7 +394,11 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         self.rollback_unit();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
-        self.advance_self(cx, phase) || !self.out.each(&mut Advance { cx, phase })
+        if self.advance_self(cx, phase) {
+            return true;
+        }
+        let phase = self.pass_on(phase);
+        !self.out.each(&mut Advance { cx, phase })
     }
     fn deadline(&mut self) -> Option<i64> {
         self.deadline_of_all()

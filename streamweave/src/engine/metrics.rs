@@ -3,18 +3,44 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tokio::sync::watch;
+
+use crate::time::Frontier;
+
 /// The counters of one instance of a node, as its stage last published them.
 #[derive(Debug, Default)]
 pub(crate) struct NodeCounters {
     records_in: AtomicU64,
     records_out: AtomicU64,
+    timers_dropped: AtomicU64,
+    frontier: watch::Sender<Option<Frontier>>,
 }
 
 impl NodeCounters {
-    pub(crate) fn publish(&self, records_in: u64, records_out: u64) {
+    /// The node has done everything that was due before `frontier`.
+    pub(crate) fn completed(&self, frontier: Frontier) {
+        raise(&self.frontier, frontier);
+    }
+
+    /// The frontier as it rises.
+    pub(crate) fn frontier(&self) -> watch::Receiver<Option<Frontier>> {
+        self.frontier.subscribe()
+    }
+
+    pub(crate) fn publish(&self, records_in: u64, records_out: u64, timers_dropped: u64) {
         self.records_in.store(records_in, Relaxed);
         self.records_out.store(records_out, Relaxed);
+        self.timers_dropped.store(timers_dropped, Relaxed);
     }
+}
+
+/// Raises what is watched; it never falls.
+pub(crate) fn raise(watched: &watch::Sender<Option<Frontier>>, to: Frontier) {
+    watched.send_if_modified(|at| {
+        let rises = *at < Some(to);
+        *at = (*at).max(Some(to));
+        rises
+    });
 }
 
 /// Adds to a counter that has one writer: no locked instruction.
@@ -112,6 +138,10 @@ pub(crate) struct Counters {
     pub(crate) nodes: Vec<(Arc<str>, Arc<NodeCounters>)>,
     pub(crate) stages: Vec<(Arc<str>, Arc<StageCounters>)>,
     pub(crate) edges: Vec<Arc<EdgeCounters>>,
+    /// The frontiers of the graph's outputs, as their reader has seen them.
+    pub(crate) outputs: Vec<(Arc<str>, Arc<watch::Sender<Option<Frontier>>>)>,
+    /// The paths of the nodes of which no output is connected.
+    pub(crate) sinks: Vec<Arc<str>>,
 }
 
 /// What the counters of a run say: see [`Running::metrics`](crate::graph::Running::metrics).
@@ -136,6 +166,9 @@ pub struct NodeMetrics {
     pub records_in: u64,
     /// Records that it has sent, by all connected outputs together.
     pub records_out: u64,
+    /// Timers that did not fire because the input had ended: set during the last ones, or waiting
+    /// for the clock.
+    pub timers_dropped: u64,
 }
 
 /// The counters of a stage.
@@ -179,6 +212,7 @@ impl Counters {
                     path: Arc::clone(path),
                     records_in: node.records_in.load(Relaxed),
                     records_out: node.records_out.load(Relaxed),
+                    timers_dropped: node.timers_dropped.load(Relaxed),
                 })
                 .collect(),
             stages: self

@@ -1,5 +1,6 @@
 //! How a graph runs: stages, units, edges. The only module that knows tokio.
 
+mod agenda;
 mod calls;
 mod channel;
 mod clock;
@@ -12,6 +13,7 @@ mod instance;
 mod metrics;
 mod outbox;
 mod probe;
+mod records;
 mod routes;
 mod serial;
 mod source;
@@ -19,9 +21,9 @@ mod spawn;
 mod spill;
 mod stage;
 mod stop;
-mod timers;
 mod tray;
 
+pub use agenda::Agenda;
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
 pub use channel::{Capacity, Flushed, Halt, Sending};
@@ -29,17 +31,18 @@ pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};
 pub use cx::{Cause, Cx, Failure, Phase};
+pub(crate) use drive::Pending;
 pub use exchange::Exchange;
 pub(crate) use inlet::{DriveInlets, Inlet, Inlets, PopInlets, PortInlets};
 pub use instance::{AnyInstance, Fused, Instance};
-pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters};
+pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
 pub(crate) use probe::{InstanceState, Probe};
+pub use records::{Mark, Records};
 pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
 pub(crate) use source::run_source;
 pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
 pub(crate) use stop::StopSignal;
-pub use timers::Timers;
 pub use tray::Tray;

@@ -8,23 +8,27 @@ use std::task::{Context as Task, Poll, ready};
 use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
+use crate::engine::records::Records;
 use crate::engine::spill::{Spill, SpillError, Spilled};
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Halt, Phase, Sending};
 use crate::node::{Emit, Part};
 use crate::state::Codec;
+use crate::time::Promise;
 
 /// An emitter that collects records into batches and sends them to another stage.
 pub struct Outbox<T> {
     /// The batch that is being filled.
-    buffer: Vec<T>,
+    buffer: Records<T>,
     /// How much of `buffer` stands, and how many full batches do: everything behind is undone
     /// when the unit fails.
     committed: (usize, usize),
     /// What is ready to leave, in order.
     ready: VecDeque<Ready<T>>,
     /// An emptied buffer that came back.
-    spare: Vec<T>,
+    spare: Records<T>,
     batch: usize,
+    /// The last frontier that was sent.
+    promised: Option<Promise>,
     sequence: u64,
     /// The bytes of what is ready and in memory.
     held: usize,
@@ -36,7 +40,7 @@ pub struct Outbox<T> {
 }
 
 enum Ready<T> {
-    Records(Vec<T>),
+    Records(Records<T>),
     Spilled(Spilled),
     Control(Control),
 }
@@ -58,11 +62,12 @@ impl<T: 'static> Outbox<T> {
     pub(crate) fn new(sender: Sender<T>) -> Self {
         let batch = sender.capacity().batch;
         Outbox {
-            buffer: Vec::new(),
+            buffer: Records::default(),
             committed: (0, 0),
             ready: VecDeque::new(),
-            spare: Vec::new(),
+            spare: Records::default(),
             batch,
+            promised: None,
             sequence: 0,
             held: 0,
             spill: None,
@@ -87,7 +92,8 @@ impl<T: 'static> Outbox<T> {
         self.sender
     }
 
-    /// The buffer is a full batch: it is ready, and `item` starts the next one.
+    /// The buffer is full, or holds records of another kind: it is ready, and `item` starts the
+    /// next one.
     #[cold]
     #[inline(never)]
     fn roll(&mut self, cx: &mut Cx, item: T) {
@@ -95,13 +101,13 @@ impl<T: 'static> Outbox<T> {
             cx.set_full();
         }
         let mut next = std::mem::take(&mut self.spare);
-        next.reserve_exact(self.batch);
+        next.prepare(cx.mark.carried, self.batch);
         let full = std::mem::replace(&mut self.buffer, next);
-        self.buffer.push(item);
+        self.buffer.push(&cx.mark, item);
         if full.is_empty() {
             return;
         }
-        let bytes = bytes_of(&full);
+        let bytes = bytes_of(&full.items);
         // The first batch of a unit begins with what stands: it stays in memory.
         if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
             match &mut self.spill {
@@ -140,7 +146,7 @@ impl<T: 'static> Outbox<T> {
         while let Some(next) = self.ready.front_mut() {
             match next {
                 Ready::Records(records) => {
-                    let (len, bytes) = (records.len() as u64, bytes_of(records));
+                    let (len, bytes) = (records.len() as u64, bytes_of(&records.items));
                     let header = Header { first: self.sequence, ..Header::default() };
                     ready!(self.sender.poll_send(task, what, header, records))?;
                     self.sequence += len;
@@ -151,9 +157,9 @@ impl<T: 'static> Outbox<T> {
                         ready!(self.sender.poll_ready(task))?;
                     }
                     let read = self.spill.as_mut().map(|spill| spill.read(spilled));
-                    match read.unwrap_or(Ok(Vec::new())) {
+                    match read.unwrap_or(Ok(Records::default())) {
                         Ok(records) => {
-                            self.held += bytes_of(&records);
+                            self.held += bytes_of(&records.items);
                             *next = Ready::Records(records);
                         }
                         Err(error) => {
@@ -176,9 +182,9 @@ impl<T: 'static> Outbox<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn make_ready(&mut self, next: Vec<T>) {
+    fn make_ready(&mut self, next: Records<T>) {
         let records = std::mem::replace(&mut self.buffer, next);
-        self.held += bytes_of(&records);
+        self.held += bytes_of(&records.items);
         self.ready.push_back(Ready::Records(records));
     }
 }
@@ -195,13 +201,13 @@ impl<T: Send + 'static> Part for Outbox<T> {
             let mut undone = self.ready.drain(batches..);
             // A batch that was filled by this unit starts with what stood in the buffer before.
             if let Some(Ready::Records(first)) = undone.next() {
-                self.held = self.held.saturating_sub(bytes_of(&first));
+                self.held = self.held.saturating_sub(bytes_of(&first.items));
                 self.buffer = first;
             }
             for batch in undone {
                 match batch {
                     Ready::Records(records) => {
-                        self.held = self.held.saturating_sub(bytes_of(&records));
+                        self.held = self.held.saturating_sub(bytes_of(&records.items));
                     }
                     Ready::Spilled(_) => self.spilled -= 1,
                     Ready::Control(_) => {}
@@ -211,7 +217,18 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.buffer.truncate(records);
     }
 
-    fn advance(&mut self, _: &mut Cx, _: Phase) -> bool {
+    fn advance(&mut self, _: &mut Cx, phase: Phase) -> bool {
+        // Everything that was due before it has been emitted: it leaves, behind that.
+        if let Phase::Frontier(promise) = phase
+            && promise != Promise::ENDED
+            && self.promised < Some(promise)
+        {
+            self.promised = Some(promise);
+            self.control(&Control::Frontier(promise));
+        }
+        if let Phase::Idle(idle) = phase {
+            self.control(if idle { &Control::Idle } else { &Control::Active });
+        }
         false
     }
 
@@ -221,7 +238,8 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     fn control(&mut self, control: &Control) {
         if !self.buffer.is_empty() {
-            self.make_ready(Vec::new());
+            let next = std::mem::take(&mut self.spare);
+            self.make_ready(next);
         }
         self.ready.push_back(Ready::Control(control.clone()));
         self.begin();
@@ -252,8 +270,8 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
     fn emit(&mut self, cx: &mut Cx, item: T) {
         // What happens when the buffer is full is no part of the loop that drives the stage: so
         // what the loop counts stays in registers.
-        if self.buffer.len() < self.buffer.capacity() {
-            self.buffer.push(item);
+        if self.buffer.takes(cx) {
+            self.buffer.push(&cx.mark, item);
         } else {
             self.roll(cx, item);
             cx.pause();
@@ -263,7 +281,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
     fn lend(&mut self, _: &mut Cx, _: &T) {}
 
     /// A full batch, more or less, leaves as it is.
-    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<T>) -> bool {
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<T>) -> bool {
         if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
             return false;
         }
@@ -275,7 +293,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
             self.make_ready(next);
         }
         let taken = std::mem::replace(records, std::mem::take(&mut self.spare));
-        self.held += bytes_of(&taken);
+        self.held += bytes_of(&taken.items);
         self.ready.push_back(Ready::Records(taken));
         self.begin();
         true
@@ -303,9 +321,9 @@ mod tests {
     fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Message::Records(batch)) =
-            receiver.poll_recv(&mut task, &mut Vec::new())
+            receiver.poll_recv(&mut task, &mut Records::default())
         {
-            into.extend(batch.records);
+            into.extend(batch.records.items);
         }
     }
 

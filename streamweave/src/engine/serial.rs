@@ -52,7 +52,8 @@ where
         let Some(inlet) = self.inlets.get_mut(index) else {
             return self.rest.drive(index - before, root, cx).await;
         };
-        let Some(item) = inlet.pop() else { return Ok(()) };
+        let Some((item, mark)) = inlet.pop() else { return Ok(()) };
+        cx.mark = mark;
         root.begin_unit();
         root.enter_by(N::NAME);
         let unit = root.enter();
@@ -81,21 +82,20 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
     cx: &mut Cx,
     phase: Phase,
 ) -> Result<bool, Panicked> {
+    root.arrive(phase);
     let Some(due) = root.due(phase) else { return Ok(false) };
     root.count_phase();
     root.enter_by(due.name());
     let unit = root.enter();
+    cx.mark_as(root.stamp_of(&due));
     let result: NodeResult = {
         let (node, state, mut out) = root.split(cx);
         match &due {
             Due::Start => catch(node.on_start(state, &mut out)).await?,
             Due::Stop => catch(node.on_stop(state, &mut out)).await?,
-            Due::Frontier(to) => {
-                out.cx.frontier = Some(*to);
-                catch(node.on_frontier(state, *to, &mut out)).await?
-            }
+            Due::Frontier(to) => catch(node.on_frontier(state, to.frontier, &mut out)).await?,
             Due::Timer(timer) => {
-                out.timers.stage(timer.clone(), false);
+                out.agenda.cancel_timer(timer.clone());
                 out.cx.set_staged();
                 let key = timer.key.clone();
                 catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
@@ -171,6 +171,7 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
         self.0.rollback_unit();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        let phase = self.0.pass_on(phase);
         !self.0.out.each(&mut Advance { cx, phase })
     }
     fn deadline(&mut self) -> Option<i64> {

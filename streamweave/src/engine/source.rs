@@ -6,18 +6,19 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::Control;
 use crate::engine::drive::{Panicked, advance};
-use crate::engine::inlet::{Arrival, InletProgress, Inlets};
+use crate::engine::inlet::{Arrival, Inlets};
 use crate::engine::instance::Instance;
 use crate::engine::serial::catch;
 use crate::engine::stage::{StageEnd, StageEnv, StageLoop, Todo};
 use crate::engine::stop::StopSignal;
 use crate::node::{Emitters, Lifecycle, More, Source};
+use crate::time::Stamp;
 
 /// What the source will give, as the stage's loop sees it.
 struct Supply {
     more: More,
     stop: StopSignal,
-    progress: InletProgress,
+    ended: bool,
 }
 
 impl Inlets for Supply {
@@ -25,19 +26,18 @@ impl Inlets for Supply {
         1
     }
     fn poll(&mut self, _: usize, task: &mut Task<'_>) -> Poll<Arrival> {
-        if self.progress.ended {
+        if self.ended {
             return Poll::Pending;
         }
+        self.ended = self.more == More::End || self.stop.poll(task).is_ready();
         match self.more {
-            _ if self.stop.poll(task).is_ready() => Poll::Ready(Arrival::Control(Control::End)),
-            More::End => Poll::Ready(Arrival::Control(Control::End)),
-            More::Now => Poll::Ready(Arrival::Records),
+            _ if self.ended => Poll::Ready(Arrival::Control(Control::End)),
+            More::End => Poll::Pending,
+            More::Now => Poll::Ready(Arrival::Turn),
             More::Later => Poll::Pending,
         }
     }
-    fn progress(&mut self, each: &mut dyn FnMut(usize, &mut InletProgress)) {
-        each(0, &mut self.progress);
-    }
+    fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 
 /// Runs a source until it ends or is told to stop.
@@ -51,11 +51,11 @@ where
     O: Emitters,
 {
     let mut stage = StageLoop::new(env);
-    let mut supply = Supply { more: More::Now, stop, progress: InletProgress::default() };
+    let mut supply = Supply { more: More::Now, stop, ended: false };
     loop {
         let todo = poll_fn(|task| match stage.poll_todo(&mut root, &mut supply, task) {
             Poll::Ready(todo) => Poll::Ready(Some(todo)),
-            Poll::Pending if stage.is_idle() && !supply.progress.ended => Poll::Ready(None),
+            Poll::Pending if stage.is_idle() && !supply.ended => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
         .await;
@@ -84,9 +84,11 @@ async fn next<N: Source<O>, O: Emitters>(
     stage: &mut StageLoop,
     supply: &mut Supply,
 ) -> Result<(), Panicked> {
+    stage.cx.mark_as(None);
     root.begin_unit();
     root.count_phase();
     root.enter_by("next");
+    let before = root.emitted();
     let unit = root.enter();
     let next = {
         let (node, state, mut out) = root.split(&mut stage.cx);
@@ -94,6 +96,9 @@ async fn next<N: Source<O>, O: Emitters>(
     };
     let result = next.map(|more| supply.more = more);
     root.leave_with(&mut stage.cx, unit, result);
+    if root.emitted() > before {
+        stage.wake_up();
+    }
     Ok(())
 }
 

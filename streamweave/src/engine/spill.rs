@@ -6,7 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::engine::records::{Carried, Mark, Records};
 use crate::state::{Codec, StateError};
+use crate::time::{LogicalTime, Rounds, Stamp};
 
 /// Why a batch could not be spilled, or not be read back.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,7 @@ pub(crate) struct Spilled {
     offset: u64,
     length: usize,
     records: usize,
+    carried: Carried,
 }
 
 impl Spilled {
@@ -59,10 +62,16 @@ impl<T> Spill<T> {
         Spill { codec, file: None, end: 0, bytes: Vec::new() }
     }
 
-    /// Writes a batch: for each record its length, then its bytes.
-    pub(crate) fn write(&mut self, records: &[T]) -> Result<Spilled, SpillError> {
+    /// Writes a batch: for each record its stamp where it has one, its length and its bytes.
+    pub(crate) fn write(&mut self, records: &Records<T>) -> Result<Spilled, SpillError> {
         self.bytes.clear();
-        for record in records {
+        let timed = records.carried().is_timed();
+        for (index, record) in records.items.iter().enumerate() {
+            if timed {
+                let Stamp { time, rounds } = records.mark(index).stamp;
+                self.bytes.extend(time.0.to_le_bytes());
+                rounds.0.iter().for_each(|round| self.bytes.extend(round.to_le_bytes()));
+            }
             let start = self.bytes.len();
             self.bytes.extend([0; 4]);
             self.codec.encode(record, &mut self.bytes)?;
@@ -74,7 +83,7 @@ impl<T> Spill<T> {
             none => {
                 // A type that borrows what it is read from does not come back: told before any of
                 // it is let go.
-                if let Some(first) = records.first() {
+                if let Some(first) = records.items.first() {
                     let mut bytes = Vec::new();
                     self.codec.encode(first, &mut bytes)?;
                     self.codec.decode(&bytes)?;
@@ -86,24 +95,33 @@ impl<T> Spill<T> {
             .and_then(|_| file.write_all(&self.bytes))
             .map_err(|error| at(path, error))?;
         let length = self.bytes.len();
-        let spilled = Spilled { offset: self.end, length, records: records.len() };
+        let carried = records.carried();
+        let spilled = Spilled { offset: self.end, length, records: records.len(), carried };
         self.end += length as u64;
         Ok(spilled)
     }
 
     /// Reads a batch back.
-    pub(crate) fn read(&mut self, spilled: &Spilled) -> Result<Vec<T>, SpillError> {
-        let mut records = Vec::with_capacity(spilled.records);
+    pub(crate) fn read(&mut self, spilled: &Spilled) -> Result<Records<T>, SpillError> {
+        let mut records = Records::default();
+        records.prepare(spilled.carried, spilled.records);
         let Some((file, path)) = &mut self.file else { return Ok(records) };
         self.bytes.resize(spilled.length, 0);
         file.seek(SeekFrom::Start(spilled.offset))
             .and_then(|_| file.read_exact(&mut self.bytes))
             .map_err(|error| at(path, error))?;
         let mut rest = self.bytes.as_slice();
-        while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let mut mark = Mark { carried: spilled.carried, stamp: Stamp::default() };
+        loop {
+            if spilled.carried.is_timed() {
+                let Some((stamp, tail)) = rest.split_first_chunk::<16>() else { break };
+                mark.stamp = stamp_of(stamp);
+                rest = tail;
+            }
+            let Some((length, tail)) = rest.split_first_chunk::<4>() else { break };
             let length = (u32::from_le_bytes(*length) as usize).min(tail.len());
             let (record, tail) = tail.split_at(length);
-            records.push(self.codec.decode(record)?);
+            records.push(&mark, self.codec.decode(record)?);
             rest = tail;
         }
         Ok(records)
@@ -117,6 +135,13 @@ impl<T> Spill<T> {
             let _ = file.set_len(0);
         }
     }
+}
+
+/// A stamp as it is written: the time, then both rounds, little-endian.
+fn stamp_of(bytes: &[u8; 16]) -> Stamp {
+    let [time, rounds] = [0, 8]
+        .map(|at| bytes[at..at + 8].iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)));
+    Stamp { time: LogicalTime(time as i64), rounds: Rounds([rounds as u32, (rounds >> 32) as u32]) }
 }
 
 impl<T> Drop for Spill<T> {
@@ -158,21 +183,39 @@ fn create() -> Result<(File, PathBuf), SpillError> {
 mod tests {
     use super::*;
 
+    fn batch(n: u32, timed: bool) -> Records<(u32, String)> {
+        let mut records = Records::default();
+        let mark = |i: u32| {
+            let stamp = Stamp { time: LogicalTime(-i64::from(i)), rounds: Rounds([i, n]) };
+            if timed { Mark::at(stamp) } else { Mark::default() }
+        };
+        records.prepare(mark(n).carried, 5);
+        (n..n + 5).for_each(|i| records.push(&mark(i), (i, "x".repeat(i as usize))));
+        records
+    }
+
+    fn content(records: &Records<(u32, String)>) -> Vec<(Mark, (u32, String))> {
+        (0..).map(|index| records.mark(index)).zip(records.items.iter().cloned()).collect()
+    }
+
     #[test]
     fn batches_come_back_as_they_went() {
         let mut spill = Spill::new(Codec::<(u32, String)>::new());
-        let batch = |n: u32| (n..n + 5).map(|i| (i, "x".repeat(i as usize))).collect::<Vec<_>>();
-        let spilled: Vec<_> = (0..10).map(|n| spill.write(&batch(n)).unwrap()).collect();
-        for (n, at) in spilled.iter().enumerate().rev() {
-            assert_eq!(spill.read(at).unwrap(), batch(n as u32));
+        let written = |n| batch(n, n % 2 == 1);
+        let spilled: Vec<_> = (1..10).map(|n| spill.write(&written(n)).unwrap()).collect();
+        for (n, at) in (1..10).zip(&spilled).rev() {
+            assert_eq!(content(&spill.read(at).unwrap()), content(&written(n)));
         }
         let mut borrowing = Spill::new(Codec::<&str>::perhaps_borrowing());
-        assert!(matches!(borrowing.write(&["gone"]), Err(SpillError::Codec(_))));
+        let mut gone = Records::default();
+        gone.push(&Mark::default(), "gone");
+        assert!(matches!(borrowing.write(&gone), Err(SpillError::Codec(_))));
         let mut spill_copied = Spill::new(Codec::<(u32, String)>::perhaps_borrowing());
-        let at = spill_copied.write(&batch(3)).unwrap();
-        assert_eq!(spill_copied.read(&at).unwrap(), batch(3));
+        let at = spill_copied.write(&written(3)).unwrap();
+        assert_eq!(content(&spill_copied.read(&at).unwrap()), content(&written(3)));
         spill.clear();
-        let again = spill.write(&batch(3)).unwrap();
-        assert_eq!((again.offset, spill.read(&again).unwrap()), (0, batch(3)));
+        let again = spill.write(&written(3)).unwrap();
+        assert_eq!(again.offset, 0);
+        assert_eq!(content(&spill.read(&again).unwrap()), content(&written(3)));
     }
 }

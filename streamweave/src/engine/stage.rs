@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
+use std::time::Duration;
 
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
@@ -15,7 +16,7 @@ use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
-use crate::time::Frontier;
+use crate::time::{InputState, Inputs, Promise};
 
 /// How a stage's task ended.
 #[derive(Debug)]
@@ -59,7 +60,10 @@ pub(crate) struct StageLoop {
     pub(crate) cx: Cx,
     env: StageEnv,
     phases: VecDeque<Phase>,
-    frontier: Option<Frontier>,
+    /// How far each inlet has come; told by the first poll how many there are.
+    inputs: Option<Inputs>,
+    frontier: Option<Promise>,
+    rest: Rest,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -73,6 +77,23 @@ pub(crate) struct StageLoop {
     backpressure: Option<Stopwatch>,
 }
 
+/// Whether the stage has something to do: where not, those behind it do not wait for it.
+#[derive(Debug, Default)]
+struct Rest {
+    /// All inputs are idle.
+    inputs_idle: bool,
+    /// Nothing came for as long as the nodes of the stage say.
+    long: bool,
+    /// What is behind has been told so.
+    told: bool,
+    /// Since when there has been nothing: not while there was no room for what the stage would
+    /// give, which says nothing about its input.
+    since: Option<i64>,
+    /// How long that may be, once the nodes were asked.
+    after: Option<Duration>,
+    asked: bool,
+}
+
 /// After so many steps a stage lets the other tasks of its thread run.
 const STEPS_A_TURN: u32 = 16;
 
@@ -82,7 +103,9 @@ impl StageLoop {
             cx: Cx::new(env.clock.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
+            inputs: None,
             frontier: None,
+            rest: Rest::default(),
             current: None,
             turn: 0,
             steps: 0,
@@ -132,25 +155,16 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
-        match phase {
-            Phase::Frontier(frontier) => {
-                self.cx.frontier = Some(frontier);
-                if frontier != Frontier::Ended {
-                    root.control(&Control::Frontier(frontier));
-                }
-            }
-            Phase::Stop => {
-                self.stopped = true;
-                root.control(&Control::End);
-            }
-            Phase::Start | Phase::Clock(_) => {}
+        if phase == Phase::Stop {
+            self.stopped = true;
+            root.control(&Control::End);
         }
     }
 
     /// Ends the stage: what is open is due, then `on_stop`, then the edges end.
     pub(crate) fn end(&mut self) {
         if !std::mem::replace(&mut self.ending, true) {
-            self.phases.push_back(Phase::Frontier(Frontier::Ended));
+            self.phases.push_back(Phase::Frontier(Promise::ENDED));
             self.phases.push_back(Phase::Stop);
         }
     }
@@ -192,6 +206,10 @@ impl StageLoop {
             if self.cx.must_end() {
                 continue;
             }
+            if self.cx.promised() {
+                self.cx.clear_promised();
+                self.phases.push_front(Phase::Promises);
+            }
             if let Some(phase) = self.phases.front() {
                 return Poll::Ready(Todo::Run(*phase));
             }
@@ -211,8 +229,16 @@ impl StageLoop {
                 None => {
                     // Idle: nothing may wait in an outbox. The turn is not over: whoever feeds the
                     // stage record by record must not make it publish each time.
-                    if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
-                        return Poll::Ready(Todo::End(end));
+                    match self.poll_room(root, task, Sending::All) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(end)) => return Poll::Ready(Todo::End(end)),
+                        Poll::Pending => {
+                            self.rest.since = None;
+                            return Poll::Pending;
+                        }
+                    }
+                    if !self.ending && self.poll_rest(root, task) {
+                        continue;
                     }
                     self.idle = true;
                     return Poll::Pending;
@@ -264,11 +290,7 @@ impl StageLoop {
             self.alarm = None;
             return Some(now);
         }
-        if self.alarm.as_ref().is_none_or(|alarm| alarm.0 != deadline) {
-            self.alarm = Some((deadline, self.env.clock.sleep_until(deadline)));
-        }
-        let (_, alarm) = self.alarm.as_mut()?;
-        alarm.as_mut().poll(task).is_ready().then(|| self.env.clock.now())
+        self.poll_sleep(deadline, task).then(|| self.env.clock.now())
     }
 
     /// The next inlet to drive; control is dealt with on the way.
@@ -287,13 +309,22 @@ impl StageLoop {
                 index = 0;
             }
             match inlets.poll(index, task) {
+                Poll::Ready(Arrival::Turn) => {
+                    self.current = Some(index);
+                    return Some(Ok(index));
+                }
                 Poll::Ready(Arrival::Records) => {
+                    self.arrived(inlets, index);
+                    if !self.phases.is_empty() {
+                        self.current = Some(index);
+                        return None;
+                    }
                     self.current = Some(index);
                     self.turn = index + 1;
                     return Some(Ok(index));
                 }
                 Poll::Ready(Arrival::Control(control)) => {
-                    if let Err(end) = self.control(inlets, index, control) {
+                    if let Err(end) = self.control(count, index, control) {
                         return Some(Err(end));
                     }
                     if !self.phases.is_empty() {
@@ -310,46 +341,103 @@ impl StageLoop {
         None
     }
 
-    fn control(
-        &mut self,
-        inlets: &mut dyn Inlets,
-        from: usize,
-        control: Control,
-    ) -> Result<(), StageEnd> {
+    /// Records have come in by an inlet: it is active, and what it has may be late.
+    fn arrived(&mut self, inlets: &mut dyn Inlets, from: usize) {
+        self.wake_up();
+        let Some(inputs) = &mut self.inputs else { return };
+        match inputs.state(from) {
+            InputState::Active => {}
+            InputState::CatchingUp => {
+                inlets.mark_late(from, &|stamp| inputs.is_late(from, stamp));
+            }
+            _ => {
+                inputs.wakes(from);
+                inlets.mark_late(from, &|stamp| inputs.is_late(from, stamp));
+                self.look_out();
+            }
+        }
+    }
+
+    fn control(&mut self, count: usize, from: usize, control: Control) -> Result<(), StageEnd> {
+        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
         match control {
             Control::Failed => return Err(StageEnd::Cancelled),
-            Control::End => {
-                let mut open = 0;
-                inlets.progress(&mut |index, progress| {
-                    progress.ended |= index == from;
-                    open += usize::from(!progress.ended);
-                });
-                if open == 0 {
-                    self.end();
-                    return Ok(());
-                }
+            Control::End if inputs.ends(from) => {
+                self.end();
+                return Ok(());
             }
-            Control::Frontier(frontier) => inlets.progress(&mut |index, progress| {
-                if index == from {
-                    progress.frontier = progress.frontier.max(Some(frontier));
-                }
-            }),
-            // Their coordinators come with time and checkpoints; nothing sends them before.
+            Control::End => {}
+            Control::Frontier(promise) => inputs.promises(from, promise),
+            Control::Idle => inputs.idles(from),
+            Control::Active => inputs.wakes(from),
+            // Their coordinators come with loops and checkpoints; nothing sends them before.
             _ => {}
         }
-        let mut least: Option<Option<Frontier>> = None;
-        inlets.progress(&mut |_, progress| {
-            if !progress.ended {
-                least = Some(least.map_or(progress.frontier, |least| least.min(progress.frontier)));
-            }
-        });
-        if let Some(Some(frontier)) = least
-            && self.frontier < Some(frontier)
-        {
-            self.frontier = Some(frontier);
-            self.phases.push_back(Phase::Frontier(frontier));
-        }
+        self.look_out();
         Ok(())
+    }
+
+    /// What the inputs promise together becomes the stage's frontier.
+    fn look_out(&mut self) {
+        let Some(inputs) = &mut self.inputs else { return };
+        let outlook = inputs.outlook();
+        if self.frontier < outlook.promise
+            && let Some(promise) = outlook.promise
+        {
+            self.frontier = Some(promise);
+            self.phases.push_back(Phase::Frontier(promise));
+        }
+        self.rest.inputs_idle = outlook.idle;
+        self.tell_rest();
+    }
+
+    /// Something has come or was sent: the stage is not at rest.
+    pub(crate) fn wake_up(&mut self) {
+        self.rest.since = None;
+        self.rest.long = false;
+        self.tell_rest();
+    }
+
+    /// Tells what is behind, in order with the frontiers, whether there is nothing for now.
+    fn tell_rest(&mut self) {
+        let idle = self.rest.inputs_idle || self.rest.long;
+        if idle != self.rest.told {
+            self.rest.told = idle;
+            self.phases.push_back(Phase::Idle(idle));
+        }
+    }
+
+    /// The stage has found nothing to do: whether that has been so for as long as its nodes say.
+    fn poll_rest(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> bool {
+        if !std::mem::replace(&mut self.rest.asked, true) {
+            root.visit(&mut |node| {
+                self.rest.after = [self.rest.after, node.idle_after()].into_iter().flatten().min();
+            });
+        }
+        let Some(after) = self.rest.after.filter(|_| !self.rest.long) else { return false };
+        let now = self.env.clock.now();
+        let since = *self.rest.since.get_or_insert(now);
+        let until = since.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        if !self.poll_sleep(until, task) {
+            return false;
+        }
+        self.rest.long = true;
+        self.tell_rest();
+        true
+    }
+
+    /// Whether the clock stands at `until`; if not, the task is woken no later than then.
+    fn poll_sleep(&mut self, until: i64, task: &mut Task<'_>) -> bool {
+        let clock = &self.env.clock;
+        let now = clock.now();
+        if now >= until {
+            return true;
+        }
+        let alarm = match &mut self.alarm {
+            Some(alarm) if now < alarm.0 && alarm.0 <= until => alarm,
+            alarm => alarm.insert((until, clock.sleep_until(until))),
+        };
+        alarm.1.as_mut().poll(task).is_ready() && clock.now() >= until
     }
 
     /// Everything is handled: what is left leaves, and spawned tasks come to their end.

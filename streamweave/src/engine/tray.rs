@@ -3,18 +3,23 @@
 //! It stands in front of what a source feeds, so that each of its records is a unit of its own,
 //! and cuts chains that are too deep for one type.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::{AtRoot, Pending, drive, settle};
+use crate::engine::records::Records;
 use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
 
 /// An emitter that keeps records until the stage pumps them through what is behind.
 pub struct Tray<T> {
-    incoming: Vec<T>,
-    committed: usize,
+    incoming: Records<T>,
+    /// Full batches before it: one ends where the next record carries something else.
+    ready: VecDeque<Records<T>>,
+    /// How much of `incoming` stands, and how many full batches do.
+    committed: (usize, usize),
     pending: Pending<T>,
     /// A unit is running behind the tray: a rollback is that unit's.
     inside: bool,
@@ -54,8 +59,9 @@ impl<T: Send + 'static> Tray<T> {
     /// A tray in front of `target`.
     pub fn new<E: Emit<T>>(target: E) -> Self {
         Tray {
-            incoming: Vec::new(),
-            committed: 0,
+            incoming: Records::default(),
+            ready: VecDeque::new(),
+            committed: (0, 0),
             pending: Pending::default(),
             inside: false,
             target: Box::new(target),
@@ -64,30 +70,64 @@ impl<T: Send + 'static> Tray<T> {
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, item: T) {
-        self.incoming.reserve(ROOM);
-        self.incoming.push(item);
+    fn grow(&mut self, cx: &mut Cx, item: T) {
+        self.make_room(cx);
+        self.incoming.push(&cx.mark, item);
+        cx.pause();
+    }
+
+    /// Room for records that carry what those of this unit do.
+    fn make_room(&mut self, cx: &mut Cx) {
+        if self.incoming.is_empty() {
+            self.incoming.prepare(cx.mark.carried, ROOM);
+            return;
+        }
+        let mut next = Records::default();
+        next.prepare(cx.mark.carried, ROOM);
+        self.ready.push_back(std::mem::replace(&mut self.incoming, next));
+        if self.ready.len() >= READY {
+            cx.set_full();
+        }
     }
 }
 
 /// How many records a tray has room for before it ends the step.
 const ROOM: usize = 2048;
+/// So many batches that wait end the step.
+const READY: usize = 4;
+
+impl<T> Tray<T> {
+    /// Whether nothing waits here.
+    fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.incoming.is_empty() && self.ready.is_empty()
+    }
+}
 
 impl<T: Send + 'static> Part for Tray<T> {
     #[inline(always)]
     fn begin(&mut self) {
-        self.committed = self.incoming.len();
+        self.committed = (self.incoming.len(), self.ready.len());
     }
 
     fn rollback(&mut self) {
         if std::mem::take(&mut self.inside) {
             self.target.part().rollback();
         } else {
-            self.incoming.truncate(self.committed);
+            let (records, batches) = self.committed;
+            if self.ready.len() > batches {
+                // What stood in `incoming` before the unit is the first of the batches it filled.
+                self.incoming = self.ready.drain(batches..).next().unwrap_or_default();
+            }
+            self.incoming.truncate(records);
         }
     }
 
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        // What waits here comes before what the phase makes due behind it.
+        if !self.is_empty() {
+            self.pump(cx);
+            return true;
+        }
         self.inside = true;
         let target = self.target.part();
         target.begin();
@@ -111,8 +151,11 @@ impl<T: Send + 'static> Part for Tray<T> {
                 return;
             }
             if self.pending.is_empty() {
-                std::mem::swap(&mut self.pending.records, &mut self.incoming);
-                self.committed = 0;
+                match self.ready.pop_front() {
+                    Some(batch) => self.pending.records = batch,
+                    None => std::mem::swap(&mut self.pending.records, &mut self.incoming),
+                }
+                self.begin();
             }
             if !self.pending.is_empty() {
                 self.target.drive(&mut self.pending, cx);
@@ -122,7 +165,7 @@ impl<T: Send + 'static> Part for Tray<T> {
             }
             // Once for each batch: trays behind trays are not to be asked twice each.
             self.target.part().pump(cx);
-            if self.pending.is_empty() && self.incoming.is_empty() {
+            if self.is_empty() {
                 return;
             }
         }
@@ -133,7 +176,8 @@ impl<T: Send + 'static> Part for Tray<T> {
     }
 
     fn accepted(&mut self) -> u64 {
-        self.target.part().accepted() + (self.incoming.len() + self.pending.len()) as u64
+        let ready: usize = self.ready.iter().map(Records::len).sum();
+        self.target.part().accepted() + (self.incoming.len() + self.pending.len() + ready) as u64
     }
 
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
@@ -147,20 +191,19 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
         // As in an outbox.
-        if self.incoming.len() < self.incoming.capacity() {
-            self.incoming.push(item);
+        if self.incoming.takes(cx) {
+            self.incoming.push(&cx.mark, item);
         } else {
-            self.grow(item);
-            if self.incoming.len() > ROOM {
-                cx.set_full();
-            }
-            cx.pause();
+            self.grow(cx, item);
         }
     }
 
     #[inline]
-    fn emit_all(&mut self, _: &mut Cx, items: impl Iterator<Item = T>) {
-        self.incoming.extend(items);
+    fn emit_all(&mut self, cx: &mut Cx, items: impl Iterator<Item = T>) {
+        if self.incoming.carried() != cx.mark.carried {
+            self.make_room(cx);
+        }
+        self.incoming.extend(&cx.mark, items);
     }
 
     fn lend(&mut self, _: &mut Cx, _: &T) {}

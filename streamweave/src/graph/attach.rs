@@ -440,6 +440,7 @@ attach_many_wide!(Concurrent, CallStage, std::convert::identity, [
 /// A node of a region of workers as the node before it sees it: fused into it where its input
 /// takes records as they come, behind an exchange where they go by key or to all. Which of both
 /// is decided by the input's type, so the choice costs nothing.
+#[allow(clippy::large_enum_variant, reason = "one for each edge of a worker, never moved")]
 pub enum Joined<N: InputPort<P>, const P: usize, O> {
     /// Called directly.
     Fused(Fused<N, P, O>),

@@ -14,6 +14,7 @@ use crate::engine::{
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
 };
+use crate::graph::flow::NodeTiming;
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
@@ -21,7 +22,8 @@ use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
 use crate::graph::wide::Wide;
 use crate::node::{
-    Beside, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source, Unconnected,
+    Beside, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
+    Unconnected,
 };
 
 /// Builds a graph, from its sinks to its sources.
@@ -34,6 +36,7 @@ pub struct GraphBuilder {
     pub(crate) undo: bool,
     pub(crate) spec: GraphSpec,
     pub(crate) refusals: Vec<String>,
+    pub(crate) timings: Vec<NodeTiming>,
 }
 
 impl fmt::Debug for GraphBuilder {
@@ -54,6 +57,7 @@ impl GraphBuilder {
             undo: false,
             spec: GraphSpec::default(),
             refusals: Vec::new(),
+            timings: Vec::new(),
         }
     }
 
@@ -296,7 +300,9 @@ impl GraphBuilder {
                 (Outbox::new(sender), receiver)
             })
             .unzip();
-        (Wide::new(outboxes), Output::new(receivers))
+        let frontier = Arc::default();
+        self.counters.outputs.push((path, Arc::clone(&frontier)));
+        (Wide::new(outboxes), Output::new(receivers, frontier))
     }
 
     /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.
@@ -402,9 +408,14 @@ impl GraphBuilder {
         &mut self,
         node: Arc<N>,
         path: &Arc<str>,
-        out: O,
+        mut out: O,
     ) -> Instance<N, O> {
         let counters = Arc::new(NodeCounters::default());
+        let (timing, strict) = (N::TIMING, N::STRICT);
+        self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
+        if out.each(&mut Open) {
+            self.counters.sinks.push(Arc::clone(path));
+        }
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
         Instance::new(node, Arc::clone(path), out, counters)
     }
@@ -413,6 +424,14 @@ impl GraphBuilder {
         let counters = Arc::new(StageCounters::default());
         self.counters.stages.push((Arc::clone(&path), Arc::clone(&counters)));
         self.planned.push(Planned::new(path, counters, stage));
+    }
+}
+
+/// Whether all outputs are unconnected.
+struct Open;
+impl EachPart for Open {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        !part.is_connected()
     }
 }
 

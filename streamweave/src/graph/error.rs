@@ -18,6 +18,14 @@ pub enum StartError {
         /// What it asks for.
         reason: String,
     },
+    /// Its nodes do not fit together as regards time.
+    #[error("graph `{graph}` cannot start: {reason}")]
+    Untimely {
+        /// The graph's name.
+        graph: String,
+        /// Which edge, why, and what helps.
+        reason: String,
+    },
     /// There is no tokio runtime.
     #[error(
         "graph `{graph}` was started outside of a tokio runtime: call `start` inside \

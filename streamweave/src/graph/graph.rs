@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::Counters;
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
+use crate::graph::flow::{Flow, NodeTiming};
 use crate::graph::inline::Inline;
 use crate::graph::planned::Planned;
 use crate::graph::run::Running;
@@ -22,6 +23,8 @@ pub struct Graph<I, O> {
     pub(crate) outputs: O,
     spec: GraphSpec,
     refusals: Vec<String>,
+    timings: Vec<NodeTiming>,
+    pub(crate) flow: Flow,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -44,6 +47,8 @@ impl<I, O> Graph<I, O> {
             outputs,
             spec: builder.spec,
             refusals: builder.refusals,
+            timings: builder.timings,
+            flow: Flow::default(),
         }
     }
 
@@ -119,6 +124,10 @@ impl<I, O> Graph<I, O> {
     fn check(mut self) -> Result<Self, StartError> {
         if let Some(reason) = self.refusals.pop() {
             return Err(StartError::Unsupported { graph: self.name, reason });
+        }
+        match Flow::of(&self.spec, &self.timings) {
+            Ok(flow) => self.flow = flow,
+            Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
         }
         if self.spec.keeps_state() {
             if cfg!(panic = "abort") {

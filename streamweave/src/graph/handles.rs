@@ -1,14 +1,15 @@
 //! The graph's own inputs and outputs, as its caller holds them.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use crate::engine::{Control, Message, Outbox, Receiver, Refused, Sender};
-use crate::time::{Frontier, LogicalTime};
+use tokio::sync::watch;
+
+use crate::engine::{Control, Mark, Message, Outbox, Pending, Receiver, Refused, Sender, raise};
+use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
 
 /// An input of a graph. Clones feed the same input; it ends when all are dropped or one is closed.
 pub struct Input<T: 'static>(Arc<Feed<T>>);
@@ -45,6 +46,14 @@ pub enum SendError<T> {
     /// There is no room now: step the graph, or use `send`, which waits.
     #[error("the graph's input is full")]
     Full(T),
+    /// Its time is behind what was promised by [`Input::advance`].
+    #[error("the record's time is behind {promised}, which the input was advanced to")]
+    Behind {
+        /// The record.
+        record: T,
+        /// The earliest time that can be sent.
+        promised: LogicalTime,
+    },
 }
 
 impl<T> fmt::Debug for SendError<T> {
@@ -52,6 +61,7 @@ impl<T> fmt::Debug for SendError<T> {
         f.write_str(match self {
             SendError::Stopped(_) => "Stopped(..)",
             SendError::Full(_) => "Full(..)",
+            SendError::Behind { .. } => "Behind { .. }",
         })
     }
 }
@@ -60,7 +70,9 @@ impl<T> SendError<T> {
     /// The record that was not sent.
     pub fn into_record(self) -> T {
         match self {
-            SendError::Stopped(record) | SendError::Full(record) => record,
+            SendError::Stopped(record)
+            | SendError::Full(record)
+            | SendError::Behind { record, .. } => record,
         }
     }
 }
@@ -75,19 +87,44 @@ impl<T: Send + 'static> Input<T> {
     /// # Errors
     /// [`SendError::Stopped`] with the record when the graph has stopped.
     pub async fn send(&self, record: T) -> Result<(), SendError<T>> {
+        self.send_marked(Mark::default(), record).await
+    }
+
+    /// Sends a record of this time, waiting for room.
+    ///
+    /// # Errors
+    /// [`SendError::Stopped`] when the graph has stopped, [`SendError::Behind`] when the input was
+    /// advanced past `time`; with the record.
+    pub async fn send_at(&self, time: LogicalTime, record: T) -> Result<(), SendError<T>> {
+        self.send_marked(Mark::at(time.into()), record).await
+    }
+
+    /// Sends a record, or advances the input.
+    ///
+    /// # Errors
+    /// As [`Input::send_at`].
+    pub async fn send_message(&self, message: StreamMessage<T>) -> Result<(), SendError<T>> {
+        match message {
+            StreamMessage::Data(record) => self.send_at(record.time, record.data).await,
+            StreamMessage::Watermark(time) => {
+                self.advance(time);
+                Ok(())
+            }
+        }
+    }
+
+    async fn send_marked(&self, mark: Mark, record: T) -> Result<(), SendError<T>> {
         let mut record = Some(record);
         poll_fn(|task| {
             while let Some(next) = record.take() {
-                match self.try_send(next) {
+                match self.push(mark, next) {
                     Ok(()) => break,
-                    Err(SendError::Stopped(next)) => {
-                        return Poll::Ready(Err(SendError::Stopped(next)));
-                    }
                     Err(SendError::Full(next)) => {
                         record = Some(next);
                         // Gone is told by the next attempt.
                         let _ = ready!(self.0.sender.poll_ready(task));
                     }
+                    Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             Poll::Ready(Ok(()))
@@ -100,15 +137,38 @@ impl<T: Send + 'static> Input<T> {
     /// # Errors
     /// [`SendError::Full`] or [`SendError::Stopped`], with the record.
     pub fn try_send(&self, record: T) -> Result<(), SendError<T>> {
-        self.0.sender.push(record).map_err(|(record, refused)| match refused {
+        self.push(Mark::default(), record)
+    }
+
+    /// Sends a record of this time if there is room at once.
+    ///
+    /// # Errors
+    /// As [`Input::try_send`], and [`SendError::Behind`] when the input was advanced past `time`.
+    pub fn try_send_at(&self, time: LogicalTime, record: T) -> Result<(), SendError<T>> {
+        self.push(Mark::at(time.into()), record)
+    }
+
+    fn push(&self, mark: Mark, record: T) -> Result<(), SendError<T>> {
+        self.0.sender.push(mark, record).map_err(|(record, refused)| match refused {
             Refused::Full => SendError::Full(record),
             Refused::Gone => SendError::Stopped(record),
+            Refused::Behind(promise) => SendError::Behind {
+                record,
+                promised: promise.frontier.time().unwrap_or(LogicalTime::MAX),
+            },
         })
     }
 
-    /// Promises that every later record has at least this time.
+    /// Promises that every later record has at least this time. A time behind an earlier promise
+    /// changes nothing.
     pub fn advance(&self, time: LogicalTime) {
-        self.0.sender.control(Control::Frontier(Frontier::At(time)));
+        self.0.sender.control(Control::Frontier(Frontier::At(time).into()));
+    }
+
+    /// Says that there is nothing for now, and that nobody is to wait for this input. It is back
+    /// with the next record or promise.
+    pub fn idle(&self) {
+        self.0.sender.control(Control::Idle);
     }
 }
 
@@ -117,8 +177,10 @@ pub struct Output<T> {
     receivers: Vec<Receiver<T>>,
     ended: Vec<bool>,
     next: usize,
-    batch: VecDeque<T>,
+    batch: Pending<T>,
     failed: bool,
+    inputs: Inputs,
+    frontier: Arc<watch::Sender<Option<Frontier>>>,
 }
 
 impl<T> fmt::Debug for Output<T> {
@@ -130,9 +192,14 @@ impl<T> fmt::Debug for Output<T> {
 impl<T> Unpin for Output<T> {}
 
 impl<T: Send + 'static> Output<T> {
-    pub(crate) fn new(receivers: Vec<Receiver<T>>) -> Self {
+    pub(crate) fn new(
+        receivers: Vec<Receiver<T>>,
+        frontier: Arc<watch::Sender<Option<Frontier>>>,
+    ) -> Self {
         let ended = vec![false; receivers.len()];
-        Output { receivers, ended, next: 0, batch: VecDeque::new(), failed: false }
+        let inputs = Inputs::new(receivers.len());
+        let batch = Pending::default();
+        Output { receivers, ended, next: 0, batch, failed: false, inputs, frontier }
     }
 
     /// The next record. `None` when the graph has ended, and also when it has failed:
@@ -141,9 +208,19 @@ impl<T: Send + 'static> Output<T> {
         poll_fn(|task| self.poll_recv(task)).await
     }
 
+    /// As [`Output::recv`], with the record's time where it has one.
+    pub async fn recv_timed(&mut self) -> Option<(Option<LogicalTime>, T)> {
+        poll_fn(|task| self.poll_timed(task)).await
+    }
+
     /// The next record if there is one at once.
     pub fn try_recv(&mut self) -> Option<T> {
-        match self.poll_recv(&mut Task::from_waker(std::task::Waker::noop())) {
+        self.try_recv_timed().map(|(_, record)| record)
+    }
+
+    /// As [`Output::try_recv`], with the record's time where it has one.
+    pub fn try_recv_timed(&mut self) -> Option<(Option<LogicalTime>, T)> {
+        match self.poll_timed(&mut Task::from_waker(std::task::Waker::noop())) {
             Poll::Ready(record) => record,
             Poll::Pending => None,
         }
@@ -154,9 +231,14 @@ impl<T: Send + 'static> Output<T> {
         let mut all = Vec::new();
         while let Some(record) = self.recv().await {
             all.push(record);
-            all.extend(self.batch.drain(..));
         }
         all
+    }
+
+    /// What has been read is everything before this: no record with an earlier time will come,
+    /// but for late ones. `None` before there is a promise.
+    pub fn frontier(&self) -> Option<Frontier> {
+        *self.frontier.borrow()
     }
 
     /// Whether the graph stopped before this output ended: what was received may not be all.
@@ -167,9 +249,14 @@ impl<T: Send + 'static> Output<T> {
     /// Polls for the next record; see [`Output::recv`].
     #[inline]
     pub fn poll_recv(&mut self, task: &mut Task<'_>) -> Poll<Option<T>> {
+        self.poll_timed(task).map(|record| record.map(|(_, record)| record))
+    }
+
+    #[inline]
+    fn poll_timed(&mut self, task: &mut Task<'_>) -> Poll<Option<(Option<LogicalTime>, T)>> {
         loop {
-            if let Some(record) = self.batch.pop_front() {
-                return Poll::Ready(Some(record));
+            if let Some((record, mark)) = self.batch.pop() {
+                return Poll::Ready(Some((mark.stamp().map(|stamp| stamp.time), record)));
             }
             if self.failed || self.ended.iter().all(|ended| *ended) {
                 return Poll::Ready(None);
@@ -186,24 +273,39 @@ impl<T: Send + 'static> Output<T> {
                 self.next = index + 1;
                 continue;
             }
-            let mut emptied = std::mem::take(&mut self.batch).into();
-            match self.receivers[index].poll_recv(task, &mut emptied) {
+            match self.receivers[index].poll_recv(task, &mut self.batch.records) {
                 Poll::Ready(Message::Records(batch)) => {
-                    self.batch = batch.records.into();
+                    self.batch = Pending::of(batch.records);
                     return Poll::Ready(());
                 }
                 Poll::Ready(Message::Control(control)) => {
-                    match control {
-                        Control::End => self.ended[index] = true,
-                        Control::Failed => self.failed = true,
-                        _ => {}
-                    }
+                    self.control(index, control);
                     return Poll::Ready(());
                 }
                 Poll::Pending => self.next = index + 1,
             }
         }
         Poll::Pending
+    }
+
+    fn control(&mut self, from: usize, control: Control) {
+        match control {
+            Control::End => {
+                self.ended[from] = true;
+                if self.inputs.ends(from) {
+                    raise(&self.frontier, Frontier::Ended);
+                    return;
+                }
+            }
+            Control::Failed => self.failed = true,
+            Control::Frontier(promise) => self.inputs.promises(from, promise),
+            Control::Idle => self.inputs.idles(from),
+            Control::Active => self.inputs.wakes(from),
+            _ => return,
+        }
+        if let Some(Promise { frontier, .. }) = self.inputs.outlook().promise {
+            raise(&self.frontier, frontier);
+        }
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::engine::{Clock, Counters, Metrics, Probe, StageEnd, StopSignal};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::progress::ProgressHandle;
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
 use crate::node::BoxFuture;
@@ -31,6 +34,8 @@ impl<I, O> fmt::Debug for Inline<I, O> {
 struct InlineRun {
     name: String,
     counters: Arc<Counters>,
+    progress: ProgressHandle,
+    over: watch::Sender<bool>,
     clock: Clock,
     stop: StopSignal,
     stages: Vec<InlineStage>,
@@ -59,7 +64,9 @@ impl Wake for Ready {
 
 impl<I, O> Inline<I, O> {
     pub(crate) fn new(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, inputs, outputs, .. } = graph;
+        let Graph { name, planned, counters, inputs, outputs, flow, .. } = graph;
+        let (over, is_over) = watch::channel(false);
+        let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
         let clock = Clock::manual();
         let stop = StopSignal::default();
         let stages = planned
@@ -75,7 +82,7 @@ impl<I, O> Inline<I, O> {
                 }
             })
             .collect();
-        let run = InlineRun { name, counters, clock, stop, stages, failed: None };
+        let run = InlineRun { name, counters, progress, over, clock, stop, stages, failed: None };
         Inline { inputs, outputs, run }
     }
 
@@ -103,6 +110,11 @@ impl<I, O> Inline<I, O> {
     /// The counters as of now.
     pub fn metrics(&self) -> Metrics {
         self.run.counters.read()
+    }
+
+    /// How far the graph has come.
+    pub fn progress(&self) -> ProgressHandle {
+        self.run.progress.clone()
     }
 
     /// The state of every node. After a failure it is the state at the failure: where changes are
@@ -189,6 +201,7 @@ impl InlineRun {
             stage.task = None;
         }
         self.failed = Some(error.clone());
+        let _ = self.over.send(true);
         Err(error)
     }
 

@@ -4,12 +4,14 @@ mod attach;
 mod builder;
 pub mod check;
 mod error;
+mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
 mod graph;
 mod handles;
 mod inline;
 mod planned;
 mod port_list;
+mod progress;
 mod run;
 mod snapshot;
 mod spec;
@@ -24,6 +26,7 @@ pub use graph::Graph;
 pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
 pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
+pub use progress::ProgressHandle;
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::Snapshot;
 pub use spec::{

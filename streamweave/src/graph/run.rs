@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::engine::{Clock, Counters, Failure, Metrics, Probe, StageEnd, StopSignal};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::progress::ProgressHandle;
 use crate::graph::snapshot::Snapshot;
 
 /// A running graph. Dropping it aborts the run.
@@ -32,6 +33,7 @@ struct Run {
     name: String,
     counters: Arc<Counters>,
     probes: Vec<(Arc<str>, Arc<Probe>)>,
+    progress: ProgressHandle,
     stop: StopSignal,
     ended: watch::Receiver<Option<Ended>>,
     supervisor: AbortHandle,
@@ -74,7 +76,9 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, inputs, outputs, .. } = graph;
+        let Graph { name, planned, counters, inputs, outputs, flow, .. } = graph;
+        let (over, is_over) = watch::channel(false);
+        let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
         let clock = Clock::tokio();
         let stop = StopSignal::default();
         let probes = planned
@@ -87,14 +91,19 @@ impl<I, O> Running<I, O> {
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let supervisor = tokio::spawn(supervise(stages, tell)).abort_handle();
-        let run = Run { name, counters, probes, stop, ended, supervisor };
+        let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
+        let run = Run { name, counters, probes, progress, stop, ended, supervisor };
         Running { inputs, outputs, run }
     }
 
     /// The counters as of now.
     pub fn metrics(&self) -> Metrics {
         self.run.counters.read()
+    }
+
+    /// How far the graph has come: to be asked, cloned, and awaited.
+    pub fn progress(&self) -> ProgressHandle {
+        self.run.progress.clone()
     }
 
     /// Whether the run has ended, well or not.
@@ -207,7 +216,11 @@ impl Run {
 }
 
 /// Waits for the stages: the first failure ends them all.
-async fn supervise(mut stages: JoinSet<StageEnd>, tell: watch::Sender<Option<Ended>>) {
+async fn supervise(
+    mut stages: JoinSet<StageEnd>,
+    tell: watch::Sender<Option<Ended>>,
+    over: watch::Sender<bool>,
+) {
     let mut cancelled = false;
     let mut ended = Ended::Finished;
     while let Some(stage) = stages.join_next().await {
@@ -233,4 +246,5 @@ async fn supervise(mut stages: JoinSet<StageEnd>, tell: watch::Sender<Option<End
     stages.abort_all();
     stages.detach_all();
     let _ = tell.send(Some(ended));
+    let _ = over.send(true);
 }

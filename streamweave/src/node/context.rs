@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Cx, Timers};
-use crate::node::NodeResult;
+use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
+use crate::node::{At, NodeError, NodeResult, Timing};
 use crate::state::StableKey;
-use crate::time::{Frontier, LogicalTime};
+use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -22,8 +22,53 @@ pub trait Context: Send {
     /// The time of the current record or timer; `None` where the stream is not timed.
     fn time(&self) -> Option<LogicalTime>;
 
-    /// The node's frontier; `None` before there is one.
+    /// The rounds of the loops that the current record is in; 0 outside of loops.
+    fn rounds(&self) -> Rounds;
+
+    /// Whether the current record came behind a promise: it was late where that was made.
+    fn is_late(&self) -> bool;
+
+    /// The node's frontier: no record that comes in later has an earlier time, but for late ones.
+    /// `None` before there is one.
     fn frontier(&self) -> Option<Frontier>;
+
+    /// What the node has promised to what is behind it: the earliest time at which it can still
+    /// send. `None` before there is a promise.
+    fn promised(&self) -> Option<LogicalTime>;
+
+    /// The same `out`, for sending at `time` instead of the current time:
+    /// `out.at(time).fills(fill)`.
+    ///
+    /// A time behind [`Context::promised`] fails the unit, unless the current record is late or
+    /// the node estimates: then what is sent is late.
+    fn at(&mut self, time: LogicalTime) -> At<'_, Self>
+    where
+        Self: Sized,
+    {
+        At::new(self, Stamp { time, rounds: self.rounds() })
+    }
+
+    /// As [`Context::at`], with the rounds of the loops around.
+    fn at_stamp(&mut self, stamp: Stamp) -> At<'_, Self>
+    where
+        Self: Sized,
+    {
+        At::new(self, stamp)
+    }
+
+    /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
+    /// nodes that say so: `#[node(promises)]` or `#[node(estimates)]`. Takes effect when the unit
+    /// does; a promise behind an earlier one changes nothing.
+    fn promise(&mut self, time: LogicalTime);
+
+    /// Keeps the promise to what is behind at `until` or earlier: something of that time is still
+    /// to be sent. `None` lets go. Takes effect when the unit does.
+    fn hold(&mut self, until: Option<LogicalTime>);
+
+    /// Says that nobody is to wait for this node when nothing has come for so long: those behind
+    /// it go on without it until it sends again. The run's clock counts only while the node's
+    /// task finds nothing, not while it waits for room behind it.
+    fn idle_after(&mut self, limit: Duration);
 
     /// The key of the current record or timer; `None` in a node without keys, for a broadcast
     /// record, and in `on_start`, `on_frontier` and `on_stop`.
@@ -44,6 +89,14 @@ pub trait Context: Send {
     /// # Errors
     /// When the graph does not run on a tokio runtime.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
+
+    /// Makes `stamp` the current time, and gives back what was: see [`Context::at`].
+    #[doc(hidden)]
+    fn __enter(&mut self, stamp: Stamp) -> Mark;
+
+    /// The time is again what it was.
+    #[doc(hidden)]
+    fn __leave(&mut self, outer: Mark);
 }
 
 /// What the handlers of asynchronous nodes and sources can await.
@@ -91,6 +144,8 @@ pub struct TimedOut {
 pub enum TimerAt {
     /// When the node's frontier is past this time.
     Event(LogicalTime),
+    /// Within a loop: when the node's frontier is past this time and these rounds.
+    Round(Stamp),
     /// When the run's clock stands at this many milliseconds since the Unix epoch.
     Clock(i64),
 }
@@ -115,7 +170,7 @@ pub struct Outlet<'a, K, O> {
     pub cx: &'a mut Cx,
     /// The emitters.
     pub to: &'a mut O,
-    pub(crate) timers: &'a mut Timers<K>,
+    pub(crate) agenda: &'a mut Agenda<K>,
     pub(crate) node: &'a Arc<str>,
     pub(crate) key: Option<&'a K>,
 }
@@ -130,7 +185,7 @@ impl<K, O> Outlet<'_, K, O> {
     /// The same outlet while the record with `key` is handled.
     #[inline(always)]
     pub fn keyed<'b>(&'b mut self, key: &'b K) -> Outlet<'b, K, O> {
-        Outlet { cx: self.cx, to: self.to, timers: self.timers, node: self.node, key: Some(key) }
+        Outlet { cx: self.cx, to: self.to, agenda: self.agenda, node: self.node, key: Some(key) }
     }
 }
 
@@ -138,11 +193,46 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     type Key = K;
 
     fn time(&self) -> Option<LogicalTime> {
-        self.cx.time
+        self.cx.mark.stamp().map(|stamp| stamp.time)
+    }
+
+    fn rounds(&self) -> Rounds {
+        self.cx.mark.stamp().unwrap_or_default().rounds
+    }
+
+    fn is_late(&self) -> bool {
+        self.cx.mark.carried.is_late()
     }
 
     fn frontier(&self) -> Option<Frontier> {
-        self.cx.frontier
+        self.agenda.frontier.map(|promise| promise.frontier)
+    }
+
+    fn promised(&self) -> Option<LogicalTime> {
+        self.agenda.floor().map(|stamp| stamp.time)
+    }
+
+    fn promise(&mut self, time: LogicalTime) {
+        if self.agenda.timing().is_own() {
+            self.agenda.promise(Frontier::At(time).into());
+            self.cx.set_staged();
+            self.cx.set_promised();
+        } else {
+            self.fail(NodeError::new(
+                "the node makes a promise without being declared to: write `#[node(promises)]`, or \
+                 `#[node(estimates)]` if records may come behind the promise",
+            ));
+        }
+    }
+
+    fn hold(&mut self, until: Option<LogicalTime>) {
+        self.agenda.hold(until.map(|time| Stamp { time, rounds: self.rounds() }));
+        self.cx.set_staged();
+        self.cx.set_promised();
+    }
+
+    fn idle_after(&mut self, limit: Duration) {
+        self.agenda.idle_after = Some(limit);
     }
 
     fn key(&self) -> Option<&K> {
@@ -155,14 +245,14 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.timers.stage(Timer { key: key.clone(), name, at }, true);
+            self.agenda.set_timer(Timer { key: key.clone(), name, at });
             self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.timers.stage(Timer { key: key.clone(), name, at }, false);
+            self.agenda.cancel_timer(Timer { key: key.clone(), name, at });
             self.cx.set_staged();
         }
     }
@@ -170,6 +260,59 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
+
+    fn __enter(&mut self, stamp: Stamp) -> Mark {
+        let outer = self.cx.mark;
+        let mut mark = Mark::at(stamp);
+        if let Some(floor) = self.agenda.floor()
+            && stamp < floor
+        {
+            let late = outer.carried.is_late() || self.agenda.timing() == Timing::Estimates;
+            mark.carried = mark.carried.late(late);
+            if !late {
+                let (time, promised) = (stamp.time, floor.time);
+                self.fail(TimeError::BehindPromise { time, promised }.into());
+            }
+        }
+        self.cx.mark = mark;
+        outer
+    }
+
+    fn __leave(&mut self, outer: Mark) {
+        self.cx.mark = outer;
+    }
+}
+
+impl<K, O> Outlet<'_, K, O> {
+    /// Fails the unit: for what has no result of its own.
+    #[cold]
+    fn fail(&mut self, error: NodeError) {
+        let node = Arc::clone(self.node);
+        self.cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+    }
+}
+
+/// A node breaks the rules of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// It sends at a time that it has promised to be past.
+    #[error(
+        "sent at time {time}, behind the frontier {promised} that the node has let go on: send at \
+         `out.promised()` or later, or hold the frontier with `out.hold(..)`"
+    )]
+    BehindPromise {
+        /// The time it was to be sent at.
+        time: LogicalTime,
+        /// What was promised.
+        promised: LogicalTime,
+    },
+    /// A record has no time, and the node needs one.
+    #[error(
+        "the record has no time: put `event_time()` or `event_time_by(..)` before this node, or \
+         send it to the graph with its time"
+    )]
+    Untimed,
 }
 
 impl<K: StableKey, O: Send> AsyncContext for Outlet<'_, K, O> {
@@ -185,8 +328,32 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn time(&self) -> Option<LogicalTime> {
         (**self).time()
     }
+    fn rounds(&self) -> Rounds {
+        (**self).rounds()
+    }
+    fn is_late(&self) -> bool {
+        (**self).is_late()
+    }
     fn frontier(&self) -> Option<Frontier> {
         (**self).frontier()
+    }
+    fn promised(&self) -> Option<LogicalTime> {
+        (**self).promised()
+    }
+    fn promise(&mut self, time: LogicalTime) {
+        (**self).promise(time);
+    }
+    fn hold(&mut self, until: Option<LogicalTime>) {
+        (**self).hold(until);
+    }
+    fn idle_after(&mut self, limit: Duration) {
+        (**self).idle_after(limit);
+    }
+    fn __enter(&mut self, stamp: Stamp) -> Mark {
+        (**self).__enter(stamp)
+    }
+    fn __leave(&mut self, outer: Mark) {
+        (**self).__leave(outer);
     }
     fn key(&self) -> Option<&Self::Key> {
         (**self).key()

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Records, Sending};
 
 /// A part of a stage's tree of fused nodes: everything that is done once a unit or once a step.
 ///
@@ -36,6 +36,11 @@ pub trait Part: Send + 'static {
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
 
+    /// Whether what is handed to it goes anywhere.
+    fn is_connected(&self) -> bool {
+        true
+    }
+
     /// Shows every node of this part to `visit`, outermost first.
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance));
 }
@@ -56,7 +61,7 @@ pub trait Emit<T>: Part {
 
     /// Takes all of `records`, in between units, where it keeps them as a batch anyway; says
     /// whether it did. `records` is then empty, to be filled again.
-    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<T>) -> bool {
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<T>) -> bool {
         let _ = (cx, records);
         false
     }
@@ -114,6 +119,9 @@ impl Part for Unconnected {
     }
     fn accepted(&mut self) -> u64 {
         0
+    }
+    fn is_connected(&self) -> bool {
+        false
     }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
@@ -206,7 +214,7 @@ impl<A: 'static, B: 'static, E: Emit<B>> Emit<A> for Via<B, E> {
             self.0.lend(cx, item);
         }
     }
-    fn take_batch(&mut self, cx: &mut Cx, records: &mut Vec<A>) -> bool {
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<A>) -> bool {
         let records = (records as &mut dyn Any).downcast_mut();
         records.is_some_and(|records| self.0.take_batch(cx, records))
     }

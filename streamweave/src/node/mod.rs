@@ -3,6 +3,7 @@
 //! `#[node]` implements the traits of this module. Implementing them by hand gives the same
 //! powers; `examples/by_hand` does.
 
+mod at;
 mod beside;
 mod catalogue;
 mod context;
@@ -14,11 +15,12 @@ mod port;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use at::At;
 pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
-pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimedOut, Timer, TimerAt};
+pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimeError, TimedOut, Timer, TimerAt};
 pub(crate) use emit::delegate_part;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
@@ -57,11 +59,38 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// The key that every unit of a node without keys has; `None` in a keyed node.
     const SOLE_KEY: Option<&'static Self::Key>;
 
+    /// What the node does to the frontiers of its inputs.
+    const TIMING: Timing = Timing::Passes;
+
+    /// Whether its inputs must be strict: no record may come behind a promise.
+    const STRICT: bool = false;
+
     /// The state of a fresh instance.
     fn new_state(&self) -> Self::State;
 
     /// The node's name, documentation, ports and state fields.
     fn descriptor() -> Descriptor;
+}
+
+/// What a node does to the frontiers of its inputs: the values of [`Node::TIMING`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timing {
+    /// Passes them on, once everything that was due before has been sent.
+    #[default]
+    Passes,
+    /// Makes promises of its own, without exception: a source of what is in order.
+    Promises,
+    /// Makes promises of its own from a guess: what comes behind them is late.
+    Estimates,
+    /// Passes them on, and settles what is late: nothing that it sends is.
+    Settles,
+}
+
+impl Timing {
+    /// Whether the node's promises are its own.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Timing::Promises | Timing::Estimates)
+    }
 }
 
 /// The ways in which a node can run: the values of [`Node::Kind`].

@@ -13,6 +13,7 @@ pub mod rate;
 pub mod sequence;
 pub mod source;
 mod storable;
+pub mod timing;
 pub mod transform;
 pub mod window;
 
@@ -26,6 +27,7 @@ pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
 pub use source::{from_channel, from_iter, from_stream, interval};
 pub use storable::Storable;
+pub use timing::{Late, event_time, event_time_by, in_order, in_order_by, settle};
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
 
 /// A duration in the unit of the run's clock.

@@ -19,7 +19,7 @@ mod wiring;
 
 use names::Names;
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use crate::node::model::{Kind, Node};
 
@@ -149,6 +149,15 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         Kind::Source => quote!(Source),
         Kind::Nested => quote!(Nested),
     };
+    let timing = node.timing.map(|timing| {
+        let timing = format_ident!("{timing}");
+        quote!(const TIMING: #krate::node::Timing = #krate::node::Timing::#timing;)
+    });
+    let strict = node.strict.then(|| {
+        quote!(
+            const STRICT: bool = true;
+        )
+    });
     let new_state = state::fresh(names);
     let descriptor = descriptor::descriptor(names);
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
@@ -164,6 +173,8 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             type State = #state;
             type Kind = #krate::node::kind::#kind;
             #sole_key
+            #timing
+            #strict
 
             fn new_state(&self) -> #state {
                 #new_state

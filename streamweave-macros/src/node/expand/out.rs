@@ -76,6 +76,34 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
             #connected
         }
     });
+    let at = parameters(&node.generics).into_iter().chain([quote!(__T: #out #args)]);
+    let at = list([quote!('__a)].into_iter().chain(at).collect());
+    let at_time = node.outputs.iter().map(|output| {
+        let (port, ty) = (&output.name, &output.ty);
+        let connected = is_errors(output).then(|| {
+            quote! {
+                fn errors_connected(&self) -> bool {
+                    <__T as #out #args>::errors_connected(self.__context())
+                }
+            }
+        });
+        let all = all(node, output).map(|all| {
+            quote! {
+                #[inline(always)]
+                fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
+                    <__T as #out #args>::#all(self.__context_mut(), items)
+                }
+            }
+        });
+        quote! {
+            #[inline(always)]
+            fn #port(&mut self, item: #ty) {
+                <__T as #out #args>::#port(self.__context_mut(), item)
+            }
+            #all
+            #connected
+        }
+    });
     let emits = node.outputs.iter().enumerate().map(|(at, output)| {
         let (port, ty) = (&output.name, &output.ty);
         let emitter = format_ident!("__E{at}");
@@ -107,6 +135,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     });
     quote! {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
+        impl #at #out #args for #krate::node::At<'__a, __T> #bounds { #(#at_time)* }
         impl #params #out #args for #outlet #needs { #(#emits)* }
     }
 }

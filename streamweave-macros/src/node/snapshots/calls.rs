@@ -201,6 +201,12 @@ const _: () = {
             <__T as QuoteOut>::quotes(&mut **self, item)
         }
     }
+    impl<'__a, __T: QuoteOut> QuoteOut for ::streamweave::node::At<'__a, __T> {
+        #[inline(always)]
+        fn quotes(&mut self, item: u64) {
+            <__T as QuoteOut>::quotes(self.__context_mut(), item)
+        }
+    }
     impl<__E0: ::streamweave::node::Emit<u64>> QuoteOut
     for ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>> {
         #[inline(always)]

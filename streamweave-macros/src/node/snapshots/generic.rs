@@ -262,6 +262,16 @@ const _: () = {
             <__T as MapOut<A, B, F>>::out(&mut **self, item)
         }
     }
+    impl<'__a, A, B, F, __T: MapOut<A, B, F>> MapOut<A, B, F>
+    for crate::node::At<'__a, __T>
+    where
+        F: Fn(A) -> B,
+    {
+        #[inline(always)]
+        fn out(&mut self, item: B) {
+            <__T as MapOut<A, B, F>>::out(self.__context_mut(), item)
+        }
+    }
     impl<A, B, F, __E0: crate::node::Emit<B>> MapOut<A, B, F>
     for crate::node::Outlet<'_, (), MapEmitters<__E0>>
     where

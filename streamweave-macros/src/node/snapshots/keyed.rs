@@ -296,6 +296,12 @@ const _: () = {
             <__T as MatcherOut>::fills(&mut **self, item)
         }
     }
+    impl<'__a, __T: MatcherOut> MatcherOut for ::streamweave::node::At<'__a, __T> {
+        #[inline(always)]
+        fn fills(&mut self, item: Fill) {
+            <__T as MatcherOut>::fills(self.__context_mut(), item)
+        }
+    }
     impl<__E0: ::streamweave::node::Emit<Fill>> MatcherOut
     for ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>
     where

@@ -1,0 +1,215 @@
+//! What a node instance has to do and how far it has come: its timers, deduplicated by (key, name,
+//! time) and fired in (time, key) order; the frontier it has seen; what it promises and holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::node::{Timer, TimerAt, Timing};
+use crate::state::StableKey;
+use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
+
+/// (when, encoded key, name): the order in which timers of one instant fire.
+type Due<T> = (T, Vec<u8>, &'static str);
+
+/// The agenda of one instance of a node.
+///
+/// What a unit changes is staged, and applies when the unit stands.
+pub struct Agenda<K> {
+    event: BTreeMap<Due<Stamp>, K>,
+    clock: BTreeMap<Due<i64>, K>,
+    staged: Vec<Change<K>>,
+    timing: Timing,
+    /// The frontier that has come in: it is complete here, or is being completed.
+    pub(crate) frontier: Option<Promise>,
+    /// The frontier up to which all is done that was due.
+    pub(crate) completed: Option<Promise>,
+    /// What has been promised to what is behind, and its last stamp.
+    forwarded: Option<Promise>,
+    floor: Option<Stamp>,
+    /// The promise that the node makes by itself.
+    own: Option<Promise>,
+    /// Nothing is promised beyond this.
+    hold: Option<Stamp>,
+    /// The node is idle when nothing has come for so long.
+    pub(crate) idle_after: Option<Duration>,
+    /// Timers that will not fire, because the input has ended.
+    pub(crate) dropped: u64,
+}
+
+enum Change<K> {
+    Set(Timer<K>),
+    Cancel(Timer<K>),
+    Promise(Promise),
+    Hold(Option<Stamp>),
+}
+
+impl<K> Agenda<K> {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Agenda {
+            event: BTreeMap::new(),
+            clock: BTreeMap::new(),
+            staged: Vec::new(),
+            timing,
+            frontier: None,
+            completed: None,
+            forwarded: None,
+            floor: None,
+            own: None,
+            hold: None,
+            idle_after: None,
+            dropped: 0,
+        }
+    }
+
+    pub(crate) fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    fn has_ended(&self) -> bool {
+        self.frontier == Some(Promise::ENDED)
+    }
+
+    /// The input has ended: what waits for the clock will not fire.
+    pub(crate) fn drop_clock_timers(&mut self) {
+        self.dropped += self.clock.len() as u64;
+        self.clock.clear();
+    }
+}
+
+impl<K> fmt::Debug for Agenda<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Agenda({} event, {} clock)", self.event.len(), self.clock.len())
+    }
+}
+
+/// The stamp that a timer waits for.
+fn stamp_of(at: TimerAt) -> Option<Stamp> {
+    match at {
+        TimerAt::Event(time) => Some(Stamp::end_of(time)),
+        TimerAt::Round(stamp) => Some(stamp),
+        TimerAt::Clock(_) => None,
+    }
+}
+
+impl<K: StableKey> Agenda<K> {
+    pub(crate) fn set_timer(&mut self, timer: Timer<K>) {
+        self.staged.push(Change::Set(timer));
+    }
+
+    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>) {
+        self.staged.push(Change::Cancel(timer));
+    }
+
+    pub(crate) fn promise(&mut self, promise: Promise) {
+        self.staged.push(Change::Promise(promise));
+    }
+
+    pub(crate) fn hold(&mut self, until: Option<Stamp>) {
+        self.staged.push(Change::Hold(until));
+    }
+
+    /// The unit stands: what it staged applies.
+    pub(crate) fn commit(&mut self) {
+        for change in std::mem::take(&mut self.staged) {
+            match change {
+                Change::Promise(promise) => self.own = self.own.max(Some(promise)),
+                Change::Hold(until) => self.hold = until,
+                // A timer that is set while the last ones fire does not, or one that sets itself
+                // again would never end.
+                Change::Set(_) if self.has_ended() => self.dropped += 1,
+                Change::Set(timer) => {
+                    let (key, name) = (encoded(&timer.key), timer.name);
+                    match (stamp_of(timer.at), timer.at) {
+                        (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
+                        (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
+                        (None, _) => None,
+                    };
+                }
+                Change::Cancel(timer) => {
+                    let (key, name) = (encoded(&timer.key), timer.name);
+                    match (stamp_of(timer.at), timer.at) {
+                        (Some(stamp), _) => self.event.remove(&(stamp, key, name)),
+                        (None, TimerAt::Clock(at)) => self.clock.remove(&(at, key, name)),
+                        (None, _) => None,
+                    };
+                }
+            }
+        }
+    }
+
+    /// The unit failed: what it staged is forgotten.
+    pub(crate) fn rollback(&mut self) {
+        self.staged.clear();
+    }
+
+    /// The first timer that is due; its removal is to be staged with its unit.
+    pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<Timer<K>> {
+        let ((stamp, _, name), key) = self.event.first_key_value()?;
+        let at = if stamp.rounds == Rounds::MAX {
+            TimerAt::Event(stamp.time)
+        } else {
+            TimerAt::Round(*stamp)
+        };
+        promise.is_past(*stamp).then(|| Timer { key: key.clone(), name, at })
+    }
+
+    /// The first clock timer that is due at `now`.
+    pub(crate) fn due_at_clock(&self, now: i64) -> Option<Timer<K>> {
+        let ((time, _, name), key) = self.clock.first_key_value()?;
+        (*time <= now).then(|| Timer { key: key.clone(), name, at: TimerAt::Clock(*time) })
+    }
+
+    /// When the earliest clock timer is due.
+    pub(crate) fn deadline(&self) -> Option<i64> {
+        self.clock.first_key_value().map(|(due, _)| due.0)
+    }
+
+    /// Takes note of what can be promised now to what is behind; the promise, once there is one.
+    ///
+    /// A node of its own timing promises what it said; the others what they have completed. None
+    /// promises beyond what it holds or a timer that is still to fire, and a promise never falls.
+    pub(crate) fn forward(&mut self) -> Option<Promise> {
+        let ended = self.completed == Some(Promise::ENDED);
+        let next = if self.timing.is_own() && !ended { self.own } else { self.completed };
+        let timer = self.event.first_key_value().map(|(due, _)| due.0);
+        let limits = [self.hold.filter(|_| !ended), timer].into_iter().flatten();
+        let next = limits.fold(next, |next, limit| next.map(|next| next.min(limit.into())));
+        self.forwarded = self.forwarded.max(next);
+        self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));
+        self.forwarded
+    }
+
+    /// The earliest stamp that something can be emitted with without being late.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.floor
+    }
+
+    /// The stamp of a unit that no record asked for: `natural`, unless that is already behind.
+    pub(crate) fn stamp_for(&self, natural: Option<LogicalTime>) -> Option<Stamp> {
+        natural.map(Stamp::from).max(self.floor())
+    }
+
+    /// The stamp of what a timer emits.
+    pub(crate) fn stamp_of_timer(&self, at: TimerAt) -> Option<Stamp> {
+        match at {
+            TimerAt::Event(time) => self.stamp_for(Some(time)),
+            TimerAt::Round(stamp) => Some(stamp).max(self.floor()),
+            TimerAt::Clock(_) => self.floor(),
+        }
+    }
+
+    /// The stamp of what `on_frontier` emits.
+    pub(crate) fn stamp_of_frontier(&self, to: Promise) -> Option<Stamp> {
+        match to.frontier {
+            Frontier::At(_) => to.stamp(),
+            Frontier::Ended => self.floor(),
+        }
+    }
+}
+
+fn encoded<K: StableKey>(key: &K) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    key.encode(&mut encoded);
+    encoded
+}

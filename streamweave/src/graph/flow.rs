@@ -1,0 +1,159 @@
+//! What the declaration of a graph says about time: which nodes see frontiers at all, and on which
+//! edges records may come behind them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::graph::spec::GraphSpec;
+use crate::node::Timing;
+
+/// What a node is as regards time.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeTiming {
+    /// Its path, without the number of its worker.
+    pub(crate) path: Arc<str>,
+    pub(crate) timing: Timing,
+    /// Its inputs must be strict.
+    pub(crate) strict: bool,
+}
+
+/// What comes out of a node, or goes over an edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stream {
+    /// There are frontiers.
+    timed: bool,
+    /// Records may come behind them.
+    estimated: bool,
+}
+
+/// How time flows through a graph.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// What goes into each node, and into each of the graph's outputs.
+    into: BTreeMap<String, Stream>,
+}
+
+impl Flow {
+    /// The flow, or what is wrong with it.
+    pub(crate) fn of(spec: &GraphSpec, nodes: &[NodeTiming]) -> Result<Self, String> {
+        let kinds: BTreeMap<&str, &NodeTiming> =
+            nodes.iter().map(|node| (base(&node.path), node)).collect();
+        let ends = |end: &str| place(end, &kinds);
+        let edges: Vec<_> =
+            spec.edges.iter().map(|edge| (ends(&edge.from), ends(&edge.to), edge)).collect();
+        let mut into: BTreeMap<String, Stream> = BTreeMap::new();
+        // Streams only ever become timed or estimated, so this ends.
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
+            for (from, to, _) in &edges {
+                let stream = out_of(from, &kinds, &into);
+                let entry = into.entry(to.clone()).or_default();
+                let joined = Stream {
+                    timed: entry.timed || stream.timed,
+                    estimated: entry.estimated || stream.estimated,
+                };
+                changed |= joined != *entry;
+                *entry = joined;
+            }
+        }
+        for (from, to, edge) in &edges {
+            let strict = kinds.get(to.as_str()).is_some_and(|node| node.strict);
+            if strict && out_of(from, &kinds, &into).estimated {
+                return Err(format!(
+                    "on the edge from `{}` to `{}` records may come behind the frontier, which \
+                     `{to}` cannot take: put `settle()` between them, which says what happens to \
+                     late records",
+                    edge.from, edge.to
+                ));
+            }
+        }
+        Ok(Flow { into })
+    }
+
+    /// Whether frontiers come to the node at this path, or to this output of the graph. Of a graph
+    /// that says nothing about itself it is assumed.
+    pub(crate) fn is_timed(&self, path: &str) -> bool {
+        self.into.is_empty() || self.into.get(base(path)).is_some_and(|stream| stream.timed)
+    }
+}
+
+fn base(path: &str) -> &str {
+    path.split('#').next().unwrap_or(path)
+}
+
+/// What is at the end of an edge: a node, or a port of a graph, which is one place as seen from
+/// outside (`risk.orders`) and from inside (`risk/graph.orders`).
+fn place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+    let Some((node, port)) = end.rsplit_once('.') else { return end.to_owned() };
+    match node.strip_suffix("/graph") {
+        Some(graph) => format!("{graph}.{port}"),
+        None if nodes.contains_key(node) => node.to_owned(),
+        None => end.to_owned(),
+    }
+}
+
+fn out_of(
+    place: &str,
+    nodes: &BTreeMap<&str, &NodeTiming>,
+    into: &BTreeMap<String, Stream>,
+) -> Stream {
+    let input = into.get(place).copied().unwrap_or_default();
+    match nodes.get(place).map(|node| node.timing) {
+        // The graph's own inputs are advanced by its caller, who cannot send behind that.
+        None if place.starts_with("graph.") => Stream { timed: true, estimated: false },
+        None | Some(Timing::Passes) => input,
+        Some(Timing::Promises) => Stream { timed: true, estimated: false },
+        Some(Timing::Estimates) => Stream { timed: true, estimated: true },
+        Some(Timing::Settles) => Stream { estimated: false, ..input },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::spec::EdgeSpec;
+
+    fn flow(edges: &[(&str, &str)], nodes: &[(&str, Timing, bool)]) -> Result<Flow, String> {
+        let edges = edges.iter().map(|(from, to)| EdgeSpec {
+            from: (*from).to_owned(),
+            to: (*to).to_owned(),
+            ..EdgeSpec::default()
+        });
+        let spec = GraphSpec { edges: edges.collect(), ..GraphSpec::default() };
+        let nodes: Vec<_> = nodes
+            .iter()
+            .map(|(path, timing, strict)| NodeTiming {
+                path: (*path).into(),
+                timing: *timing,
+                strict: *strict,
+            })
+            .collect();
+        Flow::of(&spec, &nodes)
+    }
+
+    #[test]
+    fn an_estimate_reaches_through_nested_graphs_until_it_is_settled() {
+        let nodes = [
+            ("source", Timing::Passes, false),
+            ("times", Timing::Estimates, false),
+            ("inner/pass#1", Timing::Passes, false),
+            ("settle", Timing::Settles, false),
+            ("join", Timing::Passes, true),
+            ("odd", Timing::Passes, false),
+        ];
+        let mut edges = vec![
+            ("source.out", "times.input"),
+            ("source.out", "odd.input"),
+            ("times.out", "inner.records"),
+            ("inner/graph.records", "inner/pass.input"),
+            ("inner/pass.out", "inner/graph.done"),
+            ("inner.done", "settle.input"),
+            ("settle.out", "join.left"),
+        ];
+        let sound = flow(&edges, &nodes).unwrap();
+        assert!(sound.is_timed("join") && sound.is_timed("inner/pass#1") && !sound.is_timed("odd"));
+        edges.push(("inner.done", "join.right"));
+        let refused = flow(&edges, &nodes).unwrap_err();
+        assert!(refused.contains("`inner.done`") && refused.contains("settle()"), "{refused}");
+    }
+}

@@ -1,0 +1,113 @@
+//! How far a graph has come, as its caller sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+
+use crate::engine::Counters;
+use crate::time::{Frontier, LogicalTime};
+
+/// How far a graph, a sink or a node has come: of completed work, so that nothing before the
+/// frontier is on its way any more. Clones and parts see the same progress, and it never goes back.
+///
+/// The progress of a graph is the least of its sinks: of the nodes without a connected output, and
+/// of the graph's own outputs, as far as their reader has read.
+#[derive(Clone)]
+pub struct ProgressHandle {
+    all: Arc<[Part]>,
+    /// Which of `all` this handle is about.
+    of: Vec<usize>,
+    /// Whether the run is over.
+    over: watch::Receiver<bool>,
+}
+
+struct Part {
+    path: Arc<str>,
+    frontier: watch::Receiver<Option<Frontier>>,
+    sink: bool,
+}
+
+impl fmt::Debug for ProgressHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.of.iter().map(|at| (&self.all[*at].path, self.all[*at].at()));
+        f.debug_map().entries(of).finish()
+    }
+}
+
+impl Part {
+    fn at(&self) -> Option<Frontier> {
+        *self.frontier.borrow()
+    }
+}
+
+impl ProgressHandle {
+    /// `timed` says whether a sink sees any frontier but the end.
+    pub(crate) fn new(
+        counters: &Counters,
+        timed: &dyn Fn(&str) -> bool,
+        over: watch::Receiver<bool>,
+    ) -> Self {
+        let nodes = counters.nodes.iter().map(|(path, node)| Part {
+            path: Arc::clone(path),
+            frontier: node.frontier(),
+            sink: counters.sinks.contains(path) && timed(path),
+        });
+        let outputs = counters.outputs.iter().map(|(path, frontier)| Part {
+            path: Arc::clone(path),
+            frontier: frontier.subscribe(),
+            sink: timed(path),
+        });
+        let all: Arc<[Part]> = nodes.chain(outputs).collect();
+        let of = (0..all.len()).filter(|at| all[*at].sink).collect();
+        ProgressHandle { all, of, over }
+    }
+
+    /// The progress of the node at `path` (`desk/matcher`), over all its workers, or of the
+    /// graph's output `graph.report`. `None` if there is none of that name.
+    pub fn of(&self, path: &str) -> Option<ProgressHandle> {
+        let is = |part: &Part| {
+            let rest = part.path.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+        };
+        let of: Vec<_> = (0..self.all.len()).filter(|at| is(&self.all[*at])).collect();
+        (!of.is_empty()).then(|| ProgressHandle { of, ..self.clone() })
+    }
+
+    /// The sinks that the progress of the graph is the least of, by path.
+    pub fn sinks(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter(|part| part.sink).map(|part| &*part.path)
+    }
+
+    /// The frontier: everything before it is done. `None` before there is one.
+    pub fn frontier(&self) -> Option<Frontier> {
+        self.of.iter().map(|at| self.all[*at].at()).min().unwrap_or(Some(Frontier::Ended))
+    }
+
+    /// Whether something of an earlier time than `time` may still be on its way.
+    pub fn less_than(&self, time: LogicalTime) -> bool {
+        self.frontier().is_none_or(|frontier| frontier.less_than(time))
+    }
+
+    /// Whether something of `time` or an earlier time may still be on its way.
+    pub fn less_equal(&self, time: LogicalTime) -> bool {
+        self.frontier().is_none_or(|frontier| frontier.less_equal(time))
+    }
+
+    /// Ready when everything up to and including `time` is done; `false` if the run ended before,
+    /// which only a failed or stopped one does.
+    pub async fn reached(&self, time: LogicalTime) -> bool {
+        for at in &self.of {
+            let mut frontier = self.all[*at].frontier.clone();
+            let mut over = self.over.clone();
+            let past = |at: &Option<Frontier>| at.is_some_and(|at| !at.less_equal(time));
+            let reached = std::pin::pin!(frontier.wait_for(past));
+            let over = std::pin::pin!(over.wait_for(|over| *over));
+            if let Either::Left((Err(_), _)) = select(reached, over).await {
+                return false;
+            }
+        }
+        !self.less_equal(time)
+    }
+}

@@ -1,0 +1,102 @@
+//! Sending at a time of one's own.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::engine::Mark;
+use crate::node::{AsyncContext, BoxFuture, Context, NodeResult, TimerAt};
+use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+
+/// A node's `out` while another time is the current one: what [`Context::at`] gives. What is sent
+/// through it, and whatever happens behind the node because of it, is of that time.
+pub struct At<'a, C: Context> {
+    context: &'a mut C,
+    outer: Mark,
+}
+
+impl<C: Context> fmt::Debug for At<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "At({:?})", self.time())
+    }
+}
+
+impl<'a, C: Context> At<'a, C> {
+    pub(crate) fn new(context: &'a mut C, stamp: Stamp) -> Self {
+        let outer = context.__enter(stamp);
+        At { context, outer }
+    }
+
+    /// The node's `out`, at this time.
+    #[doc(hidden)]
+    pub fn __context(&self) -> &C {
+        self.context
+    }
+
+    /// The same, to be sent to: what the implementation of the node's `..Out` trait goes by.
+    #[doc(hidden)]
+    pub fn __context_mut(&mut self) -> &mut C {
+        self.context
+    }
+}
+
+impl<C: Context> Drop for At<'_, C> {
+    fn drop(&mut self) {
+        self.context.__leave(self.outer);
+    }
+}
+
+impl<C: Context> Context for At<'_, C> {
+    type Key = C::Key;
+
+    fn time(&self) -> Option<LogicalTime> {
+        self.context.time()
+    }
+    fn rounds(&self) -> Rounds {
+        self.context.rounds()
+    }
+    fn is_late(&self) -> bool {
+        self.context.is_late()
+    }
+    fn frontier(&self) -> Option<Frontier> {
+        self.context.frontier()
+    }
+    fn promised(&self) -> Option<LogicalTime> {
+        self.context.promised()
+    }
+    fn promise(&mut self, time: LogicalTime) {
+        self.context.promise(time);
+    }
+    fn hold(&mut self, until: Option<LogicalTime>) {
+        self.context.hold(until);
+    }
+    fn idle_after(&mut self, limit: Duration) {
+        self.context.idle_after(limit);
+    }
+    fn key(&self) -> Option<&Self::Key> {
+        self.context.key()
+    }
+    fn now(&self) -> i64 {
+        self.context.now()
+    }
+    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.context.set_timer(name, at);
+    }
+    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.context.cancel_timer(name, at);
+    }
+    fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        self.context.spawn(task)
+    }
+    fn __enter(&mut self, stamp: Stamp) -> Mark {
+        self.context.__enter(stamp)
+    }
+    fn __leave(&mut self, outer: Mark) {
+        self.context.__leave(outer);
+    }
+}
+
+impl<C: AsyncContext> AsyncContext for At<'_, C> {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.context.sleep(duration)
+    }
+}

@@ -1,0 +1,212 @@
+//! `event_time`: records get their times, and the stream gets its frontier, from the data.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nodes::millis;
+use crate::state::Value;
+use crate::time::HasEventTime;
+use crate::{LogicalTime, NodeResult, node};
+
+/// Gives records their times and estimates the frontier. Made by [`event_time`] and
+/// [`event_time_by`].
+///
+/// The frontier is what the latest record so far leaves when the disorder is taken off. A record
+/// behind it is late: it is passed on, marked as late. The frontier depends on the records alone,
+/// and not on when they came or how they were cut into batches.
+#[node(crate = crate, estimates)]
+#[derive(Debug)]
+pub struct EventTime<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    /// Records.
+    #[input]
+    input: T,
+    /// The same records, with their times.
+    #[output]
+    out: T,
+    /// How far they have come.
+    #[state]
+    seen: Value<Seen>,
+    time: F,
+    disorder: i64,
+    every: u32,
+    step: i64,
+    idle_after: Option<Duration>,
+    punctuation: Option<fn(&T) -> Option<LogicalTime>>,
+    split: Option<fn(&T) -> u64>,
+    items: PhantomData<fn(T)>,
+}
+
+/// How far the records have come.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Seen {
+    /// The latest time; `None` before the first record.
+    latest: Option<i64>,
+    /// What was promised last.
+    promised: Option<i64>,
+    /// Records since then.
+    records: u32,
+    /// The latest time of each split.
+    splits: BTreeMap<u64, i64>,
+}
+
+impl<T, F> EventTime<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    /// Records may be this much older than the latest one before them without being late. None
+    /// unless said.
+    pub fn disorder(mut self, disorder: Duration) -> Self {
+        self.disorder = millis(disorder);
+        self
+    }
+
+    /// The frontier rises at most once in so many records: 1 unless said. Each rise costs as much
+    /// as some hundred records, so that a stream with as many times as records wants more.
+    pub fn every(mut self, records: u32) -> Self {
+        self.every = records.max(1);
+        self
+    }
+
+    /// The frontier rises by at least this much of the records' time: 1 ms unless said.
+    pub fn step(mut self, step: Duration) -> Self {
+        self.step = millis(step).max(1);
+        self
+    }
+
+    /// Where the stream joins others, they no longer wait for it when nothing has come for so
+    /// long by the run's clock.
+    pub fn idle_after(mut self, limit: Duration) -> Self {
+        self.idle_after = Some(limit);
+        self
+    }
+
+    /// The frontier comes from the records themselves: it is what `promise` returns for a record
+    /// that says something about those behind it. Nothing else raises it.
+    pub fn punctuated(mut self, promise: fn(&T) -> Option<LogicalTime>) -> Self {
+        self.punctuation = Some(promise);
+        self
+    }
+
+    /// The records come from several splits, each in an order of its own: the frontier is that of
+    /// the split that is furthest behind. A split counts from its first record on.
+    pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
+        self.split = Some(split);
+        self
+    }
+
+    /// Takes note of a record; the time that can be promised behind it.
+    fn note(&self, seen: &mut Seen, item: &T, time: i64) -> Option<i64> {
+        if let Some(punctuation) = self.punctuation {
+            return punctuation(item).map(|promise| promise.0);
+        }
+        if let Some(split) = self.split {
+            let latest = seen.splits.entry(split(item)).or_insert(time);
+            *latest = time.max(*latest);
+            seen.latest = seen.splits.values().copied().min();
+        } else if seen.latest.is_none_or(|latest| latest < time) {
+            seen.latest = Some(time);
+        }
+        seen.records = seen.records.saturating_add(1);
+        if seen.records < self.every {
+            return None;
+        }
+        let next = seen.latest?.saturating_sub(self.disorder);
+        match seen.promised {
+            Some(before) if next.saturating_sub(before) < self.step => None,
+            _ => Some(next),
+        }
+    }
+}
+
+impl<T, F> EventTimeHandlers<T, F> for EventTime<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    fn on_start(
+        &self,
+        _: &mut EventTimeState<T, F>,
+        out: &mut impl EventTimeOut<T, F>,
+    ) -> NodeResult {
+        if let Some(limit) = self.idle_after {
+            out.idle_after(limit);
+        }
+        Ok(())
+    }
+
+    fn on_input(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        input: T,
+        out: &mut impl EventTimeOut<T, F>,
+    ) -> NodeResult {
+        let time = (self.time)(&input);
+        let seen = state.seen.get_mut();
+        if let Some(promise) = self.note(seen, &input, time.0) {
+            seen.promised = Some(promise);
+            seen.records = 0;
+            out.promise(LogicalTime(promise));
+        }
+        out.at(time).out(input);
+        Ok(())
+    }
+}
+
+/// Gives each record the time that its [`HasEventTime`] says, and makes the stream's frontier from
+/// these times. Behind it come windows, joins and everything else that goes by event time.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::event_time;
+/// use streamweave::prelude::*;
+/// use streamweave::HasEventTime;
+///
+/// #[derive(HasEventTime, PartialEq, Debug)]
+/// struct Click {
+///     #[event_time]
+///     at: i64,
+/// }
+///
+/// let graph = graph! {
+///     times: event_time::<Click>().disorder(Duration::from_millis(10)),
+///     graph.clicks => times.input,
+///     times.out => graph.timed,
+/// };
+/// let mut run = graph.inline()?;
+/// run.inputs.clicks.try_send(Click { at: 50 })?;
+/// run.step()?;
+/// let (time, click) = run.outputs.timed.try_recv_timed().unwrap();
+/// assert_eq!((time, click), (Some(LogicalTime(50)), Click { at: 50 }));
+/// assert!(run.outputs.timed.try_recv().is_none());
+/// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn event_time<T: HasEventTime + Send + 'static>() -> EventTime<T, fn(&T) -> LogicalTime> {
+    event_time_by(T::event_time as fn(&T) -> LogicalTime)
+}
+
+/// As [`event_time`], with a closure that says a record's time.
+pub fn event_time_by<T, F>(time: F) -> EventTime<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    EventTime {
+        time,
+        disorder: 0,
+        every: 1,
+        step: 1,
+        idle_after: None,
+        punctuation: None,
+        split: None,
+        items: PhantomData,
+    }
+}

@@ -1,0 +1,89 @@
+//! `in_order`: records that come in the order of their times, without exception.
+
+use std::marker::PhantomData;
+
+use crate::state::Value;
+use crate::time::HasEventTime;
+use crate::{LogicalTime, NodeError, NodeResult, node};
+
+/// Gives records their times, which never go back. Made by [`in_order`] and [`in_order_by`].
+#[node(crate = crate, promises)]
+#[derive(Debug)]
+pub struct InOrder<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    /// Records, in the order of their times.
+    #[input]
+    input: T,
+    /// The same records, with their times.
+    #[output]
+    out: T,
+    /// The time of the last one.
+    #[state]
+    last: Value<Option<LogicalTime>>,
+    time: F,
+    items: PhantomData<fn(T)>,
+}
+
+impl<T, F> InOrderHandlers<T, F> for InOrder<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    fn on_input(
+        &self,
+        state: &mut InOrderState<T, F>,
+        input: T,
+        out: &mut impl InOrderOut<T, F>,
+    ) -> NodeResult {
+        let time = (self.time)(&input);
+        match *state.last {
+            Some(last) if time < last => {
+                return Err(NodeError::new(format!(
+                    "a record of time {time} came after one of {last}: where order is not sure, \
+                     use `event_time()` with a disorder"
+                )));
+            }
+            Some(last) if time == last => {}
+            _ => {
+                state.last.set(Some(time));
+                out.promise(time);
+            }
+        }
+        out.at(time).out(input);
+        Ok(())
+    }
+}
+
+/// Gives each record the time that its [`HasEventTime`] says, where these never go back: the
+/// frontier behind the node is strict. A record out of order fails.
+///
+/// ```
+/// use streamweave::nodes::{from_iter, in_order_by};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     numbers: from_iter([3_i64, 5, 5, 8]),
+///     times: in_order_by(|n: &i64| LogicalTime(*n)),
+///     numbers.out => times.input,
+///     times.out => graph.timed,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// assert_eq!(run.outputs.timed.try_recv_timed(), Some((Some(LogicalTime(3)), 3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn in_order<T: HasEventTime + Send + 'static>() -> InOrder<T, fn(&T) -> LogicalTime> {
+    in_order_by(T::event_time as fn(&T) -> LogicalTime)
+}
+
+/// As [`in_order`], with a closure that says a record's time.
+pub fn in_order_by<T, F>(time: F) -> InOrder<T, F>
+where
+    T: Send + 'static,
+    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
+{
+    InOrder { time, items: PhantomData }
+}

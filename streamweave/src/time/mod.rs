@@ -1,0 +1,11 @@
+//! Time: of records, of streams, and how far a graph has come.
+
+mod event;
+mod inputs;
+mod logical;
+mod stamp;
+
+pub use event::{HasEventTime, StreamMessage, Timestamped};
+pub(crate) use inputs::{InputState, Inputs};
+pub use logical::{Frontier, LogicalTime};
+pub use stamp::{Promise, Rounds, Stamp};

@@ -1,0 +1,392 @@
+//! Times, frontiers and progress: what arrives where, and what is promised about it.
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
+
+use std::time::Duration;
+
+use streamweave::node::TimeError;
+use streamweave::nodes::{Late, event_time_by, in_order_by, map, merge, settle};
+use streamweave::prelude::*;
+use streamweave::state::KeyedList;
+use streamweave::{StreamMessage, Timestamped};
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+/// Keeps each number until the frontier is past the end of its ten, then sends it.
+#[node(key = i64)]
+pub struct Tens {
+    #[input(key = |n| n.div_euclid(10))]
+    numbers: i64,
+    #[output]
+    out: i64,
+    #[state]
+    kept: KeyedList<i64, i64>,
+}
+
+impl TensHandlers for Tens {
+    fn on_numbers(&self, state: &mut TensState, n: i64, out: &mut impl TensOut) -> NodeResult {
+        let ten = n.div_euclid(10);
+        state.kept.entry(ten).push(n);
+        out.set_timer("end", TimerAt::Event(LogicalTime(ten * 10 + 9)));
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut TensState,
+        timer: Timer<i64>,
+        out: &mut impl TensOut,
+    ) -> NodeResult {
+        let mut kept = state.kept.entry(timer.key);
+        while let Some(n) = kept.pop_front() {
+            out.out(n);
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is in the output now, with times.
+fn read<T: Send + 'static>(output: &mut streamweave::graph::Output<T>) -> Vec<(Option<i64>, T)> {
+    std::iter::from_fn(|| output.try_recv_timed())
+        .map(|(time, record)| (time.map(|time| time.0), record))
+        .collect()
+}
+
+fn at(time: i64) -> Option<Frontier> {
+    Some(Frontier::At(LogicalTime(time)))
+}
+
+#[test]
+fn times_travel_beside_records_and_frontiers_behind_what_they_make_due() -> Tested {
+    for records in [1, 2, 1000] {
+        let graph = graph! {
+            times: in_order_by(|n: &i64| LogicalTime(*n)),
+            tens: Tens {},
+            next: map(|n: i64| n + 1),
+            graph.numbers => times.input,
+            times.out => tens.numbers,
+            #[buffer(records)]
+            tens.out => next.input,
+            next.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        for n in [-3, 1, 4, 12] {
+            run.inputs.numbers.try_send(n)?;
+            run.step()?;
+        }
+        assert_eq!(read(&mut run.outputs.out), [(Some(-1), -2), (Some(9), 2), (Some(9), 5)]);
+        assert_eq!(run.outputs.out.frontier(), at(12));
+        let mut run = run.close_inputs()?;
+        assert_eq!(read(&mut run.outputs.out), [(Some(19), 13)]);
+        assert_eq!(run.outputs.out.frontier(), Some(Frontier::Ended));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_behind_an_estimate_is_late_whatever_the_batches() -> Tested {
+    let numbers = [10_i64, 30, 12, 25, 9, 40, 35, 20];
+    for batch in 1..=numbers.len() {
+        let graph = graph! {
+            times: event_time_by(|n: &i64| LogicalTime(*n)).disorder(Duration::from_millis(10)),
+            settled: settle(Late::Aside),
+            graph.numbers => times.input,
+            times.out => settled.input,
+            settled.out => graph.out,
+            settled.late => graph.late,
+        };
+        let mut run = graph.inline()?;
+        for batch in numbers.chunks(batch) {
+            for n in batch {
+                run.inputs.numbers.try_send(*n)?;
+            }
+            run.step()?;
+        }
+        let out: Vec<_> = [10, 30, 25, 40, 35].map(|n| (Some(n), n)).into();
+        assert_eq!(read(&mut run.outputs.out), out, "in batches of {batch}");
+        let late: Vec<_> = [12, 9, 20].map(|n| (Some(n), n)).into();
+        assert_eq!(read(&mut run.outputs.late), late);
+        assert_eq!(run.outputs.out.frontier(), at(30));
+    }
+    Ok(())
+}
+
+#[test]
+fn late_records_can_get_the_time_of_the_frontier() -> Tested {
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n)),
+        settled: settle(Late::Restamp),
+        graph.numbers => times.input,
+        times.out => settled.input,
+        settled.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for n in [5, 9, 7, 11] {
+        run.inputs.numbers.try_send(n)?;
+    }
+    run.step()?;
+    let expected = [(Some(5), 5), (Some(9), 9), (Some(9), 7), (Some(11), 11)];
+    assert_eq!(read(&mut run.outputs.out), expected);
+    Ok(())
+}
+
+/// Sends each number one too early, or holds the frontier first.
+#[node]
+pub struct Early {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+    hold: bool,
+}
+
+impl EarlyHandlers for Early {
+    fn on_start(&self, out: &mut impl EarlyOut) -> NodeResult {
+        if self.hold {
+            out.hold(Some(LogicalTime(0)));
+        }
+        Ok(())
+    }
+    fn on_numbers(&self, n: i64, out: &mut impl EarlyOut) -> NodeResult {
+        out.at(LogicalTime(n - 1)).out(n);
+        if self.hold {
+            out.hold(Some(LogicalTime(n)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn sending_behind_the_frontier_is_an_error_unless_it_was_held() -> Tested {
+    let early = |hold| {
+        graph! {
+            early: Early { hold },
+            graph.numbers => early.numbers,
+            early.out => graph.out,
+        }
+    };
+    let mut run = early(false).inline()?;
+    run.inputs.numbers.try_send_at(LogicalTime(5), 5)?;
+    run.inputs.numbers.advance(LogicalTime(6));
+    run.inputs.numbers.try_send_at(LogicalTime(6), 6)?;
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(5), promised: LogicalTime(6) };
+    assert!(error.contains(&expected.to_string()), "{error}");
+    assert_eq!(read(&mut run.outputs.out), [(Some(4), 5)]);
+
+    let mut run = early(true).inline()?;
+    for n in [1, 6, 9] {
+        run.inputs.numbers.advance(LogicalTime(n));
+        run.inputs.numbers.try_send_at(LogicalTime(n), n)?;
+        run.step()?;
+        assert_eq!(read(&mut run.outputs.out), [(Some(n - 1), n)]);
+        assert_eq!(run.outputs.out.frontier(), at(n));
+    }
+    Ok(())
+}
+
+#[test]
+fn inputs_refuse_what_is_behind_their_own_promise() -> Tested {
+    let graph = graph! {
+        next: map(|n: i64| n + 1),
+        graph.numbers => next.input,
+        next.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.numbers.advance(LogicalTime(10));
+    run.inputs.numbers.advance(LogicalTime(4));
+    let refused = run.inputs.numbers.try_send_at(LogicalTime(9), 1).unwrap_err();
+    assert!(refused.to_string().contains("behind 10"));
+    assert_eq!(refused.into_record(), 1);
+    run.inputs.numbers.try_send_at(LogicalTime(10), 2)?;
+    run.inputs.numbers.try_send(3)?;
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(10), 3), (None, 4)]);
+    assert_eq!(run.outputs.out.frontier(), at(10));
+    Ok(())
+}
+
+#[test]
+fn a_fan_in_promises_the_least_and_does_not_wait_for_the_idle() -> Tested {
+    let graph = graph! {
+        both: merge(),
+        graph.left => both.left,
+        graph.right => both.right,
+        both.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.left.advance(LogicalTime(5));
+    run.step()?;
+    assert!(run.outputs.out.try_recv().is_none());
+    assert_eq!(run.outputs.out.frontier(), None);
+    run.inputs.right.advance(LogicalTime(3));
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(3));
+    run.inputs.right.idle();
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(5));
+    // It comes back behind: what it brings is late until it is level.
+    for time in [4, 5, 6] {
+        run.inputs.right.try_send_at(LogicalTime(time), time)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [4, 5, 6].map(|n| (Some(n), n)));
+    run.inputs.left.advance(LogicalTime(50));
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(50));
+    run.inputs.right.advance(LogicalTime(50));
+    run.step()?;
+    run.inputs.left.advance(LogicalTime(60));
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(50));
+    Ok(())
+}
+
+#[test]
+fn what_an_idle_input_brings_back_behind_the_frontier_is_late() -> Tested {
+    let graph = graph! {
+        both: merge(),
+        settled: settle(Late::Aside),
+        graph.left => both.left,
+        graph.right => both.right,
+        both.out => settled.input,
+        settled.out => graph.out,
+        settled.late => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.right.idle();
+    run.inputs.left.advance(LogicalTime(5));
+    run.step()?;
+    for time in [6, 4, 5, 3] {
+        run.inputs.right.try_send_at(LogicalTime(time), time)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(6), 6), (Some(5), 5)]);
+    assert_eq!(read(&mut run.outputs.late), [(Some(4), 4), (Some(3), 3)]);
+    Ok(())
+}
+
+#[test]
+fn a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked() -> Tested {
+    let graph = || {
+        graph! {
+            times: event_time_by(|n: &i64| LogicalTime(*n)).idle_after(Duration::from_secs(1)),
+            both: merge(),
+            graph.quiet => times.input,
+            #[buffer(1)]
+            times.out => both.left,
+            graph.busy => both.right,
+            #[buffer(1)]
+            both.out => graph.out,
+        }
+    };
+    let mut run = graph().inline()?;
+    run.inputs.quiet.try_send(7)?;
+    run.inputs.busy.advance(LogicalTime(100));
+    run.step()?;
+    read(&mut run.outputs.out);
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(7));
+    run.advance(Duration::from_millis(999))?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(7));
+    run.advance(Duration::from_millis(1))?;
+    read(&mut run.outputs.out);
+    assert_eq!(run.outputs.out.frontier(), at(100));
+
+    // Nobody reads the output: the stream waits for room, which says nothing about its source.
+    let mut run = graph().inline()?;
+    for n in 0..20 {
+        run.inputs.quiet.try_send(n)?;
+    }
+    run.inputs.busy.advance(LogicalTime(100));
+    run.step()?;
+    run.advance(Duration::from_secs(3600))?;
+    loop {
+        let got = read(&mut run.outputs.out);
+        run.step()?;
+        if got.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(run.outputs.out.frontier(), at(19));
+    Ok(())
+}
+
+#[tokio::test]
+async fn progress_is_of_completed_work_and_can_be_awaited() -> Tested {
+    let graph = graph! {
+        tens: Tens {},
+        graph.numbers => tens.numbers,
+        tens.out => graph.out,
+    };
+    let run = graph.start()?;
+    let progress = run.progress();
+    assert_eq!(progress.frontier(), None);
+    assert!(progress.less_equal(LogicalTime::MIN));
+    let (inputs, mut outputs, run) = run.split();
+    let waiting = {
+        let progress = progress.clone();
+        tokio::spawn(async move { progress.reached(LogicalTime(19)).await })
+    };
+    let data = Timestamped { time: LogicalTime(3), data: 3 };
+    inputs.numbers.send_message(StreamMessage::Data(data)).await?;
+    inputs.numbers.send_message(StreamMessage::Watermark(LogicalTime(20))).await?;
+    let tens = progress.of("tens").ok_or("no such node")?;
+    assert!(tens.reached(LogicalTime(19)).await);
+    // The node is done, but the graph's own output has not been read.
+    assert!(progress.less_than(LogicalTime(20)));
+    assert_eq!(outputs.out.recv_timed().await, Some((Some(LogicalTime(9)), 3)));
+    drop(inputs);
+    assert_eq!(outputs.out.recv().await, None);
+    assert!(waiting.await?);
+    assert_eq!(progress.frontier(), Some(Frontier::Ended));
+    run.drain().await?;
+    Ok(())
+}
+
+/// Sets its timer again whenever it fires.
+#[node]
+pub struct Again {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl AgainHandlers for Again {
+    fn on_numbers(&self, n: i64, out: &mut impl AgainOut) -> NodeResult {
+        out.set_timer("again", TimerAt::Event(LogicalTime(n)));
+        out.set_timer("clock", TimerAt::Clock(1000));
+        Ok(())
+    }
+    fn on_timer(&self, timer: Timer<()>, out: &mut impl AgainOut) -> NodeResult {
+        if let TimerAt::Event(LogicalTime(time)) = timer.at {
+            out.out(time);
+            out.set_timer("again", TimerAt::Event(LogicalTime(time + 10)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn timers_set_while_the_last_ones_fire_do_not_fire() -> Tested {
+    let graph = graph! {
+        again: Again {},
+        graph.numbers => again.numbers,
+        again.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.numbers.try_send_at(LogicalTime(5), 5)?;
+    run.inputs.numbers.advance(LogicalTime(30));
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [5, 15, 25].map(|n| (Some(n), n)));
+    let mut run = run.close_inputs()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(35), 35)]);
+    let dropped = run.drain()?.metrics.nodes[0].timers_dropped;
+    assert_eq!(dropped, 2, "the next of `again`, and `clock`");
+    Ok(())
+}
