@@ -205,7 +205,7 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn frontier(&self) -> Option<Frontier> {
-        self.agenda.frontier.map(|promise| promise.frontier)
+        self.agenda.reached.frontier.map(|promise| promise.frontier)
     }
 
     fn promised(&self) -> Option<LogicalTime> {

@@ -5,3 +5,4 @@
 mod assignment;
 mod cases;
 mod merging;
+mod operators;

@@ -17,7 +17,7 @@ use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 
 /// Sums up the records of each key by their number. Made by [`window_by_count`].
-#[node(crate = crate, key = K)]
+#[node(crate = crate, key = K, settles)]
 #[derive(Debug)]
 pub struct WindowsByCount<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> {
     /// Keys and records.
@@ -53,8 +53,13 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCount<K
     }
 }
 
-/// The output of the node. The count of a key's records is the time of its windows.
-struct Out<'a, O, A>(&'a mut O, PhantomData<fn(A)>);
+/// The output of the node. The count of a key's records is the time of its windows; the time of
+/// the stream, that of the record which made a window full.
+struct Out<'a, O, A> {
+    out: &'a mut O,
+    time: Option<LogicalTime>,
+    aggregate: PhantomData<fn(A)>,
+}
 
 impl<K, A, O> Outputs<K, A::Input, A::Output> for Out<'_, O, A>
 where
@@ -66,13 +71,24 @@ where
         None
     }
     fn now(&self) -> i64 {
-        self.0.now()
+        self.out.now()
     }
     fn set_timer(&mut self, _: &'static str, _: TimerAt) {}
     fn cancel_timer(&mut self, _: &'static str, _: TimerAt) {}
-    fn result(&mut self, _: LogicalTime, key: K, window: Window, value: A::Output, pane: Pane) {
+    fn result(
+        &mut self,
+        _: Option<LogicalTime>,
+        key: K,
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
         let window = Window::new(window.start.0.max(0), window.end.0);
-        self.0.out(WindowResult { key, window, value, pane });
+        let result = WindowResult { key, window, value, pane };
+        match self.time.max(self.out.promised()) {
+            Some(time) => self.out.at(time).out(result),
+            None => self.out.out(result),
+        }
     }
     fn late(&mut self, _: &K, _: &A::Input) {}
 }
@@ -103,7 +119,9 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
             slices.add(key, slice.start.0, || aggregate.empty(), add);
         }
         if (at + 1 - i64::from(self.size)).rem_euclid(i64::from(self.slide.max(1))) == 0 {
-            self.plan.end_sliced(&mut slices, key, LogicalTime(at), &mut Out(out, PhantomData));
+            let time = out.time();
+            let mut out = Out { out, time, aggregate: PhantomData };
+            self.plan.end_sliced(&mut slices, key, LogicalTime(at), &mut out);
         }
         Ok(())
     }
@@ -127,8 +145,10 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
         timer: Timer<K>,
         out: &mut impl WindowsByCountOut<K, A>,
     ) -> NodeResult {
+        let count = LogicalTime(*state.counts.entry_ref(&timer.key));
         let mut slices = Slices { recent: &mut state.recent, older: &mut state.older };
-        self.plan.end_all_sliced(&mut slices, &timer.key, &mut Out(out, PhantomData));
+        let mut out = Out { out, time: None, aggregate: PhantomData };
+        self.plan.end_all_sliced(&mut slices, &timer.key, count, &mut out);
         Ok(())
     }
 }

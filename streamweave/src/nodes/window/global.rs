@@ -3,8 +3,8 @@
 use crate::LogicalTime;
 use crate::nodes::window::{Window, WindowAssigner};
 
-/// One window for all of time, complete at the end of the input: for running results with an
-/// [early trigger](super::Trigger).
+/// One window for all of time, complete at the end of the input: for running results, with
+/// [`early_after`](super::Windows::early_after) and its like.
 ///
 /// ```
 /// use streamweave::LogicalTime;

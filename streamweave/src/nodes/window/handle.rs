@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::{NodeError, TimerAt};
+use crate::node::{TimeError, TimerAt};
 use crate::nodes::window::open::Windows;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::Plan;
@@ -34,16 +34,16 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     where
         K: StableKey + Serialize + DeserializeOwned,
     {
-        let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
-        let Some(time) = time else { return Err(untimed()) };
         if !self.sliced {
+            let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
+            let Some(time) = time else { return Err(TimeError::Untimed.into()) };
             if !self.add(held.windows, key, record, time, out) {
                 out.late(key, record);
             }
             return Ok(());
         }
-        let frontier = if self.by_clock { None } else { out.frontier() };
-        let slice = match cursor.place(self, time, frontier) {
+        let Some(time) = time else { return Err(TimeError::Untimed.into()) };
+        let slice = match cursor.place(self, time, out.frontier()) {
             Place::Slice(slice) => slice,
             Place::Nowhere => return Ok(()),
             Place::Late => {
@@ -73,22 +73,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         if !self.sliced {
             return self.timer(held.windows, key, (name, at), out);
         }
-        let mut slices = Slices { recent: held.recent, older: held.older };
-        match at {
-            TimerAt::Clock(at) => {
-                let last = LogicalTime(at.saturating_sub(1));
-                self.end_sliced(&mut slices, key, last, out);
-            }
-            TimerAt::Event(_) if self.by_clock => self.end_all_sliced(&mut slices, key, out),
-            TimerAt::Event(last) => self.end_sliced(&mut slices, key, last, out),
+        if let TimerAt::Event(last) = at {
+            let mut slices = Slices { recent: held.recent, older: held.older };
+            self.end_sliced(&mut slices, key, last, out);
         }
     }
-}
-
-#[cold]
-fn untimed() -> NodeError {
-    NodeError::new(
-        "a record without a time has come to windows of event time: time the stream where it \
-         starts, or make them windows of the run's clock with `.by_clock()`",
-    )
 }

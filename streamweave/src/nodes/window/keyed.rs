@@ -20,7 +20,7 @@ use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 
 /// Sums up the records of each key by windows. Made by [`window`].
-#[node(crate = crate, key = K)]
+#[node(crate = crate, key = K, settles)]
 #[derive(Debug)]
 pub struct Windows<
     K: StableKey + Serialize + DeserializeOwned,
@@ -123,8 +123,19 @@ impl<
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.cancel_timer(name, at);
     }
-    fn result(&mut self, _: LogicalTime, key: K, window: Window, value: A::Output, pane: Pane) {
-        self.0.out(WindowResult { key, window, value, pane });
+    fn result(
+        &mut self,
+        time: Option<LogicalTime>,
+        key: K,
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
+        let result = WindowResult { key, window, value, pane };
+        match time.max(self.0.promised()) {
+            Some(time) => self.0.at(time).out(result),
+            None => self.0.out(result),
+        }
     }
     fn late(&mut self, key: &K, record: &A::Input) {
         self.0.late((key.clone(), record.clone()));
@@ -174,7 +185,39 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
 /// that it is complete, with the last time of the window as its own.
 ///
 /// Records come with their key in front, as [`key_by`](crate::nodes::key_by) sends them. Of a
-/// window nothing is kept but what the aggregate makes of its records.
+/// window nothing is kept but what the aggregate makes of its records. A record is late when all
+/// its windows are complete, not when it is behind the frontier: it leaves by `late`, and is
+/// counted in [`NodeMetrics::late`](crate::graph::NodeMetrics::late) whether that is connected or
+/// not. Whatever is open when the input ends is complete then.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::window::{Tumbling, sum, window};
+/// use streamweave::nodes::{event_time_by, from_iter, key_by};
+/// use streamweave::prelude::*;
+///
+/// // When, where to, how many bytes.
+/// type Hit = (i64, &'static str, u64);
+///
+/// let graph = graph! {
+///     hits: from_iter([(1_000, "/", 10), (61_000, "/", 7), (59_000, "/", 5), (62_000, "/a", 1)]),
+///     times: event_time_by(|hit: &Hit| LogicalTime(hit.0)).disorder(Duration::from_secs(10)),
+///     keyed: key_by(|hit: &Hit| hit.1.to_owned()),
+///     per_minute: window(Tumbling::minutes(1), sum(|hit: &Hit| hit.2)),
+///     hits.out => times.input,
+///     times.out => keyed.input,
+///     keyed.out => per_minute.input,
+///     per_minute.out => graph.bytes,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let bytes: Vec<_> = std::iter::from_fn(|| run.outputs.bytes.try_recv())
+///     .map(|bytes| (bytes.window.start.0, bytes.key, bytes.value))
+///     .collect();
+/// let expected = [(0, "/", 15), (60_000, "/", 7), (60_000, "/a", 1)];
+/// assert_eq!(bytes, expected.map(|(start, path, bytes)| (start, path.to_owned(), bytes)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn window<K, W, A>(assigner: W, aggregate: A) -> Windows<K, W, A>
 where
     K: StableKey + Serialize + DeserializeOwned,

@@ -1,4 +1,36 @@
 //! Windows: records of a span of time, summed up.
+//!
+//! ```text
+//! window(Tumbling::minutes(1), (count(), max(|hit: &Hit| hit.bytes)))
+//!        which windows         what they make of their records
+//! ```
+//!
+//! | windows | |
+//! |---|---|
+//! | [`Tumbling`], [`Sliding`] | of a fixed size, side by side or overlapping |
+//! | [`Session`] | as long as records of a key come |
+//! | [`Global`] | one for all of time |
+//! | `CalendarDays` | days of a time zone (feature `tz`) |
+//! | [`window_by_count()`] | of so many records |
+//! | [`WindowAssigner`] | your own |
+//!
+//! | aggregates | |
+//! |---|---|
+//! | [`count`], [`sum`], [`mean`] | |
+//! | [`min`], [`max`], [`top`] | |
+//! | [`distinct`] | how many different values |
+//! | [`quantiles`] | within 1 %, by a [`Sketch`] |
+//! | [`fold`] | closures |
+//! | [`collect`] | the records themselves |
+//! | a tuple of them | all of their results |
+//! | [`Aggregate`] | your own |
+//!
+//! [`window`](window()) sums up by key, [`window_all`] everything. A window sends its result once,
+//! when it is complete, unless the node is told otherwise: to keep windows for late records
+//! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
+//! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
+//! [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
+//! have to do with each other, and [`Pane`] why each was sent.
 
 mod aggregate;
 mod assign;

@@ -169,6 +169,18 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         all
     }
 
+    /// Sets the timer for the end of a window.
+    fn set_end<K>(&self, window: Window, out: &mut impl Outputs<K, A::Input, A::Output>) {
+        let last = self.assigner.last(window);
+        if self.by_clock {
+            out.set_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
+            // Timers of the clock are dropped at the end of the input, those of events fire.
+            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
+        } else {
+            out.set_timer("end", TimerAt::Event(last));
+        }
+    }
+
     /// Takes back the timer of a window that is no more.
     fn cancel<K>(
         &self,
@@ -216,7 +228,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         pane: Pane,
         out: &mut impl Outputs<K, A::Input, A::Output>,
     ) {
-        out.result(self.assigner.last(window), key.clone(), window, self.result(state), pane);
+        // Windows of the clock say nothing of the time of the stream.
+        let time = (!self.by_clock).then(|| self.assigner.last(window));
+        out.result(time, key.clone(), window, self.result(state), pane);
     }
 
     /// A timer of this key is due.

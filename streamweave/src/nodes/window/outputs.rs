@@ -14,8 +14,9 @@ pub(super) trait Outputs<K, T, V> {
     fn set_timer(&mut self, name: &'static str, at: TimerAt);
     /// Takes it back.
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt);
-    /// Sends a result whose natural time is `time`.
-    fn result(&mut self, time: LogicalTime, key: K, window: Window, value: V, pane: Pane);
+    /// Sends a result at its natural time, or at what was promised already: then nothing takes it
+    /// for late.
+    fn result(&mut self, time: Option<LogicalTime>, key: K, window: Window, value: V, pane: Pane);
     /// Sends a record that came when all its windows were complete.
     fn late(&mut self, key: &K, record: &T);
 }

@@ -47,12 +47,12 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         }
     }
 
-    /// Slices are enough where a window has one result only.
+    /// Slices are enough where a window has one result only. They do not tell which of their
+    /// windows have had it, as the frontier does; so windows of the clock are kept one by one.
     fn resliced(self) -> Self {
         let Early { records, clock, punctuation } = &self.early;
         let early = records.is_some() || clock.is_some() || punctuation.is_some();
-        let sliced = W::SLICES && !early && (self.lateness == 0 || self.by_clock);
-        Plan { sliced, ..self }
+        Plan { sliced: W::SLICES && !early && self.lateness == 0 && !self.by_clock, ..self }
     }
 
     pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {

@@ -79,21 +79,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             let holds =
                 |start: Option<i64>| start.is_some_and(|start| window.contains(LogicalTime(start)));
             if !holds(before) && !holds(after) && !passed(frontier, self.assigner.last(window)) {
-                self.set_end(window, out);
+                out.set_timer("end", TimerAt::Event(self.assigner.last(window)));
             }
         });
-    }
-
-    /// Sets the timer for the end of a window.
-    pub(super) fn set_end<K, T, V>(&self, window: Window, out: &mut impl Outputs<K, T, V>) {
-        let last = self.assigner.last(window);
-        if self.by_clock {
-            out.set_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
-            // Clock timers are dropped at the end of the input, event timers fire.
-            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
-        } else {
-            out.set_timer("end", TimerAt::Event(last));
-        }
     }
 
     /// The windows of the key that end with this time are complete.
@@ -121,7 +109,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             if let Some(window) = whole
                 && let Some(state) = slices.take(key, window.start.0)
             {
-                out.result(last, key.clone(), window, self.result(&state), Pane::OnTime);
+                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
             }
             return;
         }
@@ -130,7 +118,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             if !parts.is_empty() {
                 let mut state = self.aggregate.empty();
                 parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
-                out.result(last, key.clone(), window, self.result(&state), Pane::OnTime);
+                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
             }
             self.drop_slices(slices, key, window, last);
         }
@@ -159,11 +147,13 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         }
     }
 
-    /// The input ends: all windows of the key are complete, in the order of their ends.
+    /// All windows of the key that end at `first` or later are complete, in the order of their
+    /// ends.
     pub(super) fn end_all_sliced<K, T>(
         &self,
         slices: &mut Slices<'_, K, A::State>,
         key: &K,
+        first: LogicalTime,
         out: &mut impl Outputs<K, T, A::Output>,
     ) where
         K: StableKey + Serialize + DeserializeOwned,
@@ -174,6 +164,6 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 ends.insert(self.assigner.last(window));
             });
         }
-        ends.into_iter().for_each(|last| self.end_sliced(slices, key, last, out));
+        ends.split_off(&first).into_iter().for_each(|last| self.end_sliced(slices, key, last, out));
     }
 }

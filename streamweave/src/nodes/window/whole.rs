@@ -17,7 +17,7 @@ use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, node};
 
 /// Sums up all records by windows. Made by [`window_all`].
-#[node(crate = crate)]
+#[node(crate = crate, settles)]
 #[derive(Debug)]
 pub struct WindowsOfAll<W: WindowAssigner, A: Aggregate<Input: Clone>> {
     /// Records.
@@ -109,8 +109,19 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.cancel_timer(name, at);
     }
-    fn result(&mut self, _: LogicalTime, key: (), window: Window, value: A::Output, pane: Pane) {
-        self.0.out(WindowResult { key, window, value, pane });
+    fn result(
+        &mut self,
+        time: Option<LogicalTime>,
+        key: (),
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
+        let result = WindowResult { key, window, value, pane };
+        match time.max(self.0.promised()) {
+            Some(time) => self.0.at(time).out(result),
+            None => self.0.out(result),
+        }
     }
     fn late(&mut self, _: &(), record: &A::Input) {
         self.0.late(record.clone());
@@ -156,6 +167,38 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
 }
 
 /// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::window::{Accumulation, Pane, Session, count, window_all};
+/// use streamweave::nodes::{event_time_by, from_iter};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     clicks: from_iter([10_i64, 12, 40, 14]),
+///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+///     visits: window_all(Session::of(Duration::from_millis(5)), count())
+///         .allowed_lateness(Duration::from_millis(50))
+///         .accumulation(Accumulation::Retracting),
+///     clicks.out => times.input,
+///     times.out => visits.input,
+///     visits.out => graph.visits,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let visits: Vec<_> = std::iter::from_fn(|| run.outputs.visits.try_recv())
+///     .map(|visit| (visit.window.start.0, visit.window.end.0, visit.value, visit.pane))
+///     .collect();
+/// let expected = [
+///     (10, 17, 2, Pane::OnTime),
+///     // The click at 14 came late, and made the first visit longer.
+///     (10, 17, 2, Pane::Retraction),
+///     (10, 19, 3, Pane::Late),
+///     (40, 45, 1, Pane::OnTime),
+/// ];
+/// assert_eq!(visits, expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn window_all<W, A>(assigner: W, aggregate: A) -> WindowsOfAll<W, A>
 where
     W: WindowAssigner,
