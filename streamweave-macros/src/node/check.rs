@@ -11,7 +11,7 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 17] = [
+const CONTEXT: [&str; 18] = [
     "time",
     "frontier",
     "key",
@@ -25,6 +25,7 @@ const CONTEXT: [&str; 17] = [
     "at_stamp",
     "rounds",
     "is_late",
+    "count_late",
     "promised",
     "promise",
     "hold",

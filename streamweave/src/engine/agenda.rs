@@ -22,6 +22,8 @@ pub struct Agenda<K> {
     pub(crate) reached: Reached,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
+    /// Records that came too late for the node.
+    pub(crate) late: u64,
     /// Timers that will not fire, because the input has ended.
     pub(crate) dropped: u64,
 }
@@ -47,6 +49,7 @@ enum Change<K> {
     Cancel(Timer<K>),
     Promise(Promise),
     Hold(Option<Stamp>),
+    Late,
 }
 
 impl<K> Agenda<K> {
@@ -58,6 +61,7 @@ impl<K> Agenda<K> {
             timing,
             reached: Reached::default(),
             idle_after: None,
+            late: 0,
             dropped: 0,
         }
     }
@@ -109,12 +113,17 @@ impl<K: StableKey> Agenda<K> {
         self.staged.push(Change::Hold(until));
     }
 
+    pub(crate) fn count_late(&mut self) {
+        self.staged.push(Change::Late);
+    }
+
     /// The unit stands: what it staged applies.
     pub(crate) fn commit(&mut self) {
         for change in std::mem::take(&mut self.staged) {
             match change {
                 Change::Promise(promise) => self.reached.own = self.reached.own.max(Some(promise)),
                 Change::Hold(until) => self.reached.hold = until,
+                Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
                 Change::Set(_) if self.has_ended() => self.dropped += 1,

@@ -304,7 +304,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn publish(&mut self) {
         let out = self.emitted();
-        self.counters.publish(self.accepted(), out, self.agenda.dropped);
+        self.counters.publish(self.accepted(), out, &self.agenda);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);

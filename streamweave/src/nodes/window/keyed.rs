@@ -138,6 +138,7 @@ impl<
         }
     }
     fn late(&mut self, key: &K, record: &A::Input) {
+        self.0.count_late();
         self.0.late((key.clone(), record.clone()));
     }
 }
@@ -187,7 +188,7 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
 /// Records come with their key in front, as [`key_by`](crate::nodes::key_by) sends them. Of a
 /// window nothing is kept but what the aggregate makes of its records. A record is late when all
 /// its windows are complete, not when it is behind the frontier: it leaves by `late`, and is
-/// counted in [`NodeMetrics::late`](crate::graph::NodeMetrics::late) whether that is connected or
+/// counted in [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or
 /// not. Whatever is open when the input ends is complete then.
 ///
 /// ```

@@ -124,6 +124,7 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
         }
     }
     fn late(&mut self, _: &(), record: &A::Input) {
+        self.0.count_late();
         self.0.late(record.clone());
     }
 }
