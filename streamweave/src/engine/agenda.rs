@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::due::DueTimers;
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::StableKey;
-use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
+use crate::time::{Frontier, Promise, Stamp};
 
 /// The agenda of one instance of a node.
 ///
@@ -45,8 +45,9 @@ pub(crate) struct Reached {
 }
 
 enum Change<K> {
-    Set(Timer<K>),
-    Cancel(Timer<K>),
+    /// With the stamp that an event timer waits for.
+    Set(Timer<K>, Option<Stamp>),
+    Cancel(Timer<K>, Option<Stamp>),
     Promise(Promise),
     Hold(Option<Stamp>),
     Late,
@@ -87,22 +88,31 @@ impl<K> fmt::Debug for Agenda<K> {
     }
 }
 
-/// The stamp that a timer waits for.
-fn stamp_of(at: TimerAt) -> Option<Stamp> {
-    match at {
-        TimerAt::Event(time) => Some(Stamp::end_of(time)),
-        TimerAt::Round(stamp) => Some(stamp),
-        TimerAt::Clock(_) => None,
+/// The stamp that a timer waits for, set when it is `now`: of the current time, its current round.
+fn waits_for(at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
+    match (at, now) {
+        (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
+        (TimerAt::Event(time), _) => Some(time.into()),
+        (TimerAt::Clock(_), _) => None,
     }
 }
 
 impl<K: StableKey> Agenda<K> {
-    pub(crate) fn set_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Set(timer));
+    /// Sets a timer, at the stamp of the current unit.
+    pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Set(timer, waits_for));
     }
 
-    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Cancel(timer));
+    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
+    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Cancel(timer, waits_for));
+    }
+
+    /// The timer fires, which waited for this.
+    pub(crate) fn fires(&mut self, timer: Timer<K>, waited_for: Option<Stamp>) {
+        self.staged.push(Change::Cancel(timer, waited_for));
     }
 
     pub(crate) fn promise(&mut self, promise: Promise) {
@@ -126,13 +136,13 @@ impl<K: StableKey> Agenda<K> {
                 Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
-                Change::Set(_) if self.has_ended() => self.dropped += 1,
-                Change::Set(Timer { key, name, at }) => match (stamp_of(at), at) {
+                Change::Set(..) if self.has_ended() => self.dropped += 1,
+                Change::Set(Timer { key, name, at }, stamp) => match (stamp, at) {
                     (Some(stamp), _) => self.event.set(stamp, key, name),
                     (None, TimerAt::Clock(at)) => self.clock.set(at, key, name),
                     (None, _) => {}
                 },
-                Change::Cancel(Timer { key, name, at }) => match (stamp_of(at), at) {
+                Change::Cancel(Timer { key, name, at }, stamp) => match (stamp, at) {
                     (Some(stamp), _) => self.event.cancel(stamp, &key, name),
                     (None, TimerAt::Clock(at)) => self.clock.cancel(at, &key, name),
                     (None, _) => {}
@@ -146,16 +156,12 @@ impl<K: StableKey> Agenda<K> {
         self.staged.clear();
     }
 
-    /// The first timer that is due; its removal is to be staged with its unit.
-    pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<Timer<K>> {
+    /// The first timer that is due, and what it waited for.
+    pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
         self.event.earliest().filter(|stamp| promise.is_past(*stamp))?;
         let (stamp, key, name) = self.event.first()?;
-        let at = if stamp.rounds == Rounds::MAX {
-            TimerAt::Event(stamp.time)
-        } else {
-            TimerAt::Round(stamp)
-        };
-        Some(Timer { key: key.clone(), name, at })
+        let at = TimerAt::Event(stamp.time);
+        Some((Timer { key: key.clone(), name, at }, stamp))
     }
 
     /// The first clock timer that is due at `now`.
@@ -190,18 +196,16 @@ impl<K: StableKey> Agenda<K> {
         self.reached.floor
     }
 
-    /// The stamp of a unit that no record asked for: `natural`, unless that is already behind.
-    pub(crate) fn stamp_for(&self, natural: Option<LogicalTime>) -> Option<Stamp> {
-        natural.map(Stamp::from).max(self.floor())
+    /// The stamp of what a timer emits that waited for `stamp`: unless that is already behind.
+    pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
+        stamp.max(self.floor())
     }
 
-    /// The stamp of what a timer emits.
-    pub(crate) fn stamp_of_timer(&self, at: TimerAt) -> Option<Stamp> {
-        match at {
-            TimerAt::Event(time) => self.stamp_for(Some(time)),
-            TimerAt::Round(stamp) => Some(stamp).max(self.floor()),
-            TimerAt::Clock(_) => self.floor(),
-        }
+    /// The earliest thing that is still to be done, as the turns of a loop must know: timers, also
+    /// those that wait for the clock, and what the node holds.
+    pub(crate) fn pending(&self) -> Option<Stamp> {
+        let clock = self.clock.earliest().map(|_| self.floor().unwrap_or(Stamp::UNTIMED));
+        [self.event.earliest(), clock, self.reached.hold].into_iter().flatten().min()
     }
 
     /// The stamp of what `on_frontier` emits.
