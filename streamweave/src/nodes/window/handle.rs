@@ -43,14 +43,15 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             return Ok(());
         }
         let Some(time) = time else { return Err(TimeError::Untimed.into()) };
-        let slice = match cursor.place(self, time, out.frontier()) {
-            Place::Slice(slice) => slice,
+        let (place, slice) = cursor.place(self, time, || out.frontier());
+        match place {
+            Place::Slice => {}
             Place::Nowhere => return Ok(()),
             Place::Late => {
                 out.late(key, record);
                 return Ok(());
             }
-        };
+        }
         let mut slices = Slices { recent: held.recent, older: held.older };
         let add = |state: &mut A::State| self.aggregate.add(state, record);
         let neighbours = slices.add(key, slice, || self.aggregate.empty(), add);

@@ -167,6 +167,16 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
         self.plan.check(state.recent.len(), state.windows.len())
     }
 
+    fn on_frontier(
+        &self,
+        state: &mut WindowsState<K, W, A>,
+        _: Frontier,
+        _: &mut impl WindowsOut<K, W, A>,
+    ) -> NodeResult {
+        state.cursor = Cursor::default();
+        Ok(())
+    }
+
     fn on_timer(
         &self,
         state: &mut WindowsState<K, W, A>,

@@ -10,57 +10,66 @@ use crate::nodes::window::slices::{Neighbours, Slices};
 use crate::nodes::window::{Aggregate, Pane, Window, WindowAssigner};
 use crate::{Frontier, LogicalTime, StableKey};
 
-/// The slice of the last record, so that the next one mostly need not look for its own.
+/// The slice of the last record, so that the next one mostly need not look for its own. It holds
+/// until the frontier rises.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
-    slice: Window,
-    /// When the last window of the slice is complete; none where it is in no window.
-    closes: Option<LogicalTime>,
-}
-
-impl Default for Cursor {
-    /// A slice that nothing is in.
-    fn default() -> Self {
-        Cursor { slice: Window::new(0, 0), closes: None }
-    }
+    start: i64,
+    /// How many times the slice has; 0 before there is one.
+    span: u64,
+    place: Place,
 }
 
 /// Where a record goes.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// To the slice that starts there.
-    Slice(i64),
+    /// To its slice.
+    Slice,
     /// All its windows are complete.
     Late,
     /// It belongs to no window.
     Nowhere,
 }
 
+impl Default for Cursor {
+    fn default() -> Self {
+        Cursor { start: 0, span: 0, place: Place::Nowhere }
+    }
+}
+
 impl Cursor {
-    /// Where a record of this time goes.
+    /// Where a record of this time goes, and the start of its slice.
     #[inline(always)]
     pub(super) fn place<W: WindowAssigner, A: Aggregate>(
         &mut self,
         plan: &Plan<W, A>,
         time: LogicalTime,
-        frontier: Option<Frontier>,
-    ) -> Place {
-        if !self.slice.contains(time) {
-            self.look_up(plan, time);
+        frontier: impl FnOnce() -> Option<Frontier>,
+    ) -> (Place, i64) {
+        if time.0.wrapping_sub(self.start) as u64 >= self.span {
+            *self = Cursor::of(plan, time, frontier());
         }
-        match self.closes {
-            Some(closes) if !passed(frontier, closes) => Place::Slice(self.slice.start.0),
-            Some(_) => Place::Late,
-            None => Place::Nowhere,
-        }
+        (self.place, self.start)
     }
 
     #[inline(never)]
-    fn look_up<W: WindowAssigner, A: Aggregate>(&mut self, plan: &Plan<W, A>, time: LogicalTime) {
-        self.slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
-        self.closes = None;
+    fn of<W: WindowAssigner, A: Aggregate>(
+        plan: &Plan<W, A>,
+        time: LogicalTime,
+        frontier: Option<Frontier>,
+    ) -> Self {
+        let slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
+        let mut closes = None;
         plan.assigner.assign(time, &mut |window| {
-            self.closes = self.closes.max(Some(plan.assigner.last(window)));
+            closes = closes.max(Some(plan.assigner.last(window)));
         });
+        let place = match closes {
+            Some(closes) if passed(frontier, closes) => Place::Late,
+            Some(_) => Place::Slice,
+            None => Place::Nowhere,
+        };
+        let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
+        Cursor { start: slice.start.0, span, place }
     }
 }
 

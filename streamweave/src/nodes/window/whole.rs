@@ -153,6 +153,16 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
         self.plan.check(state.recent.len(), state.windows.len())
     }
 
+    fn on_frontier(
+        &self,
+        state: &mut WindowsOfAllState<W, A>,
+        _: Frontier,
+        _: &mut impl WindowsOfAllOut<W, A>,
+    ) -> NodeResult {
+        state.cursor = Cursor::default();
+        Ok(())
+    }
+
     fn on_timer(
         &self,
         state: &mut WindowsOfAllState<W, A>,
