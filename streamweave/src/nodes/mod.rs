@@ -15,6 +15,7 @@ pub mod source;
 mod storable;
 pub mod timing;
 pub mod transform;
+pub mod window;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use source::{from_channel, from_iter, from_stream, interval};
 pub use storable::Storable;
 pub use timing::{Late, event_time, event_time_by, in_order, in_order_by, settle};
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
+pub use window::{window, window_all, window_by_count};
 
 /// A duration in the unit of the run's clock.
 fn millis(duration: Duration) -> i64 {
