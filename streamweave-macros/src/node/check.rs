@@ -11,7 +11,7 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 17] = [
+const CONTEXT: [&str; 16] = [
     "time",
     "frontier",
     "key",
@@ -22,7 +22,6 @@ const CONTEXT: [&str; 17] = [
     "sleep",
     "timeout",
     "at",
-    "at_stamp",
     "rounds",
     "is_late",
     "promised",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::StableKey;
-use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
+use crate::time::{Frontier, Promise, Stamp};
 
 /// (when, encoded key, name): the order in which timers of one instant fire.
 type Due<T> = (T, Vec<u8>, &'static str);
@@ -38,8 +38,9 @@ pub struct Agenda<K> {
 }
 
 enum Change<K> {
-    Set(Timer<K>),
-    Cancel(Timer<K>),
+    /// With the stamp that an event timer waits for.
+    Set(Timer<K>, Option<Stamp>),
+    Cancel(Timer<K>, Option<Stamp>),
     Promise(Promise),
     Hold(Option<Stamp>),
 }
@@ -83,22 +84,31 @@ impl<K> fmt::Debug for Agenda<K> {
     }
 }
 
-/// The stamp that a timer waits for.
-fn stamp_of(at: TimerAt) -> Option<Stamp> {
-    match at {
-        TimerAt::Event(time) => Some(Stamp::end_of(time)),
-        TimerAt::Round(stamp) => Some(stamp),
-        TimerAt::Clock(_) => None,
+/// The stamp that a timer waits for, set when it is `now`: of the current time, its current round.
+fn waits_for(at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
+    match (at, now) {
+        (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
+        (TimerAt::Event(time), _) => Some(time.into()),
+        (TimerAt::Clock(_), _) => None,
     }
 }
 
 impl<K: StableKey> Agenda<K> {
-    pub(crate) fn set_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Set(timer));
+    /// Sets a timer, at the stamp of the current unit.
+    pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Set(timer, waits_for));
     }
 
-    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Cancel(timer));
+    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
+    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Cancel(timer, waits_for));
+    }
+
+    /// The timer fires, which waited for this.
+    pub(crate) fn fires(&mut self, timer: Timer<K>, waited_for: Option<Stamp>) {
+        self.staged.push(Change::Cancel(timer, waited_for));
     }
 
     pub(crate) fn promise(&mut self, promise: Promise) {
@@ -117,18 +127,18 @@ impl<K: StableKey> Agenda<K> {
                 Change::Hold(until) => self.hold = until,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
-                Change::Set(_) if self.has_ended() => self.dropped += 1,
-                Change::Set(timer) => {
+                Change::Set(..) if self.has_ended() => self.dropped += 1,
+                Change::Set(timer, stamp) => {
                     let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp_of(timer.at), timer.at) {
+                    match (stamp, timer.at) {
                         (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
                         (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
                         (None, _) => None,
                     };
                 }
-                Change::Cancel(timer) => {
+                Change::Cancel(timer, stamp) => {
                     let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp_of(timer.at), timer.at) {
+                    match (stamp, timer.at) {
                         (Some(stamp), _) => self.event.remove(&(stamp, key, name)),
                         (None, TimerAt::Clock(at)) => self.clock.remove(&(at, key, name)),
                         (None, _) => None,
@@ -143,15 +153,11 @@ impl<K: StableKey> Agenda<K> {
         self.staged.clear();
     }
 
-    /// The first timer that is due; its removal is to be staged with its unit.
-    pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<Timer<K>> {
+    /// The first timer that is due, and what it waited for.
+    pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
         let ((stamp, _, name), key) = self.event.first_key_value()?;
-        let at = if stamp.rounds == Rounds::MAX {
-            TimerAt::Event(stamp.time)
-        } else {
-            TimerAt::Round(*stamp)
-        };
-        promise.is_past(*stamp).then(|| Timer { key: key.clone(), name, at })
+        let at = TimerAt::Event(stamp.time);
+        promise.is_past(*stamp).then(|| (Timer { key: key.clone(), name, at }, *stamp))
     }
 
     /// The first clock timer that is due at `now`.
@@ -185,18 +191,17 @@ impl<K: StableKey> Agenda<K> {
         self.floor
     }
 
-    /// The stamp of a unit that no record asked for: `natural`, unless that is already behind.
-    pub(crate) fn stamp_for(&self, natural: Option<LogicalTime>) -> Option<Stamp> {
-        natural.map(Stamp::from).max(self.floor())
+    /// The stamp of what a timer emits that waited for `stamp`: unless that is already behind.
+    pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
+        stamp.max(self.floor())
     }
 
-    /// The stamp of what a timer emits.
-    pub(crate) fn stamp_of_timer(&self, at: TimerAt) -> Option<Stamp> {
-        match at {
-            TimerAt::Event(time) => self.stamp_for(Some(time)),
-            TimerAt::Round(stamp) => Some(stamp).max(self.floor()),
-            TimerAt::Clock(_) => self.floor(),
-        }
+    /// The earliest thing that is still to be done, as the turns of a loop must know: timers, also
+    /// those that wait for the clock, and what the node holds.
+    pub(crate) fn pending(&self) -> Option<Stamp> {
+        let timer = self.event.first_key_value().map(|(due, _)| due.0);
+        let clock = self.clock.first_key_value().map(|_| self.floor().unwrap_or(Stamp::UNTIMED));
+        [timer, clock, self.hold].into_iter().flatten().min()
     }
 
     /// The stamp of what `on_frontier` emits.

@@ -143,6 +143,9 @@ impl<L: Inlets> Inlets for Gate<L> {
             arrival => arrival,
         }
     }
+    fn channels(&self, each: &mut dyn FnMut(u64)) {
+        self.inlets.channels(each);
+    }
     fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
         self.inlets.mark_late(index, late);
     }

@@ -348,6 +348,11 @@ impl<T: 'static> Sender<T> {
         }
     }
 
+    /// The same at both ends, and unlike that of every other channel.
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
+    }
+
     /// The input that the edge leads to.
     pub(crate) fn path(&self) -> Arc<str> {
         Arc::clone(&self.1.path)
@@ -402,6 +407,11 @@ impl<T: 'static> Receiver<T> {
             }
         }
         Poll::Ready(message)
+    }
+
+    /// See [`Sender::id`].
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.shared).addr() as u64
     }
 
     /// When this end is dropped, what is sent from then on is counted and dropped: the end of a

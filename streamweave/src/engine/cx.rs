@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::engine::clock::Clock;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
+use crate::engine::turns::Turn;
 use crate::node::NodeError;
 use crate::time::{Promise, Stamp};
 
@@ -45,6 +46,8 @@ pub enum Phase {
     Clock(i64),
     /// There is nothing for now, or again something: told to what is behind.
     Idle(bool),
+    /// A turn of a loop goes on, with what each node on its way still holds.
+    Turn(Turn),
     /// There is no more input: `on_stop`.
     Stop,
 }

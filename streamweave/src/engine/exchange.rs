@@ -35,6 +35,11 @@ impl<N: InputPort<P>, const P: usize> Exchange<N, P> {
         Exchange { targets, routes, dealt: (first, 0), deal }
     }
 
+    /// Never waits for room: the edge is part of a loop.
+    pub(crate) fn set_loop(&mut self) {
+        self.targets.iter_mut().for_each(Outbox::set_loop);
+    }
+
     fn deal_to(&mut self) -> usize {
         if self.dealt.1 >= self.deal {
             self.dealt = ((self.dealt.0 + 1) % self.targets.len(), 0);
@@ -84,6 +89,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     }
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        self.targets.iter_mut().for_each(|target| target.outlets(each));
     }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }

@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
+use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
@@ -172,12 +173,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match phase {
             Phase::Start => (!self.progress.started).then_some(Due::Start),
             Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
-            Phase::Clock(now) => self.agenda.due_at_clock(now).map(Due::Timer),
+            Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
-                Some(timer) => Some(Due::Timer(timer)),
+                Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
                 None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
             },
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
         }
     }
 
@@ -190,7 +191,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 self.agenda.completed = Some(*to);
                 self.counters.completed(to.frontier);
             }
-            Due::Timer(_) => {}
+            Due::Timer(..) => {}
         }
     }
 
@@ -198,7 +199,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn stamp_of(&self, due: &Due<N::Key>) -> Option<Stamp> {
         match due {
             Due::Start => None,
-            Due::Timer(timer) => self.agenda.stamp_of_timer(timer.at),
+            Due::Timer(_, stamp) => self.agenda.stamp_of_timer(*stamp),
             Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
             Due::Stop => self.agenda.floor(),
         }
@@ -222,6 +223,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Frontier(_) | Phase::Promises => {
                 self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
             }
+            Phase::Turn(turn) => {
+                Phase::Turn(Turn { hold: earlier(turn.hold, self.agenda.pending()), ..turn })
+            }
             other => other,
         }
     }
@@ -244,8 +248,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 Due::Start => node.on_start(state, &mut out),
                 Due::Stop => node.on_stop(state, &mut out),
                 Due::Frontier(to) => node.on_frontier(state, to.frontier, &mut out),
-                Due::Timer(timer) => {
-                    out.agenda.cancel_timer(timer.clone());
+                Due::Timer(timer, stamp) => {
+                    out.agenda.fires(timer.clone(), *stamp);
                     out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
@@ -267,7 +271,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 #[derive(Debug)]
 pub(crate) enum Due<K> {
     Start,
-    Timer(crate::node::Timer<K>),
+    /// With what it waited for, if that was not the clock.
+    Timer(crate::node::Timer<K>, Option<Stamp>),
     Frontier(Promise),
     Stop,
 }
@@ -276,7 +281,7 @@ impl<K> Due<K> {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Due::Start => "on_start",
-            Due::Timer(_) => "on_timer",
+            Due::Timer(..) => "on_timer",
             Due::Frontier(_) => "on_frontier",
             Due::Stop => "on_stop",
         }
@@ -379,6 +384,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn accepted(&self) -> u64 {
         self.entered - self.phases
     }
+    pub(crate) fn outlets_of_all(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.out.each(&mut Outlets(each));
+    }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
         self.out.each(&mut Visit(visit));
@@ -414,6 +422,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     }
     fn accepted(&mut self) -> u64 {
         Instance::accepted(self)
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.outlets_of_all(each);
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.visit_all(visit);
@@ -513,6 +524,14 @@ struct Accepted(u64);
 impl EachPart for Accepted {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
         self.0 += part.accepted();
+        true
+    }
+}
+
+struct Outlets<'a>(&'a mut dyn FnMut(ChannelId));
+impl EachPart for Outlets<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.outlets(self.0);
         true
     }
 }

@@ -22,6 +22,7 @@ mod spill;
 mod stage;
 mod stop;
 mod tray;
+pub(crate) mod turns;
 
 pub use agenda::Agenda;
 pub use calls::Attempts;
@@ -46,3 +47,5 @@ pub(crate) use source::run_source;
 pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
 pub(crate) use stop::StopSignal;
 pub use tray::Tray;
+pub use turns::{Bound, Cut, Leave, Turn};
+pub(crate) use turns::{Crossing, Mailbox, Wiring, assemble};

@@ -36,6 +36,8 @@ pub struct Outbox<T> {
     /// How many ready batches are in the file.
     spilled: usize,
     spill_at: usize,
+    /// The edge is part of a loop, which must never wait for itself.
+    in_loop: bool,
     sender: Sender<T>,
 }
 
@@ -73,6 +75,7 @@ impl<T: 'static> Outbox<T> {
             spill: None,
             spilled: 0,
             spill_at: SPILL_AT,
+            in_loop: false,
             sender,
         }
     }
@@ -80,6 +83,11 @@ impl<T: 'static> Outbox<T> {
     /// How to write records to a file, where there is a way.
     pub(crate) fn set_codec(&mut self, codec: Option<Codec<T>>) {
         self.spill = codec.map(Spill::new);
+    }
+
+    /// Never waits for room: what there is none for stays here, beyond a bound in a file.
+    pub(crate) fn set_loop(&mut self) {
+        self.in_loop = true;
     }
 
     /// An outbox that leads nowhere.
@@ -143,6 +151,43 @@ impl<T: 'static> Outbox<T> {
             let next = std::mem::take(&mut self.spare);
             self.make_ready(next);
         }
+        match self.send_ready(task, what) {
+            Poll::Pending if self.in_loop => {
+                self.keep_back()?;
+            }
+            ready => ready!(ready)?,
+        }
+        self.committed = (self.buffer.len(), self.ready.len());
+        Poll::Ready(Ok(()))
+    }
+
+    /// What is ready has no room in the channel, and nobody may wait for it.
+    fn keep_back(&mut self) -> Flushed {
+        let failed = |failure: Failure| Halt::Failed(Arc::new(failure));
+        while self.held > self.spill_at {
+            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(_)));
+            let Some(last) = last else { break };
+            let Some(spill) = &mut self.spill else {
+                if self.held <= LIMIT {
+                    break;
+                }
+                let item = std::any::type_name::<T>();
+                return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
+            };
+            if let Ready::Records(records) = &self.ready[last] {
+                let bytes = bytes_of(&records.items);
+                match spill.write(records) {
+                    Ok(spilled) => self.ready[last] = Ready::Spilled(spilled),
+                    Err(error) => return Err(failed(self.failure(error))),
+                }
+                self.spilled += 1;
+                self.held = self.held.saturating_sub(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_ready(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         while let Some(next) = self.ready.front_mut() {
             match next {
                 Ready::Records(records) => {
@@ -178,7 +223,6 @@ impl<T: 'static> Outbox<T> {
                 self.spare = emptied;
             }
         }
-        self.committed = (self.buffer.len(), 0);
         Poll::Ready(Ok(()))
     }
 
@@ -226,6 +270,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
             self.promised = Some(promise);
             self.control(&Control::Frontier(promise));
         }
+        if let Phase::Turn(turn) = phase {
+            self.control(&Control::Turn(turn));
+        }
         if let Phase::Idle(idle) = phase {
             self.control(if idle { &Control::Idle } else { &Control::Active });
         }
@@ -258,6 +305,10 @@ impl<T: Send + 'static> Part for Outbox<T> {
             Ready::Control(_) => 0,
         });
         self.sequence + (self.buffer.len() + ready.sum::<usize>()) as u64
+    }
+
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        each(self.sender.id());
     }
 
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}

@@ -94,8 +94,8 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
             Due::Start => catch(node.on_start(state, &mut out)).await?,
             Due::Stop => catch(node.on_stop(state, &mut out)).await?,
             Due::Frontier(to) => catch(node.on_frontier(state, to.frontier, &mut out)).await?,
-            Due::Timer(timer) => {
-                out.agenda.cancel_timer(timer.clone());
+            Due::Timer(timer, stamp) => {
+                out.agenda.fires(timer.clone(), *stamp);
                 out.cx.set_staged();
                 let key = timer.key.clone();
                 catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
@@ -192,6 +192,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     }
     fn accepted(&mut self) -> u64 {
         self.0.accepted()
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(crate::engine::turns::ChannelId)) {
+        self.0.outlets_of_all(each);
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {
         self.0.visit_all(visit);

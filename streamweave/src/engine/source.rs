@@ -37,6 +37,7 @@ impl Inlets for Supply {
             More::Later => Poll::Pending,
         }
     }
+    fn channels(&self, _: &mut dyn FnMut(u64)) {}
     fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 

@@ -14,6 +14,7 @@ use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
+use crate::engine::turns::Gathered;
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::time::{InputState, Inputs, Promise};
@@ -35,6 +36,8 @@ pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
+    /// By which inlets the turns of a loop come in.
+    pub(crate) turns: Vec<bool>,
 }
 
 /// A stage before it runs.
@@ -62,6 +65,7 @@ pub(crate) struct StageLoop {
     phases: VecDeque<Phase>,
     /// How far each inlet has come; told by the first poll how many there are.
     inputs: Option<Inputs>,
+    gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
     /// The inlet whose records are being driven, and where the next search for one starts.
@@ -101,6 +105,7 @@ impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
         StageLoop {
             cx: Cx::new(env.clock.clone()),
+            gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
             inputs: None,
@@ -370,7 +375,13 @@ impl StageLoop {
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
-            // Their coordinators come with loops and checkpoints; nothing sends them before.
+            Control::Turn(turn) => {
+                inputs.promises(from, turn.promise);
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+            }
+            // Their coordinators come with checkpoints; nothing sends them before.
             _ => {}
         }
         self.look_out();
@@ -386,6 +397,11 @@ impl StageLoop {
         {
             self.frontier = Some(promise);
             self.phases.push_back(Phase::Frontier(promise));
+        }
+        if let Some(gathered) = &mut self.gathered
+            && let Some(turn) = gathered.take(inputs, outlook.promise)
+        {
+            self.phases.push_back(Phase::Turn(turn));
         }
         self.rest.inputs_idle = outlook.idle;
         self.tell_rest();

@@ -196,6 +196,10 @@ impl<T: Send + 'static> Part for Tray<T> {
         self.target.part().accepted() + (self.incoming.len() + self.pending.len() + ready) as u64
     }
 
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        self.target.part().outlets(each);
+    }
+
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.target.part().visit(visit);
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::Counters;
+use crate::engine::{Counters, Mailbox, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming};
@@ -24,6 +24,7 @@ pub struct Graph<I, O> {
     spec: GraphSpec,
     refusals: Vec<String>,
     timings: Vec<NodeTiming>,
+    cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
 }
 
@@ -48,6 +49,7 @@ impl<I, O> Graph<I, O> {
             spec: builder.spec,
             refusals: builder.refusals,
             timings: builder.timings,
+            cuts: builder.cuts,
             flow: Flow::default(),
         }
     }
@@ -138,6 +140,11 @@ impl<I, O> Graph<I, O> {
                 "failure policies are checked and kept, but in this version a failure always \
                  stops the graph"
             );
+        }
+        if !self.cuts.is_empty() {
+            let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
+            let turns = assemble(&wiring, &self.cuts);
+            self.planned.iter_mut().zip(turns).for_each(|(stage, turns)| stage.set_turns(turns));
         }
         let undo = self.undo;
         for stage in &mut self.planned {

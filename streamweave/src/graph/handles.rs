@@ -256,7 +256,7 @@ impl<T: Send + 'static> Output<T> {
     fn poll_timed(&mut self, task: &mut Task<'_>) -> Poll<Option<(Option<LogicalTime>, T)>> {
         loop {
             if let Some((record, mark)) = self.batch.pop() {
-                return Poll::Ready(Some((mark.stamp().map(|stamp| stamp.time), record)));
+                return Poll::Ready(Some((mark.time(), record)));
             }
             if self.failed || self.ended.iter().all(|ended| *ended) {
                 return Poll::Ready(None);

@@ -20,7 +20,7 @@ mod wide;
 pub use attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined,
 };
-pub use builder::{GraphBuilder, NestedInput};
+pub use builder::{Back, GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
 pub use handles::{Input, Output, SendError};

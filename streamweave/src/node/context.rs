@@ -45,15 +45,9 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        At::new(self, Stamp { time, rounds: self.rounds() })
-    }
-
-    /// As [`Context::at`], with the rounds of the loops around.
-    fn at_stamp(&mut self, stamp: Stamp) -> At<'_, Self>
-    where
-        Self: Sized,
-    {
-        At::new(self, stamp)
+        // Another time is in its first round.
+        let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
+        At::new(self, Stamp { time, rounds })
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
@@ -142,10 +136,9 @@ pub struct TimedOut {
 /// When a timer is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerAt {
-    /// When the node's frontier is past this time.
+    /// When the node's frontier is past this time; in a loop, set for the current time: past the
+    /// current round of it.
     Event(LogicalTime),
-    /// Within a loop: when the node's frontier is past this time and these rounds.
-    Round(Stamp),
     /// When the run's clock stands at this many milliseconds since the Unix epoch.
     Clock(i64),
 }
@@ -193,7 +186,7 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     type Key = K;
 
     fn time(&self) -> Option<LogicalTime> {
-        self.cx.mark.stamp().map(|stamp| stamp.time)
+        self.cx.mark.time()
     }
 
     fn rounds(&self) -> Rounds {
@@ -245,14 +238,14 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.set_timer(Timer { key: key.clone(), name, at });
+            self.agenda.set_timer(Timer { key: key.clone(), name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.cancel_timer(Timer { key: key.clone(), name, at });
+            self.agenda.cancel_timer(Timer { key: key.clone(), name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
         }
     }
