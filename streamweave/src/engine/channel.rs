@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
@@ -112,7 +113,8 @@ impl<T> Shared<T> {
     /// Whether there is no room. There is for at least one message, whatever its size.
     fn is_full(&self) -> bool {
         let Shared { records, bytes, capacity, .. } = self;
-        *records > 0 && (*records >= capacity.records || *bytes >= capacity.bytes)
+        let full = *records >= capacity.records || *bytes >= capacity.bytes;
+        *records > 0 && full && !broken(Broken::UnboundedQueue)
     }
 
     fn wait_for_room(&mut self, task: &Task<'_>) {
@@ -309,6 +311,11 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
+        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
+        if broken(Broken::DroppedBatch) && second {
+            records.clear();
+            return Poll::Ready(Ok(()));
+        }
         let len = records.len();
         shared.records += len;
         shared.bytes += bytes_of(&records.items);
@@ -340,7 +347,8 @@ impl<T: 'static> Sender<T> {
                 return;
             }
         }
-        shared.queue.push_back(Message::Control(control));
+        let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
+        shared.queue.insert(at, Message::Control(control));
         let waker = shared.receiving.take();
         drop(shared);
         if let Some(waker) = waker {
@@ -391,6 +399,9 @@ impl<T: 'static> Receiver<T> {
         }
         let Some(message) = shared.queue.pop_front() else {
             if shared.sender_gone {
+                if broken(Broken::FailureLooksLikeEnd) {
+                    return Poll::Ready(Message::Control(Control::End));
+                }
                 return Poll::Ready(Message::Control(Control::Failed));
             }
             keep(&mut shared.receiving, task);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
+use crate::broken::{Broken, broken};
 use crate::engine::outbox::Outbox;
 use crate::engine::routes::Routes;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
@@ -102,6 +103,10 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: N::Item) {
         let target = match N::ROUTING {
+            Routing::ByKey if broken(Broken::KeyOnTwoWorkers) => {
+                self.deal = 1;
+                self.deal_to()
+            }
             Routing::ByKey => self.routes.instance(N::key_hash(&item)),
             Routing::Deal => self.deal_to(),
             Routing::Broadcast => {

@@ -11,6 +11,8 @@ use std::num::NonZeroU64;
 
 use hashbrown::{HashTable, hash_table};
 
+use crate::broken::{Broken, broken};
+
 use super::epochs::Renumbering;
 use super::segment::Entry;
 
@@ -149,11 +151,16 @@ impl<K, S, U> Log<K, S, U> {
 
     #[inline(always)]
     fn push(&mut self, at: At, mark: u8, undo: U) {
+        if broken(Broken::UndoForgetsChange) {
+            return;
+        }
         self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
     }
 
     pub(super) fn insertion(&mut self, at: At) {
-        self.push_rare(Rare::Inserted { place: Place::At(at) });
+        if !broken(Broken::UndoForgetsInsert) {
+            self.push_rare(Rare::Inserted { place: Place::At(at) });
+        }
     }
 
     pub(super) fn removal(&mut self, entry: Entry<K, S>, mark: u8) {
