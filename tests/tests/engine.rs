@@ -416,6 +416,47 @@ async fn a_panic_in_a_spawned_task_is_the_nodes_failure() {
     }
 }
 
+/// Cannot tell the key of 57.
+#[node(key = u64)]
+pub struct Keyless {
+    #[input(key = |n| if *n == 57 { panic!("poison {n}") } else { *n })]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl KeylessHandlers for Keyless {
+    fn on_input(&self, input: u64, out: &mut impl KeylessOut) -> NodeResult {
+        out.out(input);
+        Ok(())
+    }
+}
+
+// A source's batches are dealt out as a whole: a key that panics must not take its batch along, nor
+// be met after records behind it have left.
+#[test]
+fn a_key_that_panics_fails_its_record_alone() {
+    quiet();
+    let graph = graph! {
+        source: numbers(1000),
+        #[workers(2)] keyless: Keyless {},
+        source.out => keyless.input,
+        keyless.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    match run.step().unwrap_err() {
+        RunError::Failed { failure, .. } => {
+            assert!(matches!(&failure.cause, Cause::Panic(text) if text == "poison 57"));
+        }
+        other => panic!("{other}"),
+    }
+    let mut out: Vec<u64> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
+    let count = out.len();
+    out.sort_unstable();
+    out.dedup();
+    assert!(out.len() == count && out.iter().all(|n| *n < 57), "{out:?}");
+}
+
 /// Remembers on which of its instances each key was handled.
 #[node(key = u64)]
 pub struct Where {

@@ -163,6 +163,7 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
+        self.cx.set_ready();
         if phase == Phase::Stop {
             self.stopped = true;
             root.control(&Control::End);
@@ -184,8 +185,7 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        // Nothing was left in the outboxes when it became idle.
-        let mut flushed = std::mem::take(&mut self.idle);
+        self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
         }
@@ -201,7 +201,7 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            if !std::mem::take(&mut flushed)
+            if self.cx.flush_due()
                 && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
             {
                 return Poll::Ready(Todo::End(end));
@@ -269,6 +269,7 @@ impl StageLoop {
     ) -> Poll<Result<(), StageEnd>> {
         match root.poll_flush(task, what) {
             Poll::Pending => {
+                self.cx.set_ready();
                 if self.backpressure.is_none() && self.env.clock.ticks() {
                     self.backpressure = Some(Stopwatch::start());
                 }
@@ -278,7 +279,7 @@ impl StageLoop {
                 if let Some(watch) = self.backpressure.take() {
                     self.env.counters.backpressured(watch.elapsed());
                 }
-                self.cx.clear_full();
+                self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {
                     Halt::Gone => StageEnd::Cancelled,
                     Halt::Failed(failure) => StageEnd::Failed(failure),
