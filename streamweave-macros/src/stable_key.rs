@@ -15,12 +15,12 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let state = &state(&item, &mut errors);
-    let (hash, encode) = match &item.data {
+    let (hash, encode, decode) = match &item.data {
         Data::Struct(data) => structure(state, &data.fields),
         Data::Enum(data) => variants(state, data.variants.iter()),
         Data::Union(data) => {
             errors.error(data.union_token, "a union has no stable hash: use an enum");
-            (quote!(0), quote!())
+            (quote!(0), quote!(), quote!(::core::option::Option::None))
         }
     };
     let mut generics = item.generics.clone();
@@ -44,7 +44,12 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             }
         }
         #[automatically_derived]
-        impl #params #state::StableKey for #name #args #bounds {}
+        impl #params #state::StableKey for #name #args #bounds {
+            fn decode(from: &mut &[u8]) -> ::core::option::Option<Self> {
+                let _ = &from;
+                #decode
+            }
+        }
         #errors
     }
 }
@@ -73,7 +78,10 @@ fn of(state: &TokenStream, ty: &Type) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as #state::StableHash>)
 }
 
-fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream) {
+/// Hash, encoding and decoding.
+type Bodies = (TokenStream, TokenStream, TokenStream);
+
+fn structure(state: &TokenStream, fields: &Fields) -> Bodies {
     let places: Vec<TokenStream> = fields
         .iter()
         .enumerate()
@@ -86,14 +94,12 @@ fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream)
         })
         .collect();
     let start = quote!(#state::Fold::structure());
-    (hash(state, &start, fields, &places), encode(state, fields, &places))
+    let decode = decode(state, &quote!(Self), fields);
+    (hash(state, &start, fields, &places), encode(state, fields, &places), decode)
 }
 
-fn variants<'a>(
-    state: &TokenStream,
-    variants: impl Iterator<Item = &'a syn::Variant>,
-) -> (TokenStream, TokenStream) {
-    let (mut hashes, mut encodes) = (Vec::new(), Vec::new());
+fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Variant>) -> Bodies {
+    let (mut hashes, mut encodes, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
     for (number, variant) in variants.enumerate() {
         let (name, fields) = (&variant.ident, &variant.fields);
         let number = Literal::usize_unsuffixed(number);
@@ -113,6 +119,8 @@ fn variants<'a>(
         };
         let start = quote!(#state::Fold::variant(#number));
         let (hash, encode) = (hash(state, &start, fields, &places), encode(state, fields, &places));
+        let decode = decode(state, &quote!(Self::#name), fields);
+        decodes.push(quote!(#number => #decode,));
         hashes.push(quote!(#pattern => #hash,));
         encodes.push(quote! {
             #pattern => {
@@ -122,9 +130,16 @@ fn variants<'a>(
         });
     }
     if hashes.is_empty() {
-        return (quote!(match *self {}), quote!(match *self {}));
+        let none = quote!(::core::option::Option::None);
+        return (quote!(match *self {}), quote!(match *self {}), none);
     }
-    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }))
+    let decode = quote! {
+        match #state::Fold::decode_variant(from)? {
+            #(#decodes)*
+            _ => ::core::option::Option::None,
+        }
+    };
+    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }), decode)
 }
 
 fn hash(
@@ -140,4 +155,22 @@ fn hash(
 fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> TokenStream {
     let types = fields.iter().map(|field| of(state, &field.ty));
     quote!(#(#types::encode(#places, into);)*)
+}
+
+/// A type without a stable hash has been told of by the other two: here any type will do.
+fn decode(state: &TokenStream, of: &TokenStream, fields: &Fields) -> TokenStream {
+    let read = fields.iter().map(|field| {
+        let ty = &field.ty;
+        let value = quote_spanned!(ty.span()=> <#ty as #state::StableKey>::decode(from)?);
+        match &field.ident {
+            Some(name) => quote!(#name: #value),
+            None => value,
+        }
+    });
+    let value = match fields {
+        Fields::Named(_) => quote!(#of { #(#read),* }),
+        Fields::Unnamed(_) => quote!(#of(#(#read),*)),
+        Fields::Unit => quote!(#of),
+    };
+    quote!(::core::option::Option::Some(#value))
 }

@@ -169,14 +169,14 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
-    pub(crate) fn due(&self, phase: Phase) -> Option<Due<N::Key>> {
+    pub(crate) fn due(&mut self, phase: Phase) -> Option<Due<N::Key>> {
         match phase {
             Phase::Start => (!self.progress.started).then_some(Due::Start),
             Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
             Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
                 Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
-                None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
+                None => (self.agenda.reached.completed < Some(to)).then_some(Due::Frontier(to)),
             },
             Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
         }
@@ -188,7 +188,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
             Due::Frontier(to) => {
-                self.agenda.completed = Some(*to);
+                self.agenda.reached.completed = Some(*to);
                 self.counters.completed(to.frontier);
             }
             Due::Timer(..) => {}
@@ -208,9 +208,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
         if let Phase::Frontier(to) = phase
-            && self.agenda.frontier < Some(to)
+            && self.agenda.reached.frontier < Some(to)
         {
-            self.agenda.frontier = Some(to);
+            self.agenda.reached.frontier = Some(to);
             if to == Promise::ENDED {
                 self.agenda.drop_clock_timers();
             }
@@ -309,20 +309,23 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn publish(&mut self) {
         let out = self.emitted();
-        self.counters.publish(self.accepted(), out, self.agenda.dropped);
+        self.counters.publish(self.accepted(), out, &self.agenda);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
-        let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
         if snapshot.fields.is_empty() {
             return Ok(Vec::new());
         }
         snapshot.encode()
     }
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.state.restore(&self.path, &NodeSnapshot::decode(bytes, &self.path)?)
+        let mut snapshot = NodeSnapshot::decode(bytes, &self.path)?;
+        self.agenda.restore(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
+        self.state.restore(&self.path, &snapshot)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod source;
 mod storable;
 pub mod timing;
 pub mod transform;
+pub mod window;
 
 use std::time::Duration;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::stable_key::{Fold, StableHash, StableKey, combine, encode_bytes, hash_bytes, mix};
+use super::stable_key::{
+    Fold, StableHash, StableKey, combine, decode_bytes, encode_bytes, hash_bytes, mix, take,
+};
 
 macro_rules! integers {
     ($($int:ty, $wide:ty, $flip:expr);* $(;)?) => {$(
@@ -16,7 +18,11 @@ macro_rules! integers {
                 into.extend_from_slice(&((*self as $wide) ^ $flip).to_be_bytes());
             }
         }
-        impl StableKey for $int {}
+        impl StableKey for $int {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                take(from).map(|bytes| (<$wide>::from_be_bytes(bytes) ^ $flip) as $int)
+            }
+        }
     )*};
 }
 
@@ -38,7 +44,11 @@ macro_rules! wide_integers {
                 into.extend_from_slice(&((*self as u128) ^ $flip).to_be_bytes());
             }
         }
-        impl StableKey for $int {}
+        impl StableKey for $int {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                take(from).map(|bytes| (u128::from_be_bytes(bytes) ^ $flip) as $int)
+            }
+        }
     )*};
 }
 
@@ -53,7 +63,15 @@ impl StableHash for bool {
         into.push(u8::from(*self));
     }
 }
-impl StableKey for bool {}
+impl StableKey for bool {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        match take(from)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+}
 
 impl StableHash for char {
     #[inline]
@@ -64,7 +82,11 @@ impl StableHash for char {
         into.extend_from_slice(&u32::from(*self).to_be_bytes());
     }
 }
-impl StableKey for char {}
+impl StableKey for char {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        char::from_u32(u32::from_be_bytes(take(from)?))
+    }
+}
 
 impl StableHash for str {
     #[inline]
@@ -85,7 +107,11 @@ impl StableHash for String {
         self.as_str().encode(into);
     }
 }
-impl StableKey for String {}
+impl StableKey for String {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        String::from_utf8(decode_bytes(from)?).ok()
+    }
+}
 
 impl StableHash for [u8] {
     #[inline]
@@ -106,7 +132,11 @@ impl StableHash for Vec<u8> {
         encode_bytes(self, into);
     }
 }
-impl StableKey for Vec<u8> {}
+impl StableKey for Vec<u8> {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        decode_bytes(from)
+    }
+}
 
 // Encoded as the slice is, terminator included: it is the array's borrowed form.
 impl<const N: usize> StableHash for [u8; N] {
@@ -118,7 +148,11 @@ impl<const N: usize> StableHash for [u8; N] {
         encode_bytes(self, into);
     }
 }
-impl<const N: usize> StableKey for [u8; N] {}
+impl<const N: usize> StableKey for [u8; N] {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        decode_bytes(from)?.try_into().ok()
+    }
+}
 
 macro_rules! pointers {
     ($($pointer:ident),*) => {$(
@@ -131,11 +165,20 @@ macro_rules! pointers {
                 (**self).encode(into);
             }
         }
-        impl<T> StableKey for $pointer<T>
-        where
-            T: StableHash + Eq + Send + Sync + ?Sized + 'static,
-            $pointer<T>: Clone,
-        {
+        impl<T: StableKey> StableKey for $pointer<T> {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                T::decode(from).map($pointer::new)
+            }
+        }
+        impl StableKey for $pointer<str> {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                String::decode(from).map($pointer::from)
+            }
+        }
+        impl StableKey for $pointer<[u8]> {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                decode_bytes(from).map($pointer::from)
+            }
         }
     )*};
 }
@@ -171,7 +214,15 @@ impl<T: StableHash> StableHash for Option<T> {
         }
     }
 }
-impl<T: StableKey> StableKey for Option<T> {}
+impl<T: StableKey> StableKey for Option<T> {
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        match take(from)? {
+            [0] => Some(None),
+            [1] => T::decode(from).map(Some),
+            _ => None,
+        }
+    }
+}
 
 impl StableHash for () {
     #[inline]
@@ -180,7 +231,11 @@ impl StableHash for () {
     }
     fn encode(&self, _: &mut Vec<u8>) {}
 }
-impl StableKey for () {}
+impl StableKey for () {
+    fn decode(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
 
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+))*) => {$(
@@ -193,7 +248,11 @@ macro_rules! tuples {
                 $(self.$index.encode(into);)+
             }
         }
-        impl<$($name: StableKey),+> StableKey for ($($name,)+) {}
+        impl<$($name: StableKey),+> StableKey for ($($name,)+) {
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                Some(($($name::decode(from)?,)+))
+            }
+        }
     )*};
 }
 

@@ -63,6 +63,13 @@ pub trait StableHash {
 pub trait StableKey: StableHash + Eq + Clone + Send + Sync + 'static {
     /// The scheme's version; part of the schema fingerprint of whatever is keyed by this type.
     const VERSION: u16 = STABLE_KEY_VERSION;
+
+    /// Takes the key off the front of bytes that [`StableHash::encode`] wrote. `None` where they
+    /// are not such, and for keys that borrow: their timers cannot be restored.
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        let _ = from;
+        None
+    }
 }
 
 #[inline(always)]
@@ -97,6 +104,29 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&[0, 0]);
 }
 
+/// What [`encode_bytes`] wrote.
+pub(super) fn decode_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let at = from.iter().position(|byte| *byte == 0)?;
+        bytes.extend_from_slice(&from[..at]);
+        let after = *from.get(at + 1)?;
+        *from = &from[at + 2..];
+        match after {
+            0 => return Some(bytes),
+            0xFF => bytes.push(0),
+            _ => return None,
+        }
+    }
+}
+
+/// So many bytes from the front.
+pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(*first)
+}
+
 /// What `#[derive(StableKey)]` calls; not for use by hand.
 ///
 /// For `struct Route { from: String, to: u32 }` the derive expands to
@@ -113,7 +143,14 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///         streamweave::state::StableHash::encode(&self.to, into);
 ///     }
 /// }
-/// impl streamweave::state::StableKey for Route {}
+/// impl streamweave::state::StableKey for Route {
+///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///         Some(Self {
+///             from: streamweave::state::StableKey::decode(from)?,
+///             to: streamweave::state::StableKey::decode(from)?,
+///         })
+///     }
+/// }
 /// ```
 ///
 /// and for `enum Side { Bid, Ask(u8), At { x: u8 } }` to
@@ -143,7 +180,16 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///         }
 ///     }
 /// }
-/// impl streamweave::state::StableKey for Side {}
+/// impl streamweave::state::StableKey for Side {
+///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///         match streamweave::state::Fold::decode_variant(from)? {
+///             0 => Some(Self::Bid),
+///             1 => Some(Self::Ask(streamweave::state::StableKey::decode(from)?)),
+///             2 => Some(Self::At { x: streamweave::state::StableKey::decode(from)? }),
+///             _ => None,
+///         }
+///     }
+/// }
 /// ```
 ///
 /// Variants are numbered in the order of declaration, so reordering them changes the hash: the
@@ -189,5 +235,10 @@ impl Fold {
     /// Writes a variant's index, before its fields.
     pub fn encode_variant(index: u32, into: &mut Vec<u8>) {
         into.extend_from_slice(&index.to_be_bytes());
+    }
+
+    /// Reads what [`Fold::encode_variant`] wrote.
+    pub fn decode_variant(from: &mut &[u8]) -> Option<u32> {
+        take(from).map(u32::from_be_bytes)
     }
 }
