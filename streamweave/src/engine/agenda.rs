@@ -35,6 +35,9 @@ pub struct Agenda<K> {
     pub(crate) idle_after: Option<Duration>,
     /// Timers that will not fire, because the input has ended.
     pub(crate) dropped: u64,
+    /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
+    /// key is told so in one place, and not again by whatever uses its key.
+    pub(crate) copy: fn(&K) -> K,
 }
 
 enum Change<K> {
@@ -46,25 +49,38 @@ enum Change<K> {
 }
 
 impl<K> Agenda<K> {
-    pub(crate) fn new(timing: Timing) -> Self {
-        Agenda {
-            event: BTreeMap::new(),
-            clock: BTreeMap::new(),
-            staged: Vec::new(),
-            timing,
-            frontier: None,
-            completed: None,
-            forwarded: None,
-            floor: None,
-            own: None,
-            hold: None,
-            idle_after: None,
-            dropped: 0,
-        }
-    }
-
     pub(crate) fn timing(&self) -> Timing {
         self.timing
+    }
+
+    /// Sets a timer, at the stamp of the current unit.
+    pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Set(timer, waits_for));
+    }
+
+    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
+    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Cancel(timer, waits_for));
+    }
+
+    /// The timer fires, which waited for this.
+    pub(crate) fn fires(&mut self, timer: Timer<K>, waited_for: Option<Stamp>) {
+        self.staged.push(Change::Cancel(timer, waited_for));
+    }
+
+    pub(crate) fn promise(&mut self, promise: Promise) {
+        self.staged.push(Change::Promise(promise));
+    }
+
+    pub(crate) fn hold(&mut self, until: Option<Stamp>) {
+        self.staged.push(Change::Hold(until));
+    }
+
+    /// The earliest stamp that something can be emitted with without being late.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.floor
     }
 
     fn has_ended(&self) -> bool {
@@ -94,29 +110,22 @@ fn waits_for(at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
 }
 
 impl<K: StableKey> Agenda<K> {
-    /// Sets a timer, at the stamp of the current unit.
-    pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
-        let waits_for = waits_for(timer.at, now);
-        self.staged.push(Change::Set(timer, waits_for));
-    }
-
-    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
-    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
-        let waits_for = waits_for(timer.at, now);
-        self.staged.push(Change::Cancel(timer, waits_for));
-    }
-
-    /// The timer fires, which waited for this.
-    pub(crate) fn fires(&mut self, timer: Timer<K>, waited_for: Option<Stamp>) {
-        self.staged.push(Change::Cancel(timer, waited_for));
-    }
-
-    pub(crate) fn promise(&mut self, promise: Promise) {
-        self.staged.push(Change::Promise(promise));
-    }
-
-    pub(crate) fn hold(&mut self, until: Option<Stamp>) {
-        self.staged.push(Change::Hold(until));
+    pub(crate) fn new(timing: Timing) -> Self {
+        Agenda {
+            event: BTreeMap::new(),
+            clock: BTreeMap::new(),
+            staged: Vec::new(),
+            timing,
+            frontier: None,
+            completed: None,
+            forwarded: None,
+            floor: None,
+            own: None,
+            hold: None,
+            idle_after: None,
+            dropped: 0,
+            copy: K::clone,
+        }
     }
 
     /// The unit stands: what it staged applies.
@@ -184,11 +193,6 @@ impl<K: StableKey> Agenda<K> {
         self.forwarded = self.forwarded.max(next);
         self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));
         self.forwarded
-    }
-
-    /// The earliest stamp that something can be emitted with without being late.
-    pub(crate) fn floor(&self) -> Option<Stamp> {
-        self.floor
     }
 
     /// The stamp of what a timer emits that waited for `stamp`: unless that is already behind.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
@@ -122,7 +123,8 @@ impl<T> Shared<T> {
     /// Whether there is no room. There is for at least one message, whatever its size.
     fn is_full(&self) -> bool {
         let Shared { records, bytes, capacity, .. } = self;
-        *records > 0 && (*records >= capacity.records || *bytes >= capacity.bytes)
+        let full = *records >= capacity.records || *bytes >= capacity.bytes;
+        *records > 0 && full && !broken(Broken::UnboundedQueue)
     }
 
     /// Something has come: whoever waits for it is to be woken, once the lock is let go of if it
@@ -337,6 +339,11 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
+        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
+        if broken(Broken::DroppedBatch) && second {
+            records.clear();
+            return Poll::Ready(Ok(()));
+        }
         let len = records.len();
         shared.records += len;
         shared.bytes += bytes_of(&records.items);
@@ -368,7 +375,8 @@ impl<T: 'static> Sender<T> {
                 return;
             }
         }
-        shared.queue.push_back(Message::Control(control));
+        let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
+        shared.queue.insert(at, Message::Control(control));
         let waker = shared.stir(&self.0.stirred);
         drop(shared);
         if let Some(waker) = waker {
@@ -424,6 +432,9 @@ impl<T: 'static> Receiver<T> {
         }
         let Some(message) = shared.queue.pop_front() else {
             if shared.sender_gone {
+                if broken(Broken::FailureLooksLikeEnd) {
+                    return Poll::Ready(Message::Control(Control::End));
+                }
                 return Poll::Ready(Message::Control(Control::Failed));
             }
             keep(&mut shared.receiving, task);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::broken::{Broken, broken};
 use crate::engine::clock::Clock;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
@@ -95,7 +96,7 @@ impl Cx {
     /// Whether this unit has failed: emissions do nothing then.
     #[inline(always)]
     pub(crate) fn failed(&self) -> bool {
-        self.status & FAILED != 0
+        self.status & FAILED != 0 && !broken(Broken::EmissionAfterFailure)
     }
 
     /// Whether something is to be done before the next unit.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context as Task, Poll};
 
+use crate::broken::{Broken, broken};
 use crate::engine::channel::bytes_of;
 use crate::engine::outbox::Outbox;
 use crate::engine::records::{Carried, Records};
@@ -110,6 +111,10 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: N::Item) {
         let target = match N::ROUTING {
+            Routing::ByKey if broken(Broken::KeyOnTwoWorkers) => {
+                self.deal = 1;
+                self.deal_to()
+            }
             Routing::ByKey => self.routes.instance(N::key_hash(&item)),
             Routing::Deal => self.deal_to(),
             Routing::Broadcast => {
@@ -129,7 +134,10 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
 
     /// What no handler is to see on the way is dealt out at once.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<N::Item>) -> bool {
-        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(&records.items) > AT_ONCE {
+        if matches!(N::ROUTING, Routing::Broadcast)
+            || bytes_of(&records.items) > AT_ONCE
+            || broken(Broken::KeyOnTwoWorkers)
+        {
             return false;
         }
         let mut batch = std::mem::take(&mut self.batch);

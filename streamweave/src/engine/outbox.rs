@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
+use crate::broken::{Broken, broken};
 use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
@@ -252,6 +253,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
     }
 
     fn rollback(&mut self) {
+        if broken(Broken::FailedUnitIsSent) {
+            return;
+        }
         let (records, batches) = self.committed;
         if self.ready.len() > batches {
             let mut undone = self.ready.drain(batches..);

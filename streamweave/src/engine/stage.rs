@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
@@ -146,7 +147,9 @@ impl StageLoop {
     /// A unit has failed and is undone: what came before it leaves.
     fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
         let mut task = Task::from_waker(std::task::Waker::noop());
-        let _ = root.poll_flush(&mut task, Sending::Rest);
+        if !broken(Broken::StandingIsLost) {
+            let _ = root.poll_flush(&mut task, Sending::Rest);
+        }
         self.publish(root);
         self.env.probe.close(root);
         failure

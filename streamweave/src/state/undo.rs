@@ -12,6 +12,8 @@ use std::num::NonZeroU64;
 
 use hashbrown::{HashTable, hash_table};
 
+use crate::broken::{Broken, broken};
+
 use super::epochs::Renumbering;
 use super::segment::Entry;
 
@@ -179,12 +181,18 @@ impl<K, S, U> Log<K, S, U> {
 
     #[inline(always)]
     fn first(&mut self, at: At, mark: u8, undo: U) {
+        if broken(Broken::UndoForgetsChange) {
+            return;
+        }
         self.touched = true;
         self.sole = Some(Sole { at, mark, undo });
     }
 
     #[inline(never)]
     fn push(&mut self, at: At, mark: u8, undo: U) {
+        if broken(Broken::UndoForgetsChange) {
+            return;
+        }
         self.queue();
         self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
     }
@@ -200,7 +208,9 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     pub(super) fn insertion(&mut self, at: At) {
-        self.push_rare(Rare::Inserted { place: Place::At(at) });
+        if !broken(Broken::UndoForgetsInsert) {
+            self.push_rare(Rare::Inserted { place: Place::At(at) });
+        }
     }
 
     pub(super) fn removal(&mut self, entry: Entry<K, S>, mark: u8) {
