@@ -130,11 +130,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
             while *next < records.len() {
                 to.enter();
                 let (items, mut stamps) = records.lend(*next);
-                if stamps.is_empty() {
-                    run_lent::<false, _, _, _>(items, &mut stamps, next, to, cx);
-                } else {
-                    run_lent::<true, _, _, _>(items, &mut stamps, next, to, cx);
-                }
+                run_lent(items, &mut stamps, next, to, cx);
                 if !unit_stands(to, cx) {
                     break;
                 }
@@ -151,11 +147,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
     let ran = catch(|| {
         while drain.len() > 0 {
             to.enter();
-            if stamps.is_empty() {
-                run::<false, _, _, _>(&mut drain, &mut stamps, to, cx);
-            } else {
-                run::<true, _, _, _>(&mut drain, &mut stamps, to, cx);
-            }
+            run(&mut drain, &mut stamps, to, cx);
             if !unit_stands(to, cx) {
                 break;
             }
@@ -174,19 +166,16 @@ fn run_all<T, Port, A: Accept<T, Port>>(
 /// Units, until something is to be done in between.
 ///
 /// The records and the nodes are parameters of a function of its own, so that the compiler knows
-/// them to be apart and keeps what the nodes count in registers. It is there twice: a loop that only
-/// asks whether there are stamps takes nine instructions more a record.
+/// them to be apart and keeps what the nodes count in registers.
 #[inline(never)]
-fn run<const STAMPED: bool, T, Port, A: Accept<T, Port>>(
+fn run<T, Port, A: Accept<T, Port>>(
     records: &mut Drain<'_, T>,
     stamps: &mut Stamps<'_>,
     to: &mut A,
     cx: &mut Cx,
 ) {
     for record in records {
-        if STAMPED {
-            stamps.next_into(&mut cx.mark);
-        }
+        stamps.next_into(&mut cx.mark);
         to.begin();
         to.accept(cx, record);
         if cx.interrupted() {
@@ -197,7 +186,7 @@ fn run<const STAMPED: bool, T, Port, A: Accept<T, Port>>(
 
 /// As [`run`], for records that are lent.
 #[inline(never)]
-fn run_lent<const STAMPED: bool, T, Port, A: Accept<T, Port>>(
+fn run_lent<T, Port, A: Accept<T, Port>>(
     records: &[T],
     stamps: &mut Stamps<'_>,
     next: &mut usize,
@@ -206,9 +195,7 @@ fn run_lent<const STAMPED: bool, T, Port, A: Accept<T, Port>>(
 ) {
     for record in &records[*next..] {
         *next += 1;
-        if STAMPED {
-            stamps.next_into(&mut cx.mark);
-        }
+        stamps.next_into(&mut cx.mark);
         to.begin();
         to.accept_lent(cx, record);
         if cx.interrupted() {

@@ -246,11 +246,6 @@ pub(crate) struct Stamps<'a> {
 }
 
 impl Stamps<'_> {
-    /// The stream is not timed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.times.len() == 0
-    }
-
     /// Puts the next record's stamp into `mark`.
     #[inline(always)]
     pub(crate) fn next_into(&mut self, mark: &mut Mark) {
