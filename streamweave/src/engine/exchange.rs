@@ -134,7 +134,10 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
 
     /// What no handler is to see on the way is dealt out at once.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<N::Item>) -> bool {
-        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(&records.items) > AT_ONCE {
+        if matches!(N::ROUTING, Routing::Broadcast)
+            || bytes_of(&records.items) > AT_ONCE
+            || broken(Broken::KeyOnTwoWorkers)
+        {
             return false;
         }
         let mut batch = std::mem::take(&mut self.batch);
