@@ -239,13 +239,21 @@ impl<T> Records<T> {
 }
 
 /// The stamps of records that are driven one by one; none where the stream is not timed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stamps<'a> {
     times: Iter<'a, LogicalTime>,
     rounds: Iter<'a, Rounds>,
 }
 
 impl Stamps<'_> {
+    /// Leaves out those of the next `records` records.
+    pub(crate) fn skip(&mut self, records: usize) {
+        if let Some(last) = records.checked_sub(1) {
+            self.times.nth(last);
+            self.rounds.nth(last);
+        }
+    }
+
     /// Puts the next record's stamp into `mark`.
     #[inline(always)]
     pub(crate) fn next_into(&mut self, mark: &mut Mark) {
