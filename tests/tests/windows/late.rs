@@ -54,14 +54,14 @@ fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
 }
 
 #[test]
-fn tumbling() -> Tested {
+pub fn tumbling() -> Tested {
     check(Tumbling::of(millis(10)), Kind::Sliding { size: 10, slide: 10, offset: 0 })?;
     let offset = Kind::Sliding { size: 7, slide: 7, offset: -3 };
     check(Tumbling::of(millis(7)).offset(-3), offset)
 }
 
 #[test]
-fn sliding() -> Tested {
+pub fn sliding() -> Tested {
     for (size, slide) in [(10, 5), (10, 3), (7, 5), (12, 1)] {
         let kind = Kind::Sliding { size, slide, offset: 0 };
         check(Sliding::of(millis(size), millis(slide)), kind)?;
@@ -78,7 +78,7 @@ fn sliding_apart() -> Tested {
 }
 
 #[test]
-fn session() -> Tested {
+pub fn session() -> Tested {
     for gap in [1, 5, 12] {
         check(Session::of(millis(gap)), Kind::Session { gap })?;
     }
