@@ -67,6 +67,20 @@ variants! {
     StandingIsLost,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
+    /// A window's start is found by the remainder, which is negative before the epoch.
+    WindowByRemainder,
+    /// A record is in as many sliding windows as the slide goes into the size.
+    SlidesAsIfEven,
+    /// A retraction keeps the time of its window, though that is over.
+    RetractionIsLate,
+    /// A session that others merge into still fires when the first of them would have.
+    MergedSessionKeepsTimer,
+    /// A record is late for a session by its own window, not by the one that it would extend.
+    LateByOwnSession,
+    /// A session is complete when a record that touches it may still come.
+    SessionEndsEarly,
+    /// Timers are no part of a snapshot.
+    TimersAreNotSaved,
 }
 
 /// Whether this process runs the variant.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{Broken, broken};
 use crate::engine::agenda::{Agenda, Reached};
 use crate::engine::due::DueTimers;
 use crate::state::{NodeSnapshot, SavedField, Shape, StableKey, StateError};
@@ -28,7 +29,11 @@ impl<K: StableKey> Agenda<K> {
     pub(crate) fn save(&self, into: &mut NodeSnapshot) -> Result<(), StateError> {
         // Of an input that has ended there is nothing to go on with.
         let reached = if self.has_ended() { Reached::default() } else { self.reached };
-        let agenda = SavedAgenda { reached, event: saved(&self.event), clock: saved(&self.clock) };
+        let agenda = SavedAgenda {
+            reached,
+            event: if broken(Broken::TimersAreNotSaved) { Vec::new() } else { saved(&self.event) },
+            clock: saved(&self.clock),
+        };
         if agenda != SavedAgenda::default() {
             let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
             into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes });

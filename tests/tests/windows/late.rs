@@ -21,7 +21,7 @@ fn millis(count: i64) -> Duration {
 fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
     let mut panes = std::collections::BTreeMap::new();
     let mut late_ones = 0;
-    for seed in 0..120 {
+    for seed in 0..60 {
         let steps = steps(seed);
         let mut random = Random(seed ^ 0xC0FFEE);
         for (accumulation, lateness, early_after, early_when) in [
@@ -48,20 +48,20 @@ fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
     // The seeds meet every case.
     let global = matches!(kind, Kind::Global);
     assert_eq!(panes.len(), if global { 3 } else { 4 }, "{panes:?}");
-    assert!(panes.values().all(|count| *count > 50), "{panes:?}");
-    assert!(global || late_ones > 50, "{late_ones}");
+    assert!(panes.values().all(|count| *count > 20), "{panes:?}");
+    assert!(global || late_ones > 20, "{late_ones}");
     Ok(())
 }
 
 #[test]
-fn tumbling() -> Tested {
+pub fn tumbling() -> Tested {
     check(Tumbling::of(millis(10)), Kind::Sliding { size: 10, slide: 10, offset: 0 })?;
     let offset = Kind::Sliding { size: 7, slide: 7, offset: -3 };
     check(Tumbling::of(millis(7)).offset(-3), offset)
 }
 
 #[test]
-fn sliding() -> Tested {
+pub fn sliding() -> Tested {
     for (size, slide) in [(10, 5), (10, 3), (7, 5), (12, 1)] {
         let kind = Kind::Sliding { size, slide, offset: 0 };
         check(Sliding::of(millis(size), millis(slide)), kind)?;
@@ -78,7 +78,7 @@ fn sliding_apart() -> Tested {
 }
 
 #[test]
-fn session() -> Tested {
+pub fn session() -> Tested {
     for gap in [1, 5, 12] {
         check(Session::of(millis(gap)), Kind::Session { gap })?;
     }

@@ -14,3 +14,13 @@ mod workers;
 
 type Failure = Box<dyn std::error::Error>;
 type Tested = Result<(), Failure>;
+
+streamweave_tests::broken_variants! {
+    WindowByRemainder => late::tumbling;
+    SlidesAsIfEven => late::sliding;
+    RetractionIsLate => late::session;
+    MergedSessionKeepsTimer => late::session;
+    LateByOwnSession => late::session;
+    SessionEndsEarly => late::session;
+    TimersAreNotSaved => restored::session;
+}

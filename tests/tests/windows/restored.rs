@@ -52,17 +52,17 @@ fn millis(count: i64) -> Duration {
 }
 
 #[test]
-fn tumbling() -> Tested {
+pub fn tumbling() -> Tested {
     check(Tumbling::of(millis(10)), Kind::Sliding { size: 10, slide: 10, offset: 0 })
 }
 
 #[test]
-fn sliding() -> Tested {
+pub fn sliding() -> Tested {
     check(Sliding::of(millis(10), millis(3)), Kind::Sliding { size: 10, slide: 3, offset: 0 })
 }
 
 #[test]
-fn session() -> Tested {
+pub fn session() -> Tested {
     check(Session::of(millis(5)), Kind::Session { gap: 5 })
 }
 

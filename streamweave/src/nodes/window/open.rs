@@ -4,6 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{Broken, broken};
 use crate::node::TimerAt;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
@@ -78,6 +79,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     where
         K: StableKey + Serialize + DeserializeOwned,
     {
+        let own = window;
         let merged = match windows.get(key) {
             Some(open) if W::MERGES => {
                 Merged::of(window, open.iter().map(|(ending, _)| ending.window()))
@@ -87,7 +89,8 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let window = merged.window;
         let by_clock = self.by_clock;
         let has_passed = |time, out: &_| !by_clock && passed(Outputs::frontier(out), time);
-        if has_passed(self.closes(window), out) {
+        let judged = if broken(Broken::LateByOwnSession) { own } else { window };
+        if has_passed(self.closes(judged), out) {
             return false;
         }
         let behind = has_passed(self.assigner.last(window), out);
@@ -164,7 +167,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             self.aggregate.combine(&mut all.state, &open.state);
             all.since += open.since;
             all.early_at = [all.early_at, open.early_at].into_iter().flatten().min();
-            self.cancel(*window, open.complete, out);
+            if !broken(Broken::MergedSessionKeepsTimer) {
+                self.cancel(*window, open.complete, out);
+            }
         }
         all
     }
@@ -248,7 +253,8 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             ("end", TimerAt::Clock(at)) => self.assigner.last(ending.window()).0 < at,
             ("end", TimerAt::Event(_)) if self.by_clock => true,
             ("end", TimerAt::Event(at)) => {
-                !open.complete && self.assigner.last(ending.window()) == at
+                let keeps = broken(Broken::MergedSessionKeepsTimer) && ending.start <= at.0;
+                !open.complete && (keeps || self.assigner.last(ending.window()) == at)
             }
             (_, TimerAt::Event(at)) => self.closes(ending.window()) == at,
             _ => false,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::LogicalTime;
+use crate::broken::{Broken, broken};
 use crate::nodes::millis;
 use crate::nodes::window::assign::{check_offset, check_span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
@@ -61,6 +62,9 @@ impl WindowAssigner for Sliding {
         let (time, size, slide) = (i128::from(time.0), i128::from(self.size), self.slide.max(1));
         let (offset, slide) = (i128::from(self.offset), i128::from(slide));
         let mut start = self.start(time - size, offset) + slide;
+        if broken(Broken::SlidesAsIfEven) {
+            start = start.max(self.start(time, offset) - (size / slide - 1).max(0) * slide);
+        }
         while start <= time {
             window(Window::wide(start, start + size));
             start += slide;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::LogicalTime;
+use crate::broken::{Broken, broken};
 use crate::nodes::millis;
 use crate::nodes::window::assign::{check_offset, check_span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
@@ -69,6 +70,7 @@ impl Tumbling {
 
     fn window(self, time: LogicalTime) -> Window {
         let since = match time.0.checked_sub(self.offset) {
+            Some(moved) if broken(Broken::WindowByRemainder) => moved % self.size.max(1),
             Some(moved) => moved.rem_euclid(self.size.max(1)),
             None => self.since_wide(time),
         };

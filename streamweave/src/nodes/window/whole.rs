@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::handle::Held;
 use crate::nodes::window::open::{Ending, Open};
@@ -118,7 +119,11 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
         pane: Pane,
     ) {
         let result = WindowResult { key, window, value, pane };
-        match time.max(self.0.promised()) {
+        let passed = self
+            .0
+            .promised()
+            .filter(|_| !(broken(Broken::RetractionIsLate) && pane == Pane::Retraction));
+        match time.max(passed) {
             Some(time) => self.0.at(time).out(result),
             None => self.0.out(result),
         }
