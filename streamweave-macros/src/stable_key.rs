@@ -42,14 +42,13 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
                 let _ = &into;
                 #encode
             }
-        }
-        #[automatically_derived]
-        impl #params #state::StableKey for #name #args #bounds {
-            fn decode(from: &mut &[u8]) -> ::core::option::Option<Self> {
+            fn decode(from: &mut &[u8]) -> ::core::option::Option<::std::boxed::Box<Self>> {
                 let _ = &from;
                 #decode
             }
         }
+        #[automatically_derived]
+        impl #params #state::StableKey for #name #args #bounds {}
         #errors
     }
 }
@@ -157,20 +156,19 @@ fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> Token
     quote!(#(#types::encode(#places, into);)*)
 }
 
-/// A type without a stable hash has been told of by the other two: here any type will do.
-fn decode(state: &TokenStream, of: &TokenStream, fields: &Fields) -> TokenStream {
+fn decode(state: &TokenStream, name: &TokenStream, fields: &Fields) -> TokenStream {
     let read = fields.iter().map(|field| {
-        let ty = &field.ty;
-        let value = quote_spanned!(ty.span()=> <#ty as #state::StableKey>::decode(from)?);
+        let of = of(state, &field.ty);
+        let value = quote!(*#of::decode(from)?);
         match &field.ident {
             Some(name) => quote!(#name: #value),
             None => value,
         }
     });
     let value = match fields {
-        Fields::Named(_) => quote!(#of { #(#read),* }),
-        Fields::Unnamed(_) => quote!(#of(#(#read),*)),
-        Fields::Unit => quote!(#of),
+        Fields::Named(_) => quote!(#name { #(#read),* }),
+        Fields::Unnamed(_) => quote!(#name(#(#read),*)),
+        Fields::Unit => quote!(#name),
     };
-    quote!(::core::option::Option::Some(#value))
+    quote!(::core::option::Option::Some(::std::boxed::Box::new(#value)))
 }

@@ -74,7 +74,7 @@ fn set<T: Ord + Copy, K: StableKey>(
         let key = key.ok_or_else(|| {
             StateError::decode(format_args!("the key of the timer `{name}` is no such key"))
         })?;
-        timers.set(at, key, name_of(name));
+        timers.set(at, *key, name_of(name));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ pub use source::{from_channel, from_iter, from_stream, interval};
 pub use storable::Storable;
 pub use timing::{Late, event_time, event_time_by, in_order, in_order_by, settle};
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
+pub use window::{window, window_all, window_by_count};
 
 /// A duration in the unit of the run's clock.
 fn millis(duration: Duration) -> i64 {

@@ -17,12 +17,11 @@ macro_rules! integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as $wide) ^ $flip).to_be_bytes());
             }
-        }
-        impl StableKey for $int {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                take(from).map(|bytes| (<$wide>::from_be_bytes(bytes) ^ $flip) as $int)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((<$wide>::from_be_bytes(bytes) ^ $flip) as $int))
             }
         }
+        impl StableKey for $int {}
     )*};
 }
 
@@ -43,12 +42,11 @@ macro_rules! wide_integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as u128) ^ $flip).to_be_bytes());
             }
-        }
-        impl StableKey for $int {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                take(from).map(|bytes| (u128::from_be_bytes(bytes) ^ $flip) as $int)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((u128::from_be_bytes(bytes) ^ $flip) as $int))
             }
         }
+        impl StableKey for $int {}
     )*};
 }
 
@@ -62,16 +60,15 @@ impl StableHash for bool {
     fn encode(&self, into: &mut Vec<u8>) {
         into.push(u8::from(*self));
     }
-}
-impl StableKey for bool {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
         match take(from)? {
-            [0] => Some(false),
-            [1] => Some(true),
+            [0] => Some(Box::new(false)),
+            [1] => Some(Box::new(true)),
             _ => None,
         }
     }
 }
+impl StableKey for bool {}
 
 impl StableHash for char {
     #[inline]
@@ -81,12 +78,11 @@ impl StableHash for char {
     fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&u32::from(*self).to_be_bytes());
     }
-}
-impl StableKey for char {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        char::from_u32(u32::from_be_bytes(take(from)?))
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        char::from_u32(u32::from_be_bytes(take(from)?)).map(Box::new)
     }
 }
+impl StableKey for char {}
 
 impl StableHash for str {
     #[inline]
@@ -95,6 +91,9 @@ impl StableHash for str {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self.as_bytes(), into);
+    }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        String::from_utf8(decode_bytes(from)?).ok().map(String::into_boxed_str)
     }
 }
 
@@ -106,12 +105,11 @@ impl StableHash for String {
     fn encode(&self, into: &mut Vec<u8>) {
         self.as_str().encode(into);
     }
-}
-impl StableKey for String {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        String::from_utf8(decode_bytes(from)?).ok()
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        str::decode(from).map(|text| Box::new(text.into_string()))
     }
 }
+impl StableKey for String {}
 
 impl StableHash for [u8] {
     #[inline]
@@ -120,6 +118,9 @@ impl StableHash for [u8] {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
+    }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Vec::into_boxed_slice)
     }
 }
 
@@ -131,12 +132,11 @@ impl StableHash for Vec<u8> {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
-}
-impl StableKey for Vec<u8> {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        decode_bytes(from)
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Box::new)
     }
 }
+impl StableKey for Vec<u8> {}
 
 // Encoded as the slice is, terminator included: it is the array's borrowed form.
 impl<const N: usize> StableHash for [u8; N] {
@@ -147,12 +147,11 @@ impl<const N: usize> StableHash for [u8; N] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
-}
-impl<const N: usize> StableKey for [u8; N] {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        decode_bytes(from)?.try_into().ok()
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from)?.try_into().ok().map(Box::new)
     }
 }
+impl<const N: usize> StableKey for [u8; N] {}
 
 macro_rules! pointers {
     ($($pointer:ident),*) => {$(
@@ -164,21 +163,15 @@ macro_rules! pointers {
             fn encode(&self, into: &mut Vec<u8>) {
                 (**self).encode(into);
             }
-        }
-        impl<T: StableKey> StableKey for $pointer<T> {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                T::decode(from).map($pointer::new)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                T::decode(from).map(|value| Box::new($pointer::from(value)))
             }
         }
-        impl StableKey for $pointer<str> {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                String::decode(from).map($pointer::from)
-            }
-        }
-        impl StableKey for $pointer<[u8]> {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                decode_bytes(from).map($pointer::from)
-            }
+        impl<T> StableKey for $pointer<T>
+        where
+            T: StableHash + Eq + Send + Sync + ?Sized + 'static,
+            $pointer<T>: Clone,
+        {
         }
     )*};
 }
@@ -213,16 +206,15 @@ impl<T: StableHash> StableHash for Option<T> {
             }
         }
     }
-}
-impl<T: StableKey> StableKey for Option<T> {
-    fn decode(from: &mut &[u8]) -> Option<Self> {
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
         match take(from)? {
-            [0] => Some(None),
-            [1] => T::decode(from).map(Some),
+            [0] => Some(Box::new(None)),
+            [1] => T::decode(from).map(|value| Box::new(Some(*value))),
             _ => None,
         }
     }
 }
+impl<T: StableKey> StableKey for Option<T> {}
 
 impl StableHash for () {
     #[inline]
@@ -230,12 +222,11 @@ impl StableHash for () {
         Fold::structure().finish()
     }
     fn encode(&self, _: &mut Vec<u8>) {}
-}
-impl StableKey for () {
-    fn decode(_: &mut &[u8]) -> Option<Self> {
-        Some(())
+    fn decode(_: &mut &[u8]) -> Option<Box<Self>> {
+        Some(Box::new(()))
     }
 }
+impl StableKey for () {}
 
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+))*) => {$(
@@ -247,12 +238,11 @@ macro_rules! tuples {
             fn encode(&self, into: &mut Vec<u8>) {
                 $(self.$index.encode(into);)+
             }
-        }
-        impl<$($name: StableKey),+> StableKey for ($($name,)+) {
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                Some(($($name::decode(from)?,)+))
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                Some(Box::new(($(*$name::decode(from)?,)+)))
             }
         }
+        impl<$($name: StableKey),+> StableKey for ($($name,)+) {}
     )*};
 }
 

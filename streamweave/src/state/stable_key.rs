@@ -49,6 +49,13 @@ pub trait StableHash {
     /// Appends bytes that sort as the key does and end where it ends (no encoding is a prefix of
     /// another one of the same type), so that encodings of fields may be put one after the other.
     fn encode(&self, into: &mut Vec<u8>);
+
+    /// Takes a key off the front of bytes that [`encode`](Self::encode) wrote. `None` where they
+    /// are not such, and for keys that are borrowed: their timers cannot be restored.
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        let _ = from;
+        None
+    }
 }
 
 /// A type that state can be keyed by. Derive it: `#[derive(StableKey, Clone, PartialEq, Eq)]`.
@@ -63,13 +70,6 @@ pub trait StableHash {
 pub trait StableKey: StableHash + Eq + Clone + Send + Sync + 'static {
     /// The scheme's version; part of the schema fingerprint of whatever is keyed by this type.
     const VERSION: u16 = STABLE_KEY_VERSION;
-
-    /// Takes the key off the front of bytes that [`StableHash::encode`] wrote. `None` where they
-    /// are not such, and for keys that borrow: their timers cannot be restored.
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        let _ = from;
-        None
-    }
 }
 
 #[inline(always)]
@@ -142,15 +142,14 @@ pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 ///         streamweave::state::StableHash::encode(&self.from, into);
 ///         streamweave::state::StableHash::encode(&self.to, into);
 ///     }
-/// }
-/// impl streamweave::state::StableKey for Route {
-///     fn decode(from: &mut &[u8]) -> Option<Self> {
-///         Some(Self {
-///             from: streamweave::state::StableKey::decode(from)?,
-///             to: streamweave::state::StableKey::decode(from)?,
-///         })
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+///         Some(Box::new(Self {
+///             from: *streamweave::state::StableHash::decode(from)?,
+///             to: *streamweave::state::StableHash::decode(from)?,
+///         }))
 ///     }
 /// }
+/// impl streamweave::state::StableKey for Route {}
 /// ```
 ///
 /// and for `enum Side { Bid, Ask(u8), At { x: u8 } }` to
@@ -179,17 +178,16 @@ pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 ///             }
 ///         }
 ///     }
-/// }
-/// impl streamweave::state::StableKey for Side {
-///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
 ///         match streamweave::state::Fold::decode_variant(from)? {
-///             0 => Some(Self::Bid),
-///             1 => Some(Self::Ask(streamweave::state::StableKey::decode(from)?)),
-///             2 => Some(Self::At { x: streamweave::state::StableKey::decode(from)? }),
+///             0 => Some(Box::new(Self::Bid)),
+///             1 => Some(Box::new(Self::Ask(*streamweave::state::StableHash::decode(from)?))),
+///             2 => Some(Box::new(Self::At { x: *streamweave::state::StableHash::decode(from)? })),
 ///             _ => None,
 ///         }
 ///     }
 /// }
+/// impl streamweave::state::StableKey for Side {}
 /// ```
 ///
 /// Variants are numbered in the order of declaration, so reordering them changes the hash: the

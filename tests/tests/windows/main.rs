@@ -9,6 +9,8 @@ mod order;
 mod reference;
 mod restored;
 mod steps;
+mod undone;
+mod workers;
 
 type Failure = Box<dyn std::error::Error>;
 type Tested = Result<(), Failure>;

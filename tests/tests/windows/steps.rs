@@ -135,7 +135,9 @@ macro_rules! run {
         }
         let mut run = run.close_inputs()?;
         $crate::take!(run, sent, late);
-        run.drain()?;
+        let metrics = run.drain()?.metrics;
+        let node = metrics.nodes.iter().find(|node| &*node.path == "windows");
+        assert_eq!(node.map(|node| node.late), Some(late.len() as u64));
         (sent, late)
     }};
 }
