@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use streamweave::graph;
+use streamweave::nodes::window::Tumbling;
 use streamweave::nodes::{To2, dedup_within, filter_map, interval_join, map, route2, window_join};
 
 use crate::event::{Auction, Bid, Event, Person};
@@ -71,7 +72,7 @@ pub(crate) async fn q8(events: Vec<Event>, sink: &mut Sink) -> Result<(), Failur
             events: Timed::new(events),
             sides: filter_map(side),
             split: route2(|side| side),
-            opened: window_join(TEN_SECONDS),
+            opened: window_join(Tumbling::of(TEN_SECONDS)),
             keyed: map(by_person),
             once: dedup_within(TEN_SECONDS),
             rows: map(|((id, name), start): ((u64, String), Time)| (id, name, start)),

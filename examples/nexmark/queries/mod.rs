@@ -22,6 +22,7 @@ mod ranked;
 mod side_input;
 mod statistics;
 mod timed;
+mod windows;
 mod winning;
 
 use crate::event::Event;
@@ -54,10 +55,14 @@ queries! {
     q2: bids::q2,
     q3: joined::q3,
     q4: winning::q4,
+    q5: windows::q5,
     q6: winning::q6,
+    q7: windows::q7,
     q8: joined::q8,
     q9: winning::q9,
     q10: bids::q10,
+    q11: windows::q11,
+    q12: windows::q12,
     q13: side_input::q13,
     q14: bids::q14,
     q15: statistics::q15,

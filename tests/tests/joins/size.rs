@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streamweave::nodes::window::Tumbling;
 use streamweave::nodes::{dedup_within, interval_join, temporal_join, window_join};
 use streamweave::prelude::*;
 
@@ -56,7 +57,7 @@ fn what_no_record_can_match_is_dropped() -> Tested {
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(interval_join(-20, -5));
     assert_eq!((after, ended), (empty, empty));
-    let (empty, after, ended) = sizes!(window_join(Duration::from_millis(10)));
+    let (empty, after, ended) = sizes!(window_join(Tumbling::of(Duration::from_millis(10))));
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(temporal_join());
     assert!(after > empty, "the latest version of each key stays valid");

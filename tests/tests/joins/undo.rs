@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use streamweave::nodes::window::Tumbling;
 use streamweave::nodes::{interval_join, temporal_join, try_map, window_join};
 use streamweave::prelude::*;
 
@@ -50,7 +51,7 @@ fn leaves_no_trace() -> Tested {
     let none: Option<(i64, (u64, char))> = None;
     undone!(interval_join(-10, 10), Some((4, (1, 'x'))), none, 4);
     undone!(interval_join(-10, 10), none, Some((4, (1, 'x'))), 4);
-    undone!(window_join(Duration::from_millis(10)), none, none, 10);
+    undone!(window_join(Tumbling::of(Duration::from_millis(10))), none, none, 10);
     undone!(temporal_join(), none, none, 10);
     Ok(())
 }

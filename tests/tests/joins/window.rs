@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streamweave::nodes::window::{Session, Sliding, Tumbling};
 use streamweave::nodes::{Late, event_time_by, settle, window_join};
 use streamweave::prelude::*;
 
@@ -40,8 +41,8 @@ fn full(lefts: &[(u64, Item)], rights: &[(u64, Item)], offset: i64) -> Vec<Joine
     joined
 }
 
-fn size() -> Duration {
-    Duration::from_millis(SIZE as u64)
+fn size() -> Tumbling {
+    Tumbling::of(Duration::from_millis(SIZE as u64))
 }
 
 #[test]
@@ -63,8 +64,8 @@ fn outer() -> Tested {
         .into_iter()
         .filter_map(|(time, (key, (left, right)))| Some((time, (key, (left, right?)))))
         .collect());
-    for offset in [3, -21] {
-        check!(window_join(size()).offset(offset).full_outer(), |lefts, rights| full(
+    for offset in [3, -5] {
+        check!(window_join(size().offset(offset)).full_outer(), |lefts, rights| full(
             &lefts, &rights, offset
         ));
     }
@@ -91,19 +92,74 @@ fn in_order() -> Tested {
     Ok(())
 }
 
+/// Each pair in every window that both are in.
 #[test]
-fn windows_without_a_size_are_refused() -> Tested {
+fn sliding() -> Tested {
+    const SLIDE: i64 = 3;
+    let windows = || {
+        let millis = |millis: i64| Duration::from_millis(millis as u64);
+        Sliding::of(millis(SIZE), millis(SLIDE))
+    };
+    check!(window_join(windows()), |lefts, rights| {
+        let mut joined = Vec::new();
+        for start in (-40..200).map(|number| number * SLIDE) {
+            let within = |item: &&(u64, Item)| (start..start + SIZE).contains(&item.1.0);
+            for (key, left) in lefts.iter().filter(within) {
+                for (_, right) in rights.iter().filter(within).filter(|(other, _)| other == key) {
+                    joined.push((Some(start + SIZE - 1), (*key, (*left, *right))));
+                }
+            }
+        }
+        joined
+    });
+    Ok(())
+}
+
+#[test]
+fn windows_that_cannot_be_joined_in_are_refused() -> Tested {
+    macro_rules! refused {
+        ($windows:expr, $why:literal) => {
+            let graph = graph! {
+                join: window_join($windows),
+                graph.lefts => join.left,
+                graph.rights => join.right,
+                join.out => graph.joined,
+            };
+            let mut run = graph.inline()?;
+            run.inputs.lefts.try_send((1_u64, 1_u8))?;
+            run.inputs.rights.try_send((1, 1_u8))?;
+            let error = run.step().unwrap_err().to_string();
+            assert!(error.contains($why), "{error}");
+            assert!(run.outputs.joined.try_recv().is_none());
+        };
+    }
+    refused!(Tumbling::of(Duration::ZERO), "at least a millisecond");
+    refused!(Session::of(Duration::from_secs(1)), "windows that merge");
+    Ok(())
+}
+
+/// What an idle input brings back for a window that is complete is dropped and counted.
+#[test]
+fn too_late() -> Tested {
     let graph = graph! {
-        join: window_join(Duration::ZERO),
+        join: window_join(size()),
         graph.lefts => join.left,
         graph.rights => join.right,
         join.out => graph.joined,
     };
     let mut run = graph.inline()?;
-    run.inputs.lefts.try_send((1_u64, 1_u8))?;
-    run.inputs.rights.try_send((1, 1_u8))?;
-    let error = run.step().unwrap_err().to_string();
-    assert!(error.contains("at least 1 ms"), "{error}");
-    assert!(run.outputs.joined.try_recv().is_none());
+    run.inputs.rights.idle();
+    for time in [3, 9] {
+        run.inputs.lefts.try_send_at(LogicalTime(time), (1_u64, 'a'))?;
+    }
+    run.inputs.lefts.advance(LogicalTime(10));
+    run.step()?;
+    for time in [5, 9] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (1, 'b'))?;
+    }
+    let mut run = run.close_inputs()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(15), (1, ('a', 'b')))]);
+    let metrics = run.metrics();
+    assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [1]);
     Ok(())
 }

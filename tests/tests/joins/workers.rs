@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streamweave::nodes::window::Tumbling;
 use streamweave::nodes::{
     Late, event_time_by, from_iter, interval_join, settle, temporal_join, window_join,
 };
@@ -57,7 +58,7 @@ async fn three_workers_as_one() -> Tested {
         in_time_rights.iter().filter(near).count()
     });
     assert_eq!(joined.len(), pairs.sum::<usize>());
-    let size = Duration::from_millis(50);
+    let size = Tumbling::of(Duration::from_millis(50));
     assert_eq!(
         on_workers!(window_join(size).full_outer(), lefts, rights, 3),
         on_workers!(window_join(size).full_outer(), lefts, rights, 1)

@@ -1,25 +1,31 @@
 //! `window_join`: pairs within the same window.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::{Context, Timer, TimerAt};
-use crate::nodes::join::stash::{Stash, passed, places, put, time_of};
+use crate::nodes::Storable;
+use crate::nodes::join::stash::{passed, time_of};
 use crate::nodes::join::{Full, Inner, LeftOuter, RightOuter, Sides};
-use crate::nodes::{Storable, millis};
+use crate::nodes::window::WindowAssigner;
+use crate::state::KeyedMap;
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
+
+/// The last time of a window and its first, and how many records of it came before.
+type Place = (i64, i64, u64);
 
 /// Joins records of the same window. Made by [`window_join`].
 #[node(crate = crate, key = K, strict)]
 #[derive(Debug)]
-pub struct WindowJoin<K, A, B, S>
+pub struct WindowJoin<K, A, B, W, S>
 where
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
+    W: WindowAssigner,
     S: Sides<A, B>,
 {
     /// One stream.
@@ -31,180 +37,198 @@ where
     /// What the windows give, with their last times.
     #[output]
     out: (K, S::Joined),
-    /// Records of the left, at the starts of their windows.
+    /// Records of the left by window.
     #[state]
-    lefts: Stash<K, A>,
-    /// Records of the right, at the starts of their windows.
+    lefts: KeyedMap<K, Place, A>,
+    /// Records of the right by window.
     #[state]
-    rights: Stash<K, B>,
-    size: i64,
-    offset: i64,
+    rights: KeyedMap<K, Place, B>,
+    windows: W,
     items: PhantomData<fn(K, A, B) -> S>,
 }
 
-impl<K, A, B> WindowJoin<K, A, B, Inner>
+impl<K, A, B, W> WindowJoin<K, A, B, W, Inner>
 where
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
+    W: WindowAssigner,
 {
     /// Records of the left without a partner in their window are sent too: results are
     /// `(A, Option<B>)`.
     #[must_use]
-    pub fn left_outer(self) -> WindowJoin<K, A, B, LeftOuter> {
+    pub fn left_outer(self) -> WindowJoin<K, A, B, W, LeftOuter> {
         self.with_sides()
     }
 
     /// Records of the right without a partner in their window are sent too: results are
     /// `(Option<A>, B)`.
     #[must_use]
-    pub fn right_outer(self) -> WindowJoin<K, A, B, RightOuter> {
+    pub fn right_outer(self) -> WindowJoin<K, A, B, W, RightOuter> {
         self.with_sides()
     }
 
     /// Records of both sides without a partner in their window are sent too: results are
     /// `(Option<A>, Option<B>)`.
     #[must_use]
-    pub fn full_outer(self) -> WindowJoin<K, A, B, Full> {
+    pub fn full_outer(self) -> WindowJoin<K, A, B, W, Full> {
         self.with_sides()
     }
 
-    fn with_sides<S: Sides<A, B>>(self) -> WindowJoin<K, A, B, S> {
-        WindowJoin { size: self.size, offset: self.offset, items: PhantomData }
+    fn with_sides<S: Sides<A, B>>(self) -> WindowJoin<K, A, B, W, S> {
+        WindowJoin { windows: self.windows, items: PhantomData }
     }
 }
 
-impl<K, A, B, S> WindowJoin<K, A, B, S>
+impl<K, A, B, W, S> WindowJoin<K, A, B, W, S>
 where
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
+    W: WindowAssigner,
     S: Sides<A, B>,
 {
-    /// Moves the starts of all windows by so many milliseconds, forwards or back.
-    #[must_use]
-    pub fn offset(self, millis: i64) -> Self {
-        WindowJoin { offset: millis, ..self }
-    }
-
-    /// The first and the last time of the window around `time`, cut off where times end.
-    fn window(&self, time: i64) -> (i64, i64) {
-        let (time, size) = (i128::from(time), i128::from(self.size.max(1)));
-        let start = time - (time - i128::from(self.offset)).rem_euclid(size);
-        let cut = |time: i128| time.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        (cut(start), cut(start + size - 1))
-    }
-
-    /// Keeps a record until its window is complete; one of a window that was complete is dropped.
+    /// Keeps a record until its windows are complete. If all are, it comes too late.
     fn keep<V: Storable>(
         &self,
-        stash: &mut Stash<K, V>,
+        held: &mut KeyedMap<K, Place, V>,
         (key, record): (K, V),
-        out: &mut impl WindowJoinOut<K, A, B, S>,
+        out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        let (start, last) = self.window(time_of(out)?);
-        if passed(out.frontier(), last) {
-            return Ok(());
-        }
-        let mut kept = stash.entry_ref(&key);
-        let new = kept.get(&(start, 0)).is_none();
-        put(&mut kept, start, record);
-        if new {
-            out.set_timer("end", TimerAt::Event(LogicalTime(last)));
+        let time = LogicalTime(time_of(out)?);
+        let (frontier, mut closed, mut open) = (out.frontier(), false, false);
+        let mut kept = held.entry_ref(&key);
+        self.windows.assign(time, &mut |window| {
+            let (last, start) = (self.windows.last(window).0, window.start.0);
+            if passed(frontier, last) {
+                closed = true;
+                return;
+            }
+            open = true;
+            let of_window = (last, start, 0)..=(last, start, u64::MAX);
+            let before = kept.range(of_window).next_back().map(|((.., number), _)| *number);
+            if before.is_none() {
+                out.set_timer("end", TimerAt::Event(LogicalTime(last)));
+            }
+            kept.insert((last, start, before.map_or(0, |number| number + 1)), record.clone());
+        });
+        if closed && !open {
+            out.count_late();
         }
         Ok(())
     }
 }
 
-/// Takes the records of the window that starts there.
-fn take<K: StableKey, V: Storable>(stash: &mut Stash<K, V>, key: &K, start: i64) -> Vec<V> {
-    if stash.get(key).is_none() {
-        return Vec::new();
+/// Takes the records of the windows that end with `last`, by their starts.
+fn take<K: StableKey, V: Storable>(
+    held: &mut KeyedMap<K, Place, V>,
+    key: &K,
+    last: i64,
+    mut give: impl FnMut(i64, V),
+) {
+    if held.get(key).is_none() {
+        return;
     }
-    let mut kept = stash.entry_ref(key);
-    let of_window: Vec<_> = kept.range(places(start, start)).map(|(place, _)| *place).collect();
-    of_window.iter().filter_map(|place| kept.remove(place)).collect()
+    let mut kept = held.entry_ref(key);
+    let range = (last, i64::MIN, 0)..=(last, i64::MAX, u64::MAX);
+    let places: Vec<_> = kept.range(range).map(|(place, _)| *place).collect();
+    for place in places {
+        if let Some(record) = kept.remove(&place) {
+            give(place.1, record);
+        }
+    }
 }
 
-impl<K, A, B, S> WindowJoinHandlers<K, A, B, S> for WindowJoin<K, A, B, S>
+impl<K, A, B, W, S> WindowJoinHandlers<K, A, B, W, S> for WindowJoin<K, A, B, W, S>
 where
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
+    W: WindowAssigner,
     S: Sides<A, B>,
 {
     fn on_start(
         &self,
-        _: &mut WindowJoinState<K, A, B, S>,
-        _: &mut impl WindowJoinOut<K, A, B, S>,
+        _: &mut WindowJoinState<K, A, B, W, S>,
+        _: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        if self.size < 1 {
-            return Err(NodeError::new("windows to join in need a size of at least 1 ms"));
+        if W::MERGES {
+            return Err(NodeError::new(
+                "windows that merge have no end that both sides know: join within tumbling or \
+                 sliding windows, or with `interval_join`",
+            ));
         }
+        self.windows.check()?;
         Ok(())
     }
 
     fn on_left(
         &self,
-        state: &mut WindowJoinState<K, A, B, S>,
+        state: &mut WindowJoinState<K, A, B, W, S>,
         left: (K, A),
-        out: &mut impl WindowJoinOut<K, A, B, S>,
+        out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
         self.keep(&mut state.lefts, left, out)
     }
 
     fn on_right(
         &self,
-        state: &mut WindowJoinState<K, A, B, S>,
+        state: &mut WindowJoinState<K, A, B, W, S>,
         right: (K, B),
-        out: &mut impl WindowJoinOut<K, A, B, S>,
+        out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
         self.keep(&mut state.rights, right, out)
     }
 
-    /// A window of the key is complete.
+    /// A window of the key is complete; or several, where they end together.
     fn on_timer(
         &self,
-        state: &mut WindowJoinState<K, A, B, S>,
+        state: &mut WindowJoinState<K, A, B, W, S>,
         timer: Timer<K>,
-        out: &mut impl WindowJoinOut<K, A, B, S>,
+        out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
         let (key, TimerAt::Event(LogicalTime(last))) = (timer.key, timer.at) else { return Ok(()) };
-        let start = self.window(last).0;
-        let lefts = take(&mut state.lefts, &key, start);
-        let rights = take(&mut state.rights, &key, start);
-        for left in &lefts {
-            for right in &rights {
-                out.out((key.clone(), S::pair(left, right)));
+        let mut windows: BTreeMap<i64, (Vec<A>, Vec<B>)> = BTreeMap::new();
+        take(&mut state.lefts, &key, last, |start, left| {
+            windows.entry(start).or_default().0.push(left);
+        });
+        take(&mut state.rights, &key, last, |start, right| {
+            windows.entry(start).or_default().1.push(right);
+        });
+        for (lefts, rights) in windows.into_values() {
+            for left in &lefts {
+                for right in &rights {
+                    out.out((key.clone(), S::pair(left, right)));
+                }
             }
-        }
-        let alone: Vec<_> = match (lefts.is_empty(), rights.is_empty()) {
-            (false, true) => lefts.iter().filter_map(S::left).collect(),
-            (true, false) => rights.iter().filter_map(S::right).collect(),
-            _ => Vec::new(),
-        };
-        for joined in alone {
-            out.out((key.clone(), joined));
+            let alone: Vec<_> = match (lefts.is_empty(), rights.is_empty()) {
+                (false, true) => lefts.iter().filter_map(S::left).collect(),
+                (true, false) => rights.iter().filter_map(S::right).collect(),
+                _ => Vec::new(),
+            };
+            for joined in alone {
+                out.out((key.clone(), joined));
+            }
         }
         Ok(())
     }
 }
 
 /// Joins each record of `left` with all of `right` that have the same key and lie in the same
-/// window. Windows are of one size (in whole milliseconds) and side by side; they start at
-/// multiples of the size since the Unix epoch, unless there is an [`offset`](WindowJoin::offset).
+/// window, in every window that both are in.
 ///
 /// The pairs of a window are sent when it is complete, with its last time; outer joins send
-/// records without a partner then too. A size of less than 1 ms fails at the start, and a record
-/// without a time when it comes.
+/// records without a partner then too. Windows that merge are refused at the start, as are those
+/// that cannot be; a record without a time fails when it comes, and one whose windows are all
+/// complete is dropped and counted.
 ///
 /// ```
-/// use std::time::Duration;
+/// use streamweave::nodes::window::Tumbling;
 /// use streamweave::nodes::window_join;
 /// use streamweave::prelude::*;
 ///
 /// let graph = graph! {
-///     sold: window_join(Duration::from_secs(10)).left_outer(),
+///     sold: window_join(Tumbling::seconds(10)).left_outer(),
 ///     graph.offers => sold.left,
 ///     graph.sales => sold.right,
 ///     sold.out => graph.sold,
@@ -221,11 +245,12 @@ where
 /// assert_eq!(sold, [("ink".to_owned(), (8, None)), ("tea".to_owned(), (3, Some(true)))]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn window_join<K, A, B>(size: Duration) -> WindowJoin<K, A, B, Inner>
+pub fn window_join<K, A, B, W>(windows: W) -> WindowJoin<K, A, B, W, Inner>
 where
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
+    W: WindowAssigner,
 {
-    WindowJoin { size: millis(size), offset: 0, items: PhantomData }
+    WindowJoin { windows, items: PhantomData }
 }
