@@ -178,7 +178,13 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
                 None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
             },
-            Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
+            // What came behind the frontier is due as soon as there is a turn for it.
+            Phase::Turn(_) => self
+                .agenda
+                .frontier
+                .and_then(|frontier| self.agenda.due_at_frontier(frontier))
+                .map(|(timer, stamp)| Due::Timer(timer, Some(stamp))),
+            Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -223,11 +229,32 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Frontier(_) | Phase::Promises => {
                 self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
             }
-            Phase::Turn(turn) => {
-                Phase::Turn(Turn { hold: earlier(turn.hold, self.agenda.pending()), ..turn })
-            }
             other => other,
         }
+    }
+
+    /// Takes `phase`, in which nothing is due here any more, on to what is behind, and with it a
+    /// turn that waited here; whether there was a unit to run.
+    pub(crate) fn pass(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        if let Phase::Turn(turn) = phase {
+            self.agenda.turn = Some(turn);
+        } else {
+            let phase = self.pass_on(phase);
+            if !self.out.each(&mut Advance { cx, phase }) {
+                return true;
+            }
+        }
+        if let Some(turn) = self.agenda.turn
+            && self.agenda.lets_pass(turn.promise)
+        {
+            let hold = earlier(turn.hold, self.agenda.pending());
+            let phase = Phase::Turn(Turn { hold, ..turn });
+            if !self.out.each(&mut Advance { cx, phase }) {
+                return true;
+            }
+            self.agenda.turn = None;
+        }
+        false
     }
 
     /// Runs the next unit that `phase` makes due in this node; whether there was one.
@@ -405,8 +432,7 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         if self.advance_self(cx, phase) {
             return true;
         }
-        let phase = self.pass_on(phase);
-        !self.out.each(&mut Advance { cx, phase })
+        self.pass(cx, phase)
     }
     fn deadline(&mut self) -> Option<i64> {
         self.deadline_of_all()

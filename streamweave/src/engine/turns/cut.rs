@@ -82,8 +82,17 @@ impl Scope {
         }
     }
 
-    fn report(&self, cut: usize, number: u64, least: Option<Stamp>) {
-        let next = lock(&self.coordinator).report(cut, number, least);
+    fn report(&self, cut: usize, turn: Turn) {
+        let next = lock(&self.coordinator).report(cut, turn);
+        self.send(next);
+    }
+
+    fn wakes(&self) {
+        let next = lock(&self.coordinator).wakes();
+        self.send(next);
+    }
+
+    fn send(&self, next: Option<Next>) {
         let Some(next) = next else { return };
         for mailbox in &self.cuts {
             let waker = {
@@ -157,11 +166,14 @@ impl<E: Part> Cut<E> {
             let rounds = hold.rounds.next(self.crossing.depth, self.crossing.place);
             Stamp { rounds, ..hold }
         });
-        let least = earlier(raised, self.crossed);
-        let scope = lock(&self.mailbox.0).scope.clone();
-        if let Some((scope, number)) = scope {
-            scope.report(number, turn.number, least);
+        let hold = earlier(raised, self.crossed);
+        if let Some((scope, number)) = self.scope() {
+            scope.report(number, Turn { hold, ..turn });
         }
+    }
+
+    fn scope(&self) -> Option<(Arc<Scope>, usize)> {
+        lock(&self.mailbox.0).scope.clone()
     }
 }
 
@@ -175,8 +187,14 @@ impl<E: Part> Part for Cut<E> {
     }
     fn advance(&mut self, _: &mut Cx, phase: Phase) -> bool {
         // Its frontier is what the turns promise, not that of the stage.
-        if let Phase::Turn(turn) = phase {
-            self.report(turn);
+        match phase {
+            Phase::Turn(turn) => self.report(turn),
+            Phase::Idle(false) => {
+                if let Some((scope, _)) = self.scope() {
+                    scope.wakes();
+                }
+            }
+            _ => {}
         }
         false
     }
