@@ -1,8 +1,10 @@
 //! Typed stream processing for Rust.
 
 #[doc(hidden)]
-pub mod __private;
+pub mod broken;
 pub mod engine;
+#[doc(hidden)]
+pub mod expansion;
 pub mod graph;
 pub mod io;
 mod macros;

@@ -42,6 +42,9 @@ pub struct Agenda<K> {
     in_loop: bool,
     /// In a loop: the latest stamp at which a timer of the clock was set.
     set_at: Option<Stamp>,
+    /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
+    /// key is told so in one place, and not again by whatever uses its key.
+    pub(crate) copy: fn(&K) -> K,
 }
 
 enum Change<K> {
@@ -53,48 +56,10 @@ enum Change<K> {
 }
 
 impl<K> Agenda<K> {
-    pub(crate) fn new(timing: Timing) -> Self {
-        Agenda {
-            event: BTreeMap::new(),
-            clock: BTreeMap::new(),
-            staged: Vec::new(),
-            timing,
-            frontier: None,
-            completed: None,
-            forwarded: None,
-            floor: None,
-            own: None,
-            hold: None,
-            idle_after: None,
-            dropped: 0,
-            turn: None,
-            in_loop: false,
-            set_at: None,
-        }
-    }
-
     pub(crate) fn timing(&self) -> Timing {
         self.timing
     }
 
-    fn has_ended(&self) -> bool {
-        self.frontier == Some(Promise::ENDED)
-    }
-
-    /// The input has ended: what waits for the clock will not fire.
-    pub(crate) fn drop_clock_timers(&mut self) {
-        self.dropped += self.clock.len() as u64;
-        self.clock.clear();
-    }
-}
-
-impl<K> fmt::Debug for Agenda<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Agenda({} event, {} clock)", self.event.len(), self.clock.len())
-    }
-}
-
-impl<K: StableKey> Agenda<K> {
     /// The stamp that a timer waits for, set when it is `now`: of the current time, its current
     /// round. In a loop the past is over: nothing more can be sent there.
     fn waits_for(&self, at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
@@ -132,6 +97,50 @@ impl<K: StableKey> Agenda<K> {
 
     pub(crate) fn hold(&mut self, until: Option<Stamp>) {
         self.staged.push(Change::Hold(until));
+    }
+
+    /// The earliest stamp that something can be emitted with without being late.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.floor
+    }
+
+    fn has_ended(&self) -> bool {
+        self.frontier == Some(Promise::ENDED)
+    }
+
+    /// The input has ended: what waits for the clock will not fire.
+    pub(crate) fn drop_clock_timers(&mut self) {
+        self.dropped += self.clock.len() as u64;
+        self.clock.clear();
+    }
+}
+
+impl<K> fmt::Debug for Agenda<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Agenda({} event, {} clock)", self.event.len(), self.clock.len())
+    }
+}
+
+impl<K: StableKey> Agenda<K> {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Agenda {
+            event: BTreeMap::new(),
+            clock: BTreeMap::new(),
+            staged: Vec::new(),
+            timing,
+            frontier: None,
+            completed: None,
+            forwarded: None,
+            floor: None,
+            own: None,
+            hold: None,
+            idle_after: None,
+            dropped: 0,
+            turn: None,
+            in_loop: false,
+            set_at: None,
+            copy: K::clone,
+        }
     }
 
     /// The unit stands: what it staged applies.
@@ -199,11 +208,6 @@ impl<K: StableKey> Agenda<K> {
         self.forwarded = self.forwarded.max(next);
         self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));
         self.forwarded
-    }
-
-    /// The earliest stamp that something can be emitted with without being late.
-    pub(crate) fn floor(&self) -> Option<Stamp> {
-        self.floor
     }
 
     /// The stamp of what a timer emits that waited for `stamp`, or for the clock: unless that is

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::broken::{Broken, broken};
 use crate::engine::clock::Clock;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
@@ -24,6 +25,10 @@ const PROMISED: u8 = 16;
 #[derive(Debug)]
 pub struct Cx {
     status: u8,
+    /// Some outbox may have something that is ready to leave.
+    ready: bool,
+    /// Some edge of the stage is part of a loop: it is to be asked at every turn.
+    looped: bool,
     failure: Option<Arc<Failure>>,
     /// The time of the current unit.
     pub(crate) mark: Mark,
@@ -78,6 +83,8 @@ impl Cx {
     pub(crate) fn new(clock: Clock) -> Self {
         Cx {
             status: 0,
+            ready: true,
+            looped: false,
             failure: None,
             mark: Mark::default(),
             clock,
@@ -89,7 +96,7 @@ impl Cx {
     /// Whether this unit has failed: emissions do nothing then.
     #[inline(always)]
     pub(crate) fn failed(&self) -> bool {
-        self.status & FAILED != 0
+        self.status & FAILED != 0 && !broken(Broken::EmissionAfterFailure)
     }
 
     /// Whether something is to be done before the next unit.
@@ -149,8 +156,25 @@ impl Cx {
         self.status |= FULL;
     }
 
-    /// The flush made room.
-    pub(crate) fn clear_full(&mut self) {
+    /// An outbox has something that is ready to leave.
+    #[inline]
+    pub(crate) fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// A flush of full batches is always due: said in every phase by the edges that need it.
+    pub(crate) fn set_looped(&mut self) {
+        self.looped = true;
+    }
+
+    /// Whether a flush of full batches would do anything.
+    pub(crate) fn flush_due(&self) -> bool {
+        self.ready || self.looped || self.status & FULL != 0
+    }
+
+    /// The flush made room, and left nothing that is ready.
+    pub(crate) fn flushed(&mut self) {
+        self.ready = false;
         self.status &= !FULL;
     }
 

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::vec::Drain;
 
+use crate::broken::{Broken, broken};
 use crate::engine::Instance;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
@@ -277,7 +278,9 @@ pub(crate) fn settle(
     cx: &mut Cx,
     ran: Result<(), Panicked>,
 ) -> Option<Arc<Failure>> {
-    if let Err(panicked) = ran {
+    if let Err(panicked) = ran
+        && !broken(Broken::SwallowedPanic)
+    {
         name_panic(root, cx, panicked);
     }
     let failure = cx.take_failure();

@@ -38,7 +38,8 @@ pub enum Arrival {
 }
 
 impl<T: Send + 'static> Inlet<T> {
-    pub(crate) fn new(receiver: Receiver<T>) -> Self {
+    pub(crate) fn new(mut receiver: Receiver<T>) -> Self {
+        receiver.stay();
         Inlet { receiver, pending: Pending::default(), rest: Records::default(), ended: false }
     }
 

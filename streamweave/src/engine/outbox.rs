@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
+use crate::broken::{Broken, broken};
 use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
@@ -118,6 +119,7 @@ impl<T: 'static> Outbox<T> {
         if full.is_empty() {
             return;
         }
+        cx.set_ready();
         let bytes = bytes_of(&full.items);
         // The first batch of a unit begins with what stands: it stays in memory.
         if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
@@ -141,6 +143,17 @@ impl<T: 'static> Outbox<T> {
         }
         self.held += bytes;
         self.ready.push_back(Ready::Records(full));
+    }
+
+    /// Takes a record in between units: it stands.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, cx: &mut Cx, item: T) {
+        if self.buffer.takes(cx) {
+            self.buffer.push(&cx.mark, item);
+        } else {
+            self.committed = (self.buffer.len(), self.ready.len() + 1);
+            self.roll(cx, item);
+        }
     }
 
     fn failure(&self, error: SpillError) -> Failure {
@@ -243,6 +256,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
     }
 
     fn rollback(&mut self) {
+        if broken(Broken::FailedUnitIsSent) {
+            return;
+        }
         let (records, batches) = self.committed;
         if self.ready.len() > batches {
             let mut undone = self.ready.drain(batches..);
@@ -264,7 +280,8 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.buffer.truncate(records);
     }
 
-    fn advance(&mut self, _: &mut Cx, phase: Phase) -> bool {
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        cx.set_ready();
         // Everything that was due before it has been emitted: it leaves, behind that.
         if let Phase::Frontier(promise) = phase
             && promise != Promise::ENDED
@@ -343,6 +360,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
         if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
             return false;
         }
+        cx.set_ready();
         if self.ready.len() >= READY {
             cx.set_full();
         }
@@ -376,7 +394,7 @@ mod tests {
         }
     }
 
-    fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
+    fn drain(receiver: &mut Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Message::Records(batch)) =
             receiver.poll_recv(&mut task, &mut Records::default())
@@ -390,7 +408,7 @@ mod tests {
     fn units_stand_or_fall(spill: bool, seed: u64) {
         let mut random = Random(seed);
         let capacity = Capacity { records: 12, batch: 4, bytes: 1 << 20 };
-        let (sender, receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
+        let (sender, mut receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
         let mut outbox = Outbox::new(sender);
         if spill {
             outbox.set_codec(Some(Codec::new()));
@@ -417,14 +435,14 @@ mod tests {
                 // Sent as far as there is room; the unit stands, so the next one begins first.
                 let what = [Sending::Full, Sending::All][random.below(2) as usize];
                 while outbox.poll_send(&mut task, what).is_pending() {
-                    drain(&receiver, &mut arrived);
+                    drain(&mut receiver, &mut arrived);
                 }
             }
         }
         while outbox.poll_send(&mut task, Sending::All).is_pending() {
-            drain(&receiver, &mut arrived);
+            drain(&mut receiver, &mut arrived);
         }
-        drain(&receiver, &mut arrived);
+        drain(&mut receiver, &mut arrived);
         assert_eq!(arrived, expected, "seed {seed}, spill {spill}");
         assert_eq!((outbox.held, outbox.spilled), (0, 0));
     }

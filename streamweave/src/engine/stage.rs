@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
@@ -146,7 +147,9 @@ impl StageLoop {
     /// A unit has failed and is undone: what came before it leaves.
     fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
         let mut task = Task::from_waker(std::task::Waker::noop());
-        let _ = root.poll_flush(&mut task, Sending::Rest);
+        if !broken(Broken::StandingIsLost) {
+            let _ = root.poll_flush(&mut task, Sending::Rest);
+        }
         self.publish(root);
         self.env.probe.close(root);
         failure
@@ -160,6 +163,7 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
+        self.cx.set_ready();
         if phase == Phase::Stop {
             self.stopped = true;
             root.control(&Control::End);
@@ -181,8 +185,7 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        // Nothing was left in the outboxes when it became idle.
-        let mut flushed = std::mem::take(&mut self.idle);
+        self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
         }
@@ -198,7 +201,7 @@ impl StageLoop {
             return Poll::Pending;
         }
         loop {
-            if !std::mem::take(&mut flushed)
+            if self.cx.flush_due()
                 && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
             {
                 return Poll::Ready(Todo::End(end));
@@ -266,6 +269,7 @@ impl StageLoop {
     ) -> Poll<Result<(), StageEnd>> {
         match root.poll_flush(task, what) {
             Poll::Pending => {
+                self.cx.set_ready();
                 if self.backpressure.is_none() && self.env.clock.ticks() {
                     self.backpressure = Some(Stopwatch::start());
                 }
@@ -275,7 +279,7 @@ impl StageLoop {
                 if let Some(watch) = self.backpressure.take() {
                     self.env.counters.backpressured(watch.elapsed());
                 }
-                self.cx.clear_full();
+                self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {
                     Halt::Gone => StageEnd::Cancelled,
                     Halt::Failed(failure) => StageEnd::Failed(failure),

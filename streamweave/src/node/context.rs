@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{At, NodeError, NodeResult, Timing};
-use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
@@ -182,7 +181,7 @@ impl<K, O> Outlet<'_, K, O> {
     }
 }
 
-impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     type Key = K;
 
     fn time(&self) -> Option<LogicalTime> {
@@ -243,14 +242,16 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.set_timer(Timer { key: key.clone(), name, at }, self.cx.mark.stamp());
+            let key = (self.agenda.copy)(key);
+            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.cancel_timer(Timer { key: key.clone(), name, at }, self.cx.mark.stamp());
+            let key = (self.agenda.copy)(key);
+            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
             if self.agenda.turn.is_some() {
                 // It may have waited for this.
@@ -317,7 +318,7 @@ pub enum TimeError {
     Untimed,
 }
 
-impl<K: StableKey, O: Send> AsyncContext for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))

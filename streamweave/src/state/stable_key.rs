@@ -6,7 +6,7 @@
 //! All arithmetic is on `u64`, wrapping.
 //!
 //! - `fold(a, b)` is the 128-bit product `a * b`, its low half xor its high half.
-//! - `mix(x) = fold(x ^ 0x243F_6A88_85A3_08D3, 0x9E37_79B9_7F4A_7C15)`.
+//! - `mix(x) = fold(x, 0x9E37_79B9_7F4A_7C15)`.
 //! - `combine(acc, h) = fold(rotl(acc, 23) ^ h, 0xA076_1D64_78BD_642F)`.
 //!
 //! | key | hash |
@@ -28,7 +28,6 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The version of the hash and encoding scheme that this release writes.
 pub const STABLE_KEY_VERSION: u16 = 1;
 
-const MIX_IN: u64 = 0x243F_6A88_85A3_08D3;
 const MIX_BY: u64 = 0x9E37_79B9_7F4A_7C15;
 const COMBINE_BY: u64 = 0xA076_1D64_78BD_642F;
 const STRUCTURE: u64 = 0x1319_8A2E_0370_7344;
@@ -74,7 +73,7 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[inline(always)]
 pub(super) fn mix(x: u64) -> u64 {
-    fold(x ^ MIX_IN, MIX_BY)
+    fold(x, MIX_BY)
 }
 
 #[inline(always)]

@@ -185,7 +185,8 @@ impl<E: Part> Part for Cut<E> {
     fn rollback(&mut self) {
         self.edge.rollback();
     }
-    fn advance(&mut self, _: &mut Cx, phase: Phase) -> bool {
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        cx.set_looped();
         // Its frontier is what the turns promise, not that of the stage.
         match phase {
             Phase::Turn(turn) => self.report(turn),
