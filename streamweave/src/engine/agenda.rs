@@ -40,7 +40,7 @@ pub struct Agenda<K> {
     pub(crate) turn: Option<Turn>,
     /// The turns of a loop come by.
     in_loop: bool,
-    /// In a loop: the latest stamp at which a timer of the clock was set.
+    /// The latest stamp at which a timer of the clock was set.
     set_at: Option<Stamp>,
     /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
     /// key is told so in one place, and not again by whatever uses its key.
@@ -74,7 +74,7 @@ impl<K> Agenda<K> {
     /// Sets a timer, at the stamp of the current unit.
     pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
         let waits_for = self.waits_for(timer.at, now);
-        if waits_for.is_none() && self.in_loop {
+        if waits_for.is_none() {
             self.set_at = self.set_at.max(now);
         }
         self.staged.push(Change::Set(timer, waits_for));
@@ -214,7 +214,8 @@ impl<K: StableKey> Agenda<K> {
     /// already behind. In a loop it is also not before the timer was set: the turn that is on its
     /// way has passed what led to it.
     pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
-        stamp.or(self.set_at).max(self.floor())
+        let set_at = self.set_at.filter(|_| self.in_loop);
+        stamp.or(set_at).max(self.floor())
     }
 
     /// The earliest thing that is still to be done, as the turns of a loop must know: timers, and

@@ -113,7 +113,8 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     to: &mut A,
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
-    cx.mark.carried = pending.records.carried();
+    // Of what these records do not carry, nothing is left of earlier ones.
+    cx.mark = Mark { carried: pending.records.carried(), ..Mark::default() };
     let ran = run_all(pending, to, cx);
     cx.mark.carried = Carried::NOTHING;
     ran

@@ -1,6 +1,10 @@
 //! Loops: turns, rounds, fixed points, and what leaves a loop.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
 
+mod bodies;
+mod random;
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamweave::prelude::*;
