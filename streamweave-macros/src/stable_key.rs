@@ -15,12 +15,12 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let state = &state(&item, &mut errors);
-    let (hash, encode) = match &item.data {
+    let (hash, encode, decode) = match &item.data {
         Data::Struct(data) => structure(state, &data.fields),
         Data::Enum(data) => variants(state, data.variants.iter()),
         Data::Union(data) => {
             errors.error(data.union_token, "a union has no stable hash: use an enum");
-            (quote!(0), quote!())
+            (quote!(0), quote!(), quote!(::core::option::Option::None))
         }
     };
     let mut generics = item.generics.clone();
@@ -41,6 +41,10 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             fn encode(&self, into: &mut ::std::vec::Vec<u8>) {
                 let _ = &into;
                 #encode
+            }
+            fn decode(from: &mut &[u8]) -> ::core::option::Option<::std::boxed::Box<Self>> {
+                let _ = &from;
+                #decode
             }
         }
         #[automatically_derived]
@@ -73,7 +77,10 @@ fn of(state: &TokenStream, ty: &Type) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as #state::StableHash>)
 }
 
-fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream) {
+/// Hash, encoding and decoding.
+type Bodies = (TokenStream, TokenStream, TokenStream);
+
+fn structure(state: &TokenStream, fields: &Fields) -> Bodies {
     let places: Vec<TokenStream> = fields
         .iter()
         .enumerate()
@@ -86,14 +93,12 @@ fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream)
         })
         .collect();
     let start = quote!(#state::Fold::structure());
-    (hash(state, &start, fields, &places), encode(state, fields, &places))
+    let decode = decode(state, &quote!(Self), fields);
+    (hash(state, &start, fields, &places), encode(state, fields, &places), decode)
 }
 
-fn variants<'a>(
-    state: &TokenStream,
-    variants: impl Iterator<Item = &'a syn::Variant>,
-) -> (TokenStream, TokenStream) {
-    let (mut hashes, mut encodes) = (Vec::new(), Vec::new());
+fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Variant>) -> Bodies {
+    let (mut hashes, mut encodes, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
     for (number, variant) in variants.enumerate() {
         let (name, fields) = (&variant.ident, &variant.fields);
         let number = Literal::usize_unsuffixed(number);
@@ -113,6 +118,8 @@ fn variants<'a>(
         };
         let start = quote!(#state::Fold::variant(#number));
         let (hash, encode) = (hash(state, &start, fields, &places), encode(state, fields, &places));
+        let decode = decode(state, &quote!(Self::#name), fields);
+        decodes.push(quote!(#number => #decode,));
         hashes.push(quote!(#pattern => #hash,));
         encodes.push(quote! {
             #pattern => {
@@ -122,9 +129,16 @@ fn variants<'a>(
         });
     }
     if hashes.is_empty() {
-        return (quote!(match *self {}), quote!(match *self {}));
+        let none = quote!(::core::option::Option::None);
+        return (quote!(match *self {}), quote!(match *self {}), none);
     }
-    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }))
+    let decode = quote! {
+        match #state::Fold::decode_variant(from)? {
+            #(#decodes)*
+            _ => ::core::option::Option::None,
+        }
+    };
+    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }), decode)
 }
 
 fn hash(
@@ -140,4 +154,21 @@ fn hash(
 fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> TokenStream {
     let types = fields.iter().map(|field| of(state, &field.ty));
     quote!(#(#types::encode(#places, into);)*)
+}
+
+fn decode(state: &TokenStream, name: &TokenStream, fields: &Fields) -> TokenStream {
+    let read = fields.iter().map(|field| {
+        let of = of(state, &field.ty);
+        let value = quote!(*#of::decode(from)?);
+        match &field.ident {
+            Some(name) => quote!(#name: #value),
+            None => value,
+        }
+    });
+    let value = match fields {
+        Fields::Named(_) => quote!(#name { #(#read),* }),
+        Fields::Unnamed(_) => quote!(#name(#(#read),*)),
+        Fields::Unit => quote!(#name),
+    };
+    quote!(::core::option::Option::Some(::std::boxed::Box::new(#value)))
 }

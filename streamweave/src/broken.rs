@@ -39,6 +39,14 @@ variants! {
     DroppedBatch,
     /// Control goes to the front of its edge's queue.
     ControlOvertakes,
+    /// Of the batches that wait in an edge the newest is taken first.
+    NewestFirst,
+    /// Who waits for room in an edge is not told when there is some.
+    NobodyIsWoken,
+    /// A frontier is passed on before the timers that it makes due have fired.
+    FrontierBeforeTimers,
+    /// Records in round 0 of a loop count as in the round of the records before them.
+    StaleRounds,
     /// Records go to the workers in turn, whatever their key.
     KeyOnTwoWorkers,
     /// A record whose handler panicked counts as handled.
@@ -59,6 +67,16 @@ variants! {
     StandingIsLost,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
+    /// What nodes hold and timers wait for does not go with the turns of a loop.
+    HoldForgotten,
+    /// A round in which no record came back is taken for the last.
+    NothingCameBack,
+    /// Records that cross a feedback edge while a turn is on its way are not reported.
+    CrossingForgotten,
+    /// What may still come in from outside of a loop is not held.
+    EntryForgotten,
+    /// A turn goes on without waiting for what comes in from outside of the loop.
+    TurnOvertakes,
 }
 
 /// Whether this process runs the variant.

@@ -11,7 +11,7 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 16] = [
+const CONTEXT: [&str; 17] = [
     "time",
     "frontier",
     "key",
@@ -24,6 +24,7 @@ const CONTEXT: [&str; 16] = [
     "at",
     "rounds",
     "is_late",
+    "count_late",
     "promised",
     "promise",
     "hold",

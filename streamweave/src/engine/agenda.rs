@@ -1,39 +1,30 @@
 //! What a node instance has to do and how far it has come: its timers, deduplicated by (key, name,
 //! time) and fired in (time, key) order; the frontier it has seen; what it promises and holds.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::engine::due::DueTimers;
 use crate::engine::turns::Turn;
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::StableKey;
 use crate::time::{Frontier, Promise, Stamp};
 
-/// (when, encoded key, name): the order in which timers of one instant fire.
-type Due<T> = (T, Vec<u8>, &'static str);
-
 /// The agenda of one instance of a node.
 ///
 /// What a unit changes is staged, and applies when the unit stands.
 pub struct Agenda<K> {
-    event: BTreeMap<Due<Stamp>, K>,
-    clock: BTreeMap<Due<i64>, K>,
+    pub(super) event: DueTimers<Stamp, K>,
+    pub(super) clock: DueTimers<i64, K>,
     staged: Vec<Change<K>>,
     timing: Timing,
-    /// The frontier that has come in: it is complete here, or is being completed.
-    pub(crate) frontier: Option<Promise>,
-    /// The frontier up to which all is done that was due.
-    pub(crate) completed: Option<Promise>,
-    /// What has been promised to what is behind, and its last stamp.
-    forwarded: Option<Promise>,
-    floor: Option<Stamp>,
-    /// The promise that the node makes by itself.
-    own: Option<Promise>,
-    /// Nothing is promised beyond this.
-    hold: Option<Stamp>,
+    pub(crate) reached: Reached,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
+    /// Records that came too late for the node.
+    pub(crate) late: u64,
     /// Timers that will not fire, because the input has ended.
     pub(crate) dropped: u64,
     /// A turn of a loop that waits for what the node still holds.
@@ -47,12 +38,29 @@ pub struct Agenda<K> {
     pub(crate) copy: fn(&K) -> K,
 }
 
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// The frontier that has come in: it is complete here, or is being completed.
+    pub(crate) frontier: Option<Promise>,
+    /// The frontier up to which all is done that was due.
+    pub(crate) completed: Option<Promise>,
+    /// What has been promised to what is behind, and its last stamp.
+    forwarded: Option<Promise>,
+    floor: Option<Stamp>,
+    /// The promise that the node makes by itself.
+    own: Option<Promise>,
+    /// Nothing is promised beyond this.
+    hold: Option<Stamp>,
+}
+
 enum Change<K> {
     /// With the stamp that an event timer waits for.
     Set(Timer<K>, Option<Stamp>),
     Cancel(Timer<K>, Option<Stamp>),
     Promise(Promise),
     Hold(Option<Stamp>),
+    Late,
 }
 
 impl<K> Agenda<K> {
@@ -99,19 +107,23 @@ impl<K> Agenda<K> {
         self.staged.push(Change::Hold(until));
     }
 
-    /// The earliest stamp that something can be emitted with without being late.
-    pub(crate) fn floor(&self) -> Option<Stamp> {
-        self.floor
+    pub(crate) fn count_late(&mut self) {
+        self.staged.push(Change::Late);
     }
 
-    fn has_ended(&self) -> bool {
-        self.frontier == Some(Promise::ENDED)
+    /// The earliest stamp that something can be emitted with without being late.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.reached.floor
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.reached.frontier == Some(Promise::ENDED)
     }
 
     /// The input has ended: what waits for the clock will not fire.
     pub(crate) fn drop_clock_timers(&mut self) {
         self.dropped += self.clock.len() as u64;
-        self.clock.clear();
+        self.clock = DueTimers::default();
     }
 }
 
@@ -124,17 +136,13 @@ impl<K> fmt::Debug for Agenda<K> {
 impl<K: StableKey> Agenda<K> {
     pub(crate) fn new(timing: Timing) -> Self {
         Agenda {
-            event: BTreeMap::new(),
-            clock: BTreeMap::new(),
+            event: DueTimers::default(),
+            clock: DueTimers::default(),
             staged: Vec::new(),
             timing,
-            frontier: None,
-            completed: None,
-            forwarded: None,
-            floor: None,
-            own: None,
-            hold: None,
+            reached: Reached::default(),
             idle_after: None,
+            late: 0,
             dropped: 0,
             turn: None,
             in_loop: false,
@@ -147,27 +155,22 @@ impl<K: StableKey> Agenda<K> {
     pub(crate) fn commit(&mut self) {
         for change in std::mem::take(&mut self.staged) {
             match change {
-                Change::Promise(promise) => self.own = self.own.max(Some(promise)),
-                Change::Hold(until) => self.hold = until,
+                Change::Promise(promise) => self.reached.own = self.reached.own.max(Some(promise)),
+                Change::Hold(until) => self.reached.hold = until,
+                Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
                 Change::Set(..) if self.has_ended() => self.dropped += 1,
-                Change::Set(timer, stamp) => {
-                    let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp, timer.at) {
-                        (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
-                        (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
-                        (None, _) => None,
-                    };
-                }
-                Change::Cancel(timer, stamp) => {
-                    let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp, timer.at) {
-                        (Some(stamp), _) => self.event.remove(&(stamp, key, name)),
-                        (None, TimerAt::Clock(at)) => self.clock.remove(&(at, key, name)),
-                        (None, _) => None,
-                    };
-                }
+                Change::Set(Timer { key, name, at }, stamp) => match (stamp, at) {
+                    (Some(stamp), _) => self.event.set(stamp, key, name),
+                    (None, TimerAt::Clock(at)) => self.clock.set(at, key, name),
+                    (None, _) => {}
+                },
+                Change::Cancel(Timer { key, name, at }, stamp) => match (stamp, at) {
+                    (Some(stamp), _) => self.event.cancel(stamp, &key, name),
+                    (None, TimerAt::Clock(at)) => self.clock.cancel(at, &key, name),
+                    (None, _) => {}
+                },
             }
         }
     }
@@ -178,21 +181,23 @@ impl<K: StableKey> Agenda<K> {
     }
 
     /// The first timer that is due, and what it waited for.
-    pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
-        let ((stamp, _, name), key) = self.event.first_key_value()?;
+    pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
+        self.event.earliest().filter(|stamp| promise.is_past(*stamp))?;
+        let (stamp, key, name) = self.event.first()?;
         let at = TimerAt::Event(stamp.time);
-        promise.is_past(*stamp).then(|| (Timer { key: key.clone(), name, at }, *stamp))
+        Some((Timer { key: key.clone(), name, at }, stamp))
     }
 
     /// The first clock timer that is due at `now`.
-    pub(crate) fn due_at_clock(&self, now: i64) -> Option<Timer<K>> {
-        let ((time, _, name), key) = self.clock.first_key_value()?;
-        (*time <= now).then(|| Timer { key: key.clone(), name, at: TimerAt::Clock(*time) })
+    pub(crate) fn due_at_clock(&mut self, now: i64) -> Option<Timer<K>> {
+        self.clock.earliest().filter(|time| *time <= now)?;
+        let (time, key, name) = self.clock.first()?;
+        Some(Timer { key: key.clone(), name, at: TimerAt::Clock(time) })
     }
 
     /// When the earliest clock timer is due.
     pub(crate) fn deadline(&self) -> Option<i64> {
-        self.clock.first_key_value().map(|(due, _)| due.0)
+        self.clock.earliest()
     }
 
     /// Takes note of what can be promised now to what is behind; the promise, once there is one.
@@ -200,14 +205,14 @@ impl<K: StableKey> Agenda<K> {
     /// A node of its own timing promises what it said; the others what they have completed. None
     /// promises beyond what it holds or a timer that is still to fire, and a promise never falls.
     pub(crate) fn forward(&mut self) -> Option<Promise> {
-        let ended = self.completed == Some(Promise::ENDED);
-        let next = if self.timing.is_own() && !ended { self.own } else { self.completed };
-        let timer = self.event.first_key_value().map(|(due, _)| due.0);
-        let limits = [self.hold.filter(|_| !ended), timer].into_iter().flatten();
+        let reached = &mut self.reached;
+        let ended = reached.completed == Some(Promise::ENDED);
+        let next = if self.timing.is_own() && !ended { reached.own } else { reached.completed };
+        let limits = [reached.hold.filter(|_| !ended), self.event.earliest()].into_iter().flatten();
         let next = limits.fold(next, |next, limit| next.map(|next| next.min(limit.into())));
-        self.forwarded = self.forwarded.max(next);
-        self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));
-        self.forwarded
+        reached.forwarded = reached.forwarded.max(next);
+        reached.floor = reached.floor.max(reached.forwarded.and_then(Promise::stamp));
+        reached.forwarded
     }
 
     /// The stamp of what a timer emits that waited for `stamp`, or for the clock: unless that is
@@ -221,8 +226,7 @@ impl<K: StableKey> Agenda<K> {
     /// The earliest thing that is still to be done, as the turns of a loop must know: timers, and
     /// what the node holds. While timers wait for the clock no turn goes on.
     pub(crate) fn pending(&self) -> Option<Stamp> {
-        let timer = self.event.first_key_value().map(|(due, _)| due.0);
-        [timer, self.hold].into_iter().flatten().min()
+        [self.event.earliest(), self.reached.hold].into_iter().flatten().min()
     }
 
     /// Whether a turn with this promise can go on from here: what is due before it has been sent,
@@ -230,7 +234,7 @@ impl<K: StableKey> Agenda<K> {
     pub(crate) fn lets_pass(&mut self, turn: Promise) -> bool {
         self.in_loop = true;
         let kept = turn == Promise::LOWEST || self.forward() >= Some(turn);
-        kept && self.clock.is_empty()
+        kept && self.clock.earliest().is_none()
     }
 
     /// The stamp of what `on_frontier` emits.
@@ -240,10 +244,4 @@ impl<K: StableKey> Agenda<K> {
             Frontier::Ended => self.floor(),
         }
     }
-}
-
-fn encoded<K: StableKey>(key: &K) -> Vec<u8> {
-    let mut encoded = Vec::new();
-    key.encode(&mut encoded);
-    encoded
 }

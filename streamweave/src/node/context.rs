@@ -27,6 +27,10 @@ pub trait Context: Send {
     /// Whether the current record came behind a promise: it was late where that was made.
     fn is_late(&self) -> bool;
 
+    /// Counts the current record as one that came too late for the node: see
+    /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late).
+    fn count_late(&mut self);
+
     /// The node's frontier: no record that comes in later has an earlier time, but for late ones.
     /// `None` before there is one.
     fn frontier(&self) -> Option<Frontier>;
@@ -80,7 +84,7 @@ pub trait Context: Send {
     /// Runs `task` beside the stage; its error or panic is this node's failure.
     ///
     /// # Errors
-    /// When the graph does not run on a tokio runtime.
+    /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 
     /// Makes `stamp` the current time, and gives back what was: see [`Context::at`].
@@ -196,8 +200,13 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.mark.carried.is_late()
     }
 
+    fn count_late(&mut self) {
+        self.agenda.count_late();
+        self.cx.set_staged();
+    }
+
     fn frontier(&self) -> Option<Frontier> {
-        self.agenda.frontier.map(|promise| promise.frontier)
+        self.agenda.reached.frontier.map(|promise| promise.frontier)
     }
 
     fn promised(&self) -> Option<LogicalTime> {
@@ -261,6 +270,11 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        if self.cx.chance.is_seeded() {
+            return Err(NodeError::new(
+                "a simulation cannot run tasks that a node spawns: await in the handler instead",
+            ));
+        }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
@@ -336,6 +350,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn is_late(&self) -> bool {
         (**self).is_late()
+    }
+    fn count_late(&mut self) {
+        (**self).count_late();
     }
     fn frontier(&self) -> Option<Frontier> {
         (**self).frontier()

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::stable_key::{Fold, StableHash, StableKey, combine, encode_bytes, hash_bytes, mix};
+use super::stable_key::{
+    Fold, StableHash, StableKey, combine, decode_bytes, encode_bytes, hash_bytes, mix, take,
+};
 
 macro_rules! integers {
     ($($int:ty, $wide:ty, $flip:expr);* $(;)?) => {$(
@@ -14,6 +16,9 @@ macro_rules! integers {
             #[inline]
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as $wide) ^ $flip).to_be_bytes());
+            }
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((<$wide>::from_be_bytes(bytes) ^ $flip) as $int))
             }
         }
         impl StableKey for $int {}
@@ -37,6 +42,9 @@ macro_rules! wide_integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as u128) ^ $flip).to_be_bytes());
             }
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((u128::from_be_bytes(bytes) ^ $flip) as $int))
+            }
         }
         impl StableKey for $int {}
     )*};
@@ -52,6 +60,13 @@ impl StableHash for bool {
     fn encode(&self, into: &mut Vec<u8>) {
         into.push(u8::from(*self));
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        match take(from)? {
+            [0] => Some(Box::new(false)),
+            [1] => Some(Box::new(true)),
+            _ => None,
+        }
+    }
 }
 impl StableKey for bool {}
 
@@ -62,6 +77,9 @@ impl StableHash for char {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&u32::from(*self).to_be_bytes());
+    }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        char::from_u32(u32::from_be_bytes(take(from)?)).map(Box::new)
     }
 }
 impl StableKey for char {}
@@ -74,6 +92,9 @@ impl StableHash for str {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self.as_bytes(), into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        String::from_utf8(decode_bytes(from)?).ok().map(String::into_boxed_str)
+    }
 }
 
 impl StableHash for String {
@@ -83,6 +104,9 @@ impl StableHash for String {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         self.as_str().encode(into);
+    }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        str::decode(from).map(|text| Box::new(text.into_string()))
     }
 }
 impl StableKey for String {}
@@ -95,6 +119,9 @@ impl StableHash for [u8] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Vec::into_boxed_slice)
+    }
 }
 
 impl StableHash for Vec<u8> {
@@ -104,6 +131,9 @@ impl StableHash for Vec<u8> {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
+    }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Box::new)
     }
 }
 impl StableKey for Vec<u8> {}
@@ -117,6 +147,9 @@ impl<const N: usize> StableHash for [u8; N] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from)?.try_into().ok().map(Box::new)
+    }
 }
 impl<const N: usize> StableKey for [u8; N] {}
 
@@ -129,6 +162,9 @@ macro_rules! pointers {
             }
             fn encode(&self, into: &mut Vec<u8>) {
                 (**self).encode(into);
+            }
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                T::decode(from).map(|value| Box::new($pointer::from(value)))
             }
         }
         impl<T> StableKey for $pointer<T>
@@ -170,6 +206,13 @@ impl<T: StableHash> StableHash for Option<T> {
             }
         }
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        match take(from)? {
+            [0] => Some(Box::new(None)),
+            [1] => T::decode(from).map(|value| Box::new(Some(*value))),
+            _ => None,
+        }
+    }
 }
 impl<T: StableKey> StableKey for Option<T> {}
 
@@ -179,6 +222,9 @@ impl StableHash for () {
         Fold::structure().finish()
     }
     fn encode(&self, _: &mut Vec<u8>) {}
+    fn decode(_: &mut &[u8]) -> Option<Box<Self>> {
+        Some(Box::new(()))
+    }
 }
 impl StableKey for () {}
 
@@ -191,6 +237,9 @@ macro_rules! tuples {
             }
             fn encode(&self, into: &mut Vec<u8>) {
                 $(self.$index.encode(into);)+
+            }
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                Some(Box::new(($(*$name::decode(from)?,)+)))
             }
         }
         impl<$($name: StableKey),+> StableKey for ($($name,)+) {}

@@ -49,6 +49,13 @@ pub trait StableHash {
     /// Appends bytes that sort as the key does and end where it ends (no encoding is a prefix of
     /// another one of the same type), so that encodings of fields may be put one after the other.
     fn encode(&self, into: &mut Vec<u8>);
+
+    /// Takes a key off the front of bytes that [`encode`](Self::encode) wrote. `None` where they
+    /// are not such, and for keys that are borrowed: their timers cannot be restored.
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        let _ = from;
+        None
+    }
 }
 
 /// A type that state can be keyed by. Derive it: `#[derive(StableKey, Clone, PartialEq, Eq)]`.
@@ -97,6 +104,29 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&[0, 0]);
 }
 
+/// What [`encode_bytes`] wrote.
+pub(super) fn decode_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let at = from.iter().position(|byte| *byte == 0)?;
+        bytes.extend_from_slice(&from[..at]);
+        let after = *from.get(at + 1)?;
+        *from = &from[at + 2..];
+        match after {
+            0 => return Some(bytes),
+            0xFF => bytes.push(0),
+            _ => return None,
+        }
+    }
+}
+
+/// So many bytes from the front.
+pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(*first)
+}
+
 /// What `#[derive(StableKey)]` calls; not for use by hand.
 ///
 /// For `struct Route { from: String, to: u32 }` the derive expands to
@@ -111,6 +141,12 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///     fn encode(&self, into: &mut Vec<u8>) {
 ///         streamweave::state::StableHash::encode(&self.from, into);
 ///         streamweave::state::StableHash::encode(&self.to, into);
+///     }
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+///         Some(Box::new(Self {
+///             from: *streamweave::state::StableHash::decode(from)?,
+///             to: *streamweave::state::StableHash::decode(from)?,
+///         }))
 ///     }
 /// }
 /// impl streamweave::state::StableKey for Route {}
@@ -140,6 +176,14 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///                 streamweave::state::Fold::encode_variant(2, into);
 ///                 streamweave::state::StableHash::encode(x, into);
 ///             }
+///         }
+///     }
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+///         match streamweave::state::Fold::decode_variant(from)? {
+///             0 => Some(Box::new(Self::Bid)),
+///             1 => Some(Box::new(Self::Ask(*streamweave::state::StableHash::decode(from)?))),
+///             2 => Some(Box::new(Self::At { x: *streamweave::state::StableHash::decode(from)? })),
+///             _ => None,
 ///         }
 ///     }
 /// }
@@ -189,5 +233,10 @@ impl Fold {
     /// Writes a variant's index, before its fields.
     pub fn encode_variant(index: u32, into: &mut Vec<u8>) {
         into.extend_from_slice(&index.to_be_bytes());
+    }
+
+    /// Reads what [`Fold::encode_variant`] wrote.
+    pub fn decode_variant(from: &mut &[u8]) -> Option<u32> {
+        take(from).map(u32::from_be_bytes)
     }
 }

@@ -34,7 +34,8 @@ impl How {
     fn of_one(self, record: Rec) -> (Vec<Rec>, Vec<Rec>) {
         let (mixed, (fuel, value)) = (mix(self.seed, record), record);
         let other = (fuel, (value + mixed / 64) % VALUES);
-        let x = [vec![], vec![other], vec![record], vec![record, other]][mixed as usize % 4].clone();
+        let x =
+            [vec![], vec![other], vec![record], vec![record, other]][mixed as usize % 4].clone();
         (x, if mixed % 16 < 9 { vec![other] } else { vec![] })
     }
 
@@ -149,13 +150,15 @@ impl GateHandlers for Gate {
     }
 }
 
-/// Says in which round a record is.
+/// Says in which round a record is. It is part of the loop by what it never sends back.
 #[node]
 pub(crate) struct Tag {
     #[input]
     records: Rec,
     #[output]
     out: Done,
+    #[output]
+    never: Rec,
 }
 
 impl TagHandlers for Tag {

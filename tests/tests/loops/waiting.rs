@@ -231,16 +231,18 @@ fn a_loop_is_idle_when_its_entries_are() -> Tested {
         run.step()?;
         assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(150)), 3)));
         assert_eq!(run.outputs.done.try_recv_timed(), None);
-        run.inputs.one.advance(LogicalTime(160));
-        run.inputs.two.advance(LogicalTime(170));
+        run.inputs.one.advance(LogicalTime(210));
+        run.inputs.two.advance(LogicalTime(220));
+        run.step()?;
+        run.inputs.beside.advance(LogicalTime(300));
         run.step()?;
         assert_eq!(run.outputs.done.try_recv_timed(), None);
-        assert_eq!(run.outputs.done.frontier(), at(160));
+        assert_eq!(run.outputs.done.frontier(), at(210), "the loop is waited for again");
         run.inputs.one.idle();
         run.inputs.two.idle();
         run.step()?;
         assert_eq!(run.outputs.done.try_recv_timed(), None);
-        assert_eq!(run.outputs.done.frontier(), at(200));
+        assert_eq!(run.outputs.done.frontier(), at(300));
         // An idle loop ends when its entries do.
         let mut run = run.close_inputs()?;
         assert_eq!(run.outputs.done.try_recv(), None);

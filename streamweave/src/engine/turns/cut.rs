@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Mark;
 use crate::engine::turns::{ChannelId, Coordinator, Next, Turn, earlier};
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, Part};
-use crate::time::Stamp;
+use crate::time::{Rounds, Stamp};
 
 /// How many rounds a loop may take, and what happens beyond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,7 +167,11 @@ impl<E: Part> Cut<E> {
             let rounds = hold.rounds.next(self.crossing.depth, self.crossing.place);
             Stamp { rounds, ..hold }
         });
-        let hold = earlier(raised, self.crossed);
+        let crossed = self.crossed.filter(|_| !broken(Broken::CrossingForgotten));
+        // So that only what comes in from outside is left.
+        let nothing = broken(Broken::NothingCameBack) && crossed.is_none();
+        let raised = raised.filter(|at| !nothing || at.rounds == Rounds::default().next(0, 0));
+        let hold = earlier(raised, crossed);
         if let Some((scope, number)) = self.scope() {
             scope.report(number, Turn { hold, ..turn });
         }

@@ -1,5 +1,6 @@
 //! The turns of a scope as they come in at one stage.
 
+use crate::broken::{Broken, broken};
 use crate::engine::turns::{Turn, earlier};
 use crate::time::{InputState, Inputs, Outlook, Promise};
 
@@ -39,7 +40,8 @@ impl Gathered {
     /// scope have promised as much. What they may still bring is held, unless they are idle.
     pub(crate) fn take(&mut self, inputs: &Inputs, outlook: Outlook) -> Option<Turn> {
         let mut turn = self.turn.filter(|_| self.missing == 0)?;
-        if turn.promise > Promise::LOWEST && outlook.promise < Some(turn.promise) {
+        let waits = turn.promise > Promise::LOWEST && !broken(Broken::TurnOvertakes);
+        if waits && outlook.promise < Some(turn.promise) {
             return None;
         }
         for input in self.outside() {
@@ -48,6 +50,7 @@ impl Gathered {
                 // It is level soon: until then nothing can be said of it.
                 InputState::CatchingUp => return None,
                 InputState::Idle => turn.idle = turn.idle.max(last),
+                _ if broken(Broken::EntryForgotten) => {}
                 _ => turn.hold = earlier(turn.hold, last),
             }
         }

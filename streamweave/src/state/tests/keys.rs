@@ -59,7 +59,8 @@ fn borrowed_forms_hash_alike() {
     assert_eq!(state.get(&[1u8, 2][..]), Some(&3));
 }
 
-/// Every pair sorts as its encodings do, and none is a prefix of another.
+/// Every pair sorts as its encodings do, none is a prefix of another, and one after the other they
+/// are read back.
 fn ordered<K: StableKey + Ord + std::fmt::Debug>(keys: &[K]) {
     for a in keys {
         for b in keys {
@@ -68,6 +69,14 @@ fn ordered<K: StableKey + Ord + std::fmt::Debug>(keys: &[K]) {
             b.encode(&mut right);
             assert_eq!(left.cmp(&right), a.cmp(b), "{a:?} and {b:?}");
             assert!(a == b || !left.starts_with(&right), "{a:?} and {b:?}");
+            for cut in 0..left.len() {
+                assert_eq!(K::decode(&mut &left[..cut]), None, "{cut} bytes of {a:?}");
+            }
+            left.extend(right);
+            let mut both = left.as_slice();
+            let decoded = (K::decode(&mut both), K::decode(&mut both));
+            assert_eq!(decoded, (Some(Box::new(a.clone())), Some(Box::new(b.clone()))));
+            assert!(both.is_empty());
         }
     }
 }
@@ -84,6 +93,9 @@ fn encodings_sort_as_keys_do() {
     ordered(&texts.map(String::from));
     ordered(&[vec![], vec![0u8], vec![0, 255], vec![0, 0], vec![1], vec![255], vec![255, 0]]);
     ordered(&[None, Some(-1i32), Some(0)]);
+    ordered(&texts.map(Arc::<str>::from));
+    ordered(&[Box::new(1u8), Box::new(2)]);
+    ordered(&[[0u8, 1], [0, 2], [1, 0]]);
     let pairs: Vec<_> =
         texts.iter().flat_map(|a| texts.map(|b| (a.to_string(), b.to_string()))).collect();
     ordered(&pairs);

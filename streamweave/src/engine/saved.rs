@@ -1,0 +1,92 @@
+//! What is saved of a node's agenda: its timers, and how far it has come.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::agenda::{Agenda, Reached};
+use crate::engine::due::DueTimers;
+use crate::state::{NodeSnapshot, SavedField, Shape, StableKey, StateError};
+use crate::time::Stamp;
+
+/// Where it lies among the saved fields: no field of a node has such a name.
+const FIELD: &str = "#agenda";
+
+/// A timer: when, the encoded key, its name.
+type Saved<T> = (T, Vec<u8>, String);
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct SavedAgenda {
+    reached: Reached,
+    event: Vec<Saved<Stamp>>,
+    clock: Vec<Saved<i64>>,
+}
+
+impl<K: StableKey> Agenda<K> {
+    /// Puts itself among the saved fields, unless there is nothing to tell.
+    pub(crate) fn save(&self, into: &mut NodeSnapshot) -> Result<(), StateError> {
+        // Of an input that has ended there is nothing to go on with.
+        let reached = if self.has_ended() { Reached::default() } else { self.reached };
+        let agenda = SavedAgenda { reached, event: saved(&self.event), clock: saved(&self.clock) };
+        if agenda != SavedAgenda::default() {
+            let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
+            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes });
+        }
+        Ok(())
+    }
+
+    /// Takes itself out of the saved fields.
+    pub(crate) fn restore(&mut self, saved: &mut NodeSnapshot) -> Result<(), StateError> {
+        let Some(field) = saved.fields.remove(FIELD) else { return Ok(()) };
+        let agenda: SavedAgenda =
+            rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
+        self.reached = agenda.reached;
+        set(&mut self.event, agenda.event)?;
+        set(&mut self.clock, agenda.clock)
+    }
+}
+
+fn shape() -> Shape {
+    Shape::of::<SavedAgenda>()
+}
+
+/// In an order of their own, so that the same timers give the same bytes.
+fn saved<T: Ord + Copy, K: StableKey>(timers: &DueTimers<T, K>) -> Vec<Saved<T>> {
+    let encoded = |key: &K| {
+        let mut encoded = Vec::new();
+        key.encode(&mut encoded);
+        encoded
+    };
+    let mut all: Vec<_> =
+        timers.iter().map(|(at, key, name)| (at, encoded(key), name.to_owned())).collect();
+    all.sort_unstable();
+    all
+}
+
+fn set<T: Ord + Copy, K: StableKey>(
+    timers: &mut DueTimers<T, K>,
+    saved: Vec<Saved<T>>,
+) -> Result<(), StateError> {
+    for (at, encoded, name) in saved {
+        let mut rest = encoded.as_slice();
+        let key = K::decode(&mut rest).filter(|_| rest.is_empty());
+        let key = key.ok_or_else(|| {
+            StateError::decode(format_args!("the key of the timer `{name}` is no such key"))
+        })?;
+        timers.set(at, *key, name_of(name));
+    }
+    Ok(())
+}
+
+/// The name as one that is there for ever. There are as many as timers are called in the source.
+fn name_of(name: String) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name.as_str()) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    names.insert(name);
+    name
+}
