@@ -81,6 +81,16 @@ variants! {
     SessionEndsEarly,
     /// Timers are no part of a snapshot.
     TimersAreNotSaved,
+    /// What nodes hold and timers wait for does not go with the turns of a loop.
+    HoldForgotten,
+    /// A round in which no record came back is taken for the last.
+    NothingCameBack,
+    /// Records that cross a feedback edge while a turn is on its way are not reported.
+    CrossingForgotten,
+    /// What may still come in from outside of a loop is not held.
+    EntryForgotten,
+    /// A turn goes on without waiting for what comes in from outside of the loop.
+    TurnOvertakes,
 }
 
 /// Whether this process runs the variant.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::due::DueTimers;
+use crate::engine::turns::Turn;
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::StableKey;
 use crate::time::{Frontier, Promise, Stamp};
@@ -26,6 +27,12 @@ pub struct Agenda<K> {
     pub(crate) late: u64,
     /// Timers that will not fire, because the input has ended.
     pub(crate) dropped: u64,
+    /// A turn of a loop that waits for what the node still holds.
+    pub(crate) turn: Option<Turn>,
+    /// The turns of a loop come by.
+    in_loop: bool,
+    /// The latest stamp at which a timer of the clock was set.
+    set_at: Option<Stamp>,
     /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
     /// key is told so in one place, and not again by whatever uses its key.
     pub(crate) copy: fn(&K) -> K,
@@ -61,15 +68,29 @@ impl<K> Agenda<K> {
         self.timing
     }
 
+    /// The stamp that a timer waits for, set when it is `now`: of the current time, its current
+    /// round. In a loop the past is over: nothing more can be sent there.
+    fn waits_for(&self, at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
+        match (at, now) {
+            (TimerAt::Event(time), Some(now)) if now.time > time && self.in_loop => Some(now),
+            (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
+            (TimerAt::Event(time), _) => Some(time.into()),
+            (TimerAt::Clock(_), _) => None,
+        }
+    }
+
     /// Sets a timer, at the stamp of the current unit.
     pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
-        let waits_for = waits_for(timer.at, now);
+        let waits_for = self.waits_for(timer.at, now);
+        if waits_for.is_none() {
+            self.set_at = self.set_at.max(now);
+        }
         self.staged.push(Change::Set(timer, waits_for));
     }
 
     /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
     pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
-        let waits_for = waits_for(timer.at, now);
+        let waits_for = self.waits_for(timer.at, now);
         self.staged.push(Change::Cancel(timer, waits_for));
     }
 
@@ -112,15 +133,6 @@ impl<K> fmt::Debug for Agenda<K> {
     }
 }
 
-/// The stamp that a timer waits for, set when it is `now`: of the current time, its current round.
-fn waits_for(at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
-    match (at, now) {
-        (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
-        (TimerAt::Event(time), _) => Some(time.into()),
-        (TimerAt::Clock(_), _) => None,
-    }
-}
-
 impl<K: StableKey> Agenda<K> {
     pub(crate) fn new(timing: Timing) -> Self {
         Agenda {
@@ -132,6 +144,9 @@ impl<K: StableKey> Agenda<K> {
             idle_after: None,
             late: 0,
             dropped: 0,
+            turn: None,
+            in_loop: false,
+            set_at: None,
             copy: K::clone,
         }
     }
@@ -200,16 +215,26 @@ impl<K: StableKey> Agenda<K> {
         reached.forwarded
     }
 
-    /// The stamp of what a timer emits that waited for `stamp`: unless that is already behind.
+    /// The stamp of what a timer emits that waited for `stamp`, or for the clock: unless that is
+    /// already behind. In a loop it is also not before the timer was set: the turn that is on its
+    /// way has passed what led to it.
     pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
-        stamp.max(self.floor())
+        let set_at = self.set_at.filter(|_| self.in_loop);
+        stamp.or(set_at).max(self.floor())
     }
 
-    /// The earliest thing that is still to be done, as the turns of a loop must know: timers, also
-    /// those that wait for the clock, and what the node holds.
+    /// The earliest thing that is still to be done, as the turns of a loop must know: timers, and
+    /// what the node holds. While timers wait for the clock no turn goes on.
     pub(crate) fn pending(&self) -> Option<Stamp> {
-        let clock = self.clock.earliest().map(|_| self.floor().unwrap_or(Stamp::UNTIMED));
-        [self.event.earliest(), clock, self.reached.hold].into_iter().flatten().min()
+        [self.event.earliest(), self.reached.hold].into_iter().flatten().min()
+    }
+
+    /// Whether a turn with this promise can go on from here: what is due before it has been sent,
+    /// and nothing waits for the clock.
+    pub(crate) fn lets_pass(&mut self, turn: Promise) -> bool {
+        self.in_loop = true;
+        let kept = turn == Promise::LOWEST || self.forward() >= Some(turn);
+        kept && self.clock.earliest().is_none()
     }
 
     /// The stamp of what `on_frontier` emits.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
 use crate::engine::turns::{ChannelId, Turn, earlier};
@@ -179,7 +180,13 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
                 None => (self.agenda.reached.completed < Some(to)).then_some(Due::Frontier(to)),
             },
-            Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
+            // What came behind the frontier is due as soon as there is a turn for it.
+            Phase::Turn(_) => {
+                let frontier = self.agenda.reached.frontier?;
+                let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
+                Some(Due::Timer(timer, Some(stamp)))
+            }
+            Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -224,11 +231,33 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Frontier(_) | Phase::Promises => {
                 self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
             }
-            Phase::Turn(turn) => {
-                Phase::Turn(Turn { hold: earlier(turn.hold, self.agenda.pending()), ..turn })
-            }
             other => other,
         }
+    }
+
+    /// Takes `phase`, in which nothing is due here any more, on to what is behind, and with it a
+    /// turn that waited here; whether there was a unit to run.
+    pub(crate) fn pass(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        if let Phase::Turn(turn) = phase {
+            self.agenda.turn = Some(turn);
+        } else {
+            let phase = self.pass_on(phase);
+            if !self.out.each(&mut Advance { cx, phase }) {
+                return true;
+            }
+        }
+        if let Some(turn) = self.agenda.turn
+            && self.agenda.lets_pass(turn.promise)
+        {
+            let held = self.agenda.pending().filter(|_| !broken(Broken::HoldForgotten));
+            let hold = earlier(turn.hold, held);
+            let phase = Phase::Turn(Turn { hold, ..turn });
+            if !self.out.each(&mut Advance { cx, phase }) {
+                return true;
+            }
+            self.agenda.turn = None;
+        }
+        false
     }
 
     /// Runs the next unit that `phase` makes due in this node; whether there was one.
@@ -412,8 +441,7 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         if self.advance_self(cx, phase) {
             return true;
         }
-        let phase = self.pass_on(phase);
-        !self.out.each(&mut Advance { cx, phase })
+        self.pass(cx, phase)
     }
     fn deadline(&mut self) -> Option<i64> {
         self.deadline_of_all()

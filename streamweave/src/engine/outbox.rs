@@ -30,6 +30,8 @@ pub struct Outbox<T> {
     batch: usize,
     /// The last frontier that was sent.
     promised: Option<Promise>,
+    /// The last turn that was sent.
+    turn: u64,
     sequence: u64,
     /// The bytes of what is ready and in memory.
     held: usize,
@@ -71,6 +73,7 @@ impl<T: 'static> Outbox<T> {
             spare: Records::default(),
             batch,
             promised: None,
+            turn: 0,
             sequence: 0,
             held: 0,
             spill: None,
@@ -293,7 +296,11 @@ impl<T: Send + 'static> Part for Outbox<T> {
             self.control(&Control::Frontier(promise));
         }
         if let Phase::Turn(turn) = phase {
-            self.control(&Control::Turn(turn));
+            // A phase may be asked for again where another part had a unit to run.
+            if self.turn < turn.number {
+                self.turn = turn.number;
+                self.control(&Control::Turn(turn));
+            }
         }
         if let Phase::Idle(idle) = phase {
             self.control(if idle { &Control::Idle } else { &Control::Active });

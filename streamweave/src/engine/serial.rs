@@ -10,7 +10,7 @@ use crate::engine::Sending;
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::Panicked;
 use crate::engine::inlet::{Inlets, PortInlets};
-use crate::engine::instance::{Advance, Due, Instance};
+use crate::engine::instance::{Due, Instance};
 use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{Emitters, LifecycleAsync, Node, NodeResult, Part, ReceiveAsync};
@@ -173,8 +173,7 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
         self.0.rollback_unit();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
-        let phase = self.0.pass_on(phase);
-        !self.0.out.each(&mut Advance { cx, phase })
+        self.0.pass(cx, phase)
     }
     fn deadline(&mut self) -> Option<i64> {
         self.0.deadline_of_all()

@@ -381,12 +381,19 @@ impl StageLoop {
                 self.end();
                 return Ok(());
             }
+            // A loop that rests must hear of it.
+            Control::End if self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from)) => {
+                self.tell_idle(false);
+            }
             Control::End => {}
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
+                if turn.rests {
+                    inputs.idles(from);
+                }
                 if let Some(gathered) = &mut self.gathered {
                     gathered.arrives(turn);
                 }
@@ -409,7 +416,7 @@ impl StageLoop {
             self.phases.push_back(Phase::Frontier(promise));
         }
         if let Some(gathered) = &mut self.gathered
-            && let Some(turn) = gathered.take(inputs, outlook.promise)
+            && let Some(turn) = gathered.take(inputs, outlook)
         {
             self.phases.push_back(Phase::Turn(turn));
         }
@@ -426,7 +433,10 @@ impl StageLoop {
 
     /// Tells what is behind, in order with the frontiers, whether there is nothing for now.
     fn tell_rest(&mut self) {
-        let idle = self.rest.inputs_idle || self.rest.long;
+        self.tell_idle(self.rest.inputs_idle || self.rest.long);
+    }
+
+    fn tell_idle(&mut self, idle: bool) {
         if idle != self.rest.told {
             self.rest.told = idle;
             self.phases.push_back(Phase::Idle(idle));

@@ -1,10 +1,10 @@
 //! What the declaration of a graph says about time: which nodes see frontiers at all, and on which
 //! edges records may come behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::graph::spec::GraphSpec;
+use crate::graph::spec::{EdgeSpec, GraphSpec};
 use crate::node::Timing;
 
 /// What a node is as regards time.
@@ -56,7 +56,25 @@ impl Flow {
                 *entry = joined;
             }
         }
+        let loops = Loops::of(&edges);
+        for node in nodes.iter().filter(|node| node.timing.is_own()) {
+            if loops.contains(base(&node.path)) {
+                return Err(format!(
+                    "`{}` gives records times of their own, which are not those of the loop that \
+                     it is part of: put it before the loop",
+                    base(&node.path)
+                ));
+            }
+        }
         for (from, to, edge) in &edges {
+            if loops.enters(from, to) && out_of(from, &kinds, &into).estimated {
+                return Err(format!(
+                    "the edge from `{}` to `{}` leads into a loop, and records may come behind its \
+                     frontier, when their time has already reached its fixed point: put `settle()` \
+                     before the loop, which says what happens to late records",
+                    edge.from, edge.to
+                ));
+            }
             let strict = kinds.get(to.as_str()).is_some_and(|node| node.strict);
             if strict && out_of(from, &kinds, &into).estimated {
                 return Err(format!(
@@ -74,6 +92,44 @@ impl Flow {
     /// that says nothing about itself it is assumed.
     pub(crate) fn is_timed(&self, path: &str) -> bool {
         self.into.is_empty() || self.into.get(base(path)).is_some_and(|stream| stream.timed)
+    }
+}
+
+/// Which places are part of a loop.
+struct Loops<'a> {
+    /// For each feedback edge: what it makes part of a cycle.
+    cycles: Vec<BTreeSet<&'a str>>,
+}
+
+impl<'a> Loops<'a> {
+    fn of(edges: &'a [(String, String, &EdgeSpec)]) -> Self {
+        let reach = |start: &'a str, forward: bool| {
+            let mut reached = BTreeSet::from([start]);
+            let mut todo = vec![start];
+            while let Some(place) = todo.pop() {
+                for (from, to, _) in edges {
+                    let (from, to) = if forward { (from, to) } else { (to, from) };
+                    if from == place && reached.insert(to) {
+                        todo.push(to);
+                    }
+                }
+            }
+            reached
+        };
+        let feedback = edges.iter().filter(|(_, _, edge)| edge.feedback);
+        let cycle = |(from, to, _): &'a (String, String, &EdgeSpec)| {
+            reach(to, true).intersection(&reach(from, false)).copied().collect()
+        };
+        Loops { cycles: feedback.map(cycle).collect() }
+    }
+
+    fn contains(&self, place: &str) -> bool {
+        self.cycles.iter().any(|cycle| cycle.contains(place))
+    }
+
+    /// Whether an edge between these places leads into a loop from outside of every one.
+    fn enters(&self, from: &str, to: &str) -> bool {
+        self.contains(to) && !self.contains(from)
     }
 }
 
@@ -111,12 +167,12 @@ fn out_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::spec::EdgeSpec;
 
     fn flow(edges: &[(&str, &str)], nodes: &[(&str, Timing, bool)]) -> Result<Flow, String> {
         let edges = edges.iter().map(|(from, to)| EdgeSpec {
             from: (*from).to_owned(),
-            to: (*to).to_owned(),
+            to: to.trim_start_matches("feedback ").to_owned(),
+            feedback: to.starts_with("feedback "),
             ..EdgeSpec::default()
         });
         let spec = GraphSpec { edges: edges.collect(), ..GraphSpec::default() };
@@ -155,5 +211,47 @@ mod tests {
         edges.push(("inner.done", "join.right"));
         let refused = flow(&edges, &nodes).unwrap_err();
         assert!(refused.contains("`inner.done`") && refused.contains("settle()"), "{refused}");
+    }
+    #[test]
+    fn loops_take_strict_edges_only() {
+        let nodes = |times| {
+            [
+                ("times", times, false),
+                ("settle", Timing::Settles, false),
+                ("enter", Timing::Passes, false),
+                ("inner/step#1", Timing::Passes, false),
+                ("last", Timing::Passes, false),
+            ]
+        };
+        let edges = [
+            ("graph.records", "times.input"),
+            ("times.out", "settle.input"),
+            ("settle.out", "enter.records"),
+            ("enter.out", "inner.records"),
+            ("inner/graph.records", "inner/step.input"),
+            ("inner/step.out", "inner/graph.done"),
+            ("inner.done", "last.input"),
+            ("last.again", "feedback enter.back"),
+            ("last.out", "graph.out"),
+        ];
+        flow(&edges, &nodes(Timing::Estimates)).unwrap();
+        // By a way around, and into a nested graph that is part of the loop.
+        for to in ["enter.records", "inner.records", "last.input"] {
+            let mut edges = edges.to_vec();
+            edges.push(("times.out", to));
+            let refused = flow(&edges, &nodes(Timing::Estimates)).unwrap_err();
+            let told = ["`times.out`", &format!("`{to}`"), "settle()"];
+            assert!(told.iter().all(|told| refused.contains(told)), "{refused}");
+            // What is strict may come in anywhere.
+            flow(&edges, &nodes(Timing::Promises)).unwrap();
+        }
+        // Behind the loop nothing is asked.
+        let mut behind = edges.to_vec();
+        behind.extend([("last.out", "after.input"), ("times.out", "after.input")]);
+        flow(&behind, &nodes(Timing::Estimates)).unwrap();
+        let mut own = nodes(Timing::Estimates);
+        own[3].1 = Timing::Promises;
+        let refused = flow(&edges, &own).unwrap_err();
+        assert!(refused.contains("`inner/step`"), "{refused}");
     }
 }

@@ -227,7 +227,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn hold(&mut self, until: Option<LogicalTime>) {
-        self.agenda.hold(until.map(|time| Stamp { time, rounds: self.rounds() }));
+        // As in `at`.
+        let now = (self.time(), self.rounds());
+        self.agenda.hold(until.map(|time| match now {
+            (Some(now), rounds) if now == time => Stamp { time, rounds },
+            _ => time.into(),
+        }));
         self.cx.set_staged();
         self.cx.set_promised();
     }
@@ -257,6 +262,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
             let key = (self.agenda.copy)(key);
             self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
+            if self.agenda.turn.is_some() {
+                // It may have waited for this.
+                self.cx.set_promised();
+            }
         }
     }
 

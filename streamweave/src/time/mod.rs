@@ -6,6 +6,6 @@ mod logical;
 mod stamp;
 
 pub use event::{HasEventTime, StreamMessage, Timestamped};
-pub(crate) use inputs::{InputState, Inputs};
+pub(crate) use inputs::{InputState, Inputs, Outlook};
 pub use logical::{Frontier, LogicalTime};
 pub use stamp::{Promise, Rounds, Stamp};

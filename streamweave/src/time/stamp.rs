@@ -80,6 +80,10 @@ impl Promise {
     /// No later records.
     pub const ENDED: Promise = Promise { frontier: Frontier::Ended, rounds: Rounds([0; 2]) };
 
+    /// It says nothing: there is nothing earlier.
+    pub(crate) const LOWEST: Promise =
+        Promise { frontier: Frontier::At(LogicalTime::MIN), rounds: Rounds([0; 2]) };
+
     /// The earliest stamp that a later record may have; `None` if there are no later records.
     pub fn stamp(self) -> Option<Stamp> {
         self.frontier.time().map(|time| Stamp { time, rounds: self.rounds })

@@ -1,7 +1,7 @@
 //! The coordinator of a scope: a state machine driven by the reports of the cuts.
 
 use crate::engine::turns::{Turn, earlier};
-use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
+use crate::time::Promise;
 
 /// What every cut is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +18,28 @@ pub(crate) struct Coordinator {
     turn: Turn,
     /// For each cut, whether it has reported the turn.
     reported: Vec<bool>,
-    least: Option<Stamp>,
-    ended: bool,
+    /// What the reports say together.
+    found: Option<Turn>,
+    /// Something has become active since the turn was sent.
+    woken: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A turn is under way.
+    Turns,
+    /// All is idle, and no turn is under way.
+    Rests,
+    Ended,
 }
 
 impl Coordinator {
     /// Of a scope with so many cuts: the first turn promises nothing.
     pub(crate) fn new(cuts: usize) -> Self {
-        let promise =
-            Promise { frontier: Frontier::At(LogicalTime::MIN), rounds: Rounds::default() };
-        let turn = Turn { number: 1, promise, hold: None };
-        Coordinator { turn, reported: vec![false; cuts], least: None, ended: false }
+        let turn = Turn::new(1, Promise::LOWEST);
+        let reported = vec![false; cuts];
+        Coordinator { turn, reported, found: None, woken: false, state: State::Turns }
     }
 
     /// The turn that is under way.
@@ -36,54 +47,137 @@ impl Coordinator {
         self.turn
     }
 
-    /// Turn `number` has come round at `cut`: `least` is the earliest stamp, raised by one round,
-    /// of what was held on the way or crossed the cut since the turn was sent. What to do next,
-    /// once every cut has reported.
-    pub(crate) fn report(&mut self, cut: usize, number: u64, least: Option<Stamp>) -> Option<Next> {
-        if number != self.turn.number || self.ended {
+    /// The turn has come round at `cut`. Its hold is the earliest stamp, raised by one round, of
+    /// what was held on the way or crossed the cut since the turn was sent. What to do next, once
+    /// every cut has reported.
+    pub(crate) fn report(&mut self, cut: usize, turn: Turn) -> Option<Next> {
+        if turn.number != self.turn.number || self.state != State::Turns {
             return None;
         }
         self.reported[cut] = true;
-        self.least = earlier(self.least, least);
+        let found = match self.found {
+            Some(found) => Turn {
+                hold: earlier(found.hold, turn.hold),
+                idle: found.idle.max(turn.idle),
+                rests: found.rests && turn.rests,
+                ..found
+            },
+            None => turn,
+        };
+        self.found = Some(found);
         if !self.reported.iter().all(|reported| *reported) {
             return None;
         }
-        let Some(least) = self.least.take() else {
-            self.ended = true;
-            return Some(Next::End);
-        };
+        let woken = std::mem::take(&mut self.woken);
+        let promised = self.turn.promise;
+        match (found.hold, found.idle) {
+            // Everything that is reported has been raised by a round, so that this rises: but for
+            // what came behind the promise, from an entry that had been idle.
+            (Some(least), _) => Some(self.send(Promise::from(least).max(promised), false)),
+            (None, None) => {
+                self.state = State::Ended;
+                Some(Next::End)
+            }
+            // As everywhere, what is idle promises the latest of all.
+            (None, Some(latest)) if Promise::from(latest) > promised => {
+                Some(self.send(latest.into(), false))
+            }
+            (None, Some(_)) if !found.rests || woken => Some(self.send(promised, true)),
+            (None, Some(_)) => {
+                self.state = State::Rests;
+                None
+            }
+        }
+    }
+
+    /// Something that leads to a cut has become active, which was idle.
+    pub(crate) fn wakes(&mut self) -> Option<Next> {
+        match self.state {
+            State::Rests => {
+                self.state = State::Turns;
+                // Which still wakes nobody: only what became active is not idle.
+                Some(self.send(self.turn.promise, true))
+            }
+            _ => {
+                self.woken = true;
+                None
+            }
+        }
+    }
+
+    fn send(&mut self, promise: Promise, rests: bool) -> Next {
         self.reported.fill(false);
-        // Everything that is reported has been raised by a round, so that this rises.
-        let promise = Promise::from(least).max(self.turn.promise);
-        self.turn = Turn { number: number + 1, promise, hold: None };
-        Some(Next::Turn(self.turn))
+        self.found = None;
+        self.turn = Turn { rests, ..Turn::new(self.turn.number + 1, promise) };
+        Next::Turn(self.turn)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{LogicalTime, Rounds, Stamp};
 
     fn stamp(time: i64, round: u32) -> Stamp {
         Stamp { time: LogicalTime(time), rounds: Rounds([round, 0]) }
     }
 
+    /// The turn as it comes round.
+    fn back(coordinator: &Coordinator, hold: Option<Stamp>, idle: Option<Stamp>) -> Turn {
+        Turn { hold, idle, ..coordinator.turn() }
+    }
+
     #[test]
     fn the_next_promise_is_the_least_of_all_cuts() {
         let mut coordinator = Coordinator::new(2);
-        assert_eq!(coordinator.report(0, 1, Some(stamp(5, 1))), None);
-        let Some(Next::Turn(turn)) = coordinator.report(1, 1, Some(stamp(3, 4))) else {
+        let first = back(&coordinator, Some(stamp(5, 1)), None);
+        assert_eq!(coordinator.report(0, first), None);
+        let first = back(&coordinator, Some(stamp(3, 4)), None);
+        let Some(Next::Turn(turn)) = coordinator.report(1, first) else {
             panic!("both have reported");
         };
         assert_eq!((turn.number, turn.promise), (2, stamp(3, 4).into()));
         // A report of an earlier turn is not one of this.
-        assert_eq!(coordinator.report(0, 1, None), None);
-        assert_eq!(coordinator.report(0, 2, None), None);
-        let Some(Next::Turn(turn)) = coordinator.report(1, 2, Some(stamp(3, 5))) else {
+        assert_eq!(coordinator.report(0, first), None);
+        let second = back(&coordinator, None, None);
+        assert_eq!(coordinator.report(0, second), None);
+        let second = back(&coordinator, Some(stamp(3, 5)), None);
+        let Some(Next::Turn(turn)) = coordinator.report(1, second) else {
             panic!("both have reported");
         };
         assert_eq!(turn.promise, stamp(3, 5).into());
-        coordinator.report(1, 3, None);
-        assert_eq!(coordinator.report(0, 3, None), Some(Next::End));
+        let third = back(&coordinator, None, None);
+        coordinator.report(1, third);
+        assert_eq!(coordinator.report(0, third), Some(Next::End));
+    }
+
+    #[test]
+    fn a_scope_rests_when_all_are_idle_and_goes_on_when_one_wakes() {
+        let mut coordinator = Coordinator::new(1);
+        let mut turn = |hold, idle, rests: bool| {
+            let turn = Turn { rests, ..back(&coordinator, hold, idle) };
+            match coordinator.report(0, turn) {
+                Some(Next::Turn(turn)) => Some((turn.promise, turn.rests)),
+                Some(Next::End) => panic!("an idle scope has not ended"),
+                None => None,
+            }
+        };
+        let at = |time, round| Promise::from(stamp(time, round));
+        assert_eq!(turn(Some(stamp(3, 1)), Some(stamp(9, 0)), false), Some((at(3, 1), false)));
+        // Nothing is held: the latest that was promised holds, then all are asked.
+        assert_eq!(turn(None, Some(stamp(9, 0)), false), Some((at(9, 0), false)));
+        assert_eq!(turn(None, Some(stamp(9, 0)), false), Some((at(9, 0), true)));
+        assert_eq!(turn(None, Some(stamp(9, 0)), true), None);
+        assert_eq!(coordinator.wakes().map(|_| coordinator.turn().rests), Some(true));
+        // One wakes behind the turn that asks.
+        assert_eq!(coordinator.wakes(), None);
+        let asked = Turn { rests: true, ..back(&coordinator, None, Some(stamp(9, 0))) };
+        assert!(coordinator.report(0, asked).is_some());
+        let asked = Turn { rests: true, ..back(&coordinator, None, Some(stamp(9, 0))) };
+        assert_eq!(coordinator.report(0, asked), None);
+        assert!(coordinator.wakes().is_some());
+        let ended = back(&coordinator, None, None);
+        assert_eq!(coordinator.report(0, ended), Some(Next::End));
+        assert_eq!(coordinator.wakes(), None);
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Mark;
 use crate::engine::turns::{ChannelId, Coordinator, Next, Turn, earlier};
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, Part};
-use crate::time::Stamp;
+use crate::time::{Rounds, Stamp};
 
 /// How many rounds a loop may take, and what happens beyond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,8 +83,17 @@ impl Scope {
         }
     }
 
-    fn report(&self, cut: usize, number: u64, least: Option<Stamp>) {
-        let next = lock(&self.coordinator).report(cut, number, least);
+    fn report(&self, cut: usize, turn: Turn) {
+        let next = lock(&self.coordinator).report(cut, turn);
+        self.send(next);
+    }
+
+    fn wakes(&self) {
+        let next = lock(&self.coordinator).wakes();
+        self.send(next);
+    }
+
+    fn send(&self, next: Option<Next>) {
         let Some(next) = next else { return };
         for mailbox in &self.cuts {
             let waker = {
@@ -157,11 +167,18 @@ impl<E: Part> Cut<E> {
             let rounds = hold.rounds.next(self.crossing.depth, self.crossing.place);
             Stamp { rounds, ..hold }
         });
-        let least = earlier(raised, self.crossed);
-        let scope = lock(&self.mailbox.0).scope.clone();
-        if let Some((scope, number)) = scope {
-            scope.report(number, turn.number, least);
+        let crossed = self.crossed.filter(|_| !broken(Broken::CrossingForgotten));
+        // So that only what comes in from outside is left.
+        let nothing = broken(Broken::NothingCameBack) && crossed.is_none();
+        let raised = raised.filter(|at| !nothing || at.rounds == Rounds::default().next(0, 0));
+        let hold = earlier(raised, crossed);
+        if let Some((scope, number)) = self.scope() {
+            scope.report(number, Turn { hold, ..turn });
         }
+    }
+
+    fn scope(&self) -> Option<(Arc<Scope>, usize)> {
+        lock(&self.mailbox.0).scope.clone()
     }
 }
 
@@ -176,8 +193,14 @@ impl<E: Part> Part for Cut<E> {
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
         cx.set_looped();
         // Its frontier is what the turns promise, not that of the stage.
-        if let Phase::Turn(turn) = phase {
-            self.report(turn);
+        match phase {
+            Phase::Turn(turn) => self.report(turn),
+            Phase::Idle(false) => {
+                if let Some((scope, _)) = self.scope() {
+                    scope.wakes();
+                }
+            }
+            _ => {}
         }
         false
     }

@@ -1,7 +1,8 @@
 //! The turns of a scope as they come in at one stage.
 
+use crate::broken::{Broken, broken};
 use crate::engine::turns::{Turn, earlier};
-use crate::time::{Inputs, Promise, Stamp};
+use crate::time::{InputState, Inputs, Outlook, Promise};
 
 /// Gathers a turn from the inlets of a stage.
 #[derive(Debug)]
@@ -28,23 +29,43 @@ impl Gathered {
                 number: turn.number,
                 promise: before.promise.min(turn.promise),
                 hold: earlier(before.hold, turn.hold),
+                idle: before.idle.max(turn.idle),
+                rests: before.rests && turn.rests,
             },
             None => turn,
         });
     }
 
     /// The turn, if it can go on: it has come by all inlets, and the inputs from outside of the
-    /// scope have promised as much. What they may still bring is held.
-    pub(crate) fn take(&mut self, inputs: &Inputs, promise: Option<Promise>) -> Option<Turn> {
-        let turn = self.turn.filter(|_| self.missing == 0)?;
-        let lowest = Promise::from(Stamp::UNTIMED);
-        if turn.promise > lowest && promise < Some(turn.promise) {
+    /// scope have promised as much. What they may still bring is held, unless they are idle.
+    pub(crate) fn take(&mut self, inputs: &Inputs, outlook: Outlook) -> Option<Turn> {
+        let mut turn = self.turn.filter(|_| self.missing == 0)?;
+        let waits = turn.promise > Promise::LOWEST && !broken(Broken::TurnOvertakes);
+        if waits && outlook.promise < Some(turn.promise) {
             return None;
         }
+        for input in self.outside() {
+            let last = inputs.may_bring(input);
+            match inputs.state(input) {
+                // It is level soon: until then nothing can be said of it.
+                InputState::CatchingUp => return None,
+                InputState::Idle => turn.idle = turn.idle.max(last),
+                _ if broken(Broken::EntryForgotten) => {}
+                _ => turn.hold = earlier(turn.hold, last),
+            }
+        }
+        turn.rests &= outlook.idle;
         self.turn = None;
         self.missing = self.turns.iter().filter(|turns| **turns).count();
-        let outside = self.turns.iter().enumerate().filter(|(_, turns)| !**turns);
-        let holds = outside.filter_map(|(input, _)| inputs.may_bring(input));
-        Some(Turn { hold: holds.fold(turn.hold, |hold, next| earlier(hold, Some(next))), ..turn })
+        Some(turn)
+    }
+
+    /// Whether the inlet leads into the scope from outside.
+    pub(crate) fn is_entry(&self, inlet: usize) -> bool {
+        !self.turns[inlet]
+    }
+
+    fn outside(&self) -> impl Iterator<Item = usize> {
+        (0..self.turns.len()).filter(|inlet| self.is_entry(*inlet))
     }
 }

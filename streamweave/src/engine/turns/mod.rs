@@ -8,6 +8,12 @@
 //! of the stamps that crossed the cut meanwhile, raised by one round. The next promise is the
 //! least of all cuts. When nothing is left to promise, the scope has ended.
 //!
+//! So a turn waits at a node that holds something back, or that waits for the clock, until it has
+//! let go. What an entry may still bring is held, unless it is idle: then it is not waited for, and
+//! what it brings behind the promise is late. Where a turn finds nothing but idle entries, the
+//! next one asks every stage whether it is idle too. If all are, the scope rests, and its exits
+//! are idle; it goes on when a cut hears that what leads to it is active again.
+//!
 //! Nested loops have one coordinator together. Stamps are ordered by time, the rounds of the outer
 //! loop, then those of the inner one. Inner loops beside each other in one outer loop take their
 //! rounds from one count: each begins where those before it end, so that what leaves an inner loop
@@ -39,6 +45,17 @@ pub struct Turn {
     pub promise: Promise,
     /// The earliest thing that is still held by what the turn has passed.
     pub hold: Option<Stamp>,
+    /// The latest that an idle entry has promised; `None` where no entry is idle.
+    pub idle: Option<Stamp>,
+    /// Everything that the turn has passed is idle; only of a turn that asks for that.
+    pub rests: bool,
+}
+
+impl Turn {
+    /// Of a scope's turn number `number`, as it sets out.
+    pub(crate) fn new(number: u64, promise: Promise) -> Self {
+        Turn { number, promise, hold: None, idle: None, rests: false }
+    }
 }
 
 /// The earlier of both; `None` is nothing at all.

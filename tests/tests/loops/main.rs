@@ -1,6 +1,10 @@
 //! Loops: turns, rounds, fixed points, and what leaves a loop.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
 
+mod bodies;
+mod random;
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamweave::prelude::*;
@@ -387,4 +391,12 @@ impl LastHandlers for Last {
         }
         Ok(())
     }
+}
+
+streamweave_tests::broken_variants! {
+    HoldForgotten => random::inner_loops_with_entries_and_ways_around;
+    NothingCameBack => random::two_entries_two_cuts_and_a_diamond;
+    CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;
+    EntryForgotten => random::two_entries_two_cuts_and_a_diamond;
+    TurnOvertakes => random::the_same_on_workers;
 }

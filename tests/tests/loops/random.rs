@@ -1,0 +1,296 @@
+//! Random bodies under random schedules, compared with the reference; and what an exit promises.
+
+use std::collections::BTreeSet;
+
+use streamweave::graph::{Graph, Input, Output};
+use streamweave::prelude::*;
+use streamweave::testing::{Simulation, simulate};
+use streamweave::{StreamMessage, Timestamped};
+
+use crate::Tested;
+use crate::bodies::{Body, Done, Gate, How, Kind, Port, Rec, Step, Tag, To};
+
+/// How many seeds each body is run with.
+const SEEDS: u64 = 400;
+
+fn seed(sim: &mut Simulation) -> u64 {
+    sim.below(1 << 30)
+}
+
+fn how(sim: &mut Simulation) -> How {
+    How { seed: seed(sim), by_round: sim.below(2) == 0 }
+}
+
+/// What an entry gets, in order: records out of order within what is promised, and that.
+fn messages(
+    sim: &mut Simulation,
+    promised: &mut Option<i64>,
+    mut sent: impl FnMut(i64, Rec),
+) -> Vec<StreamMessage<Rec>> {
+    let count = sim.below(8);
+    let message = |_| {
+        let last = promised.unwrap_or(-2);
+        if sim.below(3) == 0 {
+            *promised = Some(last + sim.below(3) as i64);
+            return StreamMessage::Watermark(LogicalTime(promised.unwrap_or(last)));
+        }
+        let time = last + sim.below(4) as i64;
+        let data = (sim.below(6) as u32, sim.below(64) as u32);
+        sent(time, data);
+        StreamMessage::Data(Timestamped { time: LogicalTime(time), data })
+    };
+    (0..count).map(message).collect()
+}
+
+/// Feeds the graph, and compares what leaves with what the body gives by itself. A time's fixed
+/// point is told once the entries are past it, and not before.
+fn play<I, O>(
+    sim: &mut Simulation,
+    graph: Graph<I, O>,
+    body: &Body,
+    entries: &[fn(&I) -> &Input<Rec>],
+    out: fn(O) -> Output<Done>,
+) -> Tested {
+    let (inputs, outputs, mut run) = sim.start(graph)?.split();
+    let done = run.capture(out(outputs));
+    let progress = run.progress();
+    let mut sent = Vec::new();
+    let mut promised = vec![None; entries.len()];
+    for _ in 0..=sim.below(3) {
+        for (number, entry) in entries.iter().enumerate() {
+            let messages = messages(sim, &mut promised[number], |time, record| {
+                sent.push((number, time, record));
+            });
+            run.feed_messages(entry(&inputs).clone(), messages);
+        }
+        run.until_idle()?;
+        let past = promised.iter().min().copied().flatten();
+        let expected = past.map(|time| Frontier::At(LogicalTime(time)));
+        // A loop that has turned promises the earliest time there is, which says nothing.
+        let nothing = Frontier::At(LogicalTime::MIN);
+        let told = progress.frontier().filter(|frontier| *frontier != nothing);
+        assert_eq!(told, expected, "the entries promise {promised:?}");
+    }
+    drop(inputs);
+    run.until_idle()?;
+    assert!(done.has_ended(), "the entries have ended, and the loop has not");
+    assert_eq!(progress.frontier(), Some(Frontier::Ended));
+    run.drain()?;
+
+    let mut left = Vec::new();
+    for captured in done.take() {
+        assert!(captured.frontier <= captured.time.map(Frontier::At), "{captured:?}");
+        let time = captured.time.expect("what came in with a time leaves with one");
+        left.push((time.0, captured.item));
+    }
+    left.sort_unstable();
+    assert_eq!(left, body.run(&sent));
+    Ok(())
+}
+
+/// Two entries, two cuts, a filter in one arm of a diamond.
+struct Flat {
+    first: How,
+    left: How,
+    right: How,
+    join: How,
+    gates: [u64; 2],
+}
+
+impl Flat {
+    fn new(sim: &mut Simulation) -> Self {
+        let [first, left, right, join] = std::array::from_fn(|_| how(sim));
+        Flat { first, left, right, join, gates: [seed(sim), seed(sim)] }
+    }
+
+    fn body(&self) -> Body {
+        let Flat { first, left, right, join, gates } = self;
+        Body {
+            nodes: vec![
+                Kind::Step(*first),
+                Kind::Step(*left),
+                Kind::Step(*right),
+                Kind::Step(*join),
+                Kind::Gate(gates[0]),
+                Kind::Gate(gates[1]),
+                Kind::Tag,
+            ],
+            edges: vec![
+                (0, Port::X, To::Node(1)),
+                (0, Port::Y, To::Node(2)),
+                (1, Port::X, To::Node(3)),
+                (2, Port::X, To::Node(3)),
+                (3, Port::X, To::Node(4)),
+                (2, Port::Y, To::Node(5)),
+                (4, Port::X, To::Back(0)),
+                (5, Port::X, To::Back(1)),
+                (4, Port::Y, To::Node(6)),
+                (5, Port::Y, To::Node(6)),
+                (6, Port::X, To::Exit),
+            ],
+            entries: vec![0, 2],
+        }
+    }
+}
+
+#[test]
+fn two_entries_two_cuts_and_a_diamond() -> Tested {
+    simulate(SEEDS, |sim| {
+        let flat = Flat::new(sim);
+        let graph = graph! {
+            #[rounds(max = 100)] loop flat {
+                first: Step { how: flat.first },
+                left: Step { how: flat.left },
+                right: Step { how: flat.right },
+                join: Step { how: flat.join },
+                gate: Gate { seed: flat.gates[0] },
+                other: Gate { seed: flat.gates[1] },
+                tag: Tag {},
+            },
+            graph.one => first.a,
+            graph.two => right.b,
+            first.x => left.a,
+            first.y => right.a,
+            left.x => join.a,
+            right.x => join.b,
+            join.x => gate.records,
+            right.y => other.records,
+            gate.again => feedback first.b,
+            other.again => feedback left.b,
+            gate.done => tag.records,
+            other.done => tag.records,
+            tag.never => feedback first.b,
+            tag.out => graph.done,
+        };
+        play(sim, graph, &flat.body(), &[|of| &of.one, |of| &of.two], |of| of.done)
+    })?;
+    Ok(())
+}
+
+#[test]
+fn the_same_on_workers() -> Tested {
+    simulate(SEEDS, |sim| {
+        let flat = Flat::new(sim);
+        let workers = 1 + sim.below(3) as usize;
+        let graph = graph! {
+            #[workers(workers)]
+            #[rounds(max = 100)] loop flat {
+                first: Step { how: flat.first },
+                left: Step { how: flat.left },
+                right: Step { how: flat.right },
+                join: Step { how: flat.join },
+                gate: Gate { seed: flat.gates[0] },
+                other: Gate { seed: flat.gates[1] },
+                tag: Tag {},
+            },
+            graph.one => first.a,
+            graph.two => right.b,
+            first.x => left.a,
+            first.y => right.a,
+            left.x => join.a,
+            right.x => join.b,
+            join.x => gate.records,
+            right.y => other.records,
+            gate.again => feedback first.b,
+            other.again => feedback left.b,
+            gate.done => tag.records,
+            other.done => tag.records,
+            tag.never => feedback first.b,
+            tag.out => graph.done,
+        };
+        play(sim, graph, &flat.body(), &[|of| &of.one, |of| &of.two], |of| of.done)
+    })?;
+    Ok(())
+}
+
+/// Two inner loops after each other, entries into the outer loop and into an inner one, a way
+/// around both inner ones, and a second way out of the middle.
+#[test]
+fn inner_loops_with_entries_and_ways_around() -> Tested {
+    simulate(SEEDS, |sim| {
+        let [enter, one, between, two, three] = std::array::from_fn(|_| how(sim));
+        let seeds: [u64; 4] = std::array::from_fn(|_| seed(sim));
+        let graph = graph! {
+            #[rounds(max = 100)] loop outer {
+                enter: Step { how: enter },
+                #[rounds(max = 100)] loop first {
+                    one: Step { how: one },
+                    one_gate: Gate { seed: seeds[0] },
+                },
+                between: Step { how: between },
+                #[rounds(max = 100)] loop second {
+                    two: Step { how: two },
+                    three: Step { how: three },
+                    two_gate: Gate { seed: seeds[1] },
+                },
+                last: Gate { seed: seeds[2] },
+                tag: Tag {},
+            },
+            graph.one => enter.a,
+            graph.two => between.b,
+            graph.three => three.b,
+            enter.x => one.a,
+            one.x => one_gate.records,
+            one_gate.again => feedback one.b,
+            one_gate.done => between.a,
+            between.x => two.a,
+            two.x => three.a,
+            three.x => two_gate.records,
+            two_gate.again => feedback two.b,
+            two_gate.done => last.records,
+            enter.y => last.records,
+            last.again => feedback enter.b,
+            last.done => tag.records,
+            between.y => tag.records,
+            tag.never => feedback enter.b,
+            tag.out => graph.done,
+        };
+        let body = Body {
+            nodes: vec![
+                Kind::Step(enter),
+                Kind::Step(one),
+                Kind::Gate(seeds[0]),
+                Kind::Step(between),
+                Kind::Step(two),
+                Kind::Step(three),
+                Kind::Gate(seeds[1]),
+                Kind::Gate(seeds[2]),
+                Kind::Tag,
+            ],
+            edges: vec![
+                (0, Port::X, To::Node(1)),
+                (1, Port::X, To::Node(2)),
+                (2, Port::X, To::BackInner(1, 0)),
+                (2, Port::Y, To::After(3, 0)),
+                (3, Port::X, To::Node(4)),
+                (4, Port::X, To::Node(5)),
+                (5, Port::X, To::Node(6)),
+                (6, Port::X, To::BackInner(4, 1)),
+                (6, Port::Y, To::After(7, 1)),
+                (0, Port::Y, To::Node(7)),
+                (7, Port::X, To::Back(0)),
+                (7, Port::Y, To::Node(8)),
+                (3, Port::Y, To::Node(8)),
+                (8, Port::X, To::Exit),
+            ],
+            entries: vec![0, 3, 5],
+        };
+        play(sim, graph, &body, &[|of| &of.one, |of| &of.two, |of| &of.three], |of| of.done)
+    })?;
+    Ok(())
+}
+
+/// The bodies are worth comparing: many rounds, and records in most of them.
+#[test]
+fn the_bodies_take_many_rounds() {
+    let mut sim = Simulation::new(1);
+    let (mut rounds, mut records) = (BTreeSet::new(), 0);
+    for _ in 0..200 {
+        let flat = Flat::new(&mut sim).body();
+        let sent: Vec<_> = (0..8).map(|n| (n % 2, 0, (5, n as u32 * 7))).collect();
+        let left = flat.run(&sent);
+        records += left.len();
+        rounds.extend(left.iter().map(|(_, (round, _))| *round));
+    }
+    assert!(rounds.len() >= 5 && records > 2000, "{rounds:?} {records}");
+}
