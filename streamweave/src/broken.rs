@@ -39,6 +39,14 @@ variants! {
     DroppedBatch,
     /// Control goes to the front of its edge's queue.
     ControlOvertakes,
+    /// Of the batches that wait in an edge the newest is taken first.
+    NewestFirst,
+    /// Who waits for room in an edge is not told when there is some.
+    NobodyIsWoken,
+    /// A frontier is passed on before the timers that it makes due have fired.
+    FrontierBeforeTimers,
+    /// Records in round 0 of a loop count as in the round of the records before them.
+    StaleRounds,
     /// Records go to the workers in turn, whatever their key.
     KeyOnTwoWorkers,
     /// A record whose handler panicked counts as handled.

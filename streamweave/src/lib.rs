@@ -12,6 +12,7 @@ pub mod node;
 pub mod nodes;
 pub mod prelude;
 pub mod state;
+pub mod testing;
 mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};

@@ -28,6 +28,8 @@ fn run(name: &str, variant: Option<Broken>) -> (Ended, String) {
     let mut command = Command::new(binary);
     command.args(["--exact", name]).stdout(Stdio::piped()).stderr(Stdio::null());
     command.env_remove(VARIABLE);
+    // What goes wrong at all does so under one of the first seeds.
+    command.env("STREAMWEAVE_SEEDS", "200").env_remove("STREAMWEAVE_SEED");
     if let Some(variant) = variant {
         command.env(VARIABLE, variant.name());
     }

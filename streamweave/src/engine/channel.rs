@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
+use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
@@ -115,6 +116,8 @@ struct Shared<T> {
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
+    /// The simulation that this is part of, and the edge's number in it.
+    traced: Option<(Chance, u32)>,
     /// The last frontier that was sent.
     promised: Option<Promise>,
 }
@@ -210,6 +213,7 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
+        traced: None,
         promised: None,
     });
     let channel = Arc::new(Channel { shared, stirred: AtomicBool::new(true) });
@@ -397,6 +401,46 @@ impl<T: 'static> Sender<T> {
     pub(crate) fn capacity(&self) -> Capacity {
         lock(&self.0).capacity
     }
+
+    /// The edge itself, with its type forgotten.
+    pub(crate) fn edge(&self) -> Arc<dyn Edge>
+    where
+        T: Send,
+    {
+        Arc::clone(&self.0) as Arc<dyn Edge>
+    }
+}
+
+/// What a simulation asks of an edge, whatever its records are.
+pub(crate) trait Edge: Send + Sync {
+    fn capacity(&self) -> Capacity;
+    /// What waits stays; who waits for room looks again.
+    fn set_capacity(&self, capacity: Capacity);
+    /// Notes what is received in the trace of `chance`, as of edge number `edge`.
+    fn trace(&self, chance: Chance, edge: u32);
+}
+
+impl<T: Send + 'static> Edge for Channel<T> {
+    fn capacity(&self) -> Capacity {
+        lock(self).capacity
+    }
+    fn set_capacity(&self, capacity: Capacity) {
+        let mut shared = lock(self);
+        shared.capacity = capacity;
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+    fn trace(&self, chance: Chance, edge: u32) {
+        lock(self).traced = Some((chance, edge));
+    }
+}
+
+fn note<T>(edge: u32, message: &Message<T>) -> Note {
+    match message {
+        Message::Records(batch) => Note::Records { edge, count: batch.records.len() },
+        Message::Control(control) => Note::Control { edge, hash: hash_of(control) },
+    }
 }
 
 impl<T> Drop for Sender<T> {
@@ -430,7 +474,10 @@ impl<T: 'static> Receiver<T> {
             emptied.clear();
             shared.spare.push(std::mem::take(emptied));
         }
-        let Some(message) = shared.queue.pop_front() else {
+        let newest =
+            broken(Broken::NewestFirst) && matches!(shared.queue.back(), Some(Message::Records(_)));
+        let next = if newest { shared.queue.pop_back() } else { shared.queue.pop_front() };
+        let Some(message) = next else {
             if shared.sender_gone {
                 if broken(Broken::FailureLooksLikeEnd) {
                     return Poll::Ready(Message::Control(Control::End));
@@ -447,11 +494,14 @@ impl<T: 'static> Receiver<T> {
         if shared.stays && shared.queue.is_empty() && !shared.sender_gone {
             self.channel.stirred.store(false, Ordering::Release);
         }
+        if let Some((chance, edge)) = &shared.traced {
+            chance.note(note(*edge, &message));
+        }
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
             shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
             self.counters.waiting(shared.records as u64);
-            if !shared.sending.is_empty() {
+            if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
                 let wakers = std::mem::take(&mut shared.sending);
                 drop(guard);
                 wakers.into_iter().for_each(Waker::wake);

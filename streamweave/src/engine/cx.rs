@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::broken::{Broken, broken};
+use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
@@ -33,6 +34,7 @@ pub struct Cx {
     /// The time of the current unit.
     pub(crate) mark: Mark,
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
@@ -88,6 +90,7 @@ impl Cx {
             failure: None,
             mark: Mark::default(),
             clock,
+            chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
         }

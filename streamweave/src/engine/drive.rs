@@ -13,6 +13,7 @@ use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
+use crate::time::Stamp;
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -114,6 +115,10 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
     cx.mark.carried = pending.records.carried();
+    if !broken(Broken::StaleRounds) {
+        // What these records do not carry is not that of earlier ones.
+        cx.mark.stamp = Stamp::default();
+    }
     let ran = run_all(pending, to, cx);
     cx.mark.carried = Carried::NOTHING;
     ran

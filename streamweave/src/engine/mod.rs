@@ -2,6 +2,7 @@
 
 mod agenda;
 mod calls;
+mod chance;
 mod channel;
 mod clock;
 mod control;
@@ -29,8 +30,9 @@ pub(crate) mod turns;
 pub use agenda::Agenda;
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
+pub(crate) use chance::{Chance, Note, Random};
 pub use channel::{Capacity, Flushed, Halt, Sending};
-pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
+pub(crate) use channel::{Edge, Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};
 pub use cx::{Cause, Cx, Failure, Phase};
@@ -46,6 +48,7 @@ pub use records::{Mark, Records};
 pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
 pub(crate) use source::run_source;
+pub(crate) use spawn::panic_message;
 pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
 pub(crate) use stop::StopSignal;
 pub use tray::Tray;

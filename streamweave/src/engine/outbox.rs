@@ -106,11 +106,16 @@ impl<T: 'static> Outbox<T> {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, cx: &mut Cx, item: T) {
-        if self.ready.len() >= READY {
+        if self.ready.len() >= READY || cx.chance.ends_step() {
             cx.set_full();
         }
         let mut next = std::mem::take(&mut self.spare);
-        next.prepare(cx.mark.carried, self.batch);
+        let mut room = self.batch;
+        if cx.chance.is_seeded() {
+            next = Records::default();
+            room = cx.chance.batch(room);
+        }
+        next.prepare(cx.mark.carried, room);
         let full = std::mem::replace(&mut self.buffer, next);
         self.buffer.push(&cx.mark, item);
         if full.is_empty() {
@@ -350,7 +355,9 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 
     /// A full batch, more or less, leaves as it is.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<T>) -> bool {
-        if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
+        // A simulation cuts batches anew.
+        let fits = records.len() <= self.batch && records.len() >= self.batch.div_ceil(2);
+        if !fits || cx.chance.is_seeded() {
             return false;
         }
         cx.set_ready();

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::engine::Sending;
@@ -118,6 +119,7 @@ where
     L: DriveAsync<N, O>,
 {
     let Stage { mut root, mut inlets } = stage;
+    let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     loop {
         let todo = poll_fn(|task| stage.poll_todo(&mut root, &mut inlets, task)).await;
@@ -132,9 +134,9 @@ where
                 if let Err(end) = poll_fn(room).await {
                     return end;
                 }
-                inlets.drive(index, &mut root.0, &mut stage.cx).await
+                probe.watch(inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
-            Todo::Run(phase) => run_phase(&mut root, &mut stage, phase).await,
+            Todo::Run(phase) => probe.watch(run_phase(&mut root, &mut stage, phase)).await,
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {
             return StageEnd::Failed(failure);

@@ -10,6 +10,7 @@ use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use crate::broken::{Broken, broken};
+use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
@@ -35,6 +36,7 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
     /// By which inlets the turns of a loop come in.
@@ -104,8 +106,10 @@ const STEPS_A_TURN: u32 = 16;
 
 impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
+        let mut cx = Cx::new(env.clock.clone());
+        cx.chance = env.chance.clone();
         StageLoop {
-            cx: Cx::new(env.clock.clone()),
+            cx,
             gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
@@ -194,15 +198,17 @@ impl StageLoop {
             return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
         }
         self.steps += 1;
-        if self.steps > STEPS_A_TURN {
+        if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
             self.steps = 0;
             self.publish(root);
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
-            if self.cx.flush_due()
-                && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
+            let all = self.env.chance.flushes();
+            let what = if all { Sending::All } else { Sending::Full };
+            if (all || self.cx.flush_due())
+                && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));
             }

@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Bound, Capacity, Counters, Crossing, Cut, EdgeCounters, Exchange, Inlet, Instance, Mailbox,
-    NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
+    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Instance,
+    Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
@@ -32,6 +32,7 @@ pub struct GraphBuilder {
     prefix: String,
     pub(crate) planned: Vec<Planned>,
     pub(crate) counters: Counters,
+    pub(crate) edges: Vec<Arc<dyn Edge>>,
     capacity: Capacity,
     pub(crate) undo: bool,
     pub(crate) spec: GraphSpec,
@@ -55,6 +56,7 @@ impl GraphBuilder {
             prefix: String::new(),
             planned: Vec::new(),
             counters: Counters::default(),
+            edges: Vec::new(),
             capacity: Capacity::default(),
             undo: false,
             spec: GraphSpec::default(),
@@ -337,6 +339,7 @@ impl GraphBuilder {
                 let (sender, mut receiver) =
                     channel(self.capacity(buffer.map(Capacity::records)), self.edge(&path, ""));
                 receiver.discard_on_drop();
+                self.edges.push(sender.edge());
                 (Outbox::new(sender), receiver)
             })
             .unzip();
@@ -427,6 +430,7 @@ impl GraphBuilder {
     ) -> (Outbox<T>, Inlet<T>) {
         let counters = self.edge(path, port);
         let (sender, receiver) = channel(self.capacity(options.capacity), counters);
+        self.edges.push(sender.edge());
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
         (outbox, Inlet::new(receiver))

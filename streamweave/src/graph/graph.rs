@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Counters, Mailbox, assemble};
+use crate::engine::{Chance, Counters, Edge, Mailbox, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming};
@@ -18,6 +18,7 @@ pub struct Graph<I, O> {
     pub(crate) name: String,
     pub(crate) planned: Vec<Planned>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) edges: Vec<Arc<dyn Edge>>,
     pub(crate) undo: bool,
     pub(crate) inputs: I,
     pub(crate) outputs: O,
@@ -43,6 +44,7 @@ impl<I, O> Graph<I, O> {
             name: builder.name,
             planned: builder.planned,
             counters: Arc::new(builder.counters),
+            edges: builder.edges,
             undo: builder.undo,
             inputs,
             outputs,
@@ -119,8 +121,13 @@ impl<I, O> Graph<I, O> {
     /// # Errors
     /// When the graph asks for what this version does not run.
     pub fn inline(self) -> Result<Inline<I, O>, StartError> {
+        self.inline_with(Chance::default())
+    }
+
+    /// As [`Graph::inline`]; with a seed `chance` decides what may go in more than one way.
+    pub(crate) fn inline_with(self, chance: Chance) -> Result<Inline<I, O>, StartError> {
         let graph = self.check()?;
-        Ok(Inline::new(graph))
+        Ok(Inline::new(graph, chance))
     }
 
     fn check(mut self) -> Result<Self, StartError> {

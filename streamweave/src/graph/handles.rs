@@ -82,6 +82,10 @@ impl<T: Send + 'static> Input<T> {
         Input(Arc::new(Feed { name: name.to_owned(), sender: outbox.into_sender() }))
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// Sends a record, waiting for room.
     ///
     /// # Errors

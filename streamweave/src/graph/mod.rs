@@ -3,6 +3,7 @@
 mod attach;
 mod builder;
 pub mod check;
+mod driver;
 mod error;
 mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
@@ -13,6 +14,7 @@ mod planned;
 mod port_list;
 mod progress;
 mod run;
+mod schedule;
 mod snapshot;
 mod spec;
 mod wide;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
-    StageEnd, StageEnv, StopSignal, Wiring, run_calls, run_serial, run_source, run_sync,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage,
+    StageCounters, StageEnd, StageEnv, StopSignal, Wiring, run_calls, run_serial, run_source,
+    run_sync,
 };
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
@@ -131,9 +132,15 @@ impl Planned {
     }
 
     /// The stage's task.
-    pub(crate) fn run(self, clock: &Clock, stop: &StopSignal) -> BoxFuture<'static, StageEnd> {
+    pub(crate) fn run(
+        self,
+        clock: Clock,
+        chance: Chance,
+        stop: &StopSignal,
+    ) -> BoxFuture<'static, StageEnd> {
         let env = StageEnv {
-            clock: clock.clone(),
+            clock,
+            chance,
             counters: self.counters,
             probe: self.probe,
             turns: self.turns,

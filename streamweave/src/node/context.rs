@@ -84,7 +84,7 @@ pub trait Context: Send {
     /// Runs `task` beside the stage; its error or panic is this node's failure.
     ///
     /// # Errors
-    /// When the graph does not run on a tokio runtime.
+    /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 
     /// Makes `stamp` the current time, and gives back what was: see [`Context::at`].
@@ -261,6 +261,11 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        if self.cx.chance.is_seeded() {
+            return Err(NodeError::new(
+                "a simulation cannot run tasks that a node spawns: await in the handler instead",
+            ));
+        }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 

@@ -8,6 +8,7 @@
 pub mod aggregate;
 pub mod calls;
 pub mod combine;
+pub mod join;
 pub mod keyed;
 pub mod rate;
 pub mod sequence;
@@ -22,7 +23,8 @@ use std::time::Duration;
 pub use aggregate::{chunks, fold, reduce, scan};
 pub use calls::async_map;
 pub use combine::{To2, To3, To4, merge, route2, route3, route4, split, zip};
-pub use keyed::{count, distinct, key_by};
+pub use join::{interval_join, lookup_join, temporal_join, window_join};
+pub use keyed::{Change, count, dedup_within, distinct, key_by, scan_by_key, top_n};
 pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
 pub use source::{from_channel, from_iter, from_stream, interval};

@@ -5,6 +5,7 @@
 //! [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
 //! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
 
+mod broadcast;
 mod codec;
 mod epochs;
 mod error;
@@ -28,6 +29,7 @@ mod undo;
 mod value;
 mod wire;
 
+pub use broadcast::Broadcast;
 pub use codec::Codec;
 pub use error::StateError;
 pub use key_group::{ALL_GROUPS, KeyGroup, MAX_KEY_GROUPS, key_group, span};

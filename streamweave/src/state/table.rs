@@ -397,9 +397,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
             self.directory[upper].fill((added + part - 1) as u8);
         }
         let mut counts = vec![0; parts];
-        let part_of = |hash| {
-            usize::from(self.directory[slice_of(hash)]).checked_sub(added - 1).unwrap_or_default()
-        };
+        let part_of = |hash| usize::from(self.directory[slice_of(hash)]).saturating_sub(added - 1);
         for entry in self.segments[segment].entries() {
             counts[part_of(entry.key.stable_hash())] += 1;
         }
