@@ -154,9 +154,9 @@ fn by_hand(runtime: &Runtime, readings: &[Reading]) -> (Duration, u64) {
 
 fn windowed(runtime: &Runtime, readings: &[Reading], undo: bool) -> (Duration, u64) {
     let (sum, total) = sum();
-    let readings = readings.to_vec().into_iter().map(|reading| (reading.key, reading));
+    let readings: Vec<_> = readings.iter().map(|reading| (reading.key, *reading)).collect();
     let mut graph = graph! {
-        readings: items(readings, BATCH),
+        readings: items(readings.into_iter(), BATCH),
         times: event_time_by(|reading: &(u64, Reading)| LogicalTime(reading.1.time))
             .disorder(Duration::from_millis(DISORDER as u64))
             .every(EVERY as u32),

@@ -1,5 +1,6 @@
 //! Windows in graphs: against a plain reference that knows all records.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod aggregates;
 mod by_clock;

@@ -50,7 +50,7 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
     /// what it holds. A record that comes later goes to `late`.
     #[must_use]
     pub fn allowed_lateness(self, lateness: Duration) -> Self {
-        WindowsOfAll { plan: self.plan.allowed_lateness(lateness), ..self }
+        WindowsOfAll { plan: self.plan.allowed_lateness(lateness) }
     }
 
     /// What the further results of a window say about those before.
@@ -63,14 +63,14 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
     /// Sends an early result whenever so many records (at least 1) came since the last result.
     #[must_use]
     pub fn early_after(self, records: u64) -> Self {
-        WindowsOfAll { plan: self.plan.early_after(records), ..self }
+        WindowsOfAll { plan: self.plan.early_after(records) }
     }
 
     /// Sends an early result when so much of the run's clock has passed since the first record
     /// that no result has.
     #[must_use]
     pub fn early_every(self, period: Duration) -> Self {
-        WindowsOfAll { plan: self.plan.early_every(period), ..self }
+        WindowsOfAll { plan: self.plan.early_every(period) }
     }
 
     /// Sends an early result after each record that is a punctuation.
@@ -79,7 +79,7 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
         self,
         is_punctuation: impl Fn(&A::Input) -> bool + Send + Sync + 'static,
     ) -> Self {
-        WindowsOfAll { plan: self.plan.early_when(Arc::new(is_punctuation)), ..self }
+        WindowsOfAll { plan: self.plan.early_when(Arc::new(is_punctuation)) }
     }
 
     /// Windows of the run's clock instead of event time: a record belongs where the clock stands
@@ -87,7 +87,7 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
     /// at the end of the input.
     #[must_use]
     pub fn by_clock(self) -> Self {
-        WindowsOfAll { plan: self.plan.by_clock(), ..self }
+        WindowsOfAll { plan: self.plan.by_clock() }
     }
 }
 
