@@ -2,6 +2,7 @@
 //! time) and fired in (time, key) order; the frontier it has seen; what it promises and holds.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Agenda<K> {
     own: Option<Promise>,
     /// Nothing is promised beyond this.
     hold: Option<Stamp>,
+    /// Nor beyond the stamps of records that are kept: so many of each.
+    kept: BTreeMap<Stamp, u64>,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
     /// Timers that will not fire, because the input has ended.
@@ -42,6 +45,8 @@ enum Change<K> {
     Cancel(Timer<K>),
     Promise(Promise),
     Hold(Option<Stamp>),
+    Keep(Stamp),
+    Release(Stamp),
 }
 
 impl<K> Agenda<K> {
@@ -57,6 +62,7 @@ impl<K> Agenda<K> {
             floor: None,
             own: None,
             hold: None,
+            kept: BTreeMap::new(),
             idle_after: None,
             dropped: 0,
         }
@@ -109,12 +115,40 @@ impl<K: StableKey> Agenda<K> {
         self.staged.push(Change::Hold(until));
     }
 
+    pub(crate) fn keep(&mut self, stamp: Stamp) {
+        self.staged.push(Change::Keep(stamp));
+    }
+
+    pub(crate) fn release(&mut self, stamp: Stamp) {
+        self.staged.push(Change::Release(stamp));
+    }
+
+    /// Whether more may be promised once a record of this stamp is no longer kept.
+    pub(crate) fn waits_for(&self, stamp: Stamp) -> bool {
+        let first = self.kept.first_key_value().is_none_or(|(first, _)| stamp <= *first);
+        first && (self.timing.is_own() || self.completed > Some(stamp.into()))
+    }
+
+    /// Whether something is still to be sent, whatever comes in: while it is, the node is not idle.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.hold.is_some() || !self.kept.is_empty()
+    }
+
     /// The unit stands: what it staged applies.
     pub(crate) fn commit(&mut self) {
         for change in std::mem::take(&mut self.staged) {
             match change {
                 Change::Promise(promise) => self.own = self.own.max(Some(promise)),
                 Change::Hold(until) => self.hold = until,
+                Change::Keep(stamp) => *self.kept.entry(stamp).or_default() += 1,
+                Change::Release(stamp) => {
+                    if let Entry::Occupied(mut kept) = self.kept.entry(stamp) {
+                        *kept.get_mut() -= 1;
+                        if *kept.get() == 0 {
+                            kept.remove();
+                        }
+                    }
+                }
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
                 Change::Set(_) if self.has_ended() => self.dropped += 1,
@@ -168,12 +202,15 @@ impl<K: StableKey> Agenda<K> {
     /// Takes note of what can be promised now to what is behind; the promise, once there is one.
     ///
     /// A node of its own timing promises what it said; the others what they have completed. None
-    /// promises beyond what it holds or a timer that is still to fire, and a promise never falls.
+    /// promises beyond what it holds, a record that it keeps or a timer that is still to fire, and a
+    /// promise never falls.
     pub(crate) fn forward(&mut self) -> Option<Promise> {
         let ended = self.completed == Some(Promise::ENDED);
         let next = if self.timing.is_own() && !ended { self.own } else { self.completed };
         let timer = self.event.first_key_value().map(|(due, _)| due.0);
-        let limits = [self.hold.filter(|_| !ended), timer].into_iter().flatten();
+        let kept = self.kept.first_key_value().map(|(stamp, _)| *stamp);
+        let held = [self.hold, kept].map(|limit| limit.filter(|_| !ended));
+        let limits = held.into_iter().chain([timer]).flatten();
         let next = limits.fold(next, |next, limit| next.map(|next| next.min(limit.into())));
         self.forwarded = self.forwarded.max(next);
         self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));

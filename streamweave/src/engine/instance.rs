@@ -12,7 +12,7 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
-use crate::time::{Promise, Stamp};
+use crate::time::{Frontier, Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -58,6 +58,8 @@ pub struct Instance<N: Node, O> {
     phases: u64,
     input: &'static str,
     progress: Progress,
+    /// The frontier that the counters know.
+    told: Option<Frontier>,
     counters: Arc<NodeCounters>,
 }
 
@@ -88,6 +90,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             phases: 0,
             input: "on_start",
             progress: Progress::default(),
+            told: None,
             counters,
         }
     }
@@ -175,7 +178,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Clock(now) => self.agenda.due_at_clock(now).map(Due::Timer),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
                 Some(timer) => Some(Due::Timer(timer)),
-                None => (self.agenda.completed < Some(to)).then_some(Due::Frontier(to)),
+                None if self.agenda.completed < Some(to) => Some(Due::Frontier(to)),
+                // What it still sends comes before what the end makes due behind it.
+                None if to == Promise::ENDED => self.due(Phase::Stop),
+                None => None,
             },
             Phase::Promises | Phase::Idle(_) => None,
         }
@@ -186,10 +192,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match due {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
-            Due::Frontier(to) => {
-                self.agenda.completed = Some(*to);
-                self.counters.completed(to.frontier);
-            }
+            Due::Frontier(to) => self.agenda.completed = Some(*to),
             Due::Timer(_) => {}
         }
     }
@@ -219,9 +222,17 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// The phase of what is behind, once nothing is due here any more.
     pub(crate) fn pass_on(&mut self, phase: Phase) -> Phase {
         match phase {
-            Phase::Frontier(_) | Phase::Promises => {
-                self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
-            }
+            Phase::Frontier(_) | Phase::Promises => match self.agenda.forward() {
+                Some(promise) => {
+                    if self.told < Some(promise.frontier) {
+                        self.told = Some(promise.frontier);
+                        self.counters.completed(promise.frontier);
+                    }
+                    Phase::Frontier(promise)
+                }
+                None => Phase::Promises,
+            },
+            Phase::Idle(true) if self.agenda.is_holding() => Phase::Promises,
             other => other,
         }
     }

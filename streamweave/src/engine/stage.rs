@@ -155,9 +155,14 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
-        if phase == Phase::Stop {
-            self.stopped = true;
-            root.control(&Control::End);
+        match phase {
+            Phase::Stop => {
+                self.stopped = true;
+                root.control(&Control::End);
+            }
+            // A timer may have sent something, after which nothing comes again.
+            Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
+            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
-use crate::node::{At, NodeError, NodeResult, Timing};
+use crate::node::{At, Kept, NodeError, NodeResult, Timing};
 use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
@@ -45,7 +45,7 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        At::new(self, Stamp { time, rounds: self.rounds() })
+        At::new(self, Mark::at(Stamp { time, rounds: self.rounds() }))
     }
 
     /// As [`Context::at`], with the rounds of the loops around.
@@ -53,13 +53,32 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        At::new(self, stamp)
+        At::new(self, Mark::at(stamp))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
     /// nodes that say so: `#[node(promises)]` or `#[node(estimates)]`. Takes effect when the unit
     /// does; a promise behind an earlier one changes nothing.
     fn promise(&mut self, time: LogicalTime);
+
+    /// The current record is kept, to be sent later by [`Context::resume`]: until then the promise
+    /// to what is behind stays at its time or earlier. Takes effect when the unit does; nothing
+    /// where the record has no time.
+    fn keep(&mut self) -> Kept;
+
+    /// The same `out` at the time of a record that was kept: `out.resume(kept).fills(fill)`. It is
+    /// late if it was, and the promise no longer waits for it.
+    fn resume(&mut self, kept: Kept) -> At<'_, Self>
+    where
+        Self: Sized,
+    {
+        let mark = kept.mark();
+        self.release(kept);
+        At::new(self, mark)
+    }
+
+    /// A record that was kept is not sent: the promise no longer waits for it.
+    fn release(&mut self, kept: Kept);
 
     /// Keeps the promise to what is behind at `until` or earlier: something of that time is still
     /// to be sent. `None` lets go. Takes effect when the unit does.
@@ -90,9 +109,9 @@ pub trait Context: Send {
     /// When the graph does not run on a tokio runtime.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 
-    /// Makes `stamp` the current time, and gives back what was: see [`Context::at`].
+    /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]
-    fn __enter(&mut self, stamp: Stamp) -> Mark;
+    fn __enter(&mut self, mark: Mark) -> Mark;
 
     /// The time is again what it was.
     #[doc(hidden)]
@@ -225,6 +244,25 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
         }
     }
 
+    fn keep(&mut self) -> Kept {
+        let kept = Kept::of(self.cx.mark);
+        if let Some(stamp) = kept.held() {
+            self.agenda.keep(stamp);
+            self.cx.set_staged();
+        }
+        kept
+    }
+
+    fn release(&mut self, kept: Kept) {
+        if let Some(stamp) = kept.held() {
+            if self.agenda.waits_for(stamp) {
+                self.cx.set_promised();
+            }
+            self.agenda.release(stamp);
+            self.cx.set_staged();
+        }
+    }
+
     fn hold(&mut self, until: Option<LogicalTime>) {
         self.agenda.hold(until.map(|time| Stamp { time, rounds: self.rounds() }));
         self.cx.set_staged();
@@ -254,6 +292,10 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
         if let Some(key) = self.key {
             self.agenda.cancel_timer(Timer { key: key.clone(), name, at });
             self.cx.set_staged();
+            // The promise may have waited for it.
+            if self.agenda.timing().is_own() {
+                self.cx.set_promised();
+            }
         }
     }
 
@@ -261,10 +303,10 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
-    fn __enter(&mut self, stamp: Stamp) -> Mark {
+    fn __enter(&mut self, mut mark: Mark) -> Mark {
         let outer = self.cx.mark;
-        let mut mark = Mark::at(stamp);
-        if let Some(floor) = self.agenda.floor()
+        if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
+            && !mark.carried.is_late()
             && stamp < floor
         {
             let late = outer.carried.is_late() || self.agenda.timing() == Timing::Estimates;
@@ -349,8 +391,14 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn idle_after(&mut self, limit: Duration) {
         (**self).idle_after(limit);
     }
-    fn __enter(&mut self, stamp: Stamp) -> Mark {
-        (**self).__enter(stamp)
+    fn keep(&mut self) -> Kept {
+        (**self).keep()
+    }
+    fn release(&mut self, kept: Kept) {
+        (**self).release(kept);
+    }
+    fn __enter(&mut self, mark: Mark) -> Mark {
+        (**self).__enter(mark)
     }
     fn __leave(&mut self, outer: Mark) {
         (**self).__leave(outer);
