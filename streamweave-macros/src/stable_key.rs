@@ -15,12 +15,12 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let state = &state(&item, &mut errors);
-    let (hash, encode) = match &item.data {
+    let (hash, encode, decode) = match &item.data {
         Data::Struct(data) => structure(state, &data.fields),
         Data::Enum(data) => variants(state, data.variants.iter()),
         Data::Union(data) => {
             errors.error(data.union_token, "a union has no stable hash: use an enum");
-            (quote!(0), quote!())
+            (quote!(0), quote!(), quote!(::core::option::Option::None))
         }
     };
     let mut generics = item.generics.clone();
@@ -41,6 +41,10 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
             fn encode(&self, into: &mut ::std::vec::Vec<u8>) {
                 let _ = &into;
                 #encode
+            }
+            fn decode(from: &mut &[u8]) -> ::core::option::Option<Self> {
+                let _ = &from;
+                #decode
             }
         }
         #[automatically_derived]
@@ -73,7 +77,10 @@ fn of(state: &TokenStream, ty: &Type) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as #state::StableHash>)
 }
 
-fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream) {
+/// How a value is hashed, written and read.
+type Views = (TokenStream, TokenStream, TokenStream);
+
+fn structure(state: &TokenStream, fields: &Fields) -> Views {
     let places: Vec<TokenStream> = fields
         .iter()
         .enumerate()
@@ -86,14 +93,12 @@ fn structure(state: &TokenStream, fields: &Fields) -> (TokenStream, TokenStream)
         })
         .collect();
     let start = quote!(#state::Fold::structure());
-    (hash(state, &start, fields, &places), encode(state, fields, &places))
+    let made = decode(state, &quote!(Self), fields);
+    (hash(state, &start, fields, &places), encode(state, fields, &places), made)
 }
 
-fn variants<'a>(
-    state: &TokenStream,
-    variants: impl Iterator<Item = &'a syn::Variant>,
-) -> (TokenStream, TokenStream) {
-    let (mut hashes, mut encodes) = (Vec::new(), Vec::new());
+fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Variant>) -> Views {
+    let (mut hashes, mut encodes, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
     for (number, variant) in variants.enumerate() {
         let (name, fields) = (&variant.ident, &variant.fields);
         let number = Literal::usize_unsuffixed(number);
@@ -113,7 +118,9 @@ fn variants<'a>(
         };
         let start = quote!(#state::Fold::variant(#number));
         let (hash, encode) = (hash(state, &start, fields, &places), encode(state, fields, &places));
+        let made = decode(state, &quote!(Self::#name), fields);
         hashes.push(quote!(#pattern => #hash,));
+        decodes.push(quote!(#number => #made,));
         encodes.push(quote! {
             #pattern => {
                 #state::Fold::encode_variant(#number, into);
@@ -122,9 +129,16 @@ fn variants<'a>(
         });
     }
     if hashes.is_empty() {
-        return (quote!(match *self {}), quote!(match *self {}));
+        let none = quote!(::core::option::Option::None);
+        return (quote!(match *self {}), quote!(match *self {}), none);
     }
-    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }))
+    let decode = quote! {
+        match #state::Fold::decode_variant(from)? {
+            #(#decodes)*
+            _ => ::core::option::Option::None,
+        }
+    };
+    (quote!(match self { #(#hashes)* }), quote!(match self { #(#encodes)* }), decode)
 }
 
 fn hash(
@@ -140,4 +154,18 @@ fn hash(
 fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> TokenStream {
     let types = fields.iter().map(|field| of(state, &field.ty));
     quote!(#(#types::encode(#places, into);)*)
+}
+
+fn decode(state: &TokenStream, made: &TokenStream, fields: &Fields) -> TokenStream {
+    let values = fields.iter().map(|field| {
+        let ty = of(state, &field.ty);
+        let name = field.ident.as_ref().map(|name| quote!(#name:));
+        quote!(#name #ty::decode(from)?)
+    });
+    let made = match fields {
+        Fields::Named(_) => quote!(#made { #(#values),* }),
+        Fields::Unnamed(_) => quote!(#made(#(#values),*)),
+        Fields::Unit => made.clone(),
+    };
+    quote!(::core::option::Option::Some(#made))
 }

@@ -6,8 +6,9 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
+use crate::engine::saved::{self, SavedAgenda, SavedTimer};
 use crate::node::{Timer, TimerAt, Timing};
-use crate::state::StableKey;
+use crate::state::{StableKey, StateError};
 use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
 
 /// (when, encoded key, name): the order in which timers of one instant fire.
@@ -89,6 +90,11 @@ impl<K> fmt::Debug for Agenda<K> {
     }
 }
 
+/// The timer that waits for a stamp.
+fn waits_for(stamp: Stamp) -> TimerAt {
+    if stamp.rounds == Rounds::MAX { TimerAt::Event(stamp.time) } else { TimerAt::Round(stamp) }
+}
+
 /// The stamp that a timer waits for.
 fn stamp_of(at: TimerAt) -> Option<Stamp> {
     match at {
@@ -152,14 +158,7 @@ impl<K: StableKey> Agenda<K> {
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
                 Change::Set(_) if self.has_ended() => self.dropped += 1,
-                Change::Set(timer) => {
-                    let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp_of(timer.at), timer.at) {
-                        (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
-                        (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
-                        (None, _) => None,
-                    };
-                }
+                Change::Set(timer) => self.insert(timer),
                 Change::Cancel(timer) => {
                     let (key, name) = (encoded(&timer.key), timer.name);
                     match (stamp_of(timer.at), timer.at) {
@@ -172,6 +171,15 @@ impl<K: StableKey> Agenda<K> {
         }
     }
 
+    fn insert(&mut self, timer: Timer<K>) {
+        let (key, name) = (encoded(&timer.key), timer.name);
+        match (stamp_of(timer.at), timer.at) {
+            (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
+            (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
+            (None, _) => None,
+        };
+    }
+
     /// The unit failed: what it staged is forgotten.
     pub(crate) fn rollback(&mut self) {
         self.staged.clear();
@@ -180,11 +188,7 @@ impl<K: StableKey> Agenda<K> {
     /// The first timer that is due; its removal is to be staged with its unit.
     pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<Timer<K>> {
         let ((stamp, _, name), key) = self.event.first_key_value()?;
-        let at = if stamp.rounds == Rounds::MAX {
-            TimerAt::Event(stamp.time)
-        } else {
-            TimerAt::Round(*stamp)
-        };
+        let at = waits_for(*stamp);
         promise.is_past(*stamp).then(|| Timer { key: key.clone(), name, at })
     }
 
@@ -242,6 +246,53 @@ impl<K: StableKey> Agenda<K> {
             Frontier::At(_) => to.stamp(),
             Frontier::Ended => self.floor(),
         }
+    }
+}
+
+/// What outlives the run.
+impl<K: StableKey> Agenda<K> {
+    /// What is to be saved, if there is anything. After the end of the input nothing is: whoever
+    /// goes on from there begins with other input.
+    pub(crate) fn save(&self) -> Option<SavedAgenda> {
+        let timer =
+            |key: &[u8], name: &str, at| SavedTimer { key: key.into(), name: name.into(), at };
+        let events =
+            self.event.keys().map(|(stamp, key, name)| timer(key, name, waits_for(*stamp)));
+        let clock = self.clock.keys().map(|(at, key, name)| timer(key, name, TimerAt::Clock(*at)));
+        let mut saved = SavedAgenda { timers: events.chain(clock).collect(), ..Default::default() };
+        if !self.has_ended() {
+            saved.completed = self.completed;
+            saved.forwarded = self.forwarded;
+            saved.own = self.own;
+            saved.hold = self.hold;
+            saved.kept = self.kept.iter().map(|(stamp, count)| (*stamp, *count)).collect();
+        }
+        (saved != SavedAgenda::default()).then_some(saved)
+    }
+
+    /// Takes the place of a saved one.
+    pub(crate) fn restore(&mut self, saved: SavedAgenda) -> Result<(), StateError> {
+        for SavedTimer { key: bytes, name, at } in saved.timers {
+            let mut rest = &bytes[..];
+            let key = K::decode(&mut rest).filter(|_| rest.is_empty()).ok_or_else(|| {
+                let key = std::any::type_name::<K>();
+                StateError::Decode { reason: format!("the key of timer `{name}` is no `{key}`") }
+            })?;
+            self.insert(Timer { key, name: saved::name(&name), at });
+        }
+        self.frontier = saved.completed;
+        self.completed = saved.completed;
+        self.forwarded = saved.forwarded;
+        self.floor = saved.forwarded.and_then(Promise::stamp);
+        self.own = saved.own;
+        self.hold = saved.hold;
+        self.kept = saved.kept.into_iter().collect();
+        Ok(())
+    }
+
+    /// Whether there is something to tell or to wait for before anything has come in.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.completed.is_some() || self.own.is_some() || !self.clock.is_empty()
     }
 }
 

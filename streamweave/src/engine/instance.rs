@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
+use crate::engine::saved::{AGENDA, SavedAgenda};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
@@ -29,11 +30,13 @@ pub trait AnyInstance {
     fn commit_agenda(&mut self);
     /// The node is idle when nothing has come for so long.
     fn idle_after(&self) -> Option<std::time::Duration>;
+    /// Whether it has been restored with something to tell, or to wait for.
+    fn is_restored(&self) -> bool;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
-    /// The saved state; empty where the node has none.
+    /// The saved state, with timers, frontier and promise; empty where there is none of these.
     ///
     /// # Errors
     /// When a value does not serialize.
@@ -313,6 +316,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn idle_after(&self) -> Option<std::time::Duration> {
         self.agenda.idle_after
     }
+    fn is_restored(&self) -> bool {
+        self.agenda.is_restored()
+    }
     fn publish(&mut self) {
         let out = self.emitted();
         self.counters.publish(self.accepted(), out, self.agenda.dropped);
@@ -321,14 +327,24 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.state.set_undo(on);
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
-        let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        if let Some(agenda) = self.agenda.save() {
+            let field = agenda.into_field().map_err(|error| error.in_field(&self.path, AGENDA))?;
+            snapshot.fields.insert(AGENDA.to_owned(), field);
+        }
         if snapshot.fields.is_empty() {
             return Ok(Vec::new());
         }
         snapshot.encode()
     }
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.state.restore(&self.path, &NodeSnapshot::decode(bytes, &self.path)?)
+        let mut saved = NodeSnapshot::decode(bytes, &self.path)?;
+        if let Some(field) = saved.fields.remove(AGENDA) {
+            SavedAgenda::from_field(&field)
+                .and_then(|agenda| self.agenda.restore(agenda))
+                .map_err(|error| error.in_field(&self.path, AGENDA))?;
+        }
+        self.state.restore(&self.path, &saved)
     }
 }
 

@@ -15,6 +15,7 @@ mod outbox;
 mod probe;
 mod records;
 mod routes;
+mod saved;
 mod serial;
 mod source;
 mod spawn;

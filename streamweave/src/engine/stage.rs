@@ -185,6 +185,13 @@ impl StageLoop {
         let mut flushed = std::mem::take(&mut self.idle);
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
+            // What was restored is told once more, and its timers may be due.
+            let mut restored = false;
+            root.visit(&mut |node| restored |= node.is_restored());
+            if restored {
+                self.cx.timers = true;
+                self.phases.push_back(Phase::Promises);
+            }
         }
         self.env.probe.answer(root);
         if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {

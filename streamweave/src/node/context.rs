@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{At, Kept, NodeError, NodeResult, Timing};
 use crate::state::StableKey;
@@ -159,7 +161,7 @@ pub struct TimedOut {
 }
 
 /// When a timer is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TimerAt {
     /// When the node's frontier is past this time.
     Event(LogicalTime),

@@ -37,6 +37,7 @@ pub use keyed_map::{KeyedMap, MapEntry, MapRef};
 pub use kind::{Coverage, State, StateKind};
 pub use node::{FieldVisitor, NodeState};
 pub use shape::{FieldSchema, NodeSchema, Shape};
+pub(crate) use snapshot::binary;
 pub use snapshot::{NodeSnapshot, SavedField};
 #[doc(hidden)]
 pub use stable_key::Fold;

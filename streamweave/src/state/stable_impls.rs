@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::stable_key::{Fold, StableHash, StableKey, combine, encode_bytes, hash_bytes, mix};
+use super::stable_key::{
+    Fold, StableHash, StableKey, combine, decode_bytes, encode_bytes, hash_bytes, mix, take,
+};
 
 macro_rules! integers {
     ($($int:ty, $wide:ty, $flip:expr);* $(;)?) => {$(
@@ -14,6 +16,9 @@ macro_rules! integers {
             #[inline]
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as $wide) ^ $flip).to_be_bytes());
+            }
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                take(from).map(|bytes| (<$wide>::from_be_bytes(bytes) ^ $flip) as $int)
             }
         }
         impl StableKey for $int {}
@@ -37,6 +42,9 @@ macro_rules! wide_integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as u128) ^ $flip).to_be_bytes());
             }
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                take(from).map(|bytes| (u128::from_be_bytes(bytes) ^ $flip) as $int)
+            }
         }
         impl StableKey for $int {}
     )*};
@@ -52,6 +60,13 @@ impl StableHash for bool {
     fn encode(&self, into: &mut Vec<u8>) {
         into.push(u8::from(*self));
     }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        match take(from)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
 }
 impl StableKey for bool {}
 
@@ -62,6 +77,9 @@ impl StableHash for char {
     }
     fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&u32::from(*self).to_be_bytes());
+    }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        take(from).map(u32::from_be_bytes).and_then(char::from_u32)
     }
 }
 impl StableKey for char {}
@@ -84,6 +102,9 @@ impl StableHash for String {
     fn encode(&self, into: &mut Vec<u8>) {
         self.as_str().encode(into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        String::from_utf8(decode_bytes(from)?).ok()
+    }
 }
 impl StableKey for String {}
 
@@ -105,6 +126,9 @@ impl StableHash for Vec<u8> {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        decode_bytes(from)
+    }
 }
 impl StableKey for Vec<u8> {}
 
@@ -117,12 +141,16 @@ impl<const N: usize> StableHash for [u8; N] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        decode_bytes(from)?.try_into().ok()
+    }
 }
 impl<const N: usize> StableKey for [u8; N] {}
 
-macro_rules! pointers {
-    ($($pointer:ident),*) => {$(
-        impl<T: StableHash + ?Sized> StableHash for $pointer<T> {
+/// As what is pointed to, which is made again from an owned form.
+macro_rules! pointer {
+    ([$($name:ident)?] $pointer:ty, from $owned:ty) => {
+        impl$(<$name: StableHash>)? StableHash for $pointer {
             #[inline]
             fn stable_hash(&self) -> u64 {
                 (**self).stable_hash()
@@ -130,17 +158,20 @@ macro_rules! pointers {
             fn encode(&self, into: &mut Vec<u8>) {
                 (**self).encode(into);
             }
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                <$owned>::decode(from).map(Self::from)
+            }
         }
-        impl<T> StableKey for $pointer<T>
-        where
-            T: StableHash + Eq + Send + Sync + ?Sized + 'static,
-            $pointer<T>: Clone,
-        {
-        }
-    )*};
+        impl$(<$name: StableKey>)? StableKey for $pointer {}
+    };
 }
 
-pointers!(Box, Arc);
+pointer!([T] Box<T>, from T);
+pointer!([] Box<str>, from String);
+pointer!([] Box<[u8]>, from Vec<u8>);
+pointer!([T] Arc<T>, from T);
+pointer!([] Arc<str>, from String);
+pointer!([] Arc<[u8]>, from Vec<u8>);
 
 impl<T: StableHash + ?Sized> StableHash for &T {
     #[inline]
@@ -170,6 +201,13 @@ impl<T: StableHash> StableHash for Option<T> {
             }
         }
     }
+    fn decode(from: &mut &[u8]) -> Option<Self> {
+        match take(from)? {
+            [0] => Some(None),
+            [1] => T::decode(from).map(Some),
+            _ => None,
+        }
+    }
 }
 impl<T: StableKey> StableKey for Option<T> {}
 
@@ -179,6 +217,9 @@ impl StableHash for () {
         Fold::structure().finish()
     }
     fn encode(&self, _: &mut Vec<u8>) {}
+    fn decode(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
 }
 impl StableKey for () {}
 
@@ -191,6 +232,9 @@ macro_rules! tuples {
             }
             fn encode(&self, into: &mut Vec<u8>) {
                 $(self.$index.encode(into);)+
+            }
+            fn decode(from: &mut &[u8]) -> Option<Self> {
+                Some(($($name::decode(from)?,)+))
             }
         }
         impl<$($name: StableKey),+> StableKey for ($($name,)+) {}

@@ -50,6 +50,17 @@ pub trait StableHash {
     /// Appends bytes that sort as the key does and end where it ends (no encoding is a prefix of
     /// another one of the same type), so that encodings of fields may be put one after the other.
     fn encode(&self, into: &mut Vec<u8>);
+
+    /// Takes what [`encode`](StableHash::encode) wrote off the front of `from`. `None` if that is
+    /// no such key, or for keys that cannot be made again, as those that borrow: their timers
+    /// cannot be restored.
+    fn decode(from: &mut &[u8]) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = from;
+        None
+    }
 }
 
 /// A type that state can be keyed by. Derive it: `#[derive(StableKey, Clone, PartialEq, Eq)]`.
@@ -98,6 +109,32 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&[0, 0]);
 }
 
+/// What [`encode_bytes`] wrote, off the front of `from`.
+pub(super) fn decode_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let (byte, rest) = from.split_first()?;
+        *from = rest;
+        if *byte == 0 {
+            let (escape, rest) = from.split_first()?;
+            *from = rest;
+            match escape {
+                0 => return Some(bytes),
+                0xFF => {}
+                _ => return None,
+            }
+        }
+        bytes.push(*byte);
+    }
+}
+
+/// Takes so many bytes off the front.
+pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(*taken)
+}
+
 /// What `#[derive(StableKey)]` calls; not for use by hand.
 ///
 /// For `struct Route { from: String, to: u32 }` the derive expands to
@@ -112,6 +149,12 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///     fn encode(&self, into: &mut Vec<u8>) {
 ///         streamweave::state::StableHash::encode(&self.from, into);
 ///         streamweave::state::StableHash::encode(&self.to, into);
+///     }
+///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///         Some(Self {
+///             from: streamweave::state::StableHash::decode(from)?,
+///             to: streamweave::state::StableHash::decode(from)?,
+///         })
 ///     }
 /// }
 /// impl streamweave::state::StableKey for Route {}
@@ -141,6 +184,14 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
 ///                 streamweave::state::Fold::encode_variant(2, into);
 ///                 streamweave::state::StableHash::encode(x, into);
 ///             }
+///         }
+///     }
+///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///         match streamweave::state::Fold::decode_variant(from)? {
+///             0 => Some(Self::Bid),
+///             1 => Some(Self::Ask(streamweave::state::StableHash::decode(from)?)),
+///             2 => Some(Self::At { x: streamweave::state::StableHash::decode(from)? }),
+///             _ => None,
 ///         }
 ///     }
 /// }
@@ -190,5 +241,10 @@ impl Fold {
     /// Writes a variant's index, before its fields.
     pub fn encode_variant(index: u32, into: &mut Vec<u8>) {
         into.extend_from_slice(&index.to_be_bytes());
+    }
+
+    /// Reads a variant's index.
+    pub fn decode_variant(from: &mut &[u8]) -> Option<u32> {
+        take(from).map(u32::from_be_bytes)
     }
 }

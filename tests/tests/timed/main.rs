@@ -12,12 +12,13 @@ use streamweave::prelude::*;
 
 mod library;
 mod shapes;
+mod snapshots;
 
 type Failure = Box<dyn std::error::Error>;
 type Tested = Result<(), Failure>;
 
 /// A record that knows its time, and has a number of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rec {
     pub time: i64,
     pub id: u64,

@@ -86,15 +86,6 @@ impl<T: Storable> ChunksHandlers<T> for Chunks<T> {
         }
         Ok(())
     }
-    fn on_start(&self, state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) -> NodeResult {
-        // What was restored waits no longer than the limit from now on.
-        if let Some(due) = *state.due {
-            let due = due.min(out.now().saturating_add(self.limit.map_or(0, millis)));
-            state.due.set(Some(due));
-            out.set_timer("full", TimerAt::Clock(due));
-        }
-        Ok(())
-    }
     fn on_timer(
         &self,
         state: &mut ChunksState<T>,

@@ -21,18 +21,8 @@ pub struct Debounce<T: Storable> {
     /// The last record: when it is due by the run's clock, and its own time.
     #[state]
     last: Value<Option<(i64, Kept, T)>>,
-    /// What the timer is set to: no later than the record is due.
-    #[state]
-    timer: Value<Option<i64>>,
     quiet: i64,
     items: PhantomData<fn(T)>,
-}
-
-impl<T: Storable> Debounce<T> {
-    fn set(&self, state: &mut DebounceState<T>, at: i64, out: &mut impl DebounceOut<T>) {
-        state.timer.set(Some(at));
-        out.set_timer("quiet", TimerAt::Clock(at));
-    }
 }
 
 impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
@@ -43,23 +33,10 @@ impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
         out: &mut impl DebounceOut<T>,
     ) -> NodeResult {
         let due = out.now().saturating_add(self.quiet);
-        if let Some((_, before, _)) = state.last.get_mut().replace((due, out.keep(), input)) {
-            out.release(before);
-        }
-        // The timer that is set looks again when it fires: a burst sets one, not many.
-        if state.timer.is_none() {
-            self.set(state, due, out);
-        }
-        Ok(())
-    }
-    fn on_start(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
-        let latest = out.now().saturating_add(self.quiet);
-        if let Some((due, ..)) = &*state.last {
-            let due = latest.min(*due);
-            if let Some(held) = state.last.get_mut() {
-                held.0 = due;
-            }
-            self.set(state, due, out);
+        match state.last.get_mut().replace((due, out.keep(), input)) {
+            Some((_, before, _)) => out.release(before),
+            // The timer that is set looks again when it fires: a burst sets one, not many.
+            None => out.set_timer("quiet", TimerAt::Clock(due)),
         }
         Ok(())
     }
@@ -69,19 +46,12 @@ impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
         timer: Timer<()>,
         out: &mut impl DebounceOut<T>,
     ) -> NodeResult {
-        if state.timer.map(TimerAt::Clock) != Some(timer.at) {
-            return Ok(());
-        }
         match &*state.last {
             Some((due, ..)) if TimerAt::Clock(*due) > timer.at => {
-                let due = *due;
-                self.set(state, due, out);
+                out.set_timer("quiet", TimerAt::Clock(*due));
                 Ok(())
             }
-            _ => {
-                state.timer.set(None);
-                self.on_stop(state, out)
-            }
+            _ => self.on_stop(state, out),
         }
     }
     fn on_stop(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {

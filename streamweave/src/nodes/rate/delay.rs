@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::node::{Context, Kept, Timer, TimerAt};
 use crate::nodes::{Storable, millis};
-use crate::state::{KeyedList, Value};
+use crate::state::KeyedList;
 use crate::{NodeResult, node};
 
 /// Sends every record later. Made by [`delay`].
@@ -21,9 +21,6 @@ pub struct Delay<T: Storable> {
     /// Records that wait: when each came by the run's clock, and its own time.
     #[state]
     waiting: KeyedList<(), (i64, Kept, T)>,
-    /// What the timer is set to; `None` where nothing waits.
-    #[state]
-    timer: Value<Option<i64>>,
     by: i64,
     items: PhantomData<fn(T)>,
 }
@@ -32,12 +29,8 @@ impl<T: Storable> Delay<T> {
     /// Sets the timer for the record that is due first.
     fn set(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) {
         let first = state.waiting.get(&()).and_then(|waiting| waiting.front());
-        let now = out.now();
-        // No record waits longer than `by` from now on, whatever clock it was saved by.
-        let due = first.map(|(came, ..)| (*came).min(now).saturating_add(self.by));
-        state.timer.set(due);
-        if let Some(due) = due {
-            out.set_timer("due", TimerAt::Clock(due));
+        if let Some((came, ..)) = first {
+            out.set_timer("due", TimerAt::Clock(came.saturating_add(self.by)));
         }
     }
 
@@ -59,14 +52,14 @@ impl<T: Storable> DelayHandlers<T> for Delay<T> {
         input: T,
         out: &mut impl DelayOut<T>,
     ) -> NodeResult {
-        state.waiting.entry(()).push((out.now(), out.keep(), input));
-        if state.timer.is_none() {
+        let first = {
+            let mut waiting = state.waiting.entry(());
+            waiting.push((out.now(), out.keep(), input));
+            waiting.len() == 1
+        };
+        if first {
             self.set(state, out);
         }
-        Ok(())
-    }
-    fn on_start(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
-        self.set(state, out);
         Ok(())
     }
     fn on_timer(
@@ -75,12 +68,10 @@ impl<T: Storable> DelayHandlers<T> for Delay<T> {
         timer: Timer<()>,
         out: &mut impl DelayOut<T>,
     ) -> NodeResult {
-        if state.timer.map(TimerAt::Clock) == Some(timer.at) {
-            if let TimerAt::Clock(due) = timer.at {
-                Self::send(state, due.max(out.now()).saturating_sub(self.by), out);
-            }
-            self.set(state, out);
+        if let TimerAt::Clock(due) = timer.at {
+            Self::send(state, due.max(out.now()).saturating_sub(self.by), out);
         }
+        self.set(state, out);
         Ok(())
     }
     fn on_stop(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {

@@ -45,17 +45,6 @@ impl<T: Storable> SampleHandlers<T> for Sample<T> {
         }
         Ok(())
     }
-    fn on_start(&self, state: &mut SampleState<T>, out: &mut impl SampleOut<T>) -> NodeResult {
-        let latest = out.now().saturating_add(self.period);
-        if let Some((due, ..)) = &*state.latest {
-            let due = latest.min(*due);
-            if let Some(held) = state.latest.get_mut() {
-                held.0 = due;
-            }
-            out.set_timer("sample", TimerAt::Clock(due));
-        }
-        Ok(())
-    }
     fn on_timer(
         &self,
         state: &mut SampleState<T>,

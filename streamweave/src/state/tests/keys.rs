@@ -59,7 +59,8 @@ fn borrowed_forms_hash_alike() {
     assert_eq!(state.get(&[1u8, 2][..]), Some(&3));
 }
 
-/// Every pair sorts as its encodings do, and none is a prefix of another.
+/// Every pair sorts as its encodings do, and none is a prefix of another. Each is read again, and
+/// from what is cut short or damaged nothing worse than another key.
 fn ordered<K: StableKey + Ord + std::fmt::Debug>(keys: &[K]) {
     for a in keys {
         for b in keys {
@@ -68,6 +69,18 @@ fn ordered<K: StableKey + Ord + std::fmt::Debug>(keys: &[K]) {
             b.encode(&mut right);
             assert_eq!(left.cmp(&right), a.cmp(b), "{a:?} and {b:?}");
             assert!(a == b || !left.starts_with(&right), "{a:?} and {b:?}");
+            let both = [left.clone(), right.clone()].concat();
+            let mut from = &both[..];
+            assert_eq!((K::decode(&mut from).as_ref(), from), (Some(a), &right[..]));
+            assert_eq!((K::decode(&mut from).as_ref(), from.len()), (Some(b), 0));
+            for cut in 0..left.len() {
+                assert_eq!(K::decode(&mut &left[..cut]), None, "{a:?} cut at {cut}");
+                let mut damaged = left.clone();
+                damaged[cut] ^= 0x80;
+                if let Some(other) = K::decode(&mut &damaged[..]) {
+                    assert_ne!(&other, a);
+                }
+            }
         }
     }
 }
@@ -87,6 +100,9 @@ fn encodings_sort_as_keys_do() {
     let pairs: Vec<_> =
         texts.iter().flat_map(|a| texts.map(|b| (a.to_string(), b.to_string()))).collect();
     ordered(&pairs);
+    ordered(&texts.map(Arc::<str>::from));
+    ordered(&texts.map(|text| (Box::<str>::from(text), Box::new([1u8, 0]), ())));
+    assert_eq!(<&str>::decode(&mut &[b'a', 0, 0][..]), None);
 }
 
 // Catches a mix whose bits for segment, group, tag or index hang together or stand still.
