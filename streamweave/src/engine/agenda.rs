@@ -301,3 +301,6 @@ fn encoded<K: StableKey>(key: &K) -> Vec<u8> {
     key.encode(&mut encoded);
     encoded
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,3 +240,6 @@ impl Stamps<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! The laws of an agenda, against a model of plain sets.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// A generator with a fixed seed (splitmix64).
+struct Random(u64);
+impl Random {
+    fn below(&mut self, bound: i64) -> i64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % bound.unsigned_abs()) as i64
+    }
+}
+
+const NAMES: [&str; 2] = ["a", "b"];
+
+fn event(time: i64, key: i16, name: &'static str) -> Timer<i16> {
+    Timer { key, name, at: TimerAt::Event(LogicalTime(time)) }
+}
+
+fn promise(time: i64) -> Promise {
+    Frontier::At(LogicalTime(time)).into()
+}
+
+fn stamp(time: i64) -> Stamp {
+    LogicalTime(time).into()
+}
+
+/// What an agenda is to do, said plainly.
+#[derive(Clone, Default)]
+struct Model {
+    /// In the order in which they fire.
+    timers: BTreeSet<(i64, i16, &'static str)>,
+    kept: Vec<i64>,
+    hold: Option<i64>,
+    own: Option<i64>,
+    frontier: Option<i64>,
+}
+
+impl Model {
+    /// The most that can be promised.
+    fn most(&self, own: bool) -> Option<Promise> {
+        let base = if own { self.own } else { self.frontier };
+        let timer = self.timers.first().map(|(time, ..)| Stamp::end_of(LogicalTime(*time)).into());
+        let held = self.hold.into_iter().chain(self.kept.iter().copied()).map(promise);
+        base.map(|base| held.chain(timer).fold(promise(base), Promise::min))
+    }
+}
+
+/// One unit's change of both.
+fn change(agenda: &mut Agenda<i16>, model: &mut Model, random: &mut Random) {
+    let time = model.frontier.unwrap_or(-20) + random.below(20);
+    let (key, name) = (random.below(5) as i16 - 2, NAMES[random.below(2) as usize]);
+    match random.below(7) {
+        0 | 1 => {
+            agenda.set_timer(event(time, key, name));
+            model.timers.insert((time, key, name));
+        }
+        2 => {
+            agenda.cancel_timer(event(time, key, name));
+            model.timers.remove(&(time, key, name));
+        }
+        3 => {
+            model.hold = (random.below(2) == 0).then_some(time);
+            agenda.hold(model.hold.map(stamp));
+        }
+        4 => {
+            agenda.keep(stamp(time));
+            model.kept.push(time);
+        }
+        5 => {
+            if !model.kept.is_empty() {
+                let time = model.kept.swap_remove(random.below(model.kept.len() as i64) as usize);
+                agenda.release(stamp(time));
+            }
+            // One that was never kept.
+            agenda.release(stamp(1000));
+        }
+        _ => {
+            agenda.promise(promise(time));
+            model.own = model.own.max(Some(time));
+        }
+    }
+}
+
+/// The frontier comes in: timers fire in order, once, and all that are due.
+fn arrive(agenda: &mut Agenda<i16>, model: &mut Model, to: i64) {
+    agenda.frontier = agenda.frontier.max(Some(promise(to)));
+    while let Some(timer) = agenda.due_at_frontier(promise(to)) {
+        let first = model.timers.pop_first();
+        assert_eq!(Some(&timer), first.map(|(time, key, name)| event(time, key, name)).as_ref());
+        agenda.cancel_timer(timer);
+        agenda.commit();
+    }
+    assert!(model.timers.first().is_none_or(|(time, ..)| *time >= to));
+    agenda.completed = Some(promise(to));
+    model.frontier = Some(to);
+}
+
+#[test]
+fn a_promise_rises_as_far_as_nothing_is_still_to_come_and_never_falls() {
+    for seed in 0..400 {
+        let own = seed % 2 == 1;
+        let mut random = Random(seed);
+        let mut agenda = Agenda::new(if own { Timing::Promises } else { Timing::Passes });
+        let (mut model, mut last) = (Model::default(), None);
+        for _ in 0..100 {
+            match random.below(6) {
+                0 => {
+                    let to = model.frontier.unwrap_or(-30) + 1 + random.below(15);
+                    arrive(&mut agenda, &mut model, to);
+                }
+                1 => {
+                    let before = agenda.save();
+                    change(&mut agenda, &mut model.clone(), &mut random);
+                    agenda.rollback();
+                    agenda.commit();
+                    assert_eq!(agenda.save(), before, "seed {seed}: a failed unit left something");
+                }
+                _ => {
+                    change(&mut agenda, &mut model, &mut random);
+                    agenda.commit();
+                }
+            }
+            let next = agenda.forward();
+            assert_eq!(next, last.max(model.most(own)), "seed {seed}");
+            assert_eq!(agenda.floor(), next.and_then(Promise::stamp), "seed {seed}");
+            assert_eq!(agenda.is_holding(), model.hold.is_some() || !model.kept.is_empty());
+            last = next;
+            if random.below(20) == 0 {
+                // As if it had been saved and restored.
+                let saved = agenda.save();
+                agenda = Agenda::new(agenda.timing());
+                if let Some(saved) = agenda_of(&saved) {
+                    agenda.restore(saved).unwrap();
+                }
+                assert_eq!(agenda.save(), saved, "seed {seed}");
+                assert_eq!(agenda.forward(), last, "seed {seed}");
+            }
+        }
+    }
+}
+
+/// A saved one, written and read.
+fn agenda_of(saved: &Option<SavedAgenda>) -> Option<SavedAgenda> {
+    let codec = crate::state::Codec::new();
+    saved.as_ref().map(|saved| {
+        let mut bytes = Vec::new();
+        codec.encode(saved, &mut bytes).unwrap();
+        codec.decode(&bytes).unwrap()
+    })
+}
+
+#[test]
+fn at_the_end_nothing_is_held_but_what_still_fires() {
+    let mut agenda = Agenda::new(Timing::Passes);
+    agenda.hold(Some(stamp(3)));
+    agenda.keep(stamp(4));
+    agenda.set_timer(event(9, 0, "a"));
+    agenda.set_timer(Timer { key: 0, name: "b", at: TimerAt::Clock(5) });
+    agenda.commit();
+    assert_eq!((agenda.deadline(), agenda.due_at_clock(4)), (Some(5), None));
+    agenda.frontier = Some(Promise::ENDED);
+    agenda.drop_clock_timers();
+    assert_eq!((agenda.deadline(), agenda.dropped), (None, 1));
+    let timer = agenda.due_at_frontier(Promise::ENDED).unwrap();
+    assert_eq!(timer, event(9, 0, "a"));
+    // It sets itself again, which would never end.
+    agenda.cancel_timer(timer);
+    agenda.set_timer(event(10, 0, "a"));
+    agenda.commit();
+    assert_eq!((agenda.due_at_frontier(Promise::ENDED), agenda.dropped), (None, 2));
+    agenda.completed = Some(Promise::ENDED);
+    assert_eq!(agenda.forward(), Some(Promise::ENDED));
+    assert_eq!(agenda.save(), None);
+}
+
+#[test]
+fn timers_of_one_instant_fire_by_key_and_those_of_rounds_before_those_of_the_time() {
+    let mut agenda = Agenda::new(Timing::Passes);
+    let round = |round| Stamp { time: LogicalTime(5), rounds: Rounds([round, 0]) };
+    let of = |key: &str, at| Timer { key: key.to_owned(), name: "t", at };
+    let all = [
+        of("a", TimerAt::Round(round(1))),
+        of("b", TimerAt::Round(round(1))),
+        of("", TimerAt::Round(round(2))),
+        of("", TimerAt::Event(LogicalTime(5))),
+        of("c", TimerAt::Event(LogicalTime(5))),
+    ];
+    for timer in all.iter().rev().chain(&all) {
+        agenda.set_timer(timer.clone());
+    }
+    agenda.commit();
+    assert_eq!(agenda.due_at_frontier(round(1).into()), None);
+    let mut fired = Vec::new();
+    while let Some(timer) = agenda.due_at_frontier(promise(6)) {
+        agenda.cancel_timer(timer.clone());
+        agenda.commit();
+        fired.push(timer);
+    }
+    assert_eq!(fired, all);
+}
+
+#[test]
+fn what_is_damaged_is_an_error() {
+    let mut agenda = Agenda::new(Timing::Passes);
+    agenda.set_timer(event(9, 300, "a"));
+    agenda.commit();
+    let saved = agenda.save().unwrap();
+    let error = Agenda::<u64>::new(Timing::Passes).restore(saved).unwrap_err();
+    assert!(error.to_string().contains("timer `a`"), "{error}");
+}
