@@ -5,6 +5,8 @@ use std::borrow::Borrow;
 pub use inventory;
 pub use streamweave_macros::__graph;
 
+pub use crate::time::EventTimeField;
+
 use crate::node::NodeError;
 use crate::state::{FieldSchema, FieldVisitor};
 
