@@ -91,6 +91,6 @@ fn read(krate: &TokenStream, number: usize, field: &Field) -> TokenStream {
         None => quote!(self.#index),
     };
     quote_spanned!(ty.span()=>
-        <#ty as #krate::__private::EventTimeField>::event_time(#place)
+        <#ty as #krate::expansion::EventTimeField>::event_time(#place)
     )
 }

@@ -42,7 +42,7 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
                 let _ = &into;
                 #encode
             }
-            fn decode(from: &mut &[u8]) -> ::core::option::Option<Self> {
+            fn decode(from: &mut &[u8]) -> ::core::option::Option<::std::boxed::Box<Self>> {
                 let _ = &from;
                 #decode
             }
@@ -77,10 +77,10 @@ fn of(state: &TokenStream, ty: &Type) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as #state::StableHash>)
 }
 
-/// How a value is hashed, written and read.
-type Views = (TokenStream, TokenStream, TokenStream);
+/// Hash, encoding and decoding.
+type Bodies = (TokenStream, TokenStream, TokenStream);
 
-fn structure(state: &TokenStream, fields: &Fields) -> Views {
+fn structure(state: &TokenStream, fields: &Fields) -> Bodies {
     let places: Vec<TokenStream> = fields
         .iter()
         .enumerate()
@@ -93,11 +93,11 @@ fn structure(state: &TokenStream, fields: &Fields) -> Views {
         })
         .collect();
     let start = quote!(#state::Fold::structure());
-    let made = decode(state, &quote!(Self), fields);
-    (hash(state, &start, fields, &places), encode(state, fields, &places), made)
+    let decode = decode(state, &quote!(Self), fields);
+    (hash(state, &start, fields, &places), encode(state, fields, &places), decode)
 }
 
-fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Variant>) -> Views {
+fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Variant>) -> Bodies {
     let (mut hashes, mut encodes, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
     for (number, variant) in variants.enumerate() {
         let (name, fields) = (&variant.ident, &variant.fields);
@@ -118,9 +118,9 @@ fn variants<'a>(state: &TokenStream, variants: impl Iterator<Item = &'a syn::Var
         };
         let start = quote!(#state::Fold::variant(#number));
         let (hash, encode) = (hash(state, &start, fields, &places), encode(state, fields, &places));
-        let made = decode(state, &quote!(Self::#name), fields);
+        let decode = decode(state, &quote!(Self::#name), fields);
+        decodes.push(quote!(#number => #decode,));
         hashes.push(quote!(#pattern => #hash,));
-        decodes.push(quote!(#number => #made,));
         encodes.push(quote! {
             #pattern => {
                 #state::Fold::encode_variant(#number, into);
@@ -156,16 +156,19 @@ fn encode(state: &TokenStream, fields: &Fields, places: &[TokenStream]) -> Token
     quote!(#(#types::encode(#places, into);)*)
 }
 
-fn decode(state: &TokenStream, made: &TokenStream, fields: &Fields) -> TokenStream {
-    let values = fields.iter().map(|field| {
-        let ty = of(state, &field.ty);
-        let name = field.ident.as_ref().map(|name| quote!(#name:));
-        quote!(#name #ty::decode(from)?)
+fn decode(state: &TokenStream, name: &TokenStream, fields: &Fields) -> TokenStream {
+    let read = fields.iter().map(|field| {
+        let of = of(state, &field.ty);
+        let value = quote!(*#of::decode(from)?);
+        match &field.ident {
+            Some(name) => quote!(#name: #value),
+            None => value,
+        }
     });
-    let made = match fields {
-        Fields::Named(_) => quote!(#made { #(#values),* }),
-        Fields::Unnamed(_) => quote!(#made(#(#values),*)),
-        Fields::Unit => made.clone(),
+    let value = match fields {
+        Fields::Named(_) => quote!(#name { #(#read),* }),
+        Fields::Unnamed(_) => quote!(#name(#(#read),*)),
+        Fields::Unit => quote!(#name),
     };
-    quote!(::core::option::Option::Some(#made))
+    quote!(::core::option::Option::Some(::std::boxed::Box::new(#value)))
 }

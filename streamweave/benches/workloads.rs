@@ -27,6 +27,8 @@ mod start;
 mod tasks;
 #[path = "workloads/wide.rs"]
 mod wide;
+#[path = "workloads/windows.rs"]
+mod windows;
 #[path = "workloads/words.rs"]
 mod words;
 #[path = "workloads/workers.rs"]
@@ -34,7 +36,7 @@ mod workers;
 
 type Workload = (&'static str, fn());
 
-const WORKLOADS: [Workload; 9] = [
+const WORKLOADS: [Workload; 10] = [
     ("w1", chain::run),
     ("w1b", tasks::run),
     ("w2", keys::run),
@@ -42,11 +44,16 @@ const WORKLOADS: [Workload; 9] = [
     ("w2-workers", workers::run),
     ("w2-memory", memory::run),
     ("w2s", words::run),
+    ("w3", windows::run),
     ("w4", latency::run),
     ("start", start::run),
 ];
 
 fn main() {
+    if cfg!(feature = "broken-variants") {
+        eprintln!("figures taken with the feature `broken-variants` are no figures");
+        std::process::exit(2);
+    }
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     if let [child, variant] = asked.as_slice()
         && child == "memory-child"

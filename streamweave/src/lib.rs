@@ -1,8 +1,10 @@
 //! Typed stream processing for Rust.
 
 #[doc(hidden)]
-pub mod __private;
+pub mod broken;
 pub mod engine;
+#[doc(hidden)]
+pub mod expansion;
 pub mod graph;
 pub mod io;
 mod macros;
@@ -10,6 +12,7 @@ pub mod node;
 pub mod nodes;
 pub mod prelude;
 pub mod state;
+pub mod testing;
 mod time;
 
 pub use node::{Node, NodeError, NodeResult, catalogue};

@@ -19,5 +19,5 @@
 /// ports are edges.
 #[macro_export]
 macro_rules! graph {
-    ($($tokens:tt)*) => { $crate::__private::__graph! { ($crate) $($tokens)* } };
+    ($($tokens:tt)*) => { $crate::expansion::graph_at! { ($crate) $($tokens)* } };
 }

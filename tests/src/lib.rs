@@ -2,7 +2,9 @@
 //! tests of `graph!` need nothing of `#[node]`.
 #![allow(missing_docs, missing_debug_implementations, reason = "test nodes")]
 
+pub mod broken;
 pub mod nodes;
+pub mod ui;
 
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
 #[macro_export]
@@ -197,7 +199,7 @@ macro_rules! wiring {
             type Next = NoneConnected;
         }
         impl NoneConnected {
-            pub fn __complete(&self) {}
+            pub fn complete(&self) {}
         }
     };
     ($name:ident; $r0:ident = $p0:literal $n0:literal;) => {
@@ -216,7 +218,7 @@ macro_rules! wiring {
         pub trait $r0 {}
         impl $r0 for Connected {}
         impl<S0> W<S0> {
-            pub fn __complete(&self)
+            pub fn complete(&self)
             where
                 S0: $r0,
             {

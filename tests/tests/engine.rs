@@ -147,7 +147,8 @@ async fn a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one() {
 /// A consumer that does nothing for an hour: the source stands still, and what waits is bounded.
 #[tokio::test(start_paused = true)]
 async fn a_stalled_consumer_stops_the_source() {
-    let source = numbers(u64::MAX);
+    // Far more than there is room for; not endless, so that a channel without a limit is told.
+    let source = numbers(2_000_000);
     let sent = Arc::clone(&source.sent);
     let graph = graph! {
         source: source,
@@ -391,7 +392,7 @@ impl SpawnsHandlers for Spawns {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panic_in_a_spawned_task_is_the_nodes_failure() {
     let graph = graph! {
         spawns: Spawns { at: 3 },
@@ -403,7 +404,8 @@ async fn a_panic_in_a_spawned_task_is_the_nodes_failure() {
     }
     // The input stays open: the failure must be told all the same.
     let held = run.inputs.numbers.clone();
-    let error = run.drain().await.unwrap_err();
+    let drained = tokio::time::timeout(Duration::from_secs(60), run.drain()).await;
+    let error = drained.expect("nobody was told").unwrap_err();
     drop(held);
     match &error {
         RunError::Failed { failure, .. } => {
@@ -412,6 +414,47 @@ async fn a_panic_in_a_spawned_task_is_the_nodes_failure() {
         }
         other => panic!("{other}"),
     }
+}
+
+/// Cannot tell the key of 57.
+#[node(key = u64)]
+pub struct Keyless {
+    #[input(key = |n| if *n == 57 { panic!("poison {n}") } else { *n })]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl KeylessHandlers for Keyless {
+    fn on_input(&self, input: u64, out: &mut impl KeylessOut) -> NodeResult {
+        out.out(input);
+        Ok(())
+    }
+}
+
+// A source's batches are dealt out as a whole: a key that panics must not take its batch along, nor
+// be met after records behind it have left.
+#[test]
+fn a_key_that_panics_fails_its_record_alone() {
+    quiet();
+    let graph = graph! {
+        source: numbers(1000),
+        #[workers(2)] keyless: Keyless {},
+        source.out => keyless.input,
+        keyless.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    match run.step().unwrap_err() {
+        RunError::Failed { failure, .. } => {
+            assert!(matches!(&failure.cause, Cause::Panic(text) if text == "poison 57"));
+        }
+        other => panic!("{other}"),
+    }
+    let mut out: Vec<u64> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
+    let count = out.len();
+    out.sort_unstable();
+    out.dedup();
+    assert!(out.len() == count && out.iter().all(|n| *n < 57), "{out:?}");
 }
 
 /// Remembers on which of its instances each key was handled.
@@ -587,4 +630,19 @@ fn what_is_emitted_after_a_failure_does_nothing() {
     run.inputs.numbers.try_send(7).unwrap();
     assert!(run.step().is_err());
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+streamweave_tests::broken_variants! {
+    DroppedBatch => a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one;
+    ControlOvertakes => a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one;
+    KeyOnTwoWorkers => a_key_is_always_handled_by_the_same_worker;
+    SwallowedPanic => a_failure_at_every_record_of_every_node_leaves_no_trace;
+    SwallowedTaskPanic => a_panic_in_a_spawned_task_is_the_nodes_failure;
+    UnboundedQueue => a_stalled_consumer_stops_the_source;
+    UndoForgetsInsert => a_failure_at_every_record_of_every_node_leaves_no_trace;
+    UndoForgetsChange => a_failure_at_every_record_of_every_node_leaves_no_trace;
+    EmissionAfterFailure => what_is_emitted_after_a_failure_does_nothing;
+    FailedUnitIsSent => a_failure_at_every_record_of_every_node_leaves_no_trace;
+    StandingIsLost => a_failure_at_every_record_of_every_node_leaves_no_trace;
+    FailureLooksLikeEnd => a_failure_at_every_record_of_every_node_leaves_no_trace;
 }

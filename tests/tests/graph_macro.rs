@@ -257,19 +257,6 @@ fn fan_in_to_two_ports_and_unconnected_outputs() {
     assert_eq!(all, [1, 1002]);
 }
 
-#[test]
-fn feedback_is_refused_at_start() {
-    let graph = graph! {
-        #[rounds(max = 5)]
-        loop around { both: Both {} },
-        graph.left => both.left,
-        both.out => graph.out,
-        both.other => feedback both.right,
-    };
-    let error = graph.inline().err().unwrap().to_string();
-    assert!(error.contains("from `around/both.other` to `around/both.right`"), "{error}");
-}
-
 /// A facade that re-exports the crate under another name.
 mod facade {
     pub(crate) use streamweave as weave;

@@ -7,6 +7,8 @@ mod csv_json;
 mod follow;
 #[path = "io/lines.rs"]
 mod lines;
+#[path = "io/parquet.rs"]
+mod parquet;
 #[path = "io/resume.rs"]
 mod resume;
 #[path = "io/sinks.rs"]

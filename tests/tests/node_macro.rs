@@ -563,5 +563,11 @@ mod derive {
         assert!(encoded(&Side::Bid) < encoded(&Side::Ask(1)));
         assert!(encoded(&Side::Ask(1)) < encoded(&Side::Ask(2)));
         assert!(encoded(&Side::Ask(2)) < encoded(&at));
+
+        for side in [Side::Bid, Side::Ask(7), at] {
+            assert_eq!(Side::decode(&mut encoded(&side).as_slice()), Some(Box::new(side)));
+        }
+        assert_eq!(Side::decode(&mut [0, 0, 0, 3].as_slice()), None);
+        assert_eq!(Route::<u32>::decode(&mut encoded(&route).as_slice()), Some(Box::new(route)));
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use streamweave::node::TimeError;
-use streamweave::nodes::{Late, event_time_by, in_order_by, map, merge, settle};
+use streamweave::nodes::{Late, event_time_by, from_iter, in_order_by, map, merge, settle};
 use streamweave::prelude::*;
 use streamweave::state::KeyedList;
 use streamweave::{StreamMessage, Timestamped};
@@ -105,6 +105,46 @@ fn what_is_behind_an_estimate_is_late_whatever_the_batches() -> Tested {
         let late: Vec<_> = [12, 9, 20].map(|n| (Some(n), n)).into();
         assert_eq!(read(&mut run.outputs.late), late);
         assert_eq!(run.outputs.out.frontier(), at(30));
+    }
+    Ok(())
+}
+
+/// The same where steps end at full outboxes, with more records than there is room for.
+#[test]
+fn what_is_behind_an_estimate_is_late_however_full_the_outboxes() -> Tested {
+    let mut seed = 7_u64;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    let numbers: Vec<i64> = (0..20_000).map(|n| n - random(13) as i64).collect();
+    let mut latest = i64::MIN;
+    let (mut expected, mut late) = (Vec::new(), Vec::new());
+    for n in &numbers {
+        latest = latest.max(*n);
+        if *n >= latest - 10 { expected.push(*n) } else { late.push(*n) }
+    }
+    for room in [1, 7, 100, 2048] {
+        let graph = graph! {
+            numbers: from_iter(numbers.clone()),
+            times: event_time_by(|n: &i64| LogicalTime(*n)).disorder(Duration::from_millis(10)),
+            settled: settle(Late::Aside),
+            numbers.out => times.input,
+            times.out => settled.input,
+            #[buffer(room)]
+            settled.out => graph.out,
+            settled.late => graph.late,
+        };
+        let mut run = graph.inline()?;
+        let (mut got, mut got_late) = (Vec::new(), Vec::new());
+        while got.len() < expected.len() || got_late.len() < late.len() {
+            run.step()?;
+            let before = got.len() + got_late.len();
+            got.extend(read(&mut run.outputs.out).into_iter().map(|(_, n)| n));
+            got_late.extend(read(&mut run.outputs.late).into_iter().map(|(_, n)| n));
+            assert!(got.len() + got_late.len() > before, "{} and {}", got.len(), got_late.len());
+        }
+        assert!(got == expected && got_late == late, "with room for {room}");
     }
     Ok(())
 }

@@ -47,6 +47,14 @@ fn every_mistake_is_told_once_and_at_its_place() {
         if count != expected {
             tell(&format!("{count} errors, not {expected}"));
         }
+        for hidden in streamweave_tests::ui::HIDDEN {
+            if told.contains(hidden) {
+                tell(&format!("names `{hidden}`, which no user knows"));
+            }
+        }
+        if streamweave_tests::ui::is_known(&source) {
+            continue;
+        }
         for nested in ["Fused<", "Via<", "Tee<", "Outbox<", "Emitters<"] {
             if told.contains(nested) {
                 tell(&format!("names `{nested}`"));

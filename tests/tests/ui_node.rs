@@ -30,6 +30,11 @@ fn each_mistake_is_one_error() -> Result<(), Box<dyn std::error::Error>> {
         if told != declared {
             wrong.push(format!("{}: {told} errors instead of {declared}", case.display()));
         }
+        for hidden in streamweave_tests::ui::HIDDEN {
+            if output.contains(hidden) {
+                wrong.push(format!("{}: names `{hidden}`, which no user knows", case.display()));
+            }
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())

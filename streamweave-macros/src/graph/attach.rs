@@ -2,9 +2,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 
+use crate::graph::attrs::Rounds;
 use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, width};
 use crate::graph::model::To;
 use crate::graph::plan::{Join, Outlet};
+use crate::graph::scopes::{self, Leaves};
 
 /// Feedback edges, then every node.
 pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
@@ -14,13 +16,32 @@ pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
 }
 
 fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
-    cx.model.edges[index].feedback.as_ref()?;
+    let Cx { krate, model, plan } = cx;
+    model.edges[index].feedback.as_ref()?;
     let (edge, port, inlet, builder) = (edge(index), edge_to(cx, index), inlet(index), builder());
     let (senders, one) = match cx.region_of_source(index) {
         Some(region) => (senders(region), TokenStream::new()),
         None => (mixed!(1), mixed!(let #edge = #edge.one();)),
     };
-    Some(mixed!(let (#edge, #inlet) = #builder.feedback(#port, #senders); #one))
+    let (depth, place) = plan.scopes.closes(model, index);
+    let bound = match scopes::bound(model, index) {
+        Some(Rounds { number, fails }) => {
+            let number = number.base10_parse::<u32>().unwrap_or(1);
+            let which = if *fails { mixed!(AtMost) } else { mixed!(Exactly) };
+            mixed!(#krate::engine::Bound::#which(#number))
+        }
+        None => mixed!(#krate::engine::Bound::None),
+    };
+    let back = mixed!(#krate::graph::Back { depth: #depth, place: #place, bound: #bound });
+    let To::In(end) = model.edges[index].to else { return None };
+    let call = match model.nodes[model.ins[end].node].region {
+        Some(region) => {
+            let width = width(region);
+            mixed!(feedback_wide(#port, #senders, #width, #back))
+        }
+        None => mixed!(feedback(#port, #senders, #back)),
+    };
+    Some(mixed!(let (#edge, #inlet) = #builder.#call; #one))
 }
 
 /// The receiving end of a feedback edge.
@@ -201,6 +222,11 @@ pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let krate = cx.krate;
     if let [index] = edges {
         let (port, edge) = (cx.target(*index), edge(*index));
+        let edge = match cx.plan.scopes.leaves(cx.model, *index) {
+            Some(Leaves::All) => mixed!(#krate::engine::Leave::all(#edge)),
+            Some(Leaves::Inner(place)) => mixed!(#krate::engine::Leave::inner(#edge, #place)),
+            None => mixed!(#edge),
+        };
         return mixed!(#krate::graph::check::via(#port, #edge));
     }
     let (first, second) = edges.split_at(edges.len() / 2);

@@ -17,9 +17,17 @@ pub(crate) struct Options {
     pub(crate) workers: Option<Expr>,
     pub(crate) restart: Option<Restart>,
     pub(crate) on_failure: Option<OnFailure>,
-    pub(crate) rounds: Option<LitInt>,
+    pub(crate) rounds: Option<Rounds>,
     pub(crate) buffer: Option<Expr>,
     pub(crate) boundary: Option<Ident>,
+}
+
+/// The bound of a loop.
+#[derive(Clone)]
+pub(crate) struct Rounds {
+    pub(crate) number: LitInt,
+    /// Whether a further round is an error; otherwise the result of so many rounds is taken.
+    pub(crate) fails: bool,
 }
 
 #[derive(Clone)]
@@ -190,23 +198,34 @@ fn text(value: &Lit) -> Option<String> {
     if let Lit::Str(text) = value { Some(LitStr::value(text)) } else { None }
 }
 
-fn rounds(attr: &Attribute) -> syn::Result<LitInt> {
+fn rounds(attr: &Attribute) -> syn::Result<Rounds> {
     let example = "#[rounds(max = 50)]";
-    let mut max = None;
+    let mut rounds = None;
     for (name, value) in arguments(attr, example)? {
-        if name != "max" {
+        if name != "max" && name != "limit" {
             return Err(syn::Error::new_spanned(
                 &name,
-                format!("unknown argument `{name}`: `rounds` takes `max`"),
+                format!(
+                    "unknown argument `{name}`: `rounds` takes `max`, beyond which the loop fails, \
+                     or `limit`, after which its result is taken"
+                ),
             ));
         }
         let number = integer(&name, value)?;
-        if number.base10_digits() == "0" {
-            return Err(syn::Error::new_spanned(number, "`max` must be at least 1"));
+        if number.base10_parse::<u32>().is_ok_and(|number| number == 0) {
+            return Err(syn::Error::new_spanned(number, format!("`{name}` must be at least 1")));
         }
-        max = Some(number);
+        if number.base10_parse::<u32>().is_err() {
+            let message = format!("`{name}` is at most {}", u32::MAX);
+            return Err(syn::Error::new_spanned(number, message));
+        }
+        if rounds.is_some() {
+            let message = "`max` and `limit` exclude each other: remove one";
+            return Err(syn::Error::new_spanned(name, message));
+        }
+        rounds = Some(Rounds { number, fails: name == "max" });
     }
-    max.ok_or_else(|| syn::Error::new_spanned(attr.path(), format!("write `{example}`")))
+    rounds.ok_or_else(|| syn::Error::new_spanned(attr.path(), format!("write `{example}`")))
 }
 
 fn restart(attr: &Attribute) -> syn::Result<Restart> {

@@ -8,6 +8,7 @@ use quote::quote;
 use crate::diag::Errors;
 use crate::graph::cycles;
 use crate::graph::model::{Edge, From, Model, To};
+use crate::graph::scopes;
 
 /// Tells every mistake; edges that cannot be built are taken out.
 pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
@@ -16,6 +17,7 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     out.extend(feedback_ports(model, errors));
     remove(model, &out);
     let closing = cycles::check(model, errors);
+    scopes::check(model, errors);
     remove(model, &closing);
     declared_ports(model, errors);
     let lifetimes = model.head.iter().flat_map(|head| head.generics.lifetimes());

@@ -99,7 +99,7 @@ fn complete(cx: &Cx<'_>, index: usize) -> TokenStream {
         return TokenStream::new();
     }
     let span = node.name.span();
-    let (wiring, done) = (at("wiring", span), at("__complete", span));
+    let (wiring, done) = (at("wiring", span), at("complete", span));
     let handle = handle(index);
     let connected = model.edges.iter().filter_map(|edge| match edge.to {
         To::In(end) if model.ins[end].node == index => Some(input(end)),

@@ -18,6 +18,7 @@ mod nested;
 mod parse;
 mod plan;
 mod ports;
+mod scopes;
 mod spec;
 mod syntax;
 #[cfg(test)]

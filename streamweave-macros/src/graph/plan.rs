@@ -2,6 +2,7 @@
 
 use crate::graph::cycles::ends;
 use crate::graph::model::{From, Model, To};
+use crate::graph::scopes::Scopes;
 
 /// How deep a tree of fused nodes may be before it is cut.
 const DEPTH: usize = 16;
@@ -14,6 +15,7 @@ pub(crate) struct Plan {
     pub(crate) joins: Vec<Join>,
     /// The outputs that are connected, by node.
     pub(crate) outlets: Vec<Vec<Outlet>>,
+    pub(crate) scopes: Scopes,
     /// The graph's inputs: the edges that leave each.
     pub(crate) inputs: Vec<Vec<usize>>,
     /// The graph's outputs: the edges that lead to each.
@@ -45,6 +47,7 @@ impl Plan {
             order: order(model),
             joins: joins(model),
             outlets: outlets(model),
+            scopes: Scopes::new(model),
             inputs: vec![Vec::new(); model.inputs.len()],
             outputs: vec![Vec::new(); model.outputs.len()],
         };

@@ -34,7 +34,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
             _ => mixed!(OneForOne),
         };
         let rounds = option(group.options.rounds.as_ref().map(|rounds| {
-            let rounds = rounds.base10_parse::<u64>().unwrap_or(1);
+            let rounds = rounds.number.base10_parse::<u64>().unwrap_or(1);
             mixed!(#rounds)
         }));
         let is_loop = group.is_loop;

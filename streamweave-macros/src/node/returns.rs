@@ -62,7 +62,7 @@ impl Returns {
             return Returns { shape, item: item(ty, shape), error: None };
         }
         let mut arguments = arguments(ty).into_iter();
-        let parts = quote!(<#ty as #krate::__private::ResultParts>);
+        let parts = quote!(<#ty as #krate::node::bounds::ResultParts>);
         let ok = arguments.next().unwrap_or_else(|| parse_quote!(#parts::Ok));
         let error = arguments.next().unwrap_or_else(|| parse_quote!(#parts::Error));
         let shape = match Shape::of(&ok) {

@@ -6,22 +6,38 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
-use crate::engine::saved::{self, SavedAgenda, SavedTimer};
-use crate::node::{Timer, TimerAt, Timing};
-use crate::state::{StableKey, StateError};
-use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
+use serde::{Deserialize, Serialize};
 
-/// (when, encoded key, name): the order in which timers of one instant fire.
-type Due<T> = (T, Vec<u8>, &'static str);
+use crate::engine::due::DueTimers;
+use crate::node::{Timer, TimerAt, Timing};
+use crate::state::StableKey;
+use crate::time::{Frontier, Promise, Stamp};
 
 /// The agenda of one instance of a node.
 ///
 /// What a unit changes is staged, and applies when the unit stands.
 pub struct Agenda<K> {
-    event: BTreeMap<Due<Stamp>, K>,
-    clock: BTreeMap<Due<i64>, K>,
+    pub(super) event: DueTimers<Stamp, K>,
+    pub(super) clock: DueTimers<i64, K>,
     staged: Vec<Change<K>>,
     timing: Timing,
+    pub(crate) reached: Reached,
+    /// Nothing is promised beyond the stamps of records that are kept: so many of each.
+    pub(super) kept: BTreeMap<Stamp, u64>,
+    /// The node is idle when nothing has come for so long.
+    pub(crate) idle_after: Option<Duration>,
+    /// Records that came too late for the node.
+    pub(crate) late: u64,
+    /// Timers that will not fire, because the input has ended.
+    pub(crate) dropped: u64,
+    /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
+    /// key is told so in one place, and not again by whatever uses its key.
+    pub(crate) copy: fn(&K) -> K,
+}
+
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
     /// The frontier that has come in: it is complete here, or is being completed.
     pub(crate) frontier: Option<Promise>,
     /// The frontier up to which all is done that was due.
@@ -33,84 +49,39 @@ pub struct Agenda<K> {
     own: Option<Promise>,
     /// Nothing is promised beyond this.
     hold: Option<Stamp>,
-    /// Nor beyond the stamps of records that are kept: so many of each.
-    kept: BTreeMap<Stamp, u64>,
-    /// The node is idle when nothing has come for so long.
-    pub(crate) idle_after: Option<Duration>,
-    /// Timers that will not fire, because the input has ended.
-    pub(crate) dropped: u64,
 }
 
 enum Change<K> {
-    Set(Timer<K>),
-    Cancel(Timer<K>),
+    /// With the stamp that an event timer waits for.
+    Set(Timer<K>, Option<Stamp>),
+    Cancel(Timer<K>, Option<Stamp>),
     Promise(Promise),
     Hold(Option<Stamp>),
     Keep(Stamp),
     Release(Stamp),
+    Late,
 }
 
 impl<K> Agenda<K> {
-    pub(crate) fn new(timing: Timing) -> Self {
-        Agenda {
-            event: BTreeMap::new(),
-            clock: BTreeMap::new(),
-            staged: Vec::new(),
-            timing,
-            frontier: None,
-            completed: None,
-            forwarded: None,
-            floor: None,
-            own: None,
-            hold: None,
-            kept: BTreeMap::new(),
-            idle_after: None,
-            dropped: 0,
-        }
-    }
-
     pub(crate) fn timing(&self) -> Timing {
         self.timing
     }
 
-    fn has_ended(&self) -> bool {
-        self.frontier == Some(Promise::ENDED)
+    /// Sets a timer, at the stamp of the current unit.
+    pub(crate) fn set_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Set(timer, waits_for));
     }
 
-    /// The input has ended: what waits for the clock will not fire.
-    pub(crate) fn drop_clock_timers(&mut self) {
-        self.dropped += self.clock.len() as u64;
-        self.clock.clear();
-    }
-}
-
-impl<K> fmt::Debug for Agenda<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Agenda({} event, {} clock)", self.event.len(), self.clock.len())
-    }
-}
-
-/// The timer that waits for a stamp.
-fn waits_for(stamp: Stamp) -> TimerAt {
-    if stamp.rounds == Rounds::MAX { TimerAt::Event(stamp.time) } else { TimerAt::Round(stamp) }
-}
-
-/// The stamp that a timer waits for.
-fn stamp_of(at: TimerAt) -> Option<Stamp> {
-    match at {
-        TimerAt::Event(time) => Some(Stamp::end_of(time)),
-        TimerAt::Round(stamp) => Some(stamp),
-        TimerAt::Clock(_) => None,
-    }
-}
-
-impl<K: StableKey> Agenda<K> {
-    pub(crate) fn set_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Set(timer));
+    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
+    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
+        let waits_for = waits_for(timer.at, now);
+        self.staged.push(Change::Cancel(timer, waits_for));
     }
 
-    pub(crate) fn cancel_timer(&mut self, timer: Timer<K>) {
-        self.staged.push(Change::Cancel(timer));
+    /// The timer fires, which waited for this.
+    pub(crate) fn fires(&mut self, timer: Timer<K>, waited_for: Option<Stamp>) {
+        self.staged.push(Change::Cancel(timer, waited_for));
     }
 
     pub(crate) fn promise(&mut self, promise: Promise) {
@@ -132,20 +103,75 @@ impl<K: StableKey> Agenda<K> {
     /// Whether more may be promised once a record of this stamp is no longer kept.
     pub(crate) fn waits_for(&self, stamp: Stamp) -> bool {
         let first = self.kept.first_key_value().is_none_or(|(first, _)| stamp <= *first);
-        first && (self.timing.is_own() || self.completed > Some(stamp.into()))
+        first && (self.timing.is_own() || self.reached.completed > Some(stamp.into()))
     }
 
     /// Whether something is still to be sent, whatever comes in: while it is, the node is not idle.
     pub(crate) fn is_holding(&self) -> bool {
-        self.hold.is_some() || !self.kept.is_empty()
+        self.reached.hold.is_some() || !self.kept.is_empty()
+    }
+
+    fn first_kept(&self) -> Option<Stamp> {
+        self.kept.first_key_value().map(|(stamp, _)| *stamp)
+    }
+
+    pub(crate) fn count_late(&mut self) {
+        self.staged.push(Change::Late);
+    }
+
+    /// The earliest stamp that something can be emitted with without being late.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.reached.floor
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.reached.frontier == Some(Promise::ENDED)
+    }
+
+    /// The input has ended: what waits for the clock will not fire.
+    pub(crate) fn drop_clock_timers(&mut self) {
+        self.dropped += self.clock.len() as u64;
+        self.clock = DueTimers::default();
+    }
+}
+
+impl<K> fmt::Debug for Agenda<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Agenda({} event, {} clock)", self.event.len(), self.clock.len())
+    }
+}
+
+/// The stamp that a timer waits for, set when it is `now`: of the current time, its current round.
+fn waits_for(at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
+    match (at, now) {
+        (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
+        (TimerAt::Event(time), _) => Some(time.into()),
+        (TimerAt::Clock(_), _) => None,
+    }
+}
+
+impl<K: StableKey> Agenda<K> {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Agenda {
+            event: DueTimers::default(),
+            clock: DueTimers::default(),
+            staged: Vec::new(),
+            timing,
+            reached: Reached::default(),
+            kept: BTreeMap::new(),
+            idle_after: None,
+            late: 0,
+            dropped: 0,
+            copy: K::clone,
+        }
     }
 
     /// The unit stands: what it staged applies.
     pub(crate) fn commit(&mut self) {
         for change in std::mem::take(&mut self.staged) {
             match change {
-                Change::Promise(promise) => self.own = self.own.max(Some(promise)),
-                Change::Hold(until) => self.hold = until,
+                Change::Promise(promise) => self.reached.own = self.reached.own.max(Some(promise)),
+                Change::Hold(until) => self.reached.hold = until,
                 Change::Keep(stamp) => *self.kept.entry(stamp).or_default() += 1,
                 Change::Release(stamp) => {
                     if let Entry::Occupied(mut kept) = self.kept.entry(stamp) {
@@ -155,29 +181,22 @@ impl<K: StableKey> Agenda<K> {
                         }
                     }
                 }
+                Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
-                Change::Set(_) if self.has_ended() => self.dropped += 1,
-                Change::Set(timer) => self.insert(timer),
-                Change::Cancel(timer) => {
-                    let (key, name) = (encoded(&timer.key), timer.name);
-                    match (stamp_of(timer.at), timer.at) {
-                        (Some(stamp), _) => self.event.remove(&(stamp, key, name)),
-                        (None, TimerAt::Clock(at)) => self.clock.remove(&(at, key, name)),
-                        (None, _) => None,
-                    };
-                }
+                Change::Set(..) if self.has_ended() => self.dropped += 1,
+                Change::Set(Timer { key, name, at }, stamp) => match (stamp, at) {
+                    (Some(stamp), _) => self.event.set(stamp, key, name),
+                    (None, TimerAt::Clock(at)) => self.clock.set(at, key, name),
+                    (None, _) => {}
+                },
+                Change::Cancel(Timer { key, name, at }, stamp) => match (stamp, at) {
+                    (Some(stamp), _) => self.event.cancel(stamp, &key, name),
+                    (None, TimerAt::Clock(at)) => self.clock.cancel(at, &key, name),
+                    (None, _) => {}
+                },
             }
         }
-    }
-
-    fn insert(&mut self, timer: Timer<K>) {
-        let (key, name) = (encoded(&timer.key), timer.name);
-        match (stamp_of(timer.at), timer.at) {
-            (Some(stamp), _) => self.event.insert((stamp, key, name), timer.key),
-            (None, TimerAt::Clock(at)) => self.clock.insert((at, key, name), timer.key),
-            (None, _) => None,
-        };
     }
 
     /// The unit failed: what it staged is forgotten.
@@ -185,22 +204,24 @@ impl<K: StableKey> Agenda<K> {
         self.staged.clear();
     }
 
-    /// The first timer that is due; its removal is to be staged with its unit.
-    pub(crate) fn due_at_frontier(&self, promise: Promise) -> Option<Timer<K>> {
-        let ((stamp, _, name), key) = self.event.first_key_value()?;
-        let at = waits_for(*stamp);
-        promise.is_past(*stamp).then(|| Timer { key: key.clone(), name, at })
+    /// The first timer that is due, and what it waited for.
+    pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
+        self.event.earliest().filter(|stamp| promise.is_past(*stamp))?;
+        let (stamp, key, name) = self.event.first()?;
+        let at = TimerAt::Event(stamp.time);
+        Some((Timer { key: key.clone(), name, at }, stamp))
     }
 
     /// The first clock timer that is due at `now`.
-    pub(crate) fn due_at_clock(&self, now: i64) -> Option<Timer<K>> {
-        let ((time, _, name), key) = self.clock.first_key_value()?;
-        (*time <= now).then(|| Timer { key: key.clone(), name, at: TimerAt::Clock(*time) })
+    pub(crate) fn due_at_clock(&mut self, now: i64) -> Option<Timer<K>> {
+        self.clock.earliest().filter(|time| *time <= now)?;
+        let (time, key, name) = self.clock.first()?;
+        Some(Timer { key: key.clone(), name, at: TimerAt::Clock(time) })
     }
 
     /// When the earliest clock timer is due.
     pub(crate) fn deadline(&self) -> Option<i64> {
-        self.clock.first_key_value().map(|(due, _)| due.0)
+        self.clock.earliest()
     }
 
     /// Takes note of what can be promised now to what is behind; the promise, once there is one.
@@ -209,35 +230,34 @@ impl<K: StableKey> Agenda<K> {
     /// promises beyond what it holds, a record that it keeps or a timer that is still to fire, and a
     /// promise never falls.
     pub(crate) fn forward(&mut self) -> Option<Promise> {
-        let ended = self.completed == Some(Promise::ENDED);
-        let next = if self.timing.is_own() && !ended { self.own } else { self.completed };
-        let timer = self.event.first_key_value().map(|(due, _)| due.0);
-        let kept = self.kept.first_key_value().map(|(stamp, _)| *stamp);
-        let held = [self.hold, kept].map(|limit| limit.filter(|_| !ended));
-        let limits = held.into_iter().chain([timer]).flatten();
+        let kept = self.first_kept();
+        let reached = &mut self.reached;
+        let ended = reached.completed == Some(Promise::ENDED);
+        let next = if self.timing.is_own() && !ended { reached.own } else { reached.completed };
+        let held = [reached.hold, kept].map(|limit| limit.filter(|_| !ended));
+        let limits = held.into_iter().chain([self.event.earliest()]).flatten();
         let next = limits.fold(next, |next, limit| next.map(|next| next.min(limit.into())));
-        self.forwarded = self.forwarded.max(next);
-        self.floor = self.floor.max(self.forwarded.and_then(Promise::stamp));
-        self.forwarded
+        reached.forwarded = reached.forwarded.max(next);
+        reached.floor = reached.floor.max(reached.forwarded.and_then(Promise::stamp));
+        reached.forwarded
     }
 
-    /// The earliest stamp that something can be emitted with without being late.
-    pub(crate) fn floor(&self) -> Option<Stamp> {
-        self.floor
+    /// The stamp of what a timer emits that waited for `stamp`: unless that is already behind.
+    pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
+        stamp.max(self.floor())
     }
 
-    /// The stamp of a unit that no record asked for: `natural`, unless that is already behind.
-    pub(crate) fn stamp_for(&self, natural: Option<LogicalTime>) -> Option<Stamp> {
-        natural.map(Stamp::from).max(self.floor())
+    /// The earliest thing that is still to be done, as the turns of a loop must know: timers, also
+    /// those that wait for the clock, and what the node holds and keeps.
+    pub(crate) fn pending(&self) -> Option<Stamp> {
+        let clock = self.clock.earliest().map(|_| self.floor().unwrap_or(Stamp::UNTIMED));
+        let held = [self.reached.hold, self.first_kept()];
+        [self.event.earliest(), clock].into_iter().chain(held).flatten().min()
     }
 
-    /// The stamp of what a timer emits.
-    pub(crate) fn stamp_of_timer(&self, at: TimerAt) -> Option<Stamp> {
-        match at {
-            TimerAt::Event(time) => self.stamp_for(Some(time)),
-            TimerAt::Round(stamp) => Some(stamp).max(self.floor()),
-            TimerAt::Clock(_) => self.floor(),
-        }
+    /// Whether there is something to tell or to wait for before anything has come in.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.reached != Reached::default() || self.clock.len() > 0
     }
 
     /// The stamp of what `on_frontier` emits.
@@ -247,59 +267,6 @@ impl<K: StableKey> Agenda<K> {
             Frontier::Ended => self.floor(),
         }
     }
-}
-
-/// What outlives the run.
-impl<K: StableKey> Agenda<K> {
-    /// What is to be saved, if there is anything. After the end of the input nothing is: whoever
-    /// goes on from there begins with other input.
-    pub(crate) fn save(&self) -> Option<SavedAgenda> {
-        let timer =
-            |key: &[u8], name: &str, at| SavedTimer { key: key.into(), name: name.into(), at };
-        let events =
-            self.event.keys().map(|(stamp, key, name)| timer(key, name, waits_for(*stamp)));
-        let clock = self.clock.keys().map(|(at, key, name)| timer(key, name, TimerAt::Clock(*at)));
-        let mut saved = SavedAgenda { timers: events.chain(clock).collect(), ..Default::default() };
-        if !self.has_ended() {
-            saved.completed = self.completed;
-            saved.forwarded = self.forwarded;
-            saved.own = self.own;
-            saved.hold = self.hold;
-            saved.kept = self.kept.iter().map(|(stamp, count)| (*stamp, *count)).collect();
-        }
-        (saved != SavedAgenda::default()).then_some(saved)
-    }
-
-    /// Takes the place of a saved one.
-    pub(crate) fn restore(&mut self, saved: SavedAgenda) -> Result<(), StateError> {
-        for SavedTimer { key: bytes, name, at } in saved.timers {
-            let mut rest = &bytes[..];
-            let key = K::decode(&mut rest).filter(|_| rest.is_empty()).ok_or_else(|| {
-                let key = std::any::type_name::<K>();
-                StateError::Decode { reason: format!("the key of timer `{name}` is no `{key}`") }
-            })?;
-            self.insert(Timer { key, name: saved::name(&name), at });
-        }
-        self.frontier = saved.completed;
-        self.completed = saved.completed;
-        self.forwarded = saved.forwarded;
-        self.floor = saved.forwarded.and_then(Promise::stamp);
-        self.own = saved.own;
-        self.hold = saved.hold;
-        self.kept = saved.kept.into_iter().collect();
-        Ok(())
-    }
-
-    /// Whether there is something to tell or to wait for before anything has come in.
-    pub(crate) fn is_restored(&self) -> bool {
-        self.completed.is_some() || self.own.is_some() || !self.clock.is_empty()
-    }
-}
-
-fn encoded<K: StableKey>(key: &K) -> Vec<u8> {
-    let mut encoded = Vec::new();
-    key.encode(&mut encoded);
-    encoded
 }
 
 #[cfg(test)]

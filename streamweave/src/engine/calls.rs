@@ -143,6 +143,9 @@ impl<L: Inlets> Inlets for Gate<L> {
             arrival => arrival,
         }
     }
+    fn channels(&self, each: &mut dyn FnMut(u64)) {
+        self.inlets.channels(each);
+    }
     fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
         self.inlets.mark_late(index, late);
     }
@@ -160,18 +163,25 @@ where
     let options = root.node.options();
     let limit = options.concurrency.max(1);
     let mut flight = Flight::<N::Answer>::new(options.ordered);
-    let clock = env.clock.clone();
+    let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
     loop {
         gate.room = flight.len() < limit;
         gate.empty = flight.len() == 0;
-        let next = poll_fn(|task| match stage.poll_todo(&mut root, &mut gate, task) {
-            Poll::Ready(todo) => Poll::Ready(Next::Todo(todo)),
-            Poll::Pending if stage.is_idle() => match flight.poll(task) {
-                Poll::Ready(Some(answer)) => Poll::Ready(Next::Answer(answer)),
-                Poll::Ready(None) | Poll::Pending => Poll::Pending,
-            },
-            Poll::Pending => Poll::Pending,
+        let next = poll_fn(|task| {
+            probe.set_awaited(false);
+            match stage.poll_todo(&mut root, &mut gate, task) {
+                Poll::Ready(todo) => Poll::Ready(Next::Todo(todo)),
+                Poll::Pending if stage.is_idle() => match flight.poll(task) {
+                    Poll::Ready(Some(answer)) => Poll::Ready(Next::Answer(answer)),
+                    Poll::Ready(None) => Poll::Pending,
+                    Poll::Pending => {
+                        probe.set_awaited(true);
+                        Poll::Pending
+                    }
+                },
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await;
         let watch = stage.stopwatch();

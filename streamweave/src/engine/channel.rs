@@ -5,9 +5,12 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
+use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
@@ -92,6 +95,13 @@ pub(crate) enum Message<T> {
     Control(Control),
 }
 
+struct Channel<T> {
+    shared: Mutex<Shared<T>>,
+    /// Something may have come since the receiver last found the queue empty, or emptied it.
+    /// Only changed under the lock.
+    stirred: AtomicBool,
+}
+
 struct Shared<T> {
     queue: VecDeque<Message<T>>,
     spare: Vec<Records<T>>,
@@ -99,11 +109,15 @@ struct Shared<T> {
     bytes: usize,
     capacity: Capacity,
     receiving: Option<Waker>,
+    /// `receiving` stays when it has been woken: see [`Receiver::stay`].
+    stays: bool,
     sending: Vec<Waker>,
     receiver: Far,
     sender_gone: bool,
     /// Records that were sent one by one.
     pushed: u64,
+    /// The simulation that this is part of, and the edge's number in it.
+    traced: Option<(Chance, u32)>,
     /// The last frontier that was sent.
     promised: Option<Promise>,
 }
@@ -112,7 +126,22 @@ impl<T> Shared<T> {
     /// Whether there is no room. There is for at least one message, whatever its size.
     fn is_full(&self) -> bool {
         let Shared { records, bytes, capacity, .. } = self;
-        *records > 0 && (*records >= capacity.records || *bytes >= capacity.bytes)
+        let full = *records >= capacity.records || *bytes >= capacity.bytes;
+        *records > 0 && full && !broken(Broken::UnboundedQueue)
+    }
+
+    /// Something has come: whoever waits for it is to be woken, once the lock is let go of if it
+    /// is told so.
+    fn stir(&mut self, stirred: &AtomicBool) -> Option<Waker> {
+        stirred.store(true, Ordering::Release);
+        if !self.stays {
+            return self.receiving.take();
+        }
+        // A stage's: it is put on a list of those to be run, and does not come back here.
+        if let Some(waker) = &self.receiving {
+            waker.wake_by_ref();
+        }
+        None
     }
 
     fn wait_for_room(&mut self, task: &Task<'_>) {
@@ -146,11 +175,13 @@ enum Far {
 }
 
 /// The sending end.
-pub(crate) struct Sender<T>(Arc<Mutex<Shared<T>>>, Arc<EdgeCounters>);
+pub(crate) struct Sender<T>(Arc<Channel<T>>, Arc<EdgeCounters>);
 
 /// The receiving end.
 pub(crate) struct Receiver<T> {
-    shared: Arc<Mutex<Shared<T>>>,
+    channel: Arc<Channel<T>>,
+    /// The waker that stays, if one does.
+    stays: Option<Waker>,
     counters: Arc<EdgeCounters>,
     discard_on_drop: bool,
 }
@@ -170,26 +201,29 @@ pub(crate) fn channel<T: 'static>(
     capacity: Capacity,
     counters: Arc<EdgeCounters>,
 ) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Mutex::new(Shared {
+    let shared = Mutex::new(Shared {
         queue: VecDeque::new(),
         spare: Vec::new(),
         records: 0,
         bytes: 0,
         capacity,
         receiving: None,
+        stays: false,
         sending: Vec::new(),
         receiver: Far::Present,
         sender_gone: false,
         pushed: 0,
+        traced: None,
         promised: None,
-    }));
-    let sender = Sender(Arc::clone(&shared), Arc::clone(&counters));
-    (sender, Receiver { shared, counters, discard_on_drop: false })
+    });
+    let channel = Arc::new(Channel { shared, stirred: AtomicBool::new(true) });
+    let sender = Sender(Arc::clone(&channel), Arc::clone(&counters));
+    (sender, Receiver { channel, stays: None, counters, discard_on_drop: false })
 }
 
-fn lock<T>(shared: &Mutex<Shared<T>>) -> MutexGuard<'_, Shared<T>> {
+fn lock<T>(channel: &Channel<T>) -> MutexGuard<'_, Shared<T>> {
     // Nothing panics while the lock is held, but for the drop of a record: the data stays valid.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    channel.shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn keep(waker: &mut Option<Waker>, task: &Task<'_>) {
@@ -277,7 +311,7 @@ impl<T: 'static> Sender<T> {
                 shared.queue.push_back(Message::Records(Batch { header, records }));
             }
         }
-        let waker = shared.receiving.take();
+        let waker = shared.stir(&self.0.stirred);
         drop(guard);
         if let Some(waker) = waker {
             waker.wake();
@@ -309,13 +343,18 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
+        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
+        if broken(Broken::DroppedBatch) && second {
+            records.clear();
+            return Poll::Ready(Ok(()));
+        }
         let len = records.len();
         shared.records += len;
         shared.bytes += bytes_of(&records.items);
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
         shared.queue.push_back(Message::Records(Batch { header, records }));
         self.1.sent(len as u64, shared.records as u64);
-        let waker = shared.receiving.take();
+        let waker = shared.stir(&self.0.stirred);
         drop(guard);
         if let Some(waker) = waker {
             waker.wake();
@@ -340,12 +379,18 @@ impl<T: 'static> Sender<T> {
                 return;
             }
         }
-        shared.queue.push_back(Message::Control(control));
-        let waker = shared.receiving.take();
+        let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
+        shared.queue.insert(at, Message::Control(control));
+        let waker = shared.stir(&self.0.stirred);
         drop(shared);
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The same at both ends, and unlike that of every other channel.
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
     }
 
     /// The input that the edge leads to.
@@ -356,13 +401,53 @@ impl<T: 'static> Sender<T> {
     pub(crate) fn capacity(&self) -> Capacity {
         lock(&self.0).capacity
     }
+
+    /// The edge itself, with its type forgotten.
+    pub(crate) fn edge(&self) -> Arc<dyn Edge>
+    where
+        T: Send,
+    {
+        Arc::clone(&self.0) as Arc<dyn Edge>
+    }
+}
+
+/// What a simulation asks of an edge, whatever its records are.
+pub(crate) trait Edge: Send + Sync {
+    fn capacity(&self) -> Capacity;
+    /// What waits stays; who waits for room looks again.
+    fn set_capacity(&self, capacity: Capacity);
+    /// Notes what is received in the trace of `chance`, as of edge number `edge`.
+    fn trace(&self, chance: Chance, edge: u32);
+}
+
+impl<T: Send + 'static> Edge for Channel<T> {
+    fn capacity(&self) -> Capacity {
+        lock(self).capacity
+    }
+    fn set_capacity(&self, capacity: Capacity) {
+        let mut shared = lock(self);
+        shared.capacity = capacity;
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+    fn trace(&self, chance: Chance, edge: u32) {
+        lock(self).traced = Some((chance, edge));
+    }
+}
+
+fn note<T>(edge: u32, message: &Message<T>) -> Note {
+    match message {
+        Message::Records(batch) => Note::Records { edge, count: batch.records.len() },
+        Message::Control(control) => Note::Control { edge, hash: hash_of(control) },
+    }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         let mut shared = lock(&self.0);
         shared.sender_gone = true;
-        let waker = shared.receiving.take();
+        let waker = shared.stir(&self.0.stirred);
         drop(shared);
         if let Some(waker) = waker {
             waker.wake();
@@ -372,36 +457,69 @@ impl<T> Drop for Sender<T> {
 
 impl<T: 'static> Receiver<T> {
     /// The next message. A sender that is gone without [`Control::End`] has failed.
-    /// `emptied` goes back to the sender, if it is a buffer.
+    /// `emptied` goes back to the sender, if it is a buffer and nothing is to be waited for.
     pub(crate) fn poll_recv(
-        &self,
+        &mut self,
         task: &mut Task<'_>,
         emptied: &mut Records<T>,
     ) -> Poll<Message<T>> {
-        let mut guard = lock(&self.shared);
+        if !self.channel.stirred.load(Ordering::Acquire)
+            && self.stays.as_ref().is_some_and(|waker| waker.will_wake(task.waker()))
+        {
+            return Poll::Pending;
+        }
+        let mut guard = lock(&self.channel);
         let shared = &mut *guard;
         if emptied.items.capacity() > 0 && shared.spare.len() < SPARE {
             emptied.clear();
             shared.spare.push(std::mem::take(emptied));
         }
-        let Some(message) = shared.queue.pop_front() else {
+        let newest =
+            broken(Broken::NewestFirst) && matches!(shared.queue.back(), Some(Message::Records(_)));
+        let next = if newest { shared.queue.pop_back() } else { shared.queue.pop_front() };
+        let Some(message) = next else {
             if shared.sender_gone {
+                if broken(Broken::FailureLooksLikeEnd) {
+                    return Poll::Ready(Message::Control(Control::End));
+                }
                 return Poll::Ready(Message::Control(Control::Failed));
             }
             keep(&mut shared.receiving, task);
+            if shared.stays {
+                self.stays.clone_from(&shared.receiving);
+                self.channel.stirred.store(false, Ordering::Release);
+            }
             return Poll::Pending;
         };
+        if shared.stays && shared.queue.is_empty() && !shared.sender_gone {
+            self.channel.stirred.store(false, Ordering::Release);
+        }
+        if let Some((chance, edge)) = &shared.traced {
+            chance.note(note(*edge, &message));
+        }
         if let Message::Records(batch) = &message {
             shared.records -= batch.records.len();
             shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
             self.counters.waiting(shared.records as u64);
-            if !shared.sending.is_empty() {
+            if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
                 let wakers = std::mem::take(&mut shared.sending);
                 drop(guard);
                 wakers.into_iter().for_each(Waker::wake);
             }
         }
         Poll::Ready(message)
+    }
+
+    /// The waker that is left here stays for all that is sent from then on, so that neither end
+    /// handles it for each message, and an empty queue is left alone without a lock. For stages:
+    /// they are run again after whatever woke them anyway.
+    pub(crate) fn stay(&mut self) {
+        lock(&self.channel).stays = true;
+    }
+
+    /// See [`Sender::id`].
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.channel).addr() as u64
     }
 
     /// When this end is dropped, what is sent from then on is counted and dropped: the end of a
@@ -413,7 +531,7 @@ impl<T: 'static> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
+        let mut shared = lock(&self.channel);
         shared.receiver = if self.discard_on_drop { Far::Discards } else { Far::Gone };
         self.counters.discarded(shared.records as u64);
         let queue = std::mem::take(&mut shared.queue);
@@ -443,7 +561,7 @@ mod tests {
 
     #[test]
     fn control_stays_in_order_with_records() {
-        let (sender, receiver) = pair(100, 4);
+        let (sender, mut receiver) = pair(100, 4);
         for n in 0..6 {
             sender.push(Mark::default(), n).unwrap();
         }
@@ -469,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_full_channel_refuses_and_has_room_again() {
-        let (sender, receiver) = pair(2, 1);
+        let (sender, mut receiver) = pair(2, 1);
         sender.push(Mark::default(), 1).unwrap();
         sender.push(Mark::default(), 2).unwrap();
         assert_eq!(sender.push(Mark::default(), 3), Err((3, Refused::Full)));
@@ -480,7 +598,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_is_gone_without_an_end_has_failed() {
-        let (sender, receiver) = pair(2, 1);
+        let (sender, mut receiver) = pair(2, 1);
         sender.push(Mark::default(), 1).unwrap();
         drop(sender);
         assert!(matches!(
@@ -498,6 +616,49 @@ mod tests {
         let (sender, _receiver) = channel::<String>(capacity, counters);
         sender.push(Mark::default(), "x".repeat(200)).unwrap();
         assert!(matches!(sender.push(Mark::default(), "y".into()), Err((_, Refused::Full))));
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(std::sync::atomic::AtomicUsize);
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    // Catches a message that comes without a wake-up, whatever came before: a receiver that found
+    // nothing, one that emptied the queue, another task's, and the end of the sender.
+    #[test]
+    fn a_waker_that_stays_is_woken_by_everything_that_comes() {
+        let (sender, mut receiver) = pair(100, 1);
+        receiver.stay();
+        let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
+        let wakers = counts.clone().map(Waker::from);
+        let woken = |task: usize| counts[task].0.load(Ordering::Relaxed);
+        let mut poll = |task: usize| {
+            receiver
+                .poll_recv(&mut Task::from_waker(&wakers[task]), &mut Records::default())
+                .is_ready()
+        };
+        assert!(!poll(0) && !poll(0));
+        sender.push(Mark::default(), 1).unwrap();
+        sender.push(Mark::default(), 2).unwrap();
+        assert_eq!(woken(0), 2);
+        assert!(poll(0) && poll(0) && !poll(0));
+        sender.control(Control::Idle);
+        assert_eq!(woken(0), 3);
+        assert!(poll(0));
+        // It emptied the queue and was not polled since.
+        sender.push(Mark::default(), 3).unwrap();
+        assert_eq!(woken(0), 4);
+        assert!(poll(0) && !poll(1));
+        sender.push(Mark::default(), 4).unwrap();
+        assert_eq!((woken(0), woken(1)), (4, 1));
+        assert!(poll(1) && !poll(1));
+        drop(sender);
+        assert_eq!(woken(1), 2);
+        assert!(poll(1));
     }
 
     #[test]

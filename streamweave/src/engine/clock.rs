@@ -10,7 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of processing time, in milliseconds since the Unix epoch. Clones share the clock.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock(Kind);
+pub(crate) struct Clock {
+    kind: Kind,
+    /// Whose clone this is: see [`Clock::of`].
+    owner: usize,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -26,20 +30,24 @@ impl Clock {
     pub(crate) fn tokio() -> Self {
         #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock(Kind::Tokio {
-            origin: tokio::time::Instant::now(),
-            wall: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX),
-        })
+        let origin = tokio::time::Instant::now();
+        let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+        Clock { kind: Kind::Tokio { origin, wall }, owner: 0 }
     }
 
     /// A clock that stands still until it is moved.
     pub(crate) fn manual() -> Self {
-        Clock(Kind::Manual(Arc::default()))
+        Clock { kind: Kind::Manual(Arc::default()), owner: 0 }
+    }
+
+    /// The same clock, as it is handed to task number `owner`: who waits for it is known by that.
+    pub(crate) fn of(&self, owner: usize) -> Self {
+        Clock { kind: self.kind.clone(), owner }
     }
 
     /// Milliseconds since the Unix epoch (of the manual clock: since it was made).
     pub(crate) fn now(&self) -> i64 {
-        match &self.0 {
+        match &self.kind {
             Kind::Tokio { origin, wall } => {
                 wall.saturating_add(i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX))
             }
@@ -49,26 +57,38 @@ impl Clock {
 
     /// Whether it goes by itself.
     pub(crate) fn ticks(&self) -> bool {
-        matches!(self.0, Kind::Tokio { .. })
+        matches!(self.kind, Kind::Tokio { .. })
     }
 
-    /// Moves a manual clock on; tokio's moves by itself.
-    pub(crate) fn advance(&self, by: Duration) {
-        if let Kind::Manual(clock) = &self.0 {
-            clock.advance(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+    /// When the first of those who wait for a manual clock is due, and whose wait it is.
+    pub(crate) fn next_due(&self) -> Option<(i64, usize)> {
+        let Kind::Manual(clock) = &self.kind else { return None };
+        clock.sleepers().first_key_value().map(|((at, _), (owner, _))| (*at, *owner))
+    }
+
+    /// Whether task number `owner` waits for a manual clock.
+    pub(crate) fn is_awaited_by(&self, owner: usize) -> bool {
+        let Kind::Manual(clock) = &self.kind else { return false };
+        clock.sleepers().values().any(|sleeper| sleeper.0 == owner)
+    }
+
+    /// Moves a manual clock on to `at`, never back; tokio's moves by itself.
+    pub(crate) fn move_to(&self, at: i64) {
+        if let Kind::Manual(clock) = &self.kind {
+            clock.move_to(at);
         }
     }
 
     /// Ready once the clock stands at `at` or later.
     pub(crate) fn sleep_until(&self, at: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Tokio { origin, wall } => {
                 let millis = u64::try_from(at.saturating_sub(*wall)).unwrap_or(0);
                 Box::pin(tokio::time::sleep_until(*origin + Duration::from_millis(millis)))
             }
             Kind::Manual(clock) => {
                 let id = clock.next.fetch_add(1, Ordering::Relaxed);
-                Box::pin(Sleep { clock: Arc::clone(clock), key: (at, id) })
+                Box::pin(Sleep { clock: Arc::clone(clock), owner: self.owner, key: (at, id) })
             }
         }
     }
@@ -79,22 +99,25 @@ impl Clock {
 struct Manual {
     now: AtomicI64,
     next: AtomicU64,
-    sleepers: Mutex<BTreeMap<(i64, u64), Waker>>,
+    /// By time and number: whose wait it is, and how to wake it.
+    sleepers: Mutex<Sleepers>,
 }
 
+type Sleepers = BTreeMap<(i64, u64), (usize, Waker)>;
+
 impl Manual {
-    fn sleepers(&self) -> MutexGuard<'_, BTreeMap<(i64, u64), Waker>> {
+    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn advance(&self, millis: i64) {
-        let now = self.now.fetch_add(millis, Ordering::AcqRel).saturating_add(millis);
+    fn move_to(&self, at: i64) {
+        let now = self.now.fetch_max(at, Ordering::AcqRel).max(at);
         let due = {
             let mut sleepers = self.sleepers();
             let later = sleepers.split_off(&(now.saturating_add(1), 0));
             std::mem::replace(&mut *sleepers, later)
         };
-        due.into_values().for_each(Waker::wake);
+        due.into_values().for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -102,6 +125,7 @@ impl Manual {
 /// futures that only asks those that were woken.
 struct Sleep {
     clock: Arc<Manual>,
+    owner: usize,
     key: (i64, u64),
 }
 
@@ -115,7 +139,7 @@ impl Future for Sleep {
             if self.clock.now.load(Ordering::Acquire) >= self.key.0 {
                 return Poll::Ready(());
             }
-            sleepers.insert(self.key, task.waker().clone())
+            sleepers.insert(self.key, (self.owner, task.waker().clone()))
         };
         Poll::Pending
     }

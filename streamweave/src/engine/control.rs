@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Promise, Stamp};
+use crate::engine::turns::Turn;
+use crate::time::Promise;
 
 /// A control message. The enum is versioned as a whole: adding a variant is a new version, so
 /// that coordinators can move between processes.
@@ -24,17 +25,8 @@ pub enum Control {
         /// How the inputs align.
         kind: BarrierKind,
     },
-    /// A turn of a loop: `promise` is the frontier on the cut.
-    Turn {
-        /// The loop's scope.
-        scope: u32,
-        /// Counts the scope's turns.
-        number: u64,
-        /// The frontier on the cut.
-        promise: Promise,
-        /// The earliest thing that nodes passed so far still hold.
-        hold: Option<Stamp>,
-    },
+    /// A turn of a loop: its promise is the frontier on the feedback edge.
+    Turn(Turn),
     /// From here on records are routed by this version of the routing table.
     Route {
         /// The table's version.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::broken::{Broken, broken};
+use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
+use crate::engine::turns::Turn;
 use crate::node::NodeError;
 use crate::time::{Promise, Stamp};
 
@@ -23,10 +26,15 @@ const PROMISED: u8 = 16;
 #[derive(Debug)]
 pub struct Cx {
     status: u8,
+    /// Some outbox may have something that is ready to leave.
+    ready: bool,
+    /// Some edge of the stage is part of a loop: it is to be asked at every turn.
+    looped: bool,
     failure: Option<Arc<Failure>>,
     /// The time of the current unit.
     pub(crate) mark: Mark,
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
@@ -45,6 +53,8 @@ pub enum Phase {
     Clock(i64),
     /// There is nothing for now, or again something: told to what is behind.
     Idle(bool),
+    /// A turn of a loop goes on, with what each node on its way still holds.
+    Turn(Turn),
     /// There is no more input: `on_stop`.
     Stop,
 }
@@ -75,9 +85,12 @@ impl Cx {
     pub(crate) fn new(clock: Clock) -> Self {
         Cx {
             status: 0,
+            ready: true,
+            looped: false,
             failure: None,
             mark: Mark::default(),
             clock,
+            chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
         }
@@ -86,7 +99,7 @@ impl Cx {
     /// Whether this unit has failed: emissions do nothing then.
     #[inline(always)]
     pub(crate) fn failed(&self) -> bool {
-        self.status & FAILED != 0
+        self.status & FAILED != 0 && !broken(Broken::EmissionAfterFailure)
     }
 
     /// Whether something is to be done before the next unit.
@@ -146,8 +159,25 @@ impl Cx {
         self.status |= FULL;
     }
 
-    /// The flush made room.
-    pub(crate) fn clear_full(&mut self) {
+    /// An outbox has something that is ready to leave.
+    #[inline]
+    pub(crate) fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// A flush of full batches is always due: said in every phase by the edges that need it.
+    pub(crate) fn set_looped(&mut self) {
+        self.looped = true;
+    }
+
+    /// Whether a flush of full batches would do anything.
+    pub(crate) fn flush_due(&self) -> bool {
+        self.ready || self.looped || self.status & FULL != 0
+    }
+
+    /// The flush made room, and left nothing that is ready.
+    pub(crate) fn flushed(&mut self) {
+        self.ready = false;
         self.status &= !FULL;
     }
 

@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::vec::Drain;
 
+use crate::broken::{Broken, broken};
 use crate::engine::Instance;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
+use crate::time::Stamp;
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -113,6 +115,10 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
     cx.mark.carried = pending.records.carried();
+    if !broken(Broken::StaleRounds) {
+        // What these records do not carry is not that of earlier ones.
+        cx.mark.stamp = Stamp::default();
+    }
     let ran = run_all(pending, to, cx);
     cx.mark.carried = Carried::NOTHING;
     ran
@@ -277,7 +283,9 @@ pub(crate) fn settle(
     cx: &mut Cx,
     ran: Result<(), Panicked>,
 ) -> Option<Arc<Failure>> {
-    if let Err(panicked) = ran {
+    if let Err(panicked) = ran
+        && !broken(Broken::SwallowedPanic)
+    {
         name_panic(root, cx, panicked);
     }
     let failure = cx.take_failure();

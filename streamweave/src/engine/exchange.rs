@@ -1,9 +1,13 @@
 //! Records to several instances: by key group, dealt out in batches, or to all.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context as Task, Poll};
 
+use crate::broken::{Broken, broken};
+use crate::engine::channel::bytes_of;
 use crate::engine::outbox::Outbox;
+use crate::engine::records::{Carried, Records};
 use crate::engine::routes::Routes;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, InputPort, Part, Routing};
@@ -15,7 +19,12 @@ pub struct Exchange<N: InputPort<P>, const P: usize> {
     /// The instance that is dealt to, and how much it has been dealt.
     dealt: (usize, usize),
     deal: usize,
+    /// Where each record of a batch goes.
+    batch: Vec<usize>,
 }
+
+/// So many bytes are dealt out without a look at the room for them.
+const AT_ONCE: usize = 1 << 20;
 
 impl<N: InputPort<P>, const P: usize> fmt::Debug for Exchange<N, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +41,12 @@ impl<N: InputPort<P>, const P: usize> Exchange<N, P> {
         deal: usize,
     ) -> Self {
         let first = first % targets.len().max(1);
-        Exchange { targets, routes, dealt: (first, 0), deal }
+        Exchange { targets, routes, dealt: (first, 0), deal, batch: Vec::new() }
+    }
+
+    /// Never waits for room: the edge is part of a loop.
+    pub(crate) fn set_loop(&mut self) {
+        self.targets.iter_mut().for_each(Outbox::set_loop);
     }
 
     fn deal_to(&mut self) -> usize {
@@ -85,6 +99,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()
     }
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        self.targets.iter_mut().for_each(|target| target.outlets(each));
+    }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 
@@ -94,6 +111,10 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: N::Item) {
         let target = match N::ROUTING {
+            Routing::ByKey if broken(Broken::KeyOnTwoWorkers) => {
+                self.deal = 1;
+                self.deal_to()
+            }
             Routing::ByKey => self.routes.instance(N::key_hash(&item)),
             Routing::Deal => self.deal_to(),
             Routing::Broadcast => {
@@ -110,4 +131,33 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     }
 
     fn lend(&mut self, _: &mut Cx, _: &N::Item) {}
+
+    /// What no handler is to see on the way is dealt out at once.
+    fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<N::Item>) -> bool {
+        if matches!(N::ROUTING, Routing::Broadcast) || bytes_of(&records.items) > AT_ONCE {
+            return false;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.clear();
+        let dealt = catch_unwind(AssertUnwindSafe(|| {
+            batch.extend(records.items.iter().map(|item| match N::ROUTING {
+                Routing::ByKey => self.routes.instance(N::key_hash(item)),
+                _ => self.deal_to(),
+            }));
+        }));
+        if dealt.is_ok() {
+            cx.mark.carried = records.carried();
+            let (items, mut stamps) = records.drain();
+            for (&target, item) in batch.iter().zip(items) {
+                stamps.next_into(&mut cx.mark);
+                self.targets[target].put(cx, item);
+            }
+            cx.mark.carried = Carried::NOTHING;
+            records.clear();
+            self.begin();
+        }
+        self.batch = batch;
+        // Where finding a key panicked, each record tries for itself: one of them fails.
+        dealt.is_ok()
+    }
 }

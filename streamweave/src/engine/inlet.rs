@@ -38,7 +38,8 @@ pub enum Arrival {
 }
 
 impl<T: Send + 'static> Inlet<T> {
-    pub(crate) fn new(receiver: Receiver<T>) -> Self {
+    pub(crate) fn new(mut receiver: Receiver<T>) -> Self {
+        receiver.stay();
         Inlet { receiver, pending: Pending::default(), rest: Records::default(), ended: false }
     }
 
@@ -88,6 +89,9 @@ pub trait Inlets: Send + 'static {
     fn count(&self) -> usize;
     /// Polls number `index`.
     fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival>;
+    /// The channels, in the order of the numbers.
+    #[doc(hidden)]
+    fn channels(&self, each: &mut dyn FnMut(u64));
     /// Marks those of the records that wait in number `index` that are late.
     fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool);
 }
@@ -105,6 +109,9 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
     }
     fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
         self[index].poll(task)
+    }
+    fn channels(&self, each: &mut dyn FnMut(u64)) {
+        self.iter().for_each(|inlet| each(inlet.receiver.id()));
     }
     fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
         self[index].mark_late(late);
@@ -136,6 +143,7 @@ impl Inlets for () {
     fn poll(&mut self, _: usize, _: &mut Task<'_>) -> Poll<Arrival> {
         Poll::Pending
     }
+    fn channels(&self, _: &mut dyn FnMut(u64)) {}
     fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 
@@ -148,6 +156,10 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
             Some(inlet) => inlet.poll(task),
             None => self.rest.poll(index - self.inlets.len(), task),
         }
+    }
+    fn channels(&self, each: &mut dyn FnMut(u64)) {
+        self.inlets.channels(each);
+        self.rest.channels(each);
     }
     fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
         match self.inlets.get_mut(index) {

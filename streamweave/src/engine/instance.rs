@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::saved::{AGENDA, SavedAgenda};
+use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
@@ -174,19 +175,19 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
-    pub(crate) fn due(&self, phase: Phase) -> Option<Due<N::Key>> {
+    pub(crate) fn due(&mut self, phase: Phase) -> Option<Due<N::Key>> {
         match phase {
             Phase::Start => (!self.progress.started).then_some(Due::Start),
             Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
-            Phase::Clock(now) => self.agenda.due_at_clock(now).map(Due::Timer),
+            Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
-                Some(timer) => Some(Due::Timer(timer)),
-                None if self.agenda.completed < Some(to) => Some(Due::Frontier(to)),
+                Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
+                None if self.agenda.reached.completed < Some(to) => Some(Due::Frontier(to)),
                 // What it still sends comes before what the end makes due behind it.
                 None if to == Promise::ENDED => self.due(Phase::Stop),
                 None => None,
             },
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::Promises | Phase::Idle(_) | Phase::Turn(_) => None,
         }
     }
 
@@ -195,8 +196,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match due {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
-            Due::Frontier(to) => self.agenda.completed = Some(*to),
-            Due::Timer(_) => {}
+            Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
+            Due::Timer(..) => {}
         }
     }
 
@@ -204,7 +205,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn stamp_of(&self, due: &Due<N::Key>) -> Option<Stamp> {
         match due {
             Due::Start => None,
-            Due::Timer(timer) => self.agenda.stamp_of_timer(timer.at),
+            Due::Timer(_, stamp) => self.agenda.stamp_of_timer(*stamp),
             Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
             Due::Stop => self.agenda.floor(),
         }
@@ -213,9 +214,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
         if let Phase::Frontier(to) = phase
-            && self.agenda.frontier < Some(to)
+            && self.agenda.reached.frontier < Some(to)
         {
-            self.agenda.frontier = Some(to);
+            self.agenda.reached.frontier = Some(to);
             if to == Promise::ENDED {
                 self.agenda.drop_clock_timers();
             }
@@ -236,6 +237,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 None => Phase::Promises,
             },
             Phase::Idle(true) if self.agenda.is_holding() => Phase::Promises,
+            Phase::Turn(turn) => {
+                Phase::Turn(Turn { hold: earlier(turn.hold, self.agenda.pending()), ..turn })
+            }
             other => other,
         }
     }
@@ -258,8 +262,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 Due::Start => node.on_start(state, &mut out),
                 Due::Stop => node.on_stop(state, &mut out),
                 Due::Frontier(to) => node.on_frontier(state, to.frontier, &mut out),
-                Due::Timer(timer) => {
-                    out.agenda.cancel_timer(timer.clone());
+                Due::Timer(timer, stamp) => {
+                    out.agenda.fires(timer.clone(), *stamp);
                     out.cx.set_staged();
                     let key = timer.key.clone();
                     node.on_timer(state, timer.clone(), &mut out.keyed(&key))
@@ -281,7 +285,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 #[derive(Debug)]
 pub(crate) enum Due<K> {
     Start,
-    Timer(crate::node::Timer<K>),
+    /// With what it waited for, if that was not the clock.
+    Timer(crate::node::Timer<K>, Option<Stamp>),
     Frontier(Promise),
     Stop,
 }
@@ -290,7 +295,7 @@ impl<K> Due<K> {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Due::Start => "on_start",
-            Due::Timer(_) => "on_timer",
+            Due::Timer(..) => "on_timer",
             Due::Frontier(_) => "on_frontier",
             Due::Stop => "on_stop",
         }
@@ -321,30 +326,23 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn publish(&mut self) {
         let out = self.emitted();
-        self.counters.publish(self.accepted(), out, self.agenda.dropped);
+        self.counters.publish(self.accepted(), out, &self.agenda);
     }
     fn set_undo(&mut self, on: bool) {
         self.state.set_undo(on);
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
         let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
-        if let Some(agenda) = self.agenda.save() {
-            let field = agenda.into_field().map_err(|error| error.in_field(&self.path, AGENDA))?;
-            snapshot.fields.insert(AGENDA.to_owned(), field);
-        }
+        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
         if snapshot.fields.is_empty() {
             return Ok(Vec::new());
         }
         snapshot.encode()
     }
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let mut saved = NodeSnapshot::decode(bytes, &self.path)?;
-        if let Some(field) = saved.fields.remove(AGENDA) {
-            SavedAgenda::from_field(&field)
-                .and_then(|agenda| self.agenda.restore(agenda))
-                .map_err(|error| error.in_field(&self.path, AGENDA))?;
-        }
-        self.state.restore(&self.path, &saved)
+        let mut snapshot = NodeSnapshot::decode(bytes, &self.path)?;
+        self.agenda.restore(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
+        self.state.restore(&self.path, &snapshot)
     }
 }
 
@@ -406,6 +404,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn accepted(&self) -> u64 {
         self.entered - self.phases
     }
+    pub(crate) fn outlets_of_all(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.out.each(&mut Outlets(each));
+    }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
         self.out.each(&mut Visit(visit));
@@ -421,6 +422,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         self.rollback_unit();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        if broken(Broken::FrontierBeforeTimers) && matches!(phase, Phase::Frontier(_)) {
+            self.out.each(&mut Advance { cx, phase });
+        }
         if self.advance_self(cx, phase) {
             return true;
         }
@@ -441,6 +445,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     }
     fn accepted(&mut self) -> u64 {
         Instance::accepted(self)
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.outlets_of_all(each);
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.visit_all(visit);
@@ -540,6 +547,14 @@ struct Accepted(u64);
 impl EachPart for Accepted {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
         self.0 += part.accepted();
+        true
+    }
+}
+
+struct Outlets<'a>(&'a mut dyn FnMut(ChannelId));
+impl EachPart for Outlets<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.outlets(self.0);
         true
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
+use crate::engine::Agenda;
 use crate::time::Frontier;
 
 /// The counters of one instance of a node, as its stage last published them.
@@ -12,6 +13,7 @@ use crate::time::Frontier;
 pub(crate) struct NodeCounters {
     records_in: AtomicU64,
     records_out: AtomicU64,
+    late: AtomicU64,
     timers_dropped: AtomicU64,
     frontier: watch::Sender<Option<Frontier>>,
 }
@@ -27,10 +29,11 @@ impl NodeCounters {
         self.frontier.subscribe()
     }
 
-    pub(crate) fn publish(&self, records_in: u64, records_out: u64, timers_dropped: u64) {
+    pub(crate) fn publish<K>(&self, records_in: u64, records_out: u64, agenda: &Agenda<K>) {
         self.records_in.store(records_in, Relaxed);
         self.records_out.store(records_out, Relaxed);
-        self.timers_dropped.store(timers_dropped, Relaxed);
+        self.late.store(agenda.late, Relaxed);
+        self.timers_dropped.store(agenda.dropped, Relaxed);
     }
 }
 
@@ -166,6 +169,9 @@ pub struct NodeMetrics {
     pub records_in: u64,
     /// Records that it has sent, by all connected outputs together.
     pub records_out: u64,
+    /// Records that came too late for the node to take them in, whether it sent them elsewhere or
+    /// dropped them.
+    pub late: u64,
     /// Timers that did not fire because the input had ended: set during the last ones, or waiting
     /// for the clock.
     pub timers_dropped: u64,
@@ -212,6 +218,7 @@ impl Counters {
                     path: Arc::clone(path),
                     records_in: node.records_in.load(Relaxed),
                     records_out: node.records_out.load(Relaxed),
+                    late: node.late.load(Relaxed),
                     timers_dropped: node.timers_dropped.load(Relaxed),
                 })
                 .collect(),

@@ -2,11 +2,13 @@
 
 mod agenda;
 mod calls;
+mod chance;
 mod channel;
 mod clock;
 mod control;
 mod cx;
 mod drive;
+mod due;
 mod exchange;
 mod inlet;
 mod instance;
@@ -23,12 +25,14 @@ mod spill;
 mod stage;
 mod stop;
 mod tray;
+pub(crate) mod turns;
 
 pub use agenda::Agenda;
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
+pub(crate) use chance::{Chance, Note, Random};
 pub use channel::{Capacity, Flushed, Halt, Sending};
-pub(crate) use channel::{Message, Receiver, Refused, Sender, channel};
+pub(crate) use channel::{Edge, Message, Receiver, Refused, Sender, channel};
 pub(crate) use clock::Clock;
 pub use control::{BarrierKind, Control};
 pub use cx::{Cause, Cx, Failure, Phase};
@@ -40,10 +44,14 @@ pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, ra
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
 pub(crate) use probe::{InstanceState, Probe};
+pub(crate) use records::Carried;
 pub use records::{Mark, Records};
 pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
 pub(crate) use source::run_source;
+pub(crate) use spawn::panic_message;
 pub(crate) use stage::{Stage, StageEnd, StageEnv, run_sync};
 pub(crate) use stop::StopSignal;
 pub use tray::Tray;
+pub use turns::{Bound, Cut, Leave, Turn};
+pub(crate) use turns::{Crossing, Mailbox, Wiring, assemble};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
+use crate::broken::{Broken, broken};
 use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::metrics::EdgeCounters;
@@ -36,6 +37,8 @@ pub struct Outbox<T> {
     /// How many ready batches are in the file.
     spilled: usize,
     spill_at: usize,
+    /// The edge is part of a loop, which must never wait for itself.
+    in_loop: bool,
     sender: Sender<T>,
 }
 
@@ -73,6 +76,7 @@ impl<T: 'static> Outbox<T> {
             spill: None,
             spilled: 0,
             spill_at: SPILL_AT,
+            in_loop: false,
             sender,
         }
     }
@@ -80,6 +84,11 @@ impl<T: 'static> Outbox<T> {
     /// How to write records to a file, where there is a way.
     pub(crate) fn set_codec(&mut self, codec: Option<Codec<T>>) {
         self.spill = codec.map(Spill::new);
+    }
+
+    /// Never waits for room: what there is none for stays here, beyond a bound in a file.
+    pub(crate) fn set_loop(&mut self) {
+        self.in_loop = true;
     }
 
     /// An outbox that leads nowhere.
@@ -97,16 +106,22 @@ impl<T: 'static> Outbox<T> {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, cx: &mut Cx, item: T) {
-        if self.ready.len() >= READY {
+        if self.ready.len() >= READY || cx.chance.ends_step() {
             cx.set_full();
         }
         let mut next = std::mem::take(&mut self.spare);
-        next.prepare(cx.mark.carried, self.batch);
+        let mut room = self.batch;
+        if cx.chance.is_seeded() {
+            next = Records::default();
+            room = cx.chance.batch(room);
+        }
+        next.prepare(cx.mark.carried, room);
         let full = std::mem::replace(&mut self.buffer, next);
         self.buffer.push(&cx.mark, item);
         if full.is_empty() {
             return;
         }
+        cx.set_ready();
         let bytes = bytes_of(&full.items);
         // The first batch of a unit begins with what stands: it stays in memory.
         if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
@@ -132,6 +147,17 @@ impl<T: 'static> Outbox<T> {
         self.ready.push_back(Ready::Records(full));
     }
 
+    /// Takes a record in between units: it stands.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, cx: &mut Cx, item: T) {
+        if self.buffer.takes(cx) {
+            self.buffer.push(&cx.mark, item);
+        } else {
+            self.committed = (self.buffer.len(), self.ready.len() + 1);
+            self.roll(cx, item);
+        }
+    }
+
     fn failure(&self, error: SpillError) -> Failure {
         let node = self.sender.path();
         Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
@@ -143,6 +169,43 @@ impl<T: 'static> Outbox<T> {
             let next = std::mem::take(&mut self.spare);
             self.make_ready(next);
         }
+        match self.send_ready(task, what) {
+            Poll::Pending if self.in_loop => {
+                self.keep_back()?;
+            }
+            ready => ready!(ready)?,
+        }
+        self.committed = (self.buffer.len(), self.ready.len());
+        Poll::Ready(Ok(()))
+    }
+
+    /// What is ready has no room in the channel, and nobody may wait for it.
+    fn keep_back(&mut self) -> Flushed {
+        let failed = |failure: Failure| Halt::Failed(Arc::new(failure));
+        while self.held > self.spill_at {
+            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(_)));
+            let Some(last) = last else { break };
+            let Some(spill) = &mut self.spill else {
+                if self.held <= LIMIT {
+                    break;
+                }
+                let item = std::any::type_name::<T>();
+                return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
+            };
+            if let Ready::Records(records) = &self.ready[last] {
+                let bytes = bytes_of(&records.items);
+                match spill.write(records) {
+                    Ok(spilled) => self.ready[last] = Ready::Spilled(spilled),
+                    Err(error) => return Err(failed(self.failure(error))),
+                }
+                self.spilled += 1;
+                self.held = self.held.saturating_sub(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_ready(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         while let Some(next) = self.ready.front_mut() {
             match next {
                 Ready::Records(records) => {
@@ -178,7 +241,6 @@ impl<T: 'static> Outbox<T> {
                 self.spare = emptied;
             }
         }
-        self.committed = (self.buffer.len(), 0);
         Poll::Ready(Ok(()))
     }
 
@@ -196,6 +258,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
     }
 
     fn rollback(&mut self) {
+        if broken(Broken::FailedUnitIsSent) {
+            return;
+        }
         let (records, batches) = self.committed;
         if self.ready.len() > batches {
             let mut undone = self.ready.drain(batches..);
@@ -217,7 +282,8 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.buffer.truncate(records);
     }
 
-    fn advance(&mut self, _: &mut Cx, phase: Phase) -> bool {
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        cx.set_ready();
         // Everything that was due before it has been emitted: it leaves, behind that.
         if let Phase::Frontier(promise) = phase
             && promise != Promise::ENDED
@@ -225,6 +291,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
         {
             self.promised = Some(promise);
             self.control(&Control::Frontier(promise));
+        }
+        if let Phase::Turn(turn) = phase {
+            self.control(&Control::Turn(turn));
         }
         if let Phase::Idle(idle) = phase {
             self.control(if idle { &Control::Idle } else { &Control::Active });
@@ -260,6 +329,10 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.sequence + (self.buffer.len() + ready.sum::<usize>()) as u64
     }
 
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        each(self.sender.id());
+    }
+
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 
@@ -282,9 +355,12 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 
     /// A full batch, more or less, leaves as it is.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<T>) -> bool {
-        if records.len() > self.batch || records.len() < self.batch.div_ceil(2) {
+        // A simulation cuts batches anew.
+        let fits = records.len() <= self.batch && records.len() >= self.batch.div_ceil(2);
+        if !fits || cx.chance.is_seeded() {
             return false;
         }
+        cx.set_ready();
         if self.ready.len() >= READY {
             cx.set_full();
         }
@@ -318,7 +394,7 @@ mod tests {
         }
     }
 
-    fn drain(receiver: &Receiver<u64>, into: &mut Vec<u64>) {
+    fn drain(receiver: &mut Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
         while let Poll::Ready(Message::Records(batch)) =
             receiver.poll_recv(&mut task, &mut Records::default())
@@ -332,7 +408,7 @@ mod tests {
     fn units_stand_or_fall(spill: bool, seed: u64) {
         let mut random = Random(seed);
         let capacity = Capacity { records: 12, batch: 4, bytes: 1 << 20 };
-        let (sender, receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
+        let (sender, mut receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
         let mut outbox = Outbox::new(sender);
         if spill {
             outbox.set_codec(Some(Codec::new()));
@@ -359,14 +435,14 @@ mod tests {
                 // Sent as far as there is room; the unit stands, so the next one begins first.
                 let what = [Sending::Full, Sending::All][random.below(2) as usize];
                 while outbox.poll_send(&mut task, what).is_pending() {
-                    drain(&receiver, &mut arrived);
+                    drain(&mut receiver, &mut arrived);
                 }
             }
         }
         while outbox.poll_send(&mut task, Sending::All).is_pending() {
-            drain(&receiver, &mut arrived);
+            drain(&mut receiver, &mut arrived);
         }
-        drain(&receiver, &mut arrived);
+        drain(&mut receiver, &mut arrived);
         assert_eq!(arrived, expected, "seed {seed}, spill {spill}");
         assert_eq!((outbox.held, outbox.spilled), (0, 0));
     }

@@ -1,6 +1,9 @@
-//! Asking a stage for its state from outside: answered between units.
+//! What is known of a stage from outside: its state, which it tells between units, and whether a
+//! handler of it is being awaited.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
@@ -16,6 +19,8 @@ pub(crate) struct Probe {
     asked: AtomicU64,
     /// The last question that the stage has seen.
     seen: AtomicU64,
+    /// A handler has returned pending and is still awaited.
+    awaited: AtomicBool,
     answered: Mutex<Answer>,
 }
 
@@ -79,6 +84,26 @@ impl Probe {
         if let Some(asker) = answer.asker.take() {
             asker.wake();
         }
+    }
+
+    /// Awaits what a handler gave, and lets it be seen from outside while it does.
+    pub(crate) async fn watch<T>(&self, handler: impl Future<Output = T>) -> T {
+        let mut handler = pin!(handler);
+        poll_fn(|task| {
+            let polled = handler.as_mut().poll(task);
+            self.set_awaited(polled.is_pending());
+            polled
+        })
+        .await
+    }
+
+    pub(crate) fn set_awaited(&self, awaited: bool) {
+        self.awaited.store(awaited, Ordering::Relaxed);
+    }
+
+    /// Whether the stage's last poll ended in a handler that it awaits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
     }
 
     /// The stage says how to wake it.

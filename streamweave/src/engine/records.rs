@@ -4,11 +4,13 @@ use std::fmt;
 use std::slice::Iter;
 use std::vec::Drain;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::Cx;
 use crate::time::{LogicalTime, Rounds, Stamp};
 
 /// What is carried beside each record of a batch: the same for all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Carried(u8);
 
 impl Carried {
@@ -16,6 +18,12 @@ impl Carried {
     const TIMED: u8 = 1;
     const ROUNDS: u8 = 2;
     const LATE: u8 = 4;
+
+    /// Whether there are times beside the records: of timed ones, and of those in loops.
+    #[inline(always)]
+    pub(crate) fn is_stamped(self) -> bool {
+        self.0 & (Self::TIMED | Self::ROUNDS) != 0
+    }
 
     /// Of a record with this stamp.
     pub(crate) fn of(stamp: Stamp) -> Self {
@@ -58,7 +66,18 @@ impl Mark {
     }
 
     pub(crate) fn stamp(self) -> Option<Stamp> {
-        self.carried.is_timed().then_some(self.stamp)
+        self.carried.is_stamped().then_some(self.stamp)
+    }
+
+    pub(crate) fn time(self) -> Option<LogicalTime> {
+        self.carried.is_timed().then_some(self.stamp.time)
+    }
+
+    /// Of the same record on another side of a loop's border: whether it has a time of its own,
+    /// and is late, stays.
+    pub(crate) fn crossing(before: Mark, stamp: Stamp) -> Self {
+        let kept = before.carried.0 & (Carried::TIMED | Carried::LATE);
+        Mark { carried: Carried(kept | Carried::of(stamp).0 & Carried::ROUNDS), stamp }
     }
 }
 
@@ -111,7 +130,7 @@ impl<T> Records<T> {
     #[inline(always)]
     pub(crate) fn push(&mut self, mark: &Mark, item: T) {
         self.items.push(item);
-        if self.carried.is_timed() {
+        if self.carried.is_stamped() {
             self.push_stamp(mark.stamp);
         }
     }
@@ -127,7 +146,7 @@ impl<T> Records<T> {
     /// Puts in all `items`, which carry what the others do.
     pub(crate) fn extend(&mut self, mark: &Mark, items: impl Iterator<Item = T>) {
         self.items.extend(items);
-        if self.carried.is_timed() {
+        if self.carried.is_stamped() {
             self.times.resize(self.items.len(), mark.stamp.time);
             if self.carried.has_rounds() {
                 self.rounds.resize(self.items.len(), mark.stamp.rounds);
@@ -140,7 +159,7 @@ impl<T> Records<T> {
         self.clear();
         self.carried = carried;
         self.items.reserve_exact(room);
-        if carried.is_timed() {
+        if carried.is_stamped() {
             self.times.reserve_exact(room);
         }
         if carried.has_rounds() {

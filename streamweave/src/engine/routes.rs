@@ -8,22 +8,36 @@ use crate::state::{MAX_KEY_GROUPS, key_group};
 /// A versioned table from key group to instance. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    table: Arc<[u16]>,
+    owners: Owners,
     #[allow(dead_code, reason = "switched at barriers, which come with checkpoints")]
     version: u64,
+}
+
+/// Which instance owns a group.
+#[derive(Clone, Debug)]
+enum Owners {
+    /// So many instances have contiguous ranges of about equal size: told by the number alone, as
+    /// a table of all groups would take up the processor's nearest cache.
+    Even(u16),
+    #[allow(dead_code, reason = "groups move at barriers, which come with checkpoints")]
+    Table(Arc<[u16]>),
 }
 
 impl Routes {
     /// Contiguous ranges of groups of about equal size, one an instance.
     pub(crate) fn even(instances: u16) -> Self {
-        let groups = usize::from(MAX_KEY_GROUPS);
-        let owner = |group: usize| (group * usize::from(instances.max(1)) / groups) as u16;
-        Routes { table: (0..groups).map(owner).collect(), version: 0 }
+        Routes { owners: Owners::Even(instances.max(1)), version: 0 }
     }
 
     /// The instance that owns the key with this stable hash.
     #[inline(always)]
     pub(crate) fn instance(&self, hash: u64) -> usize {
-        usize::from(self.table[usize::from(key_group(hash, MAX_KEY_GROUPS).0)])
+        let group = usize::from(key_group(hash, MAX_KEY_GROUPS).0);
+        match &self.owners {
+            Owners::Even(instances) => {
+                group * usize::from(*instances) / usize::from(MAX_KEY_GROUPS)
+            }
+            Owners::Table(table) => usize::from(table[group]),
+        }
     }
 }

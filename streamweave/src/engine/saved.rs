@@ -1,62 +1,100 @@
-//! What is saved of an agenda: a field of its own beside the fields of the node's state.
+//! What is saved of a node's agenda: its timers, and how far it has come.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::TimerAt;
-use crate::state::{Codec, SavedField, Shape, StateError};
-use crate::time::{Promise, Stamp};
+use crate::engine::agenda::{Agenda, Reached};
+use crate::engine::due::DueTimers;
+use crate::state::{NodeSnapshot, SavedField, Shape, StableKey, StateError};
+use crate::time::Stamp;
 
-/// The name of the field: no state field of a node can have it.
-pub(crate) const AGENDA: &str = "(agenda)";
+/// Where it lies among the saved fields: no field of a node has such a name.
+const FIELD: &str = "#agenda";
 
-/// What of an agenda outlives the run. What is not there is as in a fresh one.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct SavedAgenda {
-    /// Event timers and those of the clock, in the order in which they fire.
-    pub(crate) timers: Vec<SavedTimer>,
-    /// What was complete.
-    pub(crate) completed: Option<Promise>,
-    /// What had been promised to what is behind.
-    pub(crate) forwarded: Option<Promise>,
-    pub(crate) own: Option<Promise>,
-    pub(crate) hold: Option<Stamp>,
-    pub(crate) kept: Vec<(Stamp, u64)>,
+/// A timer: when, the encoded key, its name.
+type Saved<T> = (T, Vec<u8>, String);
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct SavedAgenda {
+    reached: Reached,
+    event: Vec<Saved<Stamp>>,
+    clock: Vec<Saved<i64>>,
+    #[serde(default)]
+    kept: Vec<(Stamp, u64)>,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SavedTimer {
-    /// As [`StableHash::encode`](crate::state::StableHash::encode) wrote it.
-    #[serde(with = "crate::state::binary")]
-    pub(crate) key: Vec<u8>,
-    pub(crate) name: String,
-    pub(crate) at: TimerAt,
-}
-
-impl SavedAgenda {
-    pub(crate) fn into_field(self) -> Result<SavedField, StateError> {
-        let mut bytes = Vec::new();
-        Codec::new().encode(&self, &mut bytes)?;
-        Ok(SavedField { shape: Shape::of::<SavedAgenda>(), bytes })
+impl<K: StableKey> Agenda<K> {
+    /// Puts itself among the saved fields, unless there is nothing to tell.
+    pub(crate) fn save(&self, into: &mut NodeSnapshot) -> Result<(), StateError> {
+        // Of an input that has ended there is nothing to go on with.
+        let (mut reached, mut kept) = (Reached::default(), Vec::new());
+        if !self.has_ended() {
+            reached = self.reached;
+            kept = self.kept.iter().map(|(stamp, count)| (*stamp, *count)).collect();
+        }
+        let (event, clock) = (saved(&self.event), saved(&self.clock));
+        let agenda = SavedAgenda { reached, event, clock, kept };
+        if agenda != SavedAgenda::default() {
+            let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
+            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes });
+        }
+        Ok(())
     }
 
-    pub(crate) fn from_field(field: &SavedField) -> Result<Self, StateError> {
-        Codec::new().decode(&field.bytes)
+    /// Takes itself out of the saved fields.
+    pub(crate) fn restore(&mut self, saved: &mut NodeSnapshot) -> Result<(), StateError> {
+        let Some(field) = saved.fields.remove(FIELD) else { return Ok(()) };
+        let agenda: SavedAgenda =
+            rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
+        self.reached = agenda.reached;
+        self.kept = agenda.kept.into_iter().collect();
+        set(&mut self.event, agenda.event)?;
+        set(&mut self.clock, agenda.clock)
     }
 }
 
-/// The name of a restored timer as one that the program itself might have written. Each name is
-/// kept once for as long as the program runs: there are as many as timers are named in its code.
-pub(crate) fn name(name: &str) -> &'static str {
+fn shape() -> Shape {
+    Shape::of::<SavedAgenda>()
+}
+
+/// In an order of their own, so that the same timers give the same bytes.
+fn saved<T: Ord + Copy, K: StableKey>(timers: &DueTimers<T, K>) -> Vec<Saved<T>> {
+    let encoded = |key: &K| {
+        let mut encoded = Vec::new();
+        key.encode(&mut encoded);
+        encoded
+    };
+    let mut all: Vec<_> =
+        timers.iter().map(|(at, key, name)| (at, encoded(key), name.to_owned())).collect();
+    all.sort_unstable();
+    all
+}
+
+fn set<T: Ord + Copy, K: StableKey>(
+    timers: &mut DueTimers<T, K>,
+    saved: Vec<Saved<T>>,
+) -> Result<(), StateError> {
+    for (at, encoded, name) in saved {
+        let mut rest = encoded.as_slice();
+        let key = K::decode(&mut rest).filter(|_| rest.is_empty());
+        let key = key.ok_or_else(|| {
+            StateError::decode(format_args!("the key of the timer `{name}` is no such key"))
+        })?;
+        timers.set(at, *key, name_of(name));
+    }
+    Ok(())
+}
+
+/// The name as one that is there for ever. There are as many as timers are called in the source.
+fn name_of(name: String) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = names.get(name) {
+    if let Some(known) = names.get(name.as_str()) {
         return known;
     }
-    let new: &'static str = Box::leak(name.into());
-    names.insert(new);
-    new
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    names.insert(name);
+    name
 }

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::engine::Sending;
@@ -94,8 +95,8 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
             Due::Start => catch(node.on_start(state, &mut out)).await?,
             Due::Stop => catch(node.on_stop(state, &mut out)).await?,
             Due::Frontier(to) => catch(node.on_frontier(state, to.frontier, &mut out)).await?,
-            Due::Timer(timer) => {
-                out.agenda.cancel_timer(timer.clone());
+            Due::Timer(timer, stamp) => {
+                out.agenda.fires(timer.clone(), *stamp);
                 out.cx.set_staged();
                 let key = timer.key.clone();
                 catch(node.on_timer(state, timer.clone(), &mut out.keyed(&key))).await?
@@ -118,6 +119,7 @@ where
     L: DriveAsync<N, O>,
 {
     let Stage { mut root, mut inlets } = stage;
+    let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     loop {
         let todo = poll_fn(|task| stage.poll_todo(&mut root, &mut inlets, task)).await;
@@ -132,9 +134,9 @@ where
                 if let Err(end) = poll_fn(room).await {
                     return end;
                 }
-                inlets.drive(index, &mut root.0, &mut stage.cx).await
+                probe.watch(inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
-            Todo::Run(phase) => run_phase(&mut root, &mut stage, phase).await,
+            Todo::Run(phase) => probe.watch(run_phase(&mut root, &mut stage, phase)).await,
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {
             return StageEnd::Failed(failure);
@@ -192,6 +194,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     }
     fn accepted(&mut self) -> u64 {
         self.0.accepted()
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(crate::engine::turns::ChannelId)) {
+        self.0.outlets_of_all(each);
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {
         self.0.visit_all(visit);

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::Control;
@@ -37,6 +38,7 @@ impl Inlets for Supply {
             More::Later => Poll::Pending,
         }
     }
+    fn channels(&self, _: &mut dyn FnMut(u64)) {}
     fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 
@@ -50,6 +52,7 @@ where
     N: Source<O> + Lifecycle<O>,
     O: Emitters,
 {
+    let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     let mut supply = Supply { more: More::Now, stop, ended: false };
     loop {
@@ -69,8 +72,8 @@ where
                 }
                 ran
             }
-            Some(Todo::Drive(_)) => next(&mut root, &mut stage, &mut supply).await,
-            None => wait(&mut root, &mut stage, &mut supply).await,
+            Some(Todo::Drive(_)) => probe.watch(next(&mut root, &mut stage, &mut supply)).await,
+            None => probe.watch(wait(&mut root, &mut stage, &mut supply)).await,
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {
             return StageEnd::Failed(failure);

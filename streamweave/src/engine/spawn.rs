@@ -7,6 +7,7 @@ use std::task::{Context as Task, Poll};
 
 use tokio::task::JoinSet;
 
+use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Failure};
 use crate::node::{NodeError, NodeResult};
 
@@ -55,6 +56,7 @@ impl Spawned {
                 Err(error) => {
                     let id = error.id();
                     match error.try_into_panic() {
+                        Ok(_) if broken(Broken::SwallowedTaskPanic) => (id, None),
                         Ok(panic) => (id, Some(Cause::Panic(panic_message(&*panic)))),
                         Err(_) => (id, None),
                     }

@@ -65,7 +65,7 @@ impl<T> Spill<T> {
     /// Writes a batch: for each record its stamp where it has one, its length and its bytes.
     pub(crate) fn write(&mut self, records: &Records<T>) -> Result<Spilled, SpillError> {
         self.bytes.clear();
-        let timed = records.carried().is_timed();
+        let timed = records.carried().is_stamped();
         for (index, record) in records.items.iter().enumerate() {
             if timed {
                 let Stamp { time, rounds } = records.mark(index).stamp;
@@ -113,7 +113,7 @@ impl<T> Spill<T> {
         let mut rest = self.bytes.as_slice();
         let mut mark = Mark { carried: spilled.carried, stamp: Stamp::default() };
         loop {
-            if spilled.carried.is_timed() {
+            if spilled.carried.is_stamped() {
                 let Some((stamp, tail)) = rest.split_first_chunk::<16>() else { break };
                 mark.stamp = stamp_of(stamp);
                 rest = tail;

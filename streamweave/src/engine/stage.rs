@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
+use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
+use crate::engine::turns::Gathered;
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::time::{InputState, Inputs, Promise};
@@ -33,8 +36,11 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
+    /// By which inlets the turns of a loop come in.
+    pub(crate) turns: Vec<bool>,
 }
 
 /// A stage before it runs.
@@ -62,6 +68,7 @@ pub(crate) struct StageLoop {
     phases: VecDeque<Phase>,
     /// How far each inlet has come; told by the first poll how many there are.
     inputs: Option<Inputs>,
+    gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
     /// The inlet whose records are being driven, and where the next search for one starts.
@@ -99,8 +106,11 @@ const STEPS_A_TURN: u32 = 16;
 
 impl StageLoop {
     pub(crate) fn new(env: StageEnv) -> Self {
+        let mut cx = Cx::new(env.clock.clone());
+        cx.chance = env.chance.clone();
         StageLoop {
-            cx: Cx::new(env.clock.clone()),
+            cx,
+            gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
             inputs: None,
@@ -141,7 +151,9 @@ impl StageLoop {
     /// A unit has failed and is undone: what came before it leaves.
     fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
         let mut task = Task::from_waker(std::task::Waker::noop());
-        let _ = root.poll_flush(&mut task, Sending::Rest);
+        if !broken(Broken::StandingIsLost) {
+            let _ = root.poll_flush(&mut task, Sending::Rest);
+        }
         self.publish(root);
         self.env.probe.close(root);
         failure
@@ -155,6 +167,7 @@ impl StageLoop {
     /// The phase that was asked for is complete in the whole tree.
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
+        self.cx.set_ready();
         match phase {
             Phase::Stop => {
                 self.stopped = true;
@@ -181,8 +194,7 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
-        // Nothing was left in the outboxes when it became idle.
-        let mut flushed = std::mem::take(&mut self.idle);
+        self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
             // What was restored is told once more, and its timers may be due.
@@ -198,15 +210,17 @@ impl StageLoop {
             return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
         }
         self.steps += 1;
-        if self.steps > STEPS_A_TURN {
+        if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
             self.steps = 0;
             self.publish(root);
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
-            if !std::mem::take(&mut flushed)
-                && let Err(end) = ready!(self.poll_room(root, task, Sending::Full))
+            let all = self.env.chance.flushes();
+            let what = if all { Sending::All } else { Sending::Full };
+            if (all || self.cx.flush_due())
+                && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));
             }
@@ -273,6 +287,7 @@ impl StageLoop {
     ) -> Poll<Result<(), StageEnd>> {
         match root.poll_flush(task, what) {
             Poll::Pending => {
+                self.cx.set_ready();
                 if self.backpressure.is_none() && self.env.clock.ticks() {
                     self.backpressure = Some(Stopwatch::start());
                 }
@@ -282,7 +297,7 @@ impl StageLoop {
                 if let Some(watch) = self.backpressure.take() {
                     self.env.counters.backpressured(watch.elapsed());
                 }
-                self.cx.clear_full();
+                self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {
                     Halt::Gone => StageEnd::Cancelled,
                     Halt::Failed(failure) => StageEnd::Failed(failure),
@@ -382,7 +397,13 @@ impl StageLoop {
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
-            // Their coordinators come with loops and checkpoints; nothing sends them before.
+            Control::Turn(turn) => {
+                inputs.promises(from, turn.promise);
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+            }
+            // Their coordinators come with checkpoints; nothing sends them before.
             _ => {}
         }
         self.look_out();
@@ -398,6 +419,11 @@ impl StageLoop {
         {
             self.frontier = Some(promise);
             self.phases.push_back(Phase::Frontier(promise));
+        }
+        if let Some(gathered) = &mut self.gathered
+            && let Some(turn) = gathered.take(inputs, outlook.promise)
+        {
+            self.phases.push_back(Phase::Turn(turn));
         }
         self.rest.inputs_idle = outlook.idle;
         self.tell_rest();

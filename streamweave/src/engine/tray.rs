@@ -8,7 +8,7 @@ use std::fmt;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cx, Phase};
-use crate::engine::drive::{AtRoot, Pending, drive, settle};
+use crate::engine::drive::{AtRoot, Pending, advance, drive, settle};
 use crate::engine::records::Records;
 use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
@@ -74,6 +74,22 @@ impl<T: Send + 'static> Tray<T> {
         self.make_room(cx);
         self.incoming.push(&cx.mark, item);
         cx.pause();
+    }
+
+    /// What is behind has promised something in a unit that ended a step: it takes effect before
+    /// the next record there. Whether it has.
+    fn keep_promises(&mut self, cx: &mut Cx) -> bool {
+        let outer = cx.mark;
+        let part = self.target.part();
+        let (kept, ran) = advance(part, cx, Phase::Promises);
+        cx.mark = outer;
+        if let Some(failure) = settle(part, cx, ran) {
+            cx.fail(failure);
+            return false;
+        }
+        // The stage does the same for what is before the tray.
+        cx.set_promised();
+        kept
     }
 
     /// Room for records that carry what those of this unit do.
@@ -147,7 +163,7 @@ impl<T: Send + 'static> Part for Tray<T> {
 
     fn pump(&mut self, cx: &mut Cx) {
         loop {
-            if cx.must_end() {
+            if cx.must_end() || (cx.promised() && !self.keep_promises(cx)) {
                 return;
             }
             if self.pending.is_empty() {
@@ -178,6 +194,10 @@ impl<T: Send + 'static> Part for Tray<T> {
     fn accepted(&mut self) -> u64 {
         let ready: usize = self.ready.iter().map(Records::len).sum();
         self.target.part().accepted() + (self.incoming.len() + self.pending.len() + ready) as u64
+    }
+
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        self.target.part().outlets(each);
     }
 
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {

@@ -493,6 +493,9 @@ where
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())
     }
+    fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+        either!(self, part => part.outlets(each));
+    }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         either!(self, part => part.visit(visit));
     }

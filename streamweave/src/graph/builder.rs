@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Capacity, Counters, EdgeCounters, Exchange, Inlet, Instance, NodeCounters, Outbox, Routes,
-    Stage, StageCounters, Tray, channel,
+    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Instance,
+    Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
@@ -32,11 +32,14 @@ pub struct GraphBuilder {
     prefix: String,
     pub(crate) planned: Vec<Planned>,
     pub(crate) counters: Counters,
+    pub(crate) edges: Vec<Arc<dyn Edge>>,
     capacity: Capacity,
     pub(crate) undo: bool,
     pub(crate) spec: GraphSpec,
     pub(crate) refusals: Vec<String>,
     pub(crate) timings: Vec<NodeTiming>,
+    /// The feedback edges: their mailboxes, and the channels that they send to.
+    pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
 }
 
 impl fmt::Debug for GraphBuilder {
@@ -53,11 +56,13 @@ impl GraphBuilder {
             prefix: String::new(),
             planned: Vec::new(),
             counters: Counters::default(),
+            edges: Vec::new(),
             capacity: Capacity::default(),
             undo: false,
             spec: GraphSpec::default(),
             refusals: Vec::new(),
             timings: Vec::new(),
+            cuts: Vec::new(),
         }
     }
 
@@ -77,12 +82,6 @@ impl GraphBuilder {
     pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.keeps_state();
         spec.prefix(&self.prefix);
-        for edge in spec.edges.iter().filter(|edge| edge.feedback) {
-            self.refusals.push(format!(
-                "the edge from `{}` to `{}` is a feedback edge; loops do not run in this version",
-                edge.from, edge.to
-            ));
-        }
         self.spec.nodes.extend(spec.nodes);
         self.spec.edges.extend(spec.edges);
         self.spec.groups.extend(spec.groups);
@@ -240,15 +239,58 @@ impl GraphBuilder {
         &mut self,
         edge: EdgeTo<N, P, T>,
         senders: usize,
-    ) -> (Wide<Outbox<N::Item>>, Loopback<N, P>)
+        back: Back,
+    ) -> (Wide<Cut<Outbox<N::Item>>>, Loopback<N, P>)
     where
         N: InputPort<P>,
     {
         let path = self.path("feedback");
-        let (outboxes, inlets) = (0..senders.max(1))
-            .map(|_| self.channel::<N::Item>(&path, N::NAME, edge.options()))
+        let (cuts, inlets) = (0..senders.max(1))
+            .map(|_| {
+                let (mut outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
+                outbox.set_loop();
+                (self.cut_edge(&path, outbox, back), inlet)
+            })
             .unzip();
-        (Wide::new(outboxes), Loopback(inlets))
+        (Wide::new(cuts), Loopback(vec![inlets]))
+    }
+
+    /// As [`GraphBuilder::feedback`], to a node of a region of `workers` workers.
+    pub fn feedback_wide<N, const P: usize, T: 'static>(
+        &mut self,
+        edge: EdgeTo<N, P, T>,
+        senders: usize,
+        workers: usize,
+        back: Back,
+    ) -> (Wide<Cut<Exchange<N, P>>>, Loopback<N, P>)
+    where
+        N: InputPort<P>,
+    {
+        let path = self.path("feedback");
+        let options = edge.options();
+        let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
+        let cuts = (0..senders.max(1)).map(|sender| {
+            let targets = inlets.iter_mut().map(|inlets| {
+                let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, options);
+                inlets.push(inlet);
+                outbox
+            });
+            let targets = targets.collect();
+            let mut exchange = self.exchange(targets, workers, sender, options.capacity);
+            exchange.set_loop();
+            self.cut_edge(&path, exchange, back)
+        });
+        (Wide::new(cuts.collect()), Loopback(inlets))
+    }
+
+    fn cut_edge<E: Part>(&mut self, path: &Arc<str>, mut edge: E, back: Back) -> Cut<E> {
+        let mailbox = Arc::<Mailbox>::default();
+        let mut channels = Vec::new();
+        edge.outlets(&mut |channel| channels.push(channel));
+        self.cuts.push((Arc::clone(&mailbox), channels));
+        let Back { depth, place, bound } = back;
+        let crossing = Crossing { depth: depth.min(1), place, bound };
+        Cut::new(edge, crossing, mailbox, Arc::clone(path))
     }
 
     /// An input of the graph that feeds `emitter`, which leads to `port`.
@@ -297,6 +339,7 @@ impl GraphBuilder {
                 let (sender, mut receiver) =
                     channel(self.capacity(buffer.map(Capacity::records)), self.edge(&path, ""));
                 receiver.discard_on_drop();
+                self.edges.push(sender.edge());
                 (Outbox::new(sender), receiver)
             })
             .unzip();
@@ -387,6 +430,7 @@ impl GraphBuilder {
     ) -> (Outbox<T>, Inlet<T>) {
         let counters = self.edge(path, port);
         let (sender, receiver) = channel(self.capacity(options.capacity), counters);
+        self.edges.push(sender.edge());
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
         (outbox, Inlet::new(receiver))
@@ -425,6 +469,17 @@ impl GraphBuilder {
         self.counters.stages.push((Arc::clone(&path), Arc::clone(&counters)));
         self.planned.push(Planned::new(path, counters, stage));
     }
+}
+
+/// Which loop a feedback edge closes: see [`GraphBuilder::feedback`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Back {
+    /// How many loops are around the loop: 0 or 1.
+    pub depth: usize,
+    /// Of an inner loop: how many loops are before it in the same outer loop.
+    pub place: u32,
+    /// How many rounds it may take.
+    pub bound: Bound,
 }
 
 /// Whether all outputs are unconnected.

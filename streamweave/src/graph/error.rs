@@ -75,6 +75,31 @@ pub enum RunError {
         /// The first stage that has not ended.
         stage: Arc<str>,
     },
+    /// The clock was moved on again and again, and something was always due.
+    #[error(
+        "graph `{graph}` is never idle: after moving the clock {moves} times `{stage}` still waits \
+         for it. Use `advance` with the time that the test needs"
+    )]
+    NeverIdle {
+        /// The graph's name.
+        graph: String,
+        /// The stage that is due next.
+        stage: Arc<str>,
+        /// How often the clock was moved.
+        moves: u32,
+    },
+    /// A simulated node awaits what the simulation does not decide.
+    #[error(
+        "graph `{graph}` cannot be simulated: node `{node}` awaits something else than its \
+         context's futures, so that the seed does not decide when it goes on. Await `sleep`, \
+         `timeout` or a call of the context, or give the node a stand-in for what it calls"
+    )]
+    Foreign {
+        /// The graph's name.
+        graph: String,
+        /// The node that waits.
+        node: Arc<str>,
+    },
     /// The run did not answer in time.
     #[error("graph `{graph}` did not answer within {limit:?}: stage `{stage}` is busy or stuck")]
     TimedOut {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::Counters;
+use crate::engine::{Chance, Counters, Edge, Mailbox, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming};
@@ -18,12 +18,14 @@ pub struct Graph<I, O> {
     pub(crate) name: String,
     pub(crate) planned: Vec<Planned>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) edges: Vec<Arc<dyn Edge>>,
     pub(crate) undo: bool,
     pub(crate) inputs: I,
     pub(crate) outputs: O,
     spec: GraphSpec,
     refusals: Vec<String>,
     timings: Vec<NodeTiming>,
+    cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
 }
 
@@ -42,12 +44,14 @@ impl<I, O> Graph<I, O> {
             name: builder.name,
             planned: builder.planned,
             counters: Arc::new(builder.counters),
+            edges: builder.edges,
             undo: builder.undo,
             inputs,
             outputs,
             spec: builder.spec,
             refusals: builder.refusals,
             timings: builder.timings,
+            cuts: builder.cuts,
             flow: Flow::default(),
         }
     }
@@ -117,8 +121,13 @@ impl<I, O> Graph<I, O> {
     /// # Errors
     /// When the graph asks for what this version does not run.
     pub fn inline(self) -> Result<Inline<I, O>, StartError> {
+        self.inline_with(Chance::default())
+    }
+
+    /// As [`Graph::inline`]; with a seed `chance` decides what may go in more than one way.
+    pub(crate) fn inline_with(self, chance: Chance) -> Result<Inline<I, O>, StartError> {
         let graph = self.check()?;
-        Ok(Inline::new(graph))
+        Ok(Inline::new(graph, chance))
     }
 
     fn check(mut self) -> Result<Self, StartError> {
@@ -138,6 +147,11 @@ impl<I, O> Graph<I, O> {
                 "failure policies are checked and kept, but in this version a failure always \
                  stops the graph"
             );
+        }
+        if !self.cuts.is_empty() {
+            let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
+            let turns = assemble(&wiring, &self.cuts);
+            self.planned.iter_mut().zip(turns).for_each(|(stage, turns)| stage.set_turns(turns));
         }
         let undo = self.undo;
         for stage in &mut self.planned {

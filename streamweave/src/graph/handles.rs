@@ -82,6 +82,10 @@ impl<T: Send + 'static> Input<T> {
         Input(Arc::new(Feed { name: name.to_owned(), sender: outbox.into_sender() }))
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// Sends a record, waiting for room.
     ///
     /// # Errors
@@ -256,7 +260,7 @@ impl<T: Send + 'static> Output<T> {
     fn poll_timed(&mut self, task: &mut Task<'_>) -> Poll<Option<(Option<LogicalTime>, T)>> {
         loop {
             if let Some((record, mark)) = self.batch.pop() {
-                return Poll::Ready(Some((mark.stamp().map(|stamp| stamp.time), record)));
+                return Poll::Ready(Some((mark.time(), record)));
             }
             if self.failed || self.ended.iter().all(|ended| *ended) {
                 return Poll::Ready(None);

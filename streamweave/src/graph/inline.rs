@@ -1,89 +1,57 @@
 //! A graph that its caller steps: for tests, for tight loops, for the smallest latency.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
-use crate::engine::{Clock, Counters, Metrics, Probe, StageEnd, StopSignal};
+use crate::engine::{Chance, Metrics};
+use crate::graph::driver::Driver;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
-use crate::node::BoxFuture;
 
-/// A graph on the caller's thread. Nothing happens but in [`Inline::step`].
+/// A graph on the caller's thread. Nothing happens but in [`Inline::step`] and in what calls it.
+///
+/// Its clock starts at 0 and stands still until it is moved: by [`Inline::advance`], or by
+/// [`Inline::until_idle`].
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::delay;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     later: delay(Duration::from_secs(60)),
+///     graph.numbers => later.input,
+///     later.out => graph.numbers,
+/// };
+/// let mut run = graph.inline()?;
+/// run.inputs.numbers.try_send(7_u64)?;
+/// run.step()?;
+/// assert_eq!(run.outputs.numbers.try_recv(), None);
+/// run.advance(Duration::from_secs(60))?;
+/// assert_eq!(run.outputs.numbers.try_recv(), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Inline<I, O> {
     /// The graph's own inputs.
     pub inputs: I,
     /// The graph's own outputs.
     pub outputs: O,
-    run: InlineRun,
+    pub(crate) driver: Driver,
 }
 
 impl<I, O> fmt::Debug for Inline<I, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inline").field("graph", &self.run.name).finish_non_exhaustive()
-    }
-}
-
-struct InlineRun {
-    name: String,
-    counters: Arc<Counters>,
-    progress: ProgressHandle,
-    over: watch::Sender<bool>,
-    clock: Clock,
-    stop: StopSignal,
-    stages: Vec<InlineStage>,
-    failed: Option<RunError>,
-}
-
-struct InlineStage {
-    path: Arc<str>,
-    probe: Arc<Probe>,
-    task: Option<BoxFuture<'static, StageEnd>>,
-    ready: Arc<Ready>,
-    waker: Waker,
-}
-
-/// Whether a stage has something to do.
-struct Ready(AtomicBool);
-
-impl Wake for Ready {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Release);
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(true, Ordering::Release);
+        f.debug_struct("Inline").field("graph", &self.driver.name).finish_non_exhaustive()
     }
 }
 
 impl<I, O> Inline<I, O> {
-    pub(crate) fn new(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, inputs, outputs, flow, .. } = graph;
-        let (over, is_over) = watch::channel(false);
-        let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
-        let clock = Clock::manual();
-        let stop = StopSignal::default();
-        let stages = planned
-            .into_iter()
-            .map(|stage| {
-                let ready = Arc::new(Ready(AtomicBool::new(true)));
-                InlineStage {
-                    path: Arc::clone(&stage.path),
-                    probe: Arc::clone(&stage.probe),
-                    task: Some(stage.run(&clock, &stop)),
-                    waker: Waker::from(Arc::clone(&ready)),
-                    ready,
-                }
-            })
-            .collect();
-        let run = InlineRun { name, counters, progress, over, clock, stop, stages, failed: None };
-        Inline { inputs, outputs, run }
+    pub(crate) fn new(graph: Graph<I, O>, chance: Chance) -> Self {
+        let (inputs, outputs, driver) = Driver::new(graph, chance);
+        Inline { inputs, outputs, driver }
     }
 
     /// Does all there is to do now: until every stage waits for input, time or room.
@@ -92,29 +60,61 @@ impl<I, O> Inline<I, O> {
     /// The failure that stopped the graph.
     #[inline]
     pub fn step(&mut self) -> Result<(), RunError> {
-        self.run.step()
+        self.driver.step()
     }
 
-    /// Moves the clock on, and does what that makes due.
+    /// Moves the clock on, and does what that makes due. (In a simulation what is there to do
+    /// comes first, and the clock stops on the way as the seed has it: it may be early for what is
+    /// due, on time, or late, as real clocks are.)
     ///
     /// # Errors
     /// As [`Inline::step`].
     pub fn advance(&mut self, by: Duration) -> Result<(), RunError> {
-        self.run.clock.advance(by);
-        for stage in &self.run.stages {
-            stage.ready.0.store(true, Ordering::Release);
-        }
-        self.run.step()
+        self.driver.advance(by)
+    }
+
+    /// Does all that can be done without more input: where everything waits for time, the clock
+    /// is moved on to what is due next, until nothing waits for it any more. What has no room in
+    /// the graph's outputs goes on waiting for it: read them, or [capture](Inline::capture) them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::delay;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     later: delay(Duration::from_secs(60)),
+    ///     graph.numbers => later.input,
+    ///     later.out => graph.numbers,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.numbers.try_send(7_u64)?;
+    /// run.until_idle()?;
+    /// assert_eq!(run.now(), 60_000);
+    /// assert_eq!(run.outputs.numbers.try_recv(), Some(7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Inline::step`], and [`RunError::NeverIdle`] where something is due again and again,
+    /// as a source's ticks are: use [`Inline::advance`] there.
+    pub fn until_idle(&mut self) -> Result<(), RunError> {
+        self.driver.until_idle()
+    }
+
+    /// Where the clock stands, in milliseconds since the run began.
+    pub fn now(&self) -> i64 {
+        self.driver.clock.now()
     }
 
     /// The counters as of now.
     pub fn metrics(&self) -> Metrics {
-        self.run.counters.read()
+        self.driver.counters.read()
     }
 
     /// How far the graph has come.
     pub fn progress(&self) -> ProgressHandle {
-        self.run.progress.clone()
+        self.driver.progress.clone()
     }
 
     /// The state of every node. After a failure it is the state at the failure: where changes are
@@ -123,12 +123,18 @@ impl<I, O> Inline<I, O> {
     /// # Errors
     /// When a state does not serialize.
     pub fn snapshot(&mut self) -> Result<Snapshot, RunError> {
-        self.run.snapshot()
+        self.driver.snapshot()
     }
 
     /// Tells sources to stop; the next steps bring the graph to its end.
     pub fn stop_sources(&mut self) {
-        self.run.stop.set();
+        self.driver.stop.set();
+    }
+
+    /// The inputs, the outputs and the run as separate values, to be moved apart.
+    pub fn split(self) -> (I, O, Inline<(), ()>) {
+        let Inline { inputs, outputs, driver } = self;
+        (inputs, outputs, Inline { inputs: (), outputs: (), driver })
     }
 
     /// Closes the graph's inputs, and does all there is to do.
@@ -136,10 +142,10 @@ impl<I, O> Inline<I, O> {
     /// # Errors
     /// As [`Inline::step`].
     pub fn close_inputs(self) -> Result<Inline<(), O>, RunError> {
-        let Inline { inputs, outputs, mut run } = self;
+        let Inline { inputs, outputs, mut driver } = self;
         drop(inputs);
-        run.step()?;
-        Ok(Inline { inputs: (), outputs, run })
+        driver.step()?;
+        Ok(Inline { inputs: (), outputs, driver })
     }
 
     /// Brings the graph to its end; what is left in its outputs is dropped.
@@ -147,75 +153,13 @@ impl<I, O> Inline<I, O> {
     /// # Errors
     /// The failure that stopped the graph, or [`RunError::Waiting`] where it waits for time.
     pub fn drain(self) -> Result<Summary, RunError> {
-        let Inline { inputs, outputs, mut run } = self;
+        let Inline { inputs, outputs, mut driver } = self;
         drop(inputs);
         drop(outputs);
-        run.step()?;
-        if let Some(stage) = run.stages.iter().find(|stage| stage.task.is_some()) {
-            return Err(RunError::Waiting {
-                graph: run.name.clone(),
-                stage: Arc::clone(&stage.path),
-            });
+        driver.step()?;
+        if let Some(stage) = driver.waiting() {
+            return Err(RunError::Waiting { graph: driver.name, stage });
         }
-        Ok(Summary { metrics: run.counters.read(), state: run.snapshot()? })
-    }
-}
-
-impl InlineRun {
-    #[inline]
-    fn step(&mut self) -> Result<(), RunError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        loop {
-            let mut ran = false;
-            for index in 0..self.stages.len() {
-                let stage = &mut self.stages[index];
-                if !stage.ready.0.load(Ordering::Relaxed)
-                    || !stage.ready.0.swap(false, Ordering::AcqRel)
-                {
-                    continue;
-                }
-                let Some(task) = &mut stage.task else { continue };
-                ran = true;
-                if let Poll::Ready(end) = task.as_mut().poll(&mut Task::from_waker(&stage.waker)) {
-                    stage.task = None;
-                    self.ended(end)?;
-                }
-            }
-            if !ran {
-                return Ok(());
-            }
-        }
-    }
-
-    fn ended(&mut self, end: StageEnd) -> Result<(), RunError> {
-        let graph = self.name.clone();
-        let error = match end {
-            StageEnd::Finished => return Ok(()),
-            StageEnd::Failed(failure) => RunError::Failed { graph, failure },
-            StageEnd::Cancelled => RunError::Aborted { graph },
-        };
-        // Nobody goes on once one has failed; what has come through can still be read.
-        for stage in &mut self.stages {
-            stage.task = None;
-        }
-        self.failed = Some(error.clone());
-        let _ = self.over.send(true);
-        Err(error)
-    }
-
-    fn snapshot(&mut self) -> Result<Snapshot, RunError> {
-        let mut snapshot = Snapshot::default();
-        let asked: Vec<u64> = self.stages.iter().map(|stage| stage.probe.ask()).collect();
-        for stage in &self.stages {
-            stage.ready.0.store(true, Ordering::Release);
-        }
-        // A failure has been told by the step that it happened in.
-        let _ = self.step();
-        for (stage, asked) in self.stages.iter().zip(asked) {
-            snapshot.add(stage.probe.take(asked).unwrap_or_default())?;
-        }
-        Ok(snapshot)
+        Ok(Summary { metrics: driver.counters.read(), state: driver.snapshot()? })
     }
 }

@@ -3,6 +3,7 @@
 mod attach;
 mod builder;
 pub mod check;
+mod driver;
 mod error;
 mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
@@ -13,6 +14,7 @@ mod planned;
 mod port_list;
 mod progress;
 mod run;
+mod schedule;
 mod snapshot;
 mod spec;
 mod wide;
@@ -20,7 +22,7 @@ mod wide;
 pub use attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined,
 };
-pub use builder::{GraphBuilder, NestedInput};
+pub use builder::{Back, GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
 pub use handles::{Input, Output, SendError};

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage, StageCounters,
-    StageEnd, StageEnv, StopSignal, run_calls, run_serial, run_source, run_sync,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage,
+    StageCounters, StageEnd, StageEnv, StopSignal, Wiring, run_calls, run_serial, run_source,
+    run_sync,
 };
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
@@ -14,6 +15,8 @@ use crate::node::{
 /// A stage that can be shown to a visitor, then run.
 pub(crate) trait PlannedStage: Send + 'static {
     fn part(&mut self) -> &mut dyn Part;
+    /// Shows the channels that lead to the stage to `each`, in the order of its inlets.
+    fn inlets(&self, each: &mut dyn FnMut(u64));
     fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd>;
 }
 
@@ -30,6 +33,9 @@ impl<R: Part, L: DriveInlets<R>> PlannedStage for SyncStage<R, L> {
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
     }
+    fn inlets(&self, each: &mut dyn FnMut(u64)) {
+        self.0.inlets.channels(each);
+    }
     fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_sync(self.0, env))
     }
@@ -43,6 +49,9 @@ where
 {
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
+    }
+    fn inlets(&self, each: &mut dyn FnMut(u64)) {
+        self.0.inlets.channels(each);
     }
     fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_serial(self.0, env))
@@ -58,6 +67,9 @@ where
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
     }
+    fn inlets(&self, each: &mut dyn FnMut(u64)) {
+        self.0.inlets.channels(each);
+    }
     fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_calls(self.0, env))
     }
@@ -71,6 +83,7 @@ where
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0
     }
+    fn inlets(&self, _: &mut dyn FnMut(u64)) {}
     fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_source(self.0, env, stop))
     }
@@ -81,6 +94,7 @@ pub(crate) struct Planned {
     pub(crate) path: Arc<str>,
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
+    turns: Vec<bool>,
     stage: Box<dyn PlannedStage>,
 }
 
@@ -96,7 +110,7 @@ impl Planned {
         counters: Arc<StageCounters>,
         stage: impl PlannedStage,
     ) -> Self {
-        Planned { path, probe: Arc::default(), counters, stage: Box::new(stage) }
+        Planned { path, probe: Arc::default(), counters, turns: Vec::new(), stage: Box::new(stage) }
     }
 
     /// The stage's tree of nodes.
@@ -104,9 +118,33 @@ impl Planned {
         self.stage.part()
     }
 
+    /// The channels at both its ends.
+    pub(crate) fn wiring(&mut self) -> Wiring {
+        let mut wiring = Wiring::default();
+        self.stage.inlets(&mut |channel| wiring.inlets.push(channel));
+        self.stage.part().outlets(&mut |channel| wiring.outlets.push(channel));
+        wiring
+    }
+
+    /// By which of its inlets the turns of a loop come in.
+    pub(crate) fn set_turns(&mut self, turns: Vec<bool>) {
+        self.turns = turns;
+    }
+
     /// The stage's task.
-    pub(crate) fn run(self, clock: &Clock, stop: &StopSignal) -> BoxFuture<'static, StageEnd> {
-        let env = StageEnv { clock: clock.clone(), counters: self.counters, probe: self.probe };
+    pub(crate) fn run(
+        self,
+        clock: Clock,
+        chance: Chance,
+        stop: &StopSignal,
+    ) -> BoxFuture<'static, StageEnd> {
+        let env = StageEnv {
+            clock,
+            chance,
+            counters: self.counters,
+            probe: self.probe,
+            turns: self.turns,
+        };
         self.stage.run(env, stop.clone())
     }
 }

@@ -118,11 +118,13 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
 
 /// The receiving end of a feedback edge: see
 /// [`GraphBuilder::feedback`](crate::graph::GraphBuilder::feedback).
-pub struct Loopback<N: InputPort<P>, const P: usize>(pub(crate) Vec<Inlet<N::Item>>);
+///
+/// One list of inlets for each instance of the node.
+pub struct Loopback<N: InputPort<P>, const P: usize>(pub(crate) Vec<Vec<Inlet<N::Item>>>);
 
 impl<N: InputPort<P>, const P: usize> fmt::Debug for Loopback<N, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Loopback({} senders)", self.0.len())
+        write!(f, "Loopback({} instances)", self.0.len())
     }
 }
 
@@ -286,7 +288,7 @@ where
 
     fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
         let (rest, others) = self.1.open(builder, path);
-        (PortInlets { inlets: self.0.0, rest }, ((), others))
+        (PortInlets { inlets: self.0.0.into_iter().flatten().collect(), rest }, ((), others))
     }
 
     fn open_wide(
@@ -296,11 +298,10 @@ where
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges) {
         let (rests, others) = self.1.open_wide(builder, path, workers);
-        // Until loops run, the first worker has the whole edge: such a graph does not start.
-        let mut inlets = self.0.0;
+        let mut inlets = self.0.0.into_iter();
         let inlets = rests
             .into_iter()
-            .map(|rest| PortInlets { inlets: std::mem::take(&mut inlets), rest })
+            .map(|rest| PortInlets { inlets: inlets.next().unwrap_or_default(), rest })
             .collect();
         (inlets, ((), others))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::engine::{Clock, Counters, Failure, Metrics, Probe, StageEnd, StopSignal};
+use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Probe, StageEnd, StopSignal};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
@@ -87,7 +87,7 @@ impl<I, O> Running<I, O> {
             .collect();
         let mut stages = JoinSet::new();
         for stage in planned {
-            stages.spawn(stage.run(&clock, &stop));
+            stages.spawn(stage.run(clock.clone(), Chance::default(), &stop));
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]

@@ -63,6 +63,30 @@ pub enum IoError {
         /// Why it is refused and what to do.
         reason: &'static str,
     },
+    /// A Parquet file is no such, or damaged.
+    #[cfg(feature = "parquet")]
+    #[error(
+        "`{path}` cannot be read as Parquet: {reason}; is it complete? If it is packed with zstd \
+         or brotli, turn on that feature of the crate `parquet`"
+    )]
+    Parquet {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The Parquet file is not the one that the saved position is in.
+    #[cfg(feature = "parquet")]
+    #[error(
+        "`{path}` is not the file that was read to row {row} when the snapshot was taken; put that \
+         file back, or start without the snapshot"
+    )]
+    ChangedRows {
+        /// The path.
+        path: PathBuf,
+        /// The saved position.
+        row: u64,
+    },
     /// A file cannot be created, opened for writing or written.
     #[error("cannot write `{path}`: {source}; {}", advice(.source))]
     Write {

@@ -5,6 +5,7 @@
 //! | [`FileLines`] | `lines: Line` | |
 //! | `CsvFile<T>` | `out: T` | `csv` |
 //! | `JsonLines<T>` | `out: T` | `json` |
+//! | `ParquetFile<T>` | `out: T` | `parquet` |
 //! | [`StdinLines`] | `lines: Line` | |
 //! | `TcpLines` | `lines: TcpLine` | `net` |
 //!
@@ -16,13 +17,15 @@
 //! | [`FileLinesSink`] | a line a record, by `Display` or a closure | |
 //! | `CsvSink<T>` | a row a record | `csv` |
 //! | `JsonLinesSink<T>` | a line of JSON a record | `json` |
+//! | `ParquetSink<T>` | a row a record, all of them at the end | `parquet` |
 //! | [`StdoutLines`] | a line a record | |
 //! | `TcpSink` | a line a record | `net` |
 //!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
 //! taken. Standard input and TCP are *volatile*: what was read is gone. All sinks here are
-//! *visible*: what a unit wrote before it failed is not taken back.
+//! *visible*: what a unit wrote before it failed is not taken back. (Of a Parquet file nothing is
+//! seen before all of it is.)
 //!
 //! Files are read and written with blocking calls, in bounded batches: a stage with such a node
 //! holds its thread for the time of one read of at most 64 KiB or one write. Where the files are
@@ -37,6 +40,8 @@ mod frames;
 #[cfg(feature = "json")]
 mod json_sink;
 mod output;
+#[cfg(feature = "parquet")]
+mod parquet_sink;
 mod record;
 mod stdin;
 mod stdout;
@@ -54,8 +59,12 @@ pub use files::csv::*;
 #[cfg(feature = "json")]
 pub use files::json::*;
 pub use files::lines::*;
+#[cfg(feature = "parquet")]
+pub use files::parquet::*;
 #[cfg(feature = "json")]
 pub use json_sink::*;
+#[cfg(feature = "parquet")]
+pub use parquet_sink::*;
 pub use record::{BadRecord, Line};
 pub use stdin::*;
 pub use stdout::*;

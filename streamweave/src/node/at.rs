@@ -57,6 +57,9 @@ impl<C: Context> Context for At<'_, C> {
     fn is_late(&self) -> bool {
         self.context.is_late()
     }
+    fn count_late(&mut self) {
+        self.context.count_late();
+    }
     fn frontier(&self) -> Option<Frontier> {
         self.context.frontier()
     }

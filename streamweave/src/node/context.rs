@@ -6,11 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{At, Kept, NodeError, NodeResult, Timing};
-use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
@@ -30,6 +27,10 @@ pub trait Context: Send {
     /// Whether the current record came behind a promise: it was late where that was made.
     fn is_late(&self) -> bool;
 
+    /// Counts the current record as one that came too late for the node: see
+    /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late).
+    fn count_late(&mut self);
+
     /// The node's frontier: no record that comes in later has an earlier time, but for late ones.
     /// `None` before there is one.
     fn frontier(&self) -> Option<Frontier>;
@@ -47,15 +48,9 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        At::new(self, Mark::at(Stamp { time, rounds: self.rounds() }))
-    }
-
-    /// As [`Context::at`], with the rounds of the loops around.
-    fn at_stamp(&mut self, stamp: Stamp) -> At<'_, Self>
-    where
-        Self: Sized,
-    {
-        At::new(self, Mark::at(stamp))
+        // Another time is in its first round.
+        let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
+        At::new(self, Mark::at(Stamp { time, rounds }))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
@@ -108,7 +103,7 @@ pub trait Context: Send {
     /// Runs `task` beside the stage; its error or panic is this node's failure.
     ///
     /// # Errors
-    /// When the graph does not run on a tokio runtime.
+    /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
@@ -161,12 +156,11 @@ pub struct TimedOut {
 }
 
 /// When a timer is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerAt {
-    /// When the node's frontier is past this time.
+    /// When the node's frontier is past this time; in a loop, set for the current time: past the
+    /// current round of it.
     Event(LogicalTime),
-    /// Within a loop: when the node's frontier is past this time and these rounds.
-    Round(Stamp),
     /// When the run's clock stands at this many milliseconds since the Unix epoch.
     Clock(i64),
 }
@@ -210,11 +204,11 @@ impl<K, O> Outlet<'_, K, O> {
     }
 }
 
-impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     type Key = K;
 
     fn time(&self) -> Option<LogicalTime> {
-        self.cx.mark.stamp().map(|stamp| stamp.time)
+        self.cx.mark.time()
     }
 
     fn rounds(&self) -> Rounds {
@@ -225,8 +219,13 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
         self.cx.mark.carried.is_late()
     }
 
+    fn count_late(&mut self) {
+        self.agenda.count_late();
+        self.cx.set_staged();
+    }
+
     fn frontier(&self) -> Option<Frontier> {
-        self.agenda.frontier.map(|promise| promise.frontier)
+        self.agenda.reached.frontier.map(|promise| promise.frontier)
     }
 
     fn promised(&self) -> Option<LogicalTime> {
@@ -285,14 +284,16 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.set_timer(Timer { key: key.clone(), name, at });
+            let key = (self.agenda.copy)(key);
+            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
         }
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
-            self.agenda.cancel_timer(Timer { key: key.clone(), name, at });
+            let key = (self.agenda.copy)(key);
+            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
             // The promise may have waited for it.
             if self.agenda.timing().is_own() {
@@ -302,6 +303,11 @@ impl<K: StableKey, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        if self.cx.chance.is_seeded() {
+            return Err(NodeError::new(
+                "a simulation cannot run tasks that a node spawns: await in the handler instead",
+            ));
+        }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
@@ -359,7 +365,7 @@ pub enum TimeError {
     Untimed,
 }
 
-impl<K: StableKey, O: Send> AsyncContext for Outlet<'_, K, O> {
+impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))
@@ -377,6 +383,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn is_late(&self) -> bool {
         (**self).is_late()
+    }
+    fn count_late(&mut self) {
+        (**self).count_late();
     }
     fn frontier(&self) -> Option<Frontier> {
         (**self).frontier()

@@ -36,6 +36,10 @@ pub trait Part: Send + 'static {
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
 
+    /// Shows the channels that leave this part to `each`.
+    #[doc(hidden)]
+    fn outlets(&mut self, each: &mut dyn FnMut(u64));
+
     /// Whether what is handed to it goes anywhere.
     fn is_connected(&self) -> bool {
         true
@@ -120,6 +124,7 @@ impl Part for Unconnected {
     fn accepted(&mut self) -> u64 {
         0
     }
+    fn outlets(&mut self, _: &mut dyn FnMut(u64)) {}
     fn is_connected(&self) -> bool {
         false
     }
@@ -185,6 +190,9 @@ macro_rules! delegate_part {
         fn accepted(&mut self) -> u64 {
             // Every one takes all records.
             [$(self.$field.accepted()),+][0]
+        }
+        fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
+            $(self.$field.outlets(each);)+
         }
         fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
             $(self.$field.visit(visit);)+

@@ -5,6 +5,7 @@
 
 mod at;
 mod beside;
+pub mod bounds;
 mod catalogue;
 mod context;
 mod emit;

@@ -8,6 +8,7 @@
 pub mod aggregate;
 pub mod calls;
 pub mod combine;
+pub mod join;
 pub mod keyed;
 pub mod rate;
 pub mod sequence;
@@ -15,19 +16,22 @@ pub mod source;
 mod storable;
 pub mod timing;
 pub mod transform;
+pub mod window;
 
 use std::time::Duration;
 
 pub use aggregate::{chunks, fold, reduce, scan};
 pub use calls::async_map;
 pub use combine::{To2, To3, To4, merge, route2, route3, route4, split, zip};
-pub use keyed::{count, distinct, key_by};
+pub use join::{interval_join, lookup_join, temporal_join, window_join};
+pub use keyed::{Change, count, dedup_within, distinct, key_by, scan_by_key, top_n};
 pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
 pub use source::{from_channel, from_iter, from_stream, interval};
 pub use storable::Storable;
 pub use timing::{Late, event_time, event_time_by, in_order, in_order_by, settle};
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
+pub use window::{window, window_all, window_by_count};
 
 /// A duration in the unit of the run's clock.
 fn millis(duration: Duration) -> i64 {

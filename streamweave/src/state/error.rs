@@ -90,11 +90,11 @@ pub enum StateError {
 }
 
 impl StateError {
-    pub(super) fn encode(reason: impl ToString) -> Self {
+    pub(crate) fn encode(reason: impl ToString) -> Self {
         Self::Encode { reason: reason.to_string() }
     }
 
-    pub(super) fn decode(reason: impl ToString) -> Self {
+    pub(crate) fn decode(reason: impl ToString) -> Self {
         Self::Decode { reason: reason.to_string() }
     }
 

@@ -26,6 +26,11 @@ pub(super) fn finest(hash: u64) -> u16 {
     (hash >> GROUP_SHIFT) as u16 & (MAX_KEY_GROUPS - 1)
 }
 
+/// The same bits, those of the group in front.
+pub(super) fn group_first(hash: u64) -> u64 {
+    hash.rotate_left(u64::BITS - GROUP_SHIFT - MAX_KEY_GROUPS.trailing_zeros())
+}
+
 /// The group of a key with this stable hash in a graph of `groups` groups (1 to 2^15; values
 /// outside are taken to the nearest bound).
 #[inline]
@@ -62,6 +67,14 @@ mod tests {
                 assert!(group < of);
                 assert!(span(group..group + 1, of).contains(&fine), "{fine} of {of}");
             }
+        }
+    }
+
+    #[test]
+    fn the_group_decides_the_order_first() {
+        for group in [0, 1, 77, MAX_KEY_GROUPS - 1] {
+            let hash = u64::from(group) << GROUP_SHIFT | 0x7F << 57 | 5;
+            assert_eq!(group_first(hash) >> 49, u64::from(group));
         }
     }
 

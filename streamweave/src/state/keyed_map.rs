@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::{Entry, OccupiedEntry};
 use std::fmt;
 use std::ops::RangeBounds;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Shape;
 use super::kind::{State, names, state_by_table};
 use super::stable_key::{StableHash, StableKey};
-use super::table::Table;
+use super::table::{Part, Table};
 use super::undo::At;
 
 /// An inner value with the stamp of its last change, which is not saved.
@@ -147,6 +148,20 @@ fn take_back<K2: Ord, V>(inner: &mut Inner<K2, V>, (key, before): Before<K2, V>)
     };
 }
 
+/// The entry, noted as changed.
+fn changed<'a, K, S, K2: Ord + Clone, V: Clone>(
+    held: OccupiedEntry<'a, K2, Cell<V>>,
+    part: Part<'_, K, S, Before<K2, V>>,
+) -> &'a mut Cell<V> {
+    let unit = part.unit();
+    if held.get().stamp != unit {
+        part.change(|| (held.key().clone(), Some(held.get().clone())));
+    }
+    let cell = held.into_mut();
+    cell.stamp = unit;
+    cell
+}
+
 /// One key's map, to be read.
 #[derive(Clone, Copy)]
 pub struct MapRef<'a, K2, V>(&'a Inner<K2, V>);
@@ -257,27 +272,28 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> MapEntry<'_, K, K2, V> {
 
     /// The inner key's value, to be changed.
     pub fn get_mut(&mut self, key: &K2) -> Option<&mut V> {
-        let now = self.table.unit();
-        let cell = self.table.slot(self.at).get(key)?;
-        if cell.stamp != now {
-            let undo = self.table.undo().then(|| (key.clone(), Some(cell.clone())));
-            self.table.log_change(self.at, undo);
+        let (inner, part) = self.table.part(self.at);
+        let cell = inner.get_mut(key)?;
+        let unit = part.unit();
+        if cell.stamp != unit {
+            part.change(|| (key.clone(), Some(cell.clone())));
+            cell.stamp = unit;
         }
-        let cell = self.table.slot_unlogged(self.at).get_mut(key)?;
-        cell.stamp = now;
         Some(&mut cell.value)
     }
 
     /// Sets the inner key's value and returns the one before.
     pub fn insert(&mut self, key: K2, value: V) -> Option<V> {
-        if let Some(held) = self.get_mut(&key) {
-            return Some(std::mem::replace(held, value));
+        let (inner, part) = self.table.part(self.at);
+        match inner.entry(key) {
+            Entry::Occupied(held) => Some(std::mem::replace(&mut changed(held, part).value, value)),
+            Entry::Vacant(absent) => {
+                let stamp = part.unit();
+                part.change(|| (absent.key().clone(), None));
+                absent.insert(Cell { value, stamp });
+                None
+            }
         }
-        let stamp = self.table.unit();
-        let undo = self.table.undo().then(|| (key.clone(), None));
-        self.table.log_change(self.at, undo);
-        self.table.slot_unlogged(self.at).insert(key, Cell { value, stamp });
-        None
     }
 
     /// The inner key's value, put in as the default if there was none.
@@ -285,26 +301,27 @@ impl<K: StableKey, K2: Ord + Clone, V: Clone> MapEntry<'_, K, K2, V> {
     where
         V: Default,
     {
-        if self.get_mut(&key).is_none() {
-            self.insert(key.clone(), V::default());
+        let (inner, part) = self.table.part(self.at);
+        match inner.entry(key) {
+            Entry::Occupied(held) => &mut changed(held, part).value,
+            Entry::Vacant(absent) => {
+                let stamp = part.unit();
+                part.change(|| (absent.key().clone(), None));
+                &mut absent.insert(Cell { value: V::default(), stamp }).value
+            }
         }
-        let stamp = self.table.unit();
-        let cell = self.table.slot_unlogged(self.at).entry(key);
-        &mut cell.or_insert_with(|| Cell { value: V::default(), stamp }).value
     }
 
     /// Removes the inner key and returns its value.
     pub fn remove(&mut self, key: &K2) -> Option<V> {
-        if !self.table.slot(self.at).contains_key(key) {
-            return None;
-        }
-        let cell = self.table.slot_unlogged(self.at).remove(key)?;
-        if !self.table.undo() {
-            self.table.log_change(self.at, None);
+        let (inner, part) = self.table.part(self.at);
+        let (key, cell) = inner.remove_entry(key)?;
+        if !part.undo() {
+            part.change(|| (key, None));
             return Some(cell.value);
         }
         let value = cell.value.clone();
-        self.table.log_change(self.at, Some((key.clone(), Some(cell))));
+        part.change(|| (key, Some(cell)));
         Some(value)
     }
 

@@ -179,4 +179,5 @@ pub(super) mod names {
     pub(in crate::state) const KEYED_MAP: &str = "keyed-map";
     pub(in crate::state) const KEYED_LIST: &str = "keyed-list";
     pub(in crate::state) const VALUE: &str = "value";
+    pub(in crate::state) const BROADCAST: &str = "broadcast";
 }

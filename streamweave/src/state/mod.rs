@@ -5,6 +5,7 @@
 //! [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
 //! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
 
+mod broadcast;
 mod codec;
 mod epochs;
 mod error;
@@ -28,6 +29,7 @@ mod undo;
 mod value;
 mod wire;
 
+pub use broadcast::Broadcast;
 pub use codec::Codec;
 pub use error::StateError;
 pub use key_group::{ALL_GROUPS, KeyGroup, MAX_KEY_GROUPS, key_group, span};
@@ -37,7 +39,6 @@ pub use keyed_map::{KeyedMap, MapEntry, MapRef};
 pub use kind::{Coverage, State, StateKind};
 pub use node::{FieldVisitor, NodeState};
 pub use shape::{FieldSchema, NodeSchema, Shape};
-pub(crate) use snapshot::binary;
 pub use snapshot::{NodeSnapshot, SavedField};
 #[doc(hidden)]
 pub use stable_key::Fold;

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Shape, StateError, wire};
@@ -37,7 +37,7 @@ pub struct SavedField {
     /// The shape it was saved with.
     pub shape: Shape,
     /// What [`State::snapshot`](super::State::snapshot) wrote.
-    #[serde(with = "binary")]
+    #[serde(serialize_with = "as_binary", deserialize_with = "from_binary")]
     pub bytes: Vec<u8>,
 }
 
@@ -48,17 +48,12 @@ impl fmt::Debug for SavedField {
     }
 }
 
-/// Bytes as such, not as a list of numbers.
-pub(crate) mod binary {
-    use serde::{Deserialize, Deserializer, Serializer};
+fn as_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
 
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        <&[u8]>::deserialize(from).map(<[u8]>::to_vec)
-    }
+fn from_binary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
 }
 
 impl NodeSnapshot {

@@ -1,16 +1,15 @@
-//! The order in which a table is saved: by segment, and within it by key group and encoding, so
-//! that it depends on the keys alone.
+//! The order in which a table is saved: by key group, then the rest of the hash, then encoding. It
+//! depends on the keys alone, and next to no key has to be encoded for it.
 
 use std::ops::Range;
 
-use super::key_group::finest;
+use super::key_group::{finest, group_first};
 use super::segment::Entry;
 use super::stable_key::StableKey;
 use super::table::Table;
 
 impl<K: StableKey, S, U> Table<K, S, U> {
-    /// The entries of these groups with at least this mark, segment by segment, each batch in an
-    /// order that depends on the keys alone (group, then encoding).
+    /// The entries of these groups with at least this mark, segment by segment, in order.
     pub(super) fn sorted_batches(
         &self,
         groups: Range<u16>,
@@ -32,6 +31,9 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     /// How many entries `sorted_batches` will give.
     pub(super) fn count(&self, groups: &Range<u16>, since: u16) -> usize {
         let all = groups.start == 0 && groups.end > finest(u64::MAX);
+        if all && since == 0 {
+            return self.len();
+        }
         self.segments
             .iter()
             .flat_map(|segment| segment.since(since))
@@ -55,19 +57,16 @@ fn sort_by_key<'a, K: StableKey, T>(
     key: fn(&T) -> &K,
     groups: &Range<u16>,
 ) -> Vec<&'a T> {
-    // One buffer holds all encodings: one allocation for thousands of keys.
-    let mut encoded = Vec::new();
-    let mut sorted: Vec<(u16, Range<usize>, &T)> = Vec::new();
-    for item in items {
-        let group = finest(key(item).stable_hash());
-        if groups.contains(&group) {
-            let start = encoded.len();
+    let hashed = items.map(|item| (key(item).stable_hash(), item));
+    let here = hashed.filter(|(hash, _)| groups.contains(&finest(*hash)));
+    let mut sorted: Vec<(u64, &T)> = here.map(|(hash, item)| (group_first(hash), item)).collect();
+    sorted.sort_unstable_by_key(|(order, _)| *order);
+    for same in sorted.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        same.sort_by_cached_key(|(_, item)| {
+            let mut encoded = Vec::new();
             key(item).encode(&mut encoded);
-            sorted.push((group, start..encoded.len(), item));
-        }
+            encoded
+        });
     }
-    sorted.sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| encoded[a.1.clone()].cmp(&encoded[b.1.clone()]))
-    });
-    sorted.into_iter().map(|(_, _, item)| item).collect()
+    sorted.into_iter().map(|(_, item)| item).collect()
 }

@@ -17,8 +17,8 @@ macro_rules! integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as $wide) ^ $flip).to_be_bytes());
             }
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                take(from).map(|bytes| (<$wide>::from_be_bytes(bytes) ^ $flip) as $int)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((<$wide>::from_be_bytes(bytes) ^ $flip) as $int))
             }
         }
         impl StableKey for $int {}
@@ -42,8 +42,8 @@ macro_rules! wide_integers {
             fn encode(&self, into: &mut Vec<u8>) {
                 into.extend_from_slice(&((*self as u128) ^ $flip).to_be_bytes());
             }
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                take(from).map(|bytes| (u128::from_be_bytes(bytes) ^ $flip) as $int)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                take(from).map(|bytes| Box::new((u128::from_be_bytes(bytes) ^ $flip) as $int))
             }
         }
         impl StableKey for $int {}
@@ -60,10 +60,10 @@ impl StableHash for bool {
     fn encode(&self, into: &mut Vec<u8>) {
         into.push(u8::from(*self));
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
         match take(from)? {
-            [0] => Some(false),
-            [1] => Some(true),
+            [0] => Some(Box::new(false)),
+            [1] => Some(Box::new(true)),
             _ => None,
         }
     }
@@ -78,8 +78,8 @@ impl StableHash for char {
     fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&u32::from(*self).to_be_bytes());
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        take(from).map(u32::from_be_bytes).and_then(char::from_u32)
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        char::from_u32(u32::from_be_bytes(take(from)?)).map(Box::new)
     }
 }
 impl StableKey for char {}
@@ -92,6 +92,9 @@ impl StableHash for str {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self.as_bytes(), into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        String::from_utf8(decode_bytes(from)?).ok().map(String::into_boxed_str)
+    }
 }
 
 impl StableHash for String {
@@ -102,8 +105,8 @@ impl StableHash for String {
     fn encode(&self, into: &mut Vec<u8>) {
         self.as_str().encode(into);
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        String::from_utf8(decode_bytes(from)?).ok()
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        str::decode(from).map(|text| Box::new(text.into_string()))
     }
 }
 impl StableKey for String {}
@@ -116,6 +119,9 @@ impl StableHash for [u8] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Vec::into_boxed_slice)
+    }
 }
 
 impl StableHash for Vec<u8> {
@@ -126,8 +132,8 @@ impl StableHash for Vec<u8> {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        decode_bytes(from)
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from).map(Box::new)
     }
 }
 impl StableKey for Vec<u8> {}
@@ -141,16 +147,15 @@ impl<const N: usize> StableHash for [u8; N] {
     fn encode(&self, into: &mut Vec<u8>) {
         encode_bytes(self, into);
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
-        decode_bytes(from)?.try_into().ok()
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+        decode_bytes(from)?.try_into().ok().map(Box::new)
     }
 }
 impl<const N: usize> StableKey for [u8; N] {}
 
-/// As what is pointed to, which is made again from an owned form.
-macro_rules! pointer {
-    ([$($name:ident)?] $pointer:ty, from $owned:ty) => {
-        impl$(<$name: StableHash>)? StableHash for $pointer {
+macro_rules! pointers {
+    ($($pointer:ident),*) => {$(
+        impl<T: StableHash + ?Sized> StableHash for $pointer<T> {
             #[inline]
             fn stable_hash(&self) -> u64 {
                 (**self).stable_hash()
@@ -158,20 +163,20 @@ macro_rules! pointer {
             fn encode(&self, into: &mut Vec<u8>) {
                 (**self).encode(into);
             }
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                <$owned>::decode(from).map(Self::from)
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                T::decode(from).map(|value| Box::new($pointer::from(value)))
             }
         }
-        impl$(<$name: StableKey>)? StableKey for $pointer {}
-    };
+        impl<T> StableKey for $pointer<T>
+        where
+            T: StableHash + Eq + Send + Sync + ?Sized + 'static,
+            $pointer<T>: Clone,
+        {
+        }
+    )*};
 }
 
-pointer!([T] Box<T>, from T);
-pointer!([] Box<str>, from String);
-pointer!([] Box<[u8]>, from Vec<u8>);
-pointer!([T] Arc<T>, from T);
-pointer!([] Arc<str>, from String);
-pointer!([] Arc<[u8]>, from Vec<u8>);
+pointers!(Box, Arc);
 
 impl<T: StableHash + ?Sized> StableHash for &T {
     #[inline]
@@ -201,10 +206,10 @@ impl<T: StableHash> StableHash for Option<T> {
             }
         }
     }
-    fn decode(from: &mut &[u8]) -> Option<Self> {
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
         match take(from)? {
-            [0] => Some(None),
-            [1] => T::decode(from).map(Some),
+            [0] => Some(Box::new(None)),
+            [1] => T::decode(from).map(|value| Box::new(Some(*value))),
             _ => None,
         }
     }
@@ -217,8 +222,8 @@ impl StableHash for () {
         Fold::structure().finish()
     }
     fn encode(&self, _: &mut Vec<u8>) {}
-    fn decode(_: &mut &[u8]) -> Option<Self> {
-        Some(())
+    fn decode(_: &mut &[u8]) -> Option<Box<Self>> {
+        Some(Box::new(()))
     }
 }
 impl StableKey for () {}
@@ -233,8 +238,8 @@ macro_rules! tuples {
             fn encode(&self, into: &mut Vec<u8>) {
                 $(self.$index.encode(into);)+
             }
-            fn decode(from: &mut &[u8]) -> Option<Self> {
-                Some(($($name::decode(from)?,)+))
+            fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+                Some(Box::new(($(*$name::decode(from)?,)+)))
             }
         }
         impl<$($name: StableKey),+> StableKey for ($($name,)+) {}

@@ -6,7 +6,7 @@
 //! All arithmetic is on `u64`, wrapping.
 //!
 //! - `fold(a, b)` is the 128-bit product `a * b`, its low half xor its high half.
-//! - `mix(x) = fold(x ^ 0x243F_6A88_85A3_08D3, 0x9E37_79B9_7F4A_7C15)`.
+//! - `mix(x) = fold(x, 0x9E37_79B9_7F4A_7C15)`.
 //! - `combine(acc, h) = fold(rotl(acc, 23) ^ h, 0xA076_1D64_78BD_642F)`.
 //!
 //! | key | hash |
@@ -28,7 +28,6 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The version of the hash and encoding scheme that this release writes.
 pub const STABLE_KEY_VERSION: u16 = 1;
 
-const MIX_IN: u64 = 0x243F_6A88_85A3_08D3;
 const MIX_BY: u64 = 0x9E37_79B9_7F4A_7C15;
 const COMBINE_BY: u64 = 0xA076_1D64_78BD_642F;
 const STRUCTURE: u64 = 0x1319_8A2E_0370_7344;
@@ -51,13 +50,9 @@ pub trait StableHash {
     /// another one of the same type), so that encodings of fields may be put one after the other.
     fn encode(&self, into: &mut Vec<u8>);
 
-    /// Takes what [`encode`](StableHash::encode) wrote off the front of `from`. `None` if that is
-    /// no such key, or for keys that cannot be made again, as those that borrow: their timers
-    /// cannot be restored.
-    fn decode(from: &mut &[u8]) -> Option<Self>
-    where
-        Self: Sized,
-    {
+    /// Takes a key off the front of bytes that [`encode`](Self::encode) wrote. `None` where they
+    /// are not such, and for keys that are borrowed: their timers cannot be restored.
+    fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
         let _ = from;
         None
     }
@@ -85,7 +80,7 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[inline(always)]
 pub(super) fn mix(x: u64) -> u64 {
-    fold(x ^ MIX_IN, MIX_BY)
+    fold(x, MIX_BY)
 }
 
 #[inline(always)]
@@ -109,30 +104,27 @@ pub(super) fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(&[0, 0]);
 }
 
-/// What [`encode_bytes`] wrote, off the front of `from`.
+/// What [`encode_bytes`] wrote.
 pub(super) fn decode_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
-        let (byte, rest) = from.split_first()?;
-        *from = rest;
-        if *byte == 0 {
-            let (escape, rest) = from.split_first()?;
-            *from = rest;
-            match escape {
-                0 => return Some(bytes),
-                0xFF => {}
-                _ => return None,
-            }
+        let at = from.iter().position(|byte| *byte == 0)?;
+        bytes.extend_from_slice(&from[..at]);
+        let after = *from.get(at + 1)?;
+        *from = &from[at + 2..];
+        match after {
+            0 => return Some(bytes),
+            0xFF => bytes.push(0),
+            _ => return None,
         }
-        bytes.push(*byte);
     }
 }
 
-/// Takes so many bytes off the front.
+/// So many bytes from the front.
 pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = from.split_first_chunk()?;
+    let (first, rest) = from.split_first_chunk()?;
     *from = rest;
-    Some(*taken)
+    Some(*first)
 }
 
 /// What `#[derive(StableKey)]` calls; not for use by hand.
@@ -150,11 +142,11 @@ pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 ///         streamweave::state::StableHash::encode(&self.from, into);
 ///         streamweave::state::StableHash::encode(&self.to, into);
 ///     }
-///     fn decode(from: &mut &[u8]) -> Option<Self> {
-///         Some(Self {
-///             from: streamweave::state::StableHash::decode(from)?,
-///             to: streamweave::state::StableHash::decode(from)?,
-///         })
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
+///         Some(Box::new(Self {
+///             from: *streamweave::state::StableHash::decode(from)?,
+///             to: *streamweave::state::StableHash::decode(from)?,
+///         }))
 ///     }
 /// }
 /// impl streamweave::state::StableKey for Route {}
@@ -186,11 +178,11 @@ pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 ///             }
 ///         }
 ///     }
-///     fn decode(from: &mut &[u8]) -> Option<Self> {
+///     fn decode(from: &mut &[u8]) -> Option<Box<Self>> {
 ///         match streamweave::state::Fold::decode_variant(from)? {
-///             0 => Some(Self::Bid),
-///             1 => Some(Self::Ask(streamweave::state::StableHash::decode(from)?)),
-///             2 => Some(Self::At { x: streamweave::state::StableHash::decode(from)? }),
+///             0 => Some(Box::new(Self::Bid)),
+///             1 => Some(Box::new(Self::Ask(*streamweave::state::StableHash::decode(from)?))),
+///             2 => Some(Box::new(Self::At { x: *streamweave::state::StableHash::decode(from)? })),
 ///             _ => None,
 ///         }
 ///     }
@@ -243,7 +235,7 @@ impl Fold {
         into.extend_from_slice(&index.to_be_bytes());
     }
 
-    /// Reads a variant's index.
+    /// Reads what [`Fold::encode_variant`] wrote.
     pub fn decode_variant(from: &mut &[u8]) -> Option<u32> {
         take(from).map(u32::from_be_bytes)
     }

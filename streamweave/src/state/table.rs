@@ -20,6 +20,9 @@ use super::undo::{At, Log, Logged, Place};
 /// it has more than one slice: few large tables cost less in the processor's caches than many
 /// small ones, and a split moves too few entries to be felt.
 const SPLIT_AT: usize = 28_672;
+/// As long as there is only one, it may hold this many (what 131,072 buckets hold): it is found
+/// without a look into the directory.
+const SPLIT_FIRST_AT: usize = 114_688;
 /// The finest segmentation, in which every slice is a segment.
 const SLICES: usize = 256;
 /// Groups of the finest division in one slice: 2^15 / 2^8.
@@ -43,12 +46,44 @@ pub(super) struct Table<K, S, U> {
 #[derive(Clone)]
 struct Ledger<K, S, U> {
     undo: bool,
+    /// The mark of entries that another change needs no note of: that of now or, while undo is
+    /// on, none.
+    settled: u16,
     /// Some segment is full. They are given room before the next look-up that may put an entry
     /// in, so that it need not look twice.
     crowded: bool,
     len: usize,
     log: Log<K, S, U>,
     epochs: Epochs,
+}
+
+/// Notes the change of a part of an entry.
+pub(super) struct Part<'a, K, S, U> {
+    ledger: &'a mut Ledger<K, S, U>,
+    mark: &'a mut u8,
+    at: At,
+}
+
+impl<K, S, U> Part<'_, K, S, U> {
+    /// Tells the changes of parts of one unit and epoch from those of another.
+    #[inline(always)]
+    pub(super) fn unit(&self) -> u64 {
+        self.ledger.log.unit()
+    }
+
+    pub(super) fn undo(&self) -> bool {
+        self.ledger.undo
+    }
+
+    /// Marks the entry as changed and, while undo is on, logs what takes the change back.
+    #[inline]
+    pub(super) fn change(self, undo: impl FnOnce() -> U) {
+        let Part { ledger, mark, at } = self;
+        let before = std::mem::replace(mark, ledger.epochs.now());
+        if ledger.undo {
+            ledger.log.change(at, before, undo());
+        }
+    }
 }
 
 impl<K, S, U> fmt::Debug for Table<K, S, U> {
@@ -69,6 +104,7 @@ impl<K, S, U> Table<K, S, U> {
             directory: [0; SLICES],
             ledger: Ledger {
                 undo: false,
+                settled: 0,
                 crowded: true,
                 len: 0,
                 log: Log::new(),
@@ -81,6 +117,15 @@ impl<K, S, U> Table<K, S, U> {
     #[inline(always)]
     fn segment_of(&self, hash: u64) -> usize {
         usize::from(self.directory[slice_of(hash)])
+    }
+
+    /// The segment of a key. While there is only one, nothing waits for the directory.
+    #[inline(always)]
+    fn segment(&self, hash: u64) -> &Segment<K, S> {
+        match &self.segments[..] {
+            [only] => only,
+            several => &several[usize::from(self.directory[slice_of(hash)])],
+        }
     }
 
     pub(super) fn slices(&self, segment: usize) -> Range<usize> {
@@ -107,17 +152,13 @@ impl<K, S, U> Table<K, S, U> {
         &self.ledger.epochs
     }
 
-    /// Tells the changes of parts of one unit and epoch from those of another.
-    pub(super) fn unit(&self) -> u64 {
-        self.ledger.log.unit()
-    }
-
     pub(super) fn undo(&self) -> bool {
         self.ledger.undo
     }
 
     pub(super) fn set_undo(&mut self, on: bool) {
         self.ledger.undo = on;
+        self.ledger.settle();
         self.new_unit();
     }
 
@@ -130,6 +171,7 @@ impl<K, S, U> Table<K, S, U> {
             }
             self.ledger.log.renumber(&renumbering);
         }
+        self.ledger.settle();
     }
 
     pub(super) fn settle(&mut self, epoch: u32) {
@@ -162,6 +204,13 @@ impl<K, S, U> Table<K, S, U> {
         }
         *mark = now;
         &mut entry.slot
+    }
+
+    /// The slot, and what is to be told of changes of its parts.
+    #[inline(always)]
+    pub(super) fn part(&mut self, at: At) -> (&mut S, Part<'_, K, S, U>) {
+        let held = self.segments[usize::from(at.segment)].get_mut(at.bucket);
+        (&mut held.entry.slot, Part { ledger: &mut self.ledger, mark: held.mark, at })
     }
 
     /// Marks the entry as changed in a part, and logs what takes that change back.
@@ -200,9 +249,8 @@ impl<K, S, U> Table<K, S, U> {
 impl<K: StableKey, S, U> Table<K, S, U> {
     #[inline(always)]
     fn position(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<At> {
-        let segment = self.segment_of(hash);
-        let bucket = self.segments[segment].find(hash, is)?;
-        Some(At { bucket, segment: segment as u8 })
+        let bucket = self.segment(hash).find(hash, is)?;
+        Some(At { bucket, segment: self.segment_of(hash) as u8 })
     }
 
     #[inline(always)]
@@ -221,8 +269,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         Q: StableHash + Eq + ?Sized,
     {
         let hash = key.stable_hash();
-        let segment = &self.segments[self.segment_of(hash)];
-        segment.find_slot(hash, |held| held.borrow() == key)
+        self.segment(hash).find_slot(hash, |held| held.borrow() == key)
     }
 
     /// The key's place, put in with what `make` returns if absent.
@@ -270,23 +317,25 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         if self.ledger.crowded {
             self.make_room();
         }
-        let segment = self.segment_of(hash);
-        let Self { segments, ledger, .. } = self;
+        let Self { segments, ledger, directory, .. } = self;
+        let segment = || directory[slice_of(hash)];
+        let held = match &mut segments[..] {
+            [only] => only,
+            several => &mut several[usize::from(segment())],
+        };
         let sought = view(&key);
-        match segments[segment].find_held(hash, |held| held.borrow() == sought) {
+        match held.find_held(hash, |held| held.borrow() == sought) {
             Ok(Held { bucket, entry, mark }) => {
-                if ledger.undo {
-                    let at = At { bucket, segment: segment as u8 };
-                    ledger.log.touch(at, *mark, || save(&entry.slot));
-                }
-                let now = ledger.epochs.now();
-                // It mostly is already, and reading costs less than writing.
-                if *mark != now {
-                    *mark = now;
+                if u16::from(*mark) != ledger.settled {
+                    if ledger.undo {
+                        let at = At { bucket, segment: segment() };
+                        ledger.log.touch(at, *mark, || save(&entry.slot));
+                    }
+                    *mark = ledger.epochs.now();
                 }
                 &mut entry.slot
             }
-            Err(absent) => ledger.insert(absent, segment as u8, hash, key, make),
+            Err(absent) => ledger.insert(absent, segment(), hash, key, make),
         }
     }
 
@@ -322,30 +371,49 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         while segment < self.segments.len() {
             if !self.segments[segment].is_full() {
                 segment += 1;
-            } else if self.segments[segment].len() < SPLIT_AT || !self.split(segment) {
+            } else if self.segments[segment].len() < self.split_at() || !self.split(segment) {
                 self.segments[segment].grow();
             }
         }
         self.ledger.crowded = false;
     }
 
-    /// Gives the upper half of a segment's slices to a new segment, if it has more than one.
+    /// How many entries a segment may hold before it is split.
+    fn split_at(&self) -> usize {
+        if self.segments.len() == 1 { SPLIT_FIRST_AT } else { SPLIT_AT }
+    }
+
+    /// Divides a segment's slices with new segments: the first one by eight, the others by two.
+    /// Says whether it had enough of them.
     fn split(&mut self, segment: usize) -> bool {
         let slices = self.slices(segment);
-        let upper = slices.start + slices.len() / 2..slices.end;
-        if upper.len() == slices.len() {
+        let parts = if self.segments.len() == 1 { 8 } else { 2 };
+        if slices.len() < parts {
             return false;
         }
-        let added = self.segments.len() as u8;
-        self.directory[upper].fill(added);
-        let mut halves = [Segment::with_capacity(SPLIT_AT), Segment::with_capacity(SPLIT_AT)];
+        let added = self.segments.len();
+        for part in 1..parts {
+            let upper = slices.start + slices.len() * part / parts..slices.end;
+            self.directory[upper].fill((added + part - 1) as u8);
+        }
+        let mut counts = vec![0; parts];
+        let part_of = |hash| {
+            usize::from(self.directory[slice_of(hash)]).checked_sub(added - 1).unwrap_or_default()
+        };
+        for entry in self.segments[segment].entries() {
+            counts[part_of(entry.key.stable_hash())] += 1;
+        }
+        // One part may have got nearly all.
+        let room = |count: usize| Segment::with_capacity(SPLIT_AT.max(count + 1));
+        let mut divided: Vec<Segment<K, S>> = counts.into_iter().map(room).collect();
         self.segments[segment].empty(|hash, entry, mark| {
-            let half = usize::from(self.directory[slice_of(hash)] == added);
-            halves[half].insert(hash, entry, mark);
+            divided[part_of(hash)].insert(hash, entry, mark);
         });
-        let [lower, upper] = halves;
-        self.segments[segment] = lower;
-        self.segments.push(upper);
+        let mut divided = divided.into_iter();
+        if let Some(lowest) = divided.next() {
+            self.segments[segment] = lowest;
+        }
+        self.segments.extend(divided);
         true
     }
 
@@ -465,6 +533,13 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     /// To be called around `restore_entry`: what was logged before no longer applies.
     pub(super) fn restoring(&mut self) {
         self.new_unit();
+    }
+}
+
+impl<K, S, U> Ledger<K, S, U> {
+    /// To be called when undo is switched or an epoch begins.
+    fn settle(&mut self) {
+        self.settled = if self.undo { u16::MAX } else { u16::from(self.epochs.now()) };
     }
 }
 

@@ -126,7 +126,7 @@ type Nested = BTreeMap<u64, BTreeMap<i32, u64>>;
 
 #[test]
 fn keyed_map_with_rollbacks_equals_its_model() {
-    for (seed, keys) in [(5, 4), (6, 90_000)] {
+    for (seed, keys) in [(5, 4), (6, 150_000)] {
         against_model(
             seed,
             600,
@@ -167,7 +167,7 @@ fn keyed_map_with_rollbacks_equals_its_model() {
 
 #[test]
 fn keyed_list_with_rollbacks_equals_its_model() {
-    for (seed, keys) in [(7, 4), (8, 90_000)] {
+    for (seed, keys) in [(7, 4), (8, 150_000)] {
         against_model(
             seed,
             600,

@@ -4,16 +4,23 @@
 //! moves entries, or frees a bucket that the log points at, the log is *pinned*: a copy of the
 //! key is kept beside each of those records. That is rare, and happens to a record at most once.
 //!
-//! A unit mostly changes one entry once. So the log is made for that: the first record of a unit
-//! is just written, and only further ones look whether the log has their entry already.
+//! A unit mostly changes one entry once. So the log is made for that: the first change of a unit
+//! is just written to a place of its own, and only further ones look whether the log has their
+//! entry already.
 
 use std::num::NonZeroU64;
 
 use hashbrown::{HashTable, hash_table};
 
+use crate::broken::{Broken, broken};
+
 use super::epochs::Renumbering;
 use super::segment::Entry;
 
+/// More than one record is logged: they stand in `records`.
+const MORE: u8 = 1;
+/// The change is of a part of an entry.
+const PART: u8 = 2;
 /// So many records are looked through one by one; beyond, there is an index of them.
 const LOOKED_THROUGH: usize = 8;
 
@@ -49,6 +56,13 @@ enum Record<U> {
 }
 
 #[derive(Clone)]
+struct Sole<U> {
+    at: At,
+    mark: u8,
+    undo: U,
+}
+
+#[derive(Clone)]
 enum Rare<K, S> {
     Inserted { place: Place<K> },
     Removed { entry: Entry<K, S>, mark: u8 },
@@ -77,9 +91,14 @@ impl Packed {
 
 #[derive(Clone)]
 pub(super) struct Log<K, S, U> {
+    /// The unit has logged something.
+    touched: bool,
+    /// A new unit is more than to forget `sole`: it has [`MORE`] or a [`PART`].
+    besides: u8,
+    /// While there is no more, the unit's only change. What is here of earlier units is not
+    /// looked at.
+    sole: Option<Sole<U>>,
     records: Vec<Record<U>>,
-    /// A new unit is more than to drop the records.
-    more: bool,
     /// See [`unit`](Self::unit).
     unit: u64,
     /// Changes before this record have their keys in `keys`.
@@ -95,8 +114,10 @@ pub(super) struct Log<K, S, U> {
 impl<K, S, U> Log<K, S, U> {
     pub(super) fn new() -> Self {
         Self {
+            touched: false,
+            besides: 0,
+            sole: None,
             records: Vec::new(),
-            more: false,
             unit: 1,
             pinned: 0,
             keys: Vec::new(),
@@ -119,21 +140,27 @@ impl<K, S, U> Log<K, S, U> {
 
     #[inline(always)]
     pub(super) fn begin(&mut self) {
-        if !self.records.is_empty() {
-            self.records.clear();
-            if self.more {
+        if self.touched {
+            self.touched = false;
+            if const { std::mem::needs_drop::<U>() } {
+                self.sole = None;
+            }
+            if self.besides != 0 {
                 self.end();
             }
         }
     }
 
     /// Ends the unit, whatever it was.
-    #[cold]
     #[inline(never)]
     pub(super) fn end(&mut self) {
-        self.records.clear();
-        self.more = false;
+        self.touched = false;
         self.unit += 1;
+        self.sole = None;
+        if std::mem::take(&mut self.besides) & MORE == 0 {
+            return;
+        }
+        self.records.clear();
         self.pinned = 0;
         self.keys.clear();
         self.rare.clear();
@@ -142,18 +169,48 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     /// A change of a part of an entry: logged whatever the log has of the entry already.
+    #[inline]
     pub(super) fn change(&mut self, at: At, mark: u8, undo: U) {
-        self.more = true;
-        self.push(at, mark, undo);
+        if self.touched {
+            self.push(at, mark, undo);
+        } else {
+            self.besides |= PART;
+            self.first(at, mark, undo);
+        }
     }
 
     #[inline(always)]
+    fn first(&mut self, at: At, mark: u8, undo: U) {
+        if broken(Broken::UndoForgetsChange) {
+            return;
+        }
+        self.touched = true;
+        self.sole = Some(Sole { at, mark, undo });
+    }
+
+    #[inline(never)]
     fn push(&mut self, at: At, mark: u8, undo: U) {
+        if broken(Broken::UndoForgetsChange) {
+            return;
+        }
+        self.queue();
         self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
     }
 
+    /// More than one record is to be logged, or looked through: they stand in `records`.
+    fn queue(&mut self) {
+        let sole = self.sole.take().filter(|_| self.touched);
+        self.touched = true;
+        self.besides |= MORE;
+        if let Some(Sole { at, mark, undo }) = sole {
+            self.records.push(Record::Changed { what: Packed::new(at, mark), undo });
+        }
+    }
+
     pub(super) fn insertion(&mut self, at: At) {
-        self.push_rare(Rare::Inserted { place: Place::At(at) });
+        if !broken(Broken::UndoForgetsInsert) {
+            self.push_rare(Rare::Inserted { place: Place::At(at) });
+        }
     }
 
     pub(super) fn removal(&mut self, entry: Entry<K, S>, mark: u8) {
@@ -161,7 +218,7 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     fn push_rare(&mut self, rare: Rare<K, S>) {
-        self.more = true;
+        self.queue();
         self.records.push(Record::Rare);
         self.rare.push(rare);
     }
@@ -169,26 +226,16 @@ impl<K, S, U> Log<K, S, U> {
     /// A change of an entry, unless a record of this unit takes it back too.
     #[inline(always)]
     pub(super) fn touch(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
-        if !self.records.is_empty() {
+        if self.touched {
             return self.touch_further(at, mark, save);
         }
-        if self.records.capacity() == 0 {
-            return self.touch_first(at, mark, save);
-        }
-        self.push(at, mark, save());
-    }
-
-    /// Of all units. Apart, so that the others neither grow the log nor expect to.
-    #[cold]
-    #[inline(never)]
-    fn touch_first(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
-        self.records.reserve(LOOKED_THROUGH);
-        self.push(at, mark, save());
+        self.first(at, mark, save());
     }
 
     #[cold]
     #[inline(never)]
     fn touch_further(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
+        self.queue();
         if !self.look_for(at) {
             self.push(at, mark, save());
         }
@@ -202,7 +249,6 @@ impl<K, S, U> Log<K, S, U> {
             return { places }.any(|held| held == at);
         }
         if self.index.is_empty() {
-            self.more = true;
             for at in places {
                 self.index.insert_unique(hash(&at), at, hash);
             }
@@ -218,6 +264,9 @@ impl<K, S, U> Log<K, S, U> {
 
     /// What takes back the last change, if that was of this entry.
     pub(super) fn last_change(&mut self, at: At) -> Option<&mut U> {
+        if let (true, Some(sole)) = (self.touched, &mut self.sole) {
+            return (sole.at == at).then_some(&mut sole.undo);
+        }
         if self.pinned == self.records.len() {
             return None;
         }
@@ -228,6 +277,9 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     pub(super) fn pop(&mut self) -> Option<Logged<K, S, U>> {
+        if let (true, Some(Sole { at, mark, undo })) = (self.touched, self.sole.take()) {
+            return Some(Logged::Changed { place: Place::At(at), mark, undo });
+        }
         let record = self.records.pop()?;
         let pinned = self.records.len() < self.pinned;
         self.pinned = self.pinned.min(self.records.len());
@@ -251,10 +303,10 @@ impl<K, S, U> Log<K, S, U> {
 
     /// Makes the log find its entries by key.
     pub(super) fn pin(&mut self, key_at: impl Fn(At) -> K) {
-        if self.pinned == self.records.len() {
+        if !self.touched {
             return;
         }
-        self.more = true;
+        self.queue();
         self.keys.extend(changed(&self.records[self.pinned..]).map(&key_at));
         self.pinned = self.records.len();
         for rare in &mut self.rare[self.rare_pinned..] {
@@ -269,6 +321,9 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     pub(super) fn renumber(&mut self, renumbering: &Renumbering) {
+        if let Some(sole) = &mut self.sole {
+            sole.mark = renumbering[usize::from(sole.mark)];
+        }
         for record in &mut self.records {
             if let Record::Changed { what, .. } = record {
                 *what = Packed::new(what.at(), renumbering[usize::from(what.mark())]);

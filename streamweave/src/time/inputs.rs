@@ -87,6 +87,13 @@ impl Inputs {
         self.each.iter().all(|(state, _)| *state == InputState::Ended)
     }
 
+    /// The earliest that this input may still bring; `None` when it has ended.
+    pub(crate) fn may_bring(&self, input: usize) -> Option<Stamp> {
+        let (state, at) = self.each[input];
+        let stamp = || at.map_or(Some(Stamp::UNTIMED), Promise::stamp);
+        (state != InputState::Ended).then(stamp).flatten()
+    }
+
     /// Whether a record of this input is behind what has been promised for all.
     pub(crate) fn is_late(&self, input: usize, stamp: Stamp) -> bool {
         self.state(input) == InputState::CatchingUp

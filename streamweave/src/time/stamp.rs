@@ -6,30 +6,40 @@ use crate::time::{Frontier, LogicalTime};
 
 /// The rounds of the loops that a record is in, the outermost first; 0 outside of loops.
 ///
-/// Loops nest two deep.
+/// Loops nest two deep. Inner loops beside each other in one outer loop share one count, in which
+/// each has a range of its own; [`Rounds::of`] is the round within a loop.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Rounds(pub [u32; 2]);
+pub struct Rounds(pub(crate) [u32; 2]);
 
-#[allow(dead_code, reason = "loops cross them")]
+/// So many rounds of one inner loop fit into the count that it shares.
+const INNER: u32 = 1 << 24;
+
 impl Rounds {
-    /// Later than every round.
-    pub const MAX: Rounds = Rounds([u32::MAX; 2]);
-
-    /// One round further in the loop at `depth`, 0 for the outermost; loops inside it start anew.
-    pub(crate) fn next(self, depth: usize) -> Rounds {
-        let mut rounds = self.leave(depth + 1);
-        rounds.0[depth] = rounds.0[depth].saturating_add(1);
-        rounds
+    /// The round of the loop at `depth`, 0 for the outermost: 0 before the first.
+    pub fn of(self, depth: usize) -> u32 {
+        match depth {
+            0 => self.0[0],
+            _ => self.0[1] % INNER,
+        }
     }
 
-    /// Without the rounds of the loop at `depth` and of those inside it.
-    pub(crate) fn leave(self, depth: usize) -> Rounds {
-        let mut rounds = self.0;
-        rounds[depth..].fill(0);
-        Rounds(rounds)
+    /// One round further in the loop at `depth`, which is the inner one at `place` of its outer
+    /// loop; loops inside it start anew.
+    pub(crate) fn next(self, depth: usize, place: u32) -> Rounds {
+        let Rounds([outer, inner]) = self;
+        match depth {
+            0 => Rounds([outer.saturating_add(1), 0]),
+            _ => Rounds([outer, inner.max(place.saturating_mul(INNER)).saturating_add(1)]),
+        }
+    }
+
+    /// After all rounds of the inner loop at `place`, in the same round of the outer one.
+    pub(crate) fn after(self, place: u32) -> Rounds {
+        let Rounds([outer, inner]) = self;
+        Rounds([outer, inner.max(place.saturating_add(1).saturating_mul(INNER))])
     }
 }
 
@@ -45,10 +55,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// After all rounds of `time`: what waits for this waits for the time to be over.
-    pub(crate) fn end_of(time: LogicalTime) -> Self {
-        Stamp { time, rounds: Rounds::MAX }
-    }
+    /// What stands for the time of records that have none, where rounds are counted.
+    pub(crate) const UNTIMED: Stamp = Stamp { time: LogicalTime::MIN, rounds: Rounds([0; 2]) };
 }
 
 impl From<LogicalTime> for Stamp {
@@ -102,19 +110,25 @@ mod tests {
     #[test]
     fn rounds_count_from_the_loop_they_are_of() {
         let rounds = Rounds([3, 7]);
-        assert_eq!(rounds.next(1), Rounds([3, 8]));
-        assert_eq!(rounds.next(0), Rounds([4, 0]));
-        assert_eq!(rounds.leave(1), Rounds([3, 0]));
-        assert_eq!(rounds.leave(0), Rounds([0, 0]));
+        assert_eq!(rounds.next(1, 0), Rounds([3, 8]));
+        assert_eq!(rounds.next(0, 0), Rounds([4, 0]));
+        assert_eq!(rounds.next(1, 0).of(1), 8);
+        // The second of two inner loops begins behind all rounds of the first.
+        let left = rounds.after(0);
+        assert!(left > rounds.next(1, 0).next(1, 0) && left < rounds.next(0, 0));
+        assert_eq!(left.of(1), 0);
+        assert_eq!(left.next(1, 1).of(1), 1);
+        assert!(left.next(1, 1) > left && left.next(1, 1).after(1) > left.next(1, 1));
+        // And also of what did not come through the first.
+        assert!(rounds.next(1, 1) > left);
     }
 
     #[test]
-    fn a_time_is_over_only_with_all_its_rounds() {
-        let within = Promise::from(Stamp { time: LogicalTime(5), rounds: Rounds([9, 0]) });
-        let after = Promise::from(Frontier::At(LogicalTime(6)));
-        assert!(within.is_past(LogicalTime(5).into()));
-        assert!(!within.is_past(Stamp::end_of(LogicalTime(5))));
-        assert!(after.is_past(Stamp::end_of(LogicalTime(5))));
-        assert!(Promise::ENDED.is_past(Stamp::end_of(LogicalTime::MAX)));
+    fn a_promise_is_past_what_is_before_it() {
+        let at = |time, round| Stamp { time: LogicalTime(time), rounds: Rounds([round, 0]) };
+        assert!(Promise::from(at(5, 9)).is_past(at(5, 8)));
+        assert!(!Promise::from(at(5, 9)).is_past(at(5, 9)));
+        assert!(Promise::from(at(6, 0)).is_past(at(5, 9)));
+        assert!(Promise::ENDED.is_past(at(i64::MAX, 9)));
     }
 }

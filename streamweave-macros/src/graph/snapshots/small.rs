@@ -32,12 +32,12 @@ fn graph() {
             {
                 let wiring = streamweave::graph::check::wiring(&ports_0);
                 let wiring = input_0.connect(wiring);
-                wiring.__complete();
+                wiring.complete();
             }
             {
                 let wiring = streamweave::graph::check::wiring(&ports_1);
                 let wiring = input_1.connect(wiring);
-                wiring.__complete();
+                wiring.complete();
             }
         }
         #[allow(unused_imports, reason = "which of them are used depends on the types")]

@@ -37,7 +37,7 @@ pub(crate) fn lent(names: &Names<'_>, input: &Input) -> TokenStream {
     if !input.lends {
         return TokenStream::new();
     }
-    let check = quote_spanned!(ty.span()=> #krate::__private::lent_to_a_future::<#ty>);
+    let check = quote_spanned!(ty.span()=> #krate::node::bounds::lent_to_a_future::<#ty>);
     quote!(#check();)
 }
 

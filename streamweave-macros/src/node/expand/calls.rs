@@ -30,7 +30,11 @@ pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
         None => (answer.clone(), quote!(), quote_spanned!(at=> answer), quote_spanned!(at=> out)),
         Some(function) => (
             quote_spanned!(at=> (#key, #answer)),
-            quote_spanned!(at=> let key = #krate::__private::IntoKey::into_key(#function(&item));),
+            quote_spanned!(at=>
+                let key = #krate::node::bounds::own_key::<Self>(
+                    #krate::node::bounds::KeyOf::key(&#function(&item)),
+                );
+            ),
             quote_spanned!(at=> (key, answer)),
             quote_spanned!(at=> &mut out.keyed(&key)),
         ),

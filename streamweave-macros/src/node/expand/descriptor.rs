@@ -76,7 +76,7 @@ pub(crate) fn registration(names: &Names<'_>) -> TokenStream {
         return TokenStream::new();
     }
     quote! {
-        #krate::__private::inventory::submit! {
+        #krate::expansion::inventory::submit! {
             #krate::node::Registered(__descriptor)
         }
     }

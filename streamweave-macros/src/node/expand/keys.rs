@@ -23,18 +23,18 @@ pub(crate) fn function(names: &Names<'_>, number: usize) -> Option<TokenStream> 
 
 /// The key functions.
 pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, needs_of_params, key, .. } = names;
+    let Names { node, krate, needs, key, .. } = names;
     let functions = node.inputs.iter().enumerate().filter_map(|(number, input)| {
         let (name, ty) = (name(names, number)?, &input.ty);
         let closure = typed(input.key.as_ref()?, ty);
         let generics = std::iter::once(quote!('__a)).chain(parameters(&node.generics));
         let generics = list(generics.collect());
         let into_key = quote_spanned! {closure.span()=>
-            impl #krate::__private::IntoKey<#key> + '__a
+            impl #krate::node::bounds::KeyOf<#key> + '__a
         };
         Some(quote! {
             #[inline(always)]
-            fn #name #generics(item: &'__a #ty) -> #into_key #needs_of_params {
+            fn #name #generics(item: &'__a #ty) -> #into_key #needs {
                 let key = #closure;
                 key(item)
             }
@@ -79,13 +79,15 @@ pub(crate) fn keyed(names: &Names<'_>, number: usize, owned: bool) -> TokenStrea
     let Some(function) = function(names, number) else { return TokenStream::new() };
     if owned {
         quote_spanned! {at=>
-            let key = #krate::__private::IntoKey::into_key(#function(&item));
+            let key = #krate::node::bounds::own_key::<Self>(
+                #krate::node::bounds::KeyOf::key(&#function(&item)),
+            );
             let out = &mut out.keyed(&key);
         }
     } else {
         quote_spanned! {at=>
             let key = #function(item);
-            let out = &mut out.keyed(#krate::__private::IntoKey::key(&key));
+            let out = &mut out.keyed(#krate::node::bounds::KeyOf::key(&key));
         }
     }
 }

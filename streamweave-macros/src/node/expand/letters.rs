@@ -44,7 +44,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
 }
 
 /// `late_orders` as `LateOrders`.
-fn camel(port: &str) -> String {
+pub(crate) fn camel(port: &str) -> String {
     let words = port.split('_').filter(|word| !word.is_empty());
     let camel: String = words
         .map(|word| {

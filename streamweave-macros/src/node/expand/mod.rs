@@ -139,9 +139,6 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         None => quote!(::core::option::Option::Some(&())),
         Some(_) => quote!(::core::option::Option::None),
     };
-    let sole_key = names.constants(quote! {
-        const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
-    });
     let kind = match node.kind {
         Kind::Fused => quote!(Fused),
         Kind::Serial => quote!(Serial),
@@ -161,8 +158,6 @@ fn implementation(names: &Names<'_>) -> TokenStream {
     let new_state = state::fresh(names);
     let descriptor = descriptor::descriptor(names);
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
-    // The catalogue's entry must not tell again what is wrong with the key.
-    let described = (!args.is_empty()).then_some(needs);
     quote! {
         impl #params #krate::node::Node for #name #args #needs {
             type Inputs = #inputs #args;
@@ -172,7 +167,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             type Key = #key;
             type State = #state;
             type Kind = #krate::node::kind::#kind;
-            #sole_key
+            const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
             #timing
             #strict
 
@@ -183,7 +178,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
                 __descriptor #turbofish()
             }
         }
-        fn __descriptor #params() -> #krate::node::Descriptor #described {
+        fn __descriptor #params() -> #krate::node::Descriptor #needs {
             #descriptor
         }
     }

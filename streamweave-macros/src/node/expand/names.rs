@@ -2,7 +2,6 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Type, parse_quote};
 
 use crate::node::model::{Kind, Node};
@@ -19,10 +18,8 @@ pub(crate) struct Names<'a> {
     /// The where clause as the user wrote it, or nothing.
     pub(crate) bounds: TokenStream,
     /// The where clause of implementations: with what nodes need of the node's parameters, so
-    /// that the user need not write it, and of its key, so that a key that is none is told once.
+    /// that the user need not write it.
     pub(crate) needs: TokenStream,
-    /// The same, without what is needed of the key.
-    pub(crate) needs_of_params: TokenStream,
     /// The state's type: `MatcherState<A, N>` or `()`.
     pub(crate) state: Type,
     pub(crate) key: Type,
@@ -52,8 +49,7 @@ impl<'a> Names<'a> {
             state: if node.has_state() { parse_quote!(#state #args) } else { parse_quote!(()) },
             args,
             bounds: quote!(#where_clause),
-            needs: needs(node, node.key.as_ref()),
-            needs_of_params: needs(node, None),
+            needs: needs(node),
             key: node.key.clone().unwrap_or_else(|| parse_quote!(())),
             inputs: format_ident!("{name}Inputs"),
             outputs: format_ident!("{name}Outputs"),
@@ -73,15 +69,6 @@ impl<'a> Names<'a> {
     /// The type parameter of each output's emitter.
     pub(crate) fn emitter_params(&self) -> Vec<Ident> {
         (0..self.node.outputs.len()).map(|port| format_ident!("__E{port}")).collect()
-    }
-
-    /// Constants of implementations, at the key's type: rustc tells a where clause that does not
-    /// hold again at each of them, and the same place makes it one mistake.
-    pub(crate) fn constants(&self, tokens: TokenStream) -> TokenStream {
-        match &self.node.key {
-            Some(key) => respan(tokens, key.span()),
-            None => tokens,
-        }
     }
 
     /// `<A: Bound, N, __E0: Emit<Fill>>`, for the implementations that are compiled against what
@@ -137,14 +124,10 @@ impl<'a> Names<'a> {
 }
 
 /// The where clause of a node's implementations.
-fn needs(node: &Node, key: Option<&Type>) -> TokenStream {
+fn needs(node: &Node) -> TokenStream {
     let mut predicates = Vec::new();
     if let Some(clause) = &node.generics.where_clause {
         predicates.extend(clause.predicates.iter().map(|predicate| quote!(#predicate)));
-    }
-    if let Some(key) = key {
-        let krate = &node.krate;
-        predicates.push(respan(quote!(#key: #krate::state::StableKey), key.span()));
     }
     if !node.generics.params.is_empty() {
         let (name, args) = (&node.name, list(arguments(&node.generics)));
@@ -157,6 +140,8 @@ fn needs(node: &Node, key: Option<&Type>) -> TokenStream {
             quote!(#param: 'static)
         }));
         predicates.push(quote!(#name #args: ::core::marker::Send + ::core::marker::Sync));
+        let krate = &node.krate;
+        predicates.extend(node.key.as_ref().map(|key| quote!(#key: #krate::state::StableKey)));
     }
     if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
 }

@@ -74,8 +74,8 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
         let key_hash = key.map(|key| {
             quote! {
                 fn key_hash(item: &#ty) -> u64 {
-                    #krate::state::StableHash::stable_hash(
-                        #krate::__private::IntoKey::key(&#key(item))
+                    #krate::node::bounds::key_hash::<Self>(
+                        #krate::node::bounds::KeyOf::key(&#key(item))
                     )
                 }
             }
@@ -88,16 +88,13 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
-        let constants = names.constants(quote! {
-            const NAME: &'static str = #text;
-            const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
-        });
         let number = Literal::usize_unsuffixed(number);
         quote! {
             impl #params #krate::node::InputPort<#number> for #name #args #needs {
                 type Item = #ty;
                 type Passing = #krate::node::#passing;
-                #constants
+                const NAME: &'static str = #text;
+                const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
                 #key_hash
                 #copy
             }

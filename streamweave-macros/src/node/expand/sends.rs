@@ -46,7 +46,7 @@ fn called(
     };
     let connected = format_ident!("__E{}", names.node.outputs.len() - 1);
     let failed = quote_spanned! {error.span()=>
-        #krate::__private::failure::<#error>
+        #krate::node::bounds::failure::<#error>
     };
     quote_spanned! {at=>
         #returned

@@ -45,7 +45,8 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     }
     let saved: Vec<_> = node.fields.iter().filter(|field| field.saved).collect();
     // Both say the same of a type that is no state, at the same place: rustc tells it once.
-    let field = |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::__private::State>);
+    let field =
+        |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::node::bounds::StateField>);
     let visits = saved.iter().map(|saved| {
         let (name, text) = (&saved.name, saved.name.unraw().to_string());
         let field = field(&saved.ty);

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 
+use crate::node::expand::letters::camel;
 use crate::node::expand::names::{Names, list};
 use crate::node::model::Input;
 
@@ -22,7 +23,7 @@ pub(crate) fn missing(names: &Names<'_>) -> TokenStream {
 pub(crate) fn wiring(names: &Names<'_>) -> TokenStream {
     let Names { krate, wiring, .. } = names;
     let required = required(names);
-    let params: Vec<_> = (0..required.len()).map(|number| format_ident!("__S{number}")).collect();
+    let params: Vec<_> = required.iter().map(|input| parameter(input)).collect();
     let declared = list(params.iter().map(|param| quote!(#param)).collect());
     let connects = connects(names, &required, &params, &declared);
     let traits = required.iter().map(|input| connected(names, input));
@@ -34,7 +35,7 @@ pub(crate) fn wiring(names: &Names<'_>) -> TokenStream {
         }
         #(#traits)*
         impl #declared #wiring #declared {
-            pub fn __complete(self)
+            pub fn complete(self)
             where
                 #(#params: #trait_names,)*
             {
@@ -70,8 +71,15 @@ fn connects(
     quote!(#(#impls)*)
 }
 
+// rustc names these in its help: so they are named for what they mean.
+
+/// Whether the input is connected, as a type.
+fn parameter(input: &Input) -> Ident {
+    format_ident!("{}", camel(&input.name.unraw().to_string()))
+}
+
 fn trait_name(input: &Input) -> Ident {
-    format_ident!("{}_is_connected", input.name.unraw())
+    format_ident!("{}Connected", parameter(input))
 }
 
 /// The trait of a connected input, whose message says which one is not.
@@ -84,7 +92,6 @@ fn connected(names: &Names<'_>, input: &Input) -> TokenStream {
         format!("add an edge `.. => node.{port}`, or declare the input as `#[input(optional)]`");
     quote! {
         #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-        #[allow(non_camel_case_types, reason = "written by `#[node]`")]
         pub trait #ident {}
         impl #ident for #krate::graph::check::Connected {}
     }

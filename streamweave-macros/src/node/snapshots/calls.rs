@@ -132,8 +132,8 @@ const _: () = {
             each.part(&mut self.quotes)
         }
     }
-    pub struct QuoteWiring<__S0>(::core::marker::PhantomData<(__S0,)>);
-    impl<__S0> ::streamweave::node::Const for QuoteWiring<__S0> {
+    pub struct QuoteWiring<Orders>(::core::marker::PhantomData<(Orders,)>);
+    impl<Orders> ::streamweave::node::Const for QuoteWiring<Orders> {
         const NEW: Self = QuoteWiring(::core::marker::PhantomData);
     }
     #[diagnostic::on_unimplemented(
@@ -141,16 +141,15 @@ const _: () = {
         label = "its input `orders` is not connected",
         note = "add an edge `.. => node.orders`, or declare the input as `#[input(optional)]`"
     )]
-    #[allow(non_camel_case_types, reason = "written by `#[node]`")]
-    pub trait orders_is_connected {}
-    impl orders_is_connected for ::streamweave::graph::check::Connected {}
-    impl<__S0> QuoteWiring<__S0> {
-        pub fn __complete(self)
+    pub trait OrdersConnected {}
+    impl OrdersConnected for ::streamweave::graph::check::Connected {}
+    impl<Orders> QuoteWiring<Orders> {
+        pub fn complete(self)
         where
-            __S0: orders_is_connected,
+            Orders: OrdersConnected,
         {}
     }
-    impl<__S0> ::streamweave::graph::check::Connect<0> for QuoteWiring<__S0> {
+    impl<Orders> ::streamweave::graph::check::Connect<0> for QuoteWiring<Orders> {
         type Next = QuoteWiring<::streamweave::graph::check::Connected>;
     }
     impl ::streamweave::node::Node for Quote {
@@ -240,7 +239,7 @@ const _: () = {
         > {
             ::std::boxed::Box::pin(async move {
                 let answer = {
-                    ::streamweave::__private::lent_to_a_future::<Order>();
+                    ::streamweave::node::bounds::lent_to_a_future::<Order>();
                     loop {
                         match attempts
                             .run(<Quote as QuoteHandlers>::call(&*self, &item))
@@ -303,7 +302,7 @@ const _: () = {
             <Quote as QuoteHandlers>::on_stop(self, out)
         }
     }
-    ::streamweave::__private::inventory::submit! {
+    ::streamweave::expansion::inventory::submit! {
         ::streamweave::node::Registered(__descriptor)
     }
 };

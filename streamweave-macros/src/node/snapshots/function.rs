@@ -100,8 +100,8 @@ const _: () = {
             each.part(&mut self.out) && each.part(&mut self.errors)
         }
     }
-    pub struct ParseWiring<__S0>(::core::marker::PhantomData<(__S0,)>);
-    impl<__S0> ::streamweave::node::Const for ParseWiring<__S0> {
+    pub struct ParseWiring<Input>(::core::marker::PhantomData<(Input,)>);
+    impl<Input> ::streamweave::node::Const for ParseWiring<Input> {
         const NEW: Self = ParseWiring(::core::marker::PhantomData);
     }
     #[diagnostic::on_unimplemented(
@@ -109,16 +109,15 @@ const _: () = {
         label = "its input `input` is not connected",
         note = "add an edge `.. => node.input`, or declare the input as `#[input(optional)]`"
     )]
-    #[allow(non_camel_case_types, reason = "written by `#[node]`")]
-    pub trait input_is_connected {}
-    impl input_is_connected for ::streamweave::graph::check::Connected {}
-    impl<__S0> ParseWiring<__S0> {
-        pub fn __complete(self)
+    pub trait InputConnected {}
+    impl InputConnected for ::streamweave::graph::check::Connected {}
+    impl<Input> ParseWiring<Input> {
+        pub fn complete(self)
         where
-            __S0: input_is_connected,
+            Input: InputConnected,
         {}
     }
-    impl<__S0> ::streamweave::graph::check::Connect<0> for ParseWiring<__S0> {
+    impl<Input> ::streamweave::graph::check::Connect<0> for ParseWiring<Input> {
         type Next = ParseWiring<::streamweave::graph::check::Connected>;
     }
     impl ::streamweave::node::Node for Parse {
@@ -215,7 +214,7 @@ const _: () = {
                         ::core::result::Result::Ok(())
                     } else {
                         ::core::result::Result::Err(
-                            ::streamweave::__private::failure::<ParseError>(error),
+                            ::streamweave::node::bounds::failure::<ParseError>(error),
                         )
                     }
                 }
@@ -226,7 +225,7 @@ const _: () = {
         __E0: ::streamweave::node::Emit<Event>,
         __E1: ::streamweave::node::Emit<ParseError>,
     > ::streamweave::node::Lifecycle<ParseEmitters<__E0, __E1>> for Parse {}
-    ::streamweave::__private::inventory::submit! {
+    ::streamweave::expansion::inventory::submit! {
         ::streamweave::node::Registered(__descriptor)
     }
 };

@@ -156,8 +156,8 @@ const _: () = {
             each.part(&mut self.out)
         }
     }
-    pub struct MapWiring<__S0>(::core::marker::PhantomData<(__S0,)>);
-    impl<__S0> crate::node::Const for MapWiring<__S0> {
+    pub struct MapWiring<Input>(::core::marker::PhantomData<(Input,)>);
+    impl<Input> crate::node::Const for MapWiring<Input> {
         const NEW: Self = MapWiring(::core::marker::PhantomData);
     }
     #[diagnostic::on_unimplemented(
@@ -165,16 +165,15 @@ const _: () = {
         label = "its input `input` is not connected",
         note = "add an edge `.. => node.input`, or declare the input as `#[input(optional)]`"
     )]
-    #[allow(non_camel_case_types, reason = "written by `#[node]`")]
-    pub trait input_is_connected {}
-    impl input_is_connected for crate::graph::check::Connected {}
-    impl<__S0> MapWiring<__S0> {
-        pub fn __complete(self)
+    pub trait InputConnected {}
+    impl InputConnected for crate::graph::check::Connected {}
+    impl<Input> MapWiring<Input> {
+        pub fn complete(self)
         where
-            __S0: input_is_connected,
+            Input: InputConnected,
         {}
     }
-    impl<__S0> crate::graph::check::Connect<0> for MapWiring<__S0> {
+    impl<Input> crate::graph::check::Connect<0> for MapWiring<Input> {
         type Next = MapWiring<crate::graph::check::Connected>;
     }
     impl<A, B, F> crate::node::Node for Map<A, B, F>

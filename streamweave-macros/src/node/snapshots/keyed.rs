@@ -126,10 +126,7 @@ pub trait MatcherHandlers {
     reason = "written by `#[node]`"
 )]
 const _: () = {
-    impl ::streamweave::state::NodeState for MatcherState
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    impl ::streamweave::state::NodeState for MatcherState {
         #[inline(always)]
         fn fields<__V: ::streamweave::state::FieldVisitor>(
             &mut self,
@@ -138,7 +135,7 @@ const _: () = {
             <Keyed<
                 Symbol,
                 Book,
-            > as ::streamweave::__private::State>::visit(
+            > as ::streamweave::node::bounds::StateField>::visit(
                 &mut self.books,
                 "books",
                 visitor,
@@ -146,7 +143,10 @@ const _: () = {
         }
         fn schema() -> ::streamweave::state::NodeSchema {
             ::streamweave::state::NodeSchema::new([
-                <Keyed<Symbol, Book> as ::streamweave::__private::State>::schema("books"),
+                <Keyed<
+                    Symbol,
+                    Book,
+                > as ::streamweave::node::bounds::StateField>::schema("books"),
             ])
         }
     }
@@ -182,8 +182,8 @@ const _: () = {
             each.part(&mut self.fills)
         }
     }
-    pub struct MatcherWiring<__S0>(::core::marker::PhantomData<(__S0,)>);
-    impl<__S0> ::streamweave::node::Const for MatcherWiring<__S0> {
+    pub struct MatcherWiring<Orders>(::core::marker::PhantomData<(Orders,)>);
+    impl<Orders> ::streamweave::node::Const for MatcherWiring<Orders> {
         const NEW: Self = MatcherWiring(::core::marker::PhantomData);
     }
     #[diagnostic::on_unimplemented(
@@ -191,25 +191,21 @@ const _: () = {
         label = "its input `orders` is not connected",
         note = "add an edge `.. => node.orders`, or declare the input as `#[input(optional)]`"
     )]
-    #[allow(non_camel_case_types, reason = "written by `#[node]`")]
-    pub trait orders_is_connected {}
-    impl orders_is_connected for ::streamweave::graph::check::Connected {}
-    impl<__S0> MatcherWiring<__S0> {
-        pub fn __complete(self)
+    pub trait OrdersConnected {}
+    impl OrdersConnected for ::streamweave::graph::check::Connected {}
+    impl<Orders> MatcherWiring<Orders> {
+        pub fn complete(self)
         where
-            __S0: orders_is_connected,
+            Orders: OrdersConnected,
         {}
     }
-    impl<__S0> ::streamweave::graph::check::Connect<0> for MatcherWiring<__S0> {
+    impl<Orders> ::streamweave::graph::check::Connect<0> for MatcherWiring<Orders> {
         type Next = MatcherWiring<::streamweave::graph::check::Connected>;
     }
-    impl<__S0> ::streamweave::graph::check::Connect<1> for MatcherWiring<__S0> {
-        type Next = MatcherWiring<__S0>;
+    impl<Orders> ::streamweave::graph::check::Connect<1> for MatcherWiring<Orders> {
+        type Next = MatcherWiring<Orders>;
     }
-    impl ::streamweave::node::Node for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    impl ::streamweave::node::Node for Matcher {
         type Inputs = MatcherInputs;
         type Outputs = MatcherOutputs;
         type Open = MatcherEmitters<::streamweave::node::Unconnected>;
@@ -251,37 +247,28 @@ const _: () = {
             .fingerprint();
         node
     }
-    impl ::streamweave::node::Letters for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    impl ::streamweave::node::Letters for Matcher {
         type Input = MatcherInput;
     }
     #[inline(always)]
     fn __key_0<'__a>(
         item: &'__a Order,
-    ) -> impl ::streamweave::__private::IntoKey<Symbol> + '__a {
+    ) -> impl ::streamweave::node::bounds::KeyOf<Symbol> + '__a {
         let key = |o: &'__a Order| o.symbol;
         key(item)
     }
-    impl ::streamweave::node::InputPort<0> for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    impl ::streamweave::node::InputPort<0> for Matcher {
         type Item = Order;
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "orders";
         const ROUTING: ::streamweave::node::Routing = ::streamweave::node::Routing::ByKey;
         fn key_hash(item: &Order) -> u64 {
-            ::streamweave::state::StableHash::stable_hash(
-                ::streamweave::__private::IntoKey::key(&__key_0(item)),
-            )
+            ::streamweave::node::bounds::key_hash::<
+                Self,
+            >(::streamweave::node::bounds::KeyOf::key(&__key_0(item)))
         }
     }
-    impl ::streamweave::node::InputPort<1> for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    impl ::streamweave::node::InputPort<1> for Matcher {
         type Item = u64;
         type Passing = ::streamweave::node::ByValue;
         const NAME: &'static str = "scales";
@@ -303,10 +290,7 @@ const _: () = {
         }
     }
     impl<__E0: ::streamweave::node::Emit<Fill>> MatcherOut
-    for ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    for ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>> {
         #[inline(always)]
         fn fills(&mut self, item: Fill) {
             ::streamweave::node::Emit::emit(&mut self.to.fills, self.cx, item)
@@ -314,10 +298,7 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Receive<0, MatcherEmitters<__E0>> for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    > ::streamweave::node::Receive<0, MatcherEmitters<__E0>> for Matcher {
         #[inline(always)]
         fn receive(
             &self,
@@ -338,16 +319,13 @@ const _: () = {
             out: &mut ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>,
         ) -> ::streamweave::NodeResult {
             let key = __key_0(item);
-            let out = &mut out.keyed(::streamweave::__private::IntoKey::key(&key));
+            let out = &mut out.keyed(::streamweave::node::bounds::KeyOf::key(&key));
             <Matcher as MatcherHandlers>::on_orders(self, state, item, out)
         }
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Receive<1, MatcherEmitters<__E0>> for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    > ::streamweave::node::Receive<1, MatcherEmitters<__E0>> for Matcher {
         #[inline(always)]
         fn receive(
             &self,
@@ -360,10 +338,7 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Lifecycle<MatcherEmitters<__E0>> for Matcher
-    where
-        Symbol: ::streamweave::state::StableKey,
-    {
+    > ::streamweave::node::Lifecycle<MatcherEmitters<__E0>> for Matcher {
         #[inline]
         fn on_start(
             &self,
@@ -399,7 +374,7 @@ const _: () = {
             <Matcher as MatcherHandlers>::on_stop(self, state, out)
         }
     }
-    ::streamweave::__private::inventory::submit! {
+    ::streamweave::expansion::inventory::submit! {
         ::streamweave::node::Registered(__descriptor)
     }
 };

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::state::NodeSnapshot;
+use crate::time::{LogicalTime, Rounds};
 
 /// A generator with a fixed seed (splitmix64).
 struct Random(u64);
@@ -45,7 +47,7 @@ impl Model {
     /// The most that can be promised.
     fn most(&self, own: bool) -> Option<Promise> {
         let base = if own { self.own } else { self.frontier };
-        let timer = self.timers.first().map(|(time, ..)| Stamp::end_of(LogicalTime(*time)).into());
+        let timer = self.timers.first().map(|(time, ..)| promise(*time));
         let held = self.hold.into_iter().chain(self.kept.iter().copied()).map(promise);
         base.map(|base| held.chain(timer).fold(promise(base), Promise::min))
     }
@@ -57,11 +59,11 @@ fn change(agenda: &mut Agenda<i16>, model: &mut Model, random: &mut Random) {
     let (key, name) = (random.below(5) as i16 - 2, NAMES[random.below(2) as usize]);
     match random.below(7) {
         0 | 1 => {
-            agenda.set_timer(event(time, key, name));
+            agenda.set_timer(event(time, key, name), None);
             model.timers.insert((time, key, name));
         }
         2 => {
-            agenda.cancel_timer(event(time, key, name));
+            agenda.cancel_timer(event(time, key, name), Some(stamp(time - 1)));
             model.timers.remove(&(time, key, name));
         }
         3 => {
@@ -89,15 +91,15 @@ fn change(agenda: &mut Agenda<i16>, model: &mut Model, random: &mut Random) {
 
 /// The frontier comes in: timers fire in order, once, and all that are due.
 fn arrive(agenda: &mut Agenda<i16>, model: &mut Model, to: i64) {
-    agenda.frontier = agenda.frontier.max(Some(promise(to)));
-    while let Some(timer) = agenda.due_at_frontier(promise(to)) {
+    agenda.reached.frontier = Some(promise(to));
+    while let Some((timer, waited_for)) = agenda.due_at_frontier(promise(to)) {
         let first = model.timers.pop_first();
         assert_eq!(Some(&timer), first.map(|(time, key, name)| event(time, key, name)).as_ref());
-        agenda.cancel_timer(timer);
+        agenda.fires(timer, Some(waited_for));
         agenda.commit();
     }
     assert!(model.timers.first().is_none_or(|(time, ..)| *time >= to));
-    agenda.completed = Some(promise(to));
+    agenda.reached.completed = Some(promise(to));
     model.frontier = Some(to);
 }
 
@@ -115,11 +117,11 @@ fn a_promise_rises_as_far_as_nothing_is_still_to_come_and_never_falls() {
                     arrive(&mut agenda, &mut model, to);
                 }
                 1 => {
-                    let before = agenda.save();
+                    let before = saved(&agenda);
                     change(&mut agenda, &mut model.clone(), &mut random);
                     agenda.rollback();
                     agenda.commit();
-                    assert_eq!(agenda.save(), before, "seed {seed}: a failed unit left something");
+                    assert_eq!(saved(&agenda), before, "seed {seed}: a failed unit left something");
                 }
                 _ => {
                     change(&mut agenda, &mut model, &mut random);
@@ -133,26 +135,21 @@ fn a_promise_rises_as_far_as_nothing_is_still_to_come_and_never_falls() {
             last = next;
             if random.below(20) == 0 {
                 // As if it had been saved and restored.
-                let saved = agenda.save();
+                let before = saved(&agenda);
                 agenda = Agenda::new(agenda.timing());
-                if let Some(saved) = agenda_of(&saved) {
-                    agenda.restore(saved).unwrap();
-                }
-                assert_eq!(agenda.save(), saved, "seed {seed}");
+                let bytes = before.encode().unwrap();
+                agenda.restore(&mut NodeSnapshot::decode(&bytes, "node").unwrap()).unwrap();
+                assert_eq!(saved(&agenda), before, "seed {seed}");
                 assert_eq!(agenda.forward(), last, "seed {seed}");
             }
         }
     }
 }
 
-/// A saved one, written and read.
-fn agenda_of(saved: &Option<SavedAgenda>) -> Option<SavedAgenda> {
-    let codec = crate::state::Codec::new();
-    saved.as_ref().map(|saved| {
-        let mut bytes = Vec::new();
-        codec.encode(saved, &mut bytes).unwrap();
-        codec.decode(&bytes).unwrap()
-    })
+fn saved<K: StableKey>(agenda: &Agenda<K>) -> NodeSnapshot {
+    let mut snapshot = NodeSnapshot::new(0);
+    agenda.save(&mut snapshot).unwrap();
+    snapshot
 }
 
 #[test]
@@ -160,57 +157,77 @@ fn at_the_end_nothing_is_held_but_what_still_fires() {
     let mut agenda = Agenda::new(Timing::Passes);
     agenda.hold(Some(stamp(3)));
     agenda.keep(stamp(4));
-    agenda.set_timer(event(9, 0, "a"));
-    agenda.set_timer(Timer { key: 0, name: "b", at: TimerAt::Clock(5) });
+    agenda.set_timer(event(9, 0, "a"), None);
+    agenda.set_timer(Timer { key: 0, name: "b", at: TimerAt::Clock(5) }, None);
     agenda.commit();
     assert_eq!((agenda.deadline(), agenda.due_at_clock(4)), (Some(5), None));
-    agenda.frontier = Some(Promise::ENDED);
+    agenda.reached.frontier = Some(Promise::ENDED);
     agenda.drop_clock_timers();
     assert_eq!((agenda.deadline(), agenda.dropped), (None, 1));
-    let timer = agenda.due_at_frontier(Promise::ENDED).unwrap();
+    let (timer, waited_for) = agenda.due_at_frontier(Promise::ENDED).unwrap();
     assert_eq!(timer, event(9, 0, "a"));
     // It sets itself again, which would never end.
-    agenda.cancel_timer(timer);
-    agenda.set_timer(event(10, 0, "a"));
+    agenda.fires(timer, Some(waited_for));
+    agenda.set_timer(event(10, 0, "a"), None);
     agenda.commit();
     assert_eq!((agenda.due_at_frontier(Promise::ENDED), agenda.dropped), (None, 2));
-    agenda.completed = Some(Promise::ENDED);
+    agenda.reached.completed = Some(Promise::ENDED);
     assert_eq!(agenda.forward(), Some(Promise::ENDED));
-    assert_eq!(agenda.save(), None);
+    assert!(saved(&agenda).fields.is_empty());
 }
 
 #[test]
-fn timers_of_one_instant_fire_by_key_and_those_of_rounds_before_those_of_the_time() {
+fn timers_of_one_time_fire_by_round_and_key() {
     let mut agenda = Agenda::new(Timing::Passes);
     let round = |round| Stamp { time: LogicalTime(5), rounds: Rounds([round, 0]) };
-    let of = |key: &str, at| Timer { key: key.to_owned(), name: "t", at };
-    let all = [
-        of("a", TimerAt::Round(round(1))),
-        of("b", TimerAt::Round(round(1))),
-        of("", TimerAt::Round(round(2))),
-        of("", TimerAt::Event(LogicalTime(5))),
-        of("c", TimerAt::Event(LogicalTime(5))),
-    ];
-    for timer in all.iter().rev().chain(&all) {
-        agenda.set_timer(timer.clone());
+    let of =
+        |key: &str| Timer { key: key.to_owned(), name: "t", at: TimerAt::Event(LogicalTime(5)) };
+    // Set before the time they wait for its first round; at the time, for the round of then.
+    let all = [("b", stamp(4), stamp(5)), ("d", stamp(4), stamp(5)), ("a", round(1), round(1))]
+        .into_iter()
+        .chain([("c", round(1), round(1)), ("", round(2), round(2))]);
+    let all: Vec<_> = all.map(|(key, now, waits_for)| (of(key), now, waits_for)).collect();
+    for (timer, now, _) in all.iter().rev().chain(&all) {
+        agenda.set_timer(timer.clone(), Some(*now));
     }
     agenda.commit();
-    assert_eq!(agenda.due_at_frontier(round(1).into()), None);
+    assert_eq!(agenda.due_at_frontier(promise(5)), None);
     let mut fired = Vec::new();
-    while let Some(timer) = agenda.due_at_frontier(promise(6)) {
-        agenda.cancel_timer(timer.clone());
-        agenda.commit();
-        fired.push(timer);
+    for to in [round(1).into(), round(2).into(), promise(6)] {
+        while let Some((timer, waited_for)) = agenda.due_at_frontier(to) {
+            assert!(to.is_past(waited_for));
+            agenda.fires(timer.clone(), Some(waited_for));
+            agenda.commit();
+            fired.push((timer, waited_for));
+        }
     }
-    assert_eq!(fired, all);
+    let expected: Vec<_> =
+        all.into_iter().map(|(timer, _, waits_for)| (timer, waits_for)).collect();
+    assert_eq!(fired, expected);
 }
 
 #[test]
-fn what_is_damaged_is_an_error() {
-    let mut agenda = Agenda::new(Timing::Passes);
-    agenda.set_timer(event(9, 300, "a"));
+fn the_turns_of_a_loop_hear_of_all_that_is_pending() {
+    let mut agenda = Agenda::<u8>::new(Timing::Passes);
+    assert_eq!(agenda.pending(), None);
+    for (at, expected) in [(9, 9), (7, 7), (8, 7)] {
+        agenda.keep(stamp(at));
+        agenda.commit();
+        assert_eq!(agenda.pending(), Some(stamp(expected)));
+    }
+    agenda.hold(Some(stamp(3)));
     agenda.commit();
-    let saved = agenda.save().unwrap();
-    let error = Agenda::<u64>::new(Timing::Passes).restore(saved).unwrap_err();
+    assert_eq!(agenda.pending(), Some(stamp(3)));
+    agenda.set_timer(Timer { key: 0, name: "t", at: TimerAt::Event(LogicalTime(2)) }, None);
+    agenda.commit();
+    assert_eq!(agenda.pending(), Some(stamp(2)));
+}
+
+#[test]
+fn a_key_of_another_type_is_an_error() {
+    let mut agenda = Agenda::new(Timing::Passes);
+    agenda.set_timer(event(9, 300, "a"), None);
+    agenda.commit();
+    let error = Agenda::<u64>::new(Timing::Passes).restore(&mut saved(&agenda)).unwrap_err();
     assert!(error.to_string().contains("timer `a`"), "{error}");
 }

@@ -2,7 +2,8 @@
 //!
 //! `feed` goes through the files of a source; each is a split with a position (`split`), read by a
 //! `reader` from an `input`, plain or gzip; `identity` tells whether a file is still the same one.
-//! What a line means is the decoder's part: `lines`, `csv` and `json`.
+//! What a line means is the decoder's part: `lines`, `csv` and `json`. `parquet` has no lines, and
+//! goes its own way.
 
 #[cfg(feature = "csv")]
 pub(crate) mod csv;
@@ -13,6 +14,8 @@ mod input;
 pub(crate) mod json;
 pub(crate) mod lines;
 mod list;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 mod progress;
 mod reader;
 mod split;

@@ -118,7 +118,7 @@ impl InputIsConnected for Connected {}
 
 impl<S0> InputWiring<S0> {
     #[doc(hidden)]
-    pub fn __complete(self)
+    pub fn complete(self)
     where
         S0: InputIsConnected,
     {

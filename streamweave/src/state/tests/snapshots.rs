@@ -10,10 +10,10 @@ fn filled(keys: impl Iterator<Item = u64>) -> Keyed<u64, String> {
     state
 }
 
-// 3,000 keys live in one segment, 90,000 in several: both must write the same order.
+// 3,000 keys live in one segment, 150,000 in several: both must write the same order.
 #[test]
 fn equal_content_gives_equal_bytes_whatever_its_history() {
-    for keys in [3000, 90_000] {
+    for keys in [3000, 150_000] {
         let forward = filled(0..keys);
         let mut other = filled((0..keys).rev().chain(keys..keys + 5000));
         for key in keys..keys + 5000 {
@@ -26,7 +26,7 @@ fn equal_content_gives_equal_bytes_whatever_its_history() {
 
 #[test]
 fn ranges_of_groups_divide_the_entries() {
-    for keys in [200, 90_000] {
+    for keys in [200, 150_000] {
         let state = filled(0..keys);
         let cuts = [0, 1, 127, 128, 129, 5000, 16_384, 32_767, MAX_KEY_GROUPS];
         let mut whole = Keyed::<u64, String>::new();
@@ -140,15 +140,15 @@ fn entries_carry_the_epoch_of_their_last_change() {
 fn epochs_stay_with_their_entries() {
     let mut state: Keyed<u64, u64> = Keyed::new();
     let expected = |key: u64| 1 + (key / 100) as u32;
-    for key in 0..90_000 {
+    for key in 0..150_000 {
         if key % 100 == 0 {
             state.set_epoch(expected(key));
         }
         *state.entry(key) += 1;
     }
-    let oldest = state.epoch_of(&89_999).unwrap() - 63;
+    let oldest = state.epoch_of(&149_999).unwrap() - 63;
     for state in [state.clone(), state] {
-        for key in 0..90_000 {
+        for key in 0..150_000 {
             let epoch = Some(expected(key)).filter(|&epoch| epoch >= oldest);
             assert_eq!(state.epoch_of(&key), Some(epoch.unwrap_or(0)), "{key}");
         }

@@ -1,6 +1,5 @@
-// errors: 2
-// Known: one mistake, but rustc tells it again at the attribute as a whole.
-use streamweave::node;
+// errors: 1
+use streamweave::{graph, node};
 
 #[node(key = f64)]
 struct Matcher {
@@ -16,4 +15,11 @@ impl MatcherHandlers for Matcher {
     }
 }
 
-fn main() {}
+fn main() {
+    let graph = graph! {
+        matcher: Matcher {},
+        graph.orders => matcher.orders,
+        matcher.fills => graph.fills,
+    };
+    let _ = graph.inline();
+}

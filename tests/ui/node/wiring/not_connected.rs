@@ -29,10 +29,10 @@ fn main() {
     let ports = handle(&enrich);
     let wired = wiring(&ports);
     let wired = ports.inputs.orders.connect(wired);
-    wired.__complete();
+    wired.complete();
     let wired = wiring(&ports);
     let wired = ports.inputs.orders.connect(wired);
     let wired = ports.inputs.retries.connect(wired);
     let wired = ports.inputs.rates.connect(wired);
-    wired.__complete();
+    wired.complete();
 }

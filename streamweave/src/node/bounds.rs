@@ -1,36 +1,28 @@
-//! What the expansions of the macros need besides the public API; not for use by hand.
+//! What `#[node]` asks of the types in a node, as traits whose messages say it in a user's words.
+//!
+//! The generated code calls these; nobody implements them. They are public, and named for what
+//! they mean, because rustc names them in its help.
 
 use std::borrow::Borrow;
 
-pub use inventory;
-pub use streamweave_macros::__graph;
-
-pub use crate::time::EventTimeField;
-
-use crate::node::NodeError;
-use crate::state::{FieldSchema, FieldVisitor};
+use crate::node::{Node, NodeError};
+use crate::state::{FieldSchema, FieldVisitor, StableHash, State};
 
 /// What a key closure returns: the key itself, or a reference to it.
 #[diagnostic::on_unimplemented(
     message = "this key is a `{Self}`, but the node's keys are `{K}`",
     label = "the record's key must be a `{K}` or a reference to one"
 )]
-pub trait IntoKey<K> {
-    /// The key, borrowed.
+pub trait KeyOf<K> {
+    /// The key.
     fn key(&self) -> &K;
-    /// The key, owned.
-    fn into_key(self) -> K;
 }
 
 #[diagnostic::do_not_recommend]
-impl<K: Clone, B: Borrow<K>> IntoKey<K> for B {
+impl<K, B: Borrow<K>> KeyOf<K> for B {
     #[inline(always)]
     fn key(&self) -> &K {
         self.borrow()
-    }
-    #[inline(always)]
-    fn into_key(self) -> K {
-        self.borrow().clone()
     }
 }
 
@@ -45,7 +37,7 @@ impl<K: Clone, B: Borrow<K>> IntoKey<K> for B {
             keys also `#[derive(StableKey, PartialEq, Eq)]`; what need not outlive a failure \
             goes into `#[scratch]` fields"
 )]
-pub trait State {
+pub trait StateField {
     /// Shows the field to `visitor`.
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V);
     /// Its name, kind and shape.
@@ -53,7 +45,7 @@ pub trait State {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: crate::state::State> State for S {
+impl<S: State> StateField for S {
     #[inline(always)]
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V) {
         visitor.field(name, self);
@@ -96,80 +88,30 @@ pub fn lent_to_a_future<T: LentToAFuture>() {}
     label = "does not implement `std::error::Error`",
     note = "implement `std::error::Error` for it; `thiserror` derives it"
 )]
-pub trait Failure {
+pub trait RecordError {
     /// The failure.
     fn failure(self) -> NodeError;
 }
 #[diagnostic::do_not_recommend]
-impl<E: Into<NodeError>> Failure for E {
+impl<E: Into<NodeError>> RecordError for E {
     fn failure(self) -> NodeError {
         self.into()
     }
 }
 
 /// The failure of a record whose function returned `error`.
-pub fn failure<E: Failure>(error: E) -> NodeError {
+pub fn failure<E: RecordError>(error: E) -> NodeError {
     error.failure()
 }
 
-#[cfg(test)]
-mod tests {
-    //! Library nodes are written with the macro too: `#[node(crate = crate)]`.
+/// The stable hash of a key of node `N`.
+#[inline(always)]
+pub fn key_hash<N: Node>(key: &N::Key) -> u64 {
+    key.stable_hash()
+}
 
-    use std::marker::PhantomData;
-
-    use crate::graph::GraphBuilder;
-    use crate::graph::check::handle;
-    use crate::node::{NodeResult, Via};
-
-    /// Applies a function.
-    #[streamweave_macros::node(crate = crate)]
-    struct Map<A, B, F>
-    where
-        F: Fn(A) -> B + Send + Sync + 'static,
-    {
-        /// What the function takes.
-        #[input]
-        input: A,
-        /// What the function returns.
-        #[output]
-        out: B,
-        f: F,
-        items: PhantomData<fn(A) -> B>,
-    }
-
-    impl<A, B, F> MapHandlers<A, B, F> for Map<A, B, F>
-    where
-        F: Fn(A) -> B + Send + Sync + 'static,
-    {
-        fn on_input(&self, input: A, out: &mut impl MapOut<A, B, F>) -> NodeResult {
-            out.out((self.f)(input));
-            Ok(())
-        }
-    }
-
-    #[derive(Clone, PartialEq, Eq, streamweave_macros::StableKey)]
-    #[stable_key(crate = crate)]
-    struct Symbol(u32);
-
-    #[test]
-    fn a_library_node() -> Result<(), Box<dyn std::error::Error>> {
-        let mut builder = GraphBuilder::new("test");
-        let node = Map { f: |n: u64| n.to_string(), items: PhantomData };
-        let ports = handle(&node);
-        let (edge, output) = builder.output("out", ports.outputs.out, None);
-        let open = ports.open.out(Via::<String, _>::new(edge));
-        let emitter = builder.attach(node, "map", ports.inputs.input.edge(), open);
-        let input = builder.input("in", ports.inputs.input.edge(), emitter);
-        let run = builder.finish(input, output).inline()?;
-        run.inputs.try_send(7)?;
-        let mut run = run.close_inputs()?;
-        assert_eq!(run.outputs.try_recv().as_deref(), Some("7"));
-        run.drain()?;
-        assert_ne!(
-            crate::state::StableHash::stable_hash(&Symbol(1)),
-            crate::state::StableHash::stable_hash(&Symbol(2)),
-        );
-        Ok(())
-    }
+/// A key of node `N`, owned.
+#[inline(always)]
+pub fn own_key<N: Node>(key: &N::Key) -> N::Key {
+    key.clone()
 }

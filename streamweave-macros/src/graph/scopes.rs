@@ -1,0 +1,220 @@
+//! Loops: which nodes a feedback edge makes part of one, and which edges lead out of it.
+
+use crate::diag::Errors;
+use crate::graph::attrs::Rounds;
+use crate::graph::cycles::ends;
+use crate::graph::model::{Model, To};
+
+/// The loops of a graph.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    /// For each node, the outermost loop that it is part of.
+    outer: Vec<Option<usize>>,
+    /// For each node, the inner loop that it is part of: a group's number, and the loop's place.
+    inner: Vec<Option<(usize, u32)>>,
+    /// For each edge, how deep the loop is that it closes.
+    depths: Vec<usize>,
+}
+
+/// Which loop an edge leads out of.
+pub(crate) enum Leaves {
+    All,
+    Inner(u32),
+}
+
+impl Scopes {
+    pub(crate) fn new(model: &Model) -> Self {
+        let nodes = model.nodes.len();
+        let depths: Vec<_> = (0..model.edges.len()).map(|edge| depth(model, edge)).collect();
+        let all = Reach::new(model, |_| true);
+        let cuts: Vec<_> = (0..model.edges.len())
+            .filter(|edge| model.edges[*edge].feedback.is_some())
+            .filter_map(|edge| Some((edge, ends(model, edge)?)))
+            .collect();
+        let mut scopes = Scopes { outer: vec![None; nodes], inner: vec![None; nodes], depths };
+        for (_, (from, to)) in &cuts {
+            for node in 0..nodes {
+                if all.leads(*to, node) && all.leads(node, *from) {
+                    // Loops that share a node are one: each node names the first of its nodes.
+                    let first =
+                        (0..=node).find(|first| all.leads(*first, node) && all.leads(node, *first));
+                    scopes.outer[node] = first;
+                }
+            }
+        }
+        // Without the edges that close the outer loops only the inner ones are left.
+        let within = Reach::new(model, |edge| {
+            model.edges[edge].feedback.is_none() || scopes.depths[edge] > 0
+        });
+        let mut groups = Vec::new();
+        for (edge, (from, to)) in cuts.iter().filter(|(edge, _)| scopes.depths[*edge] > 0) {
+            let Some(group) = group_of(model, *edge) else { continue };
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+            for node in 0..nodes {
+                if within.leads(*to, node) && within.leads(node, *from) {
+                    scopes.inner[node] = Some((group, 0));
+                }
+            }
+        }
+        scopes.place(&groups, &within);
+        scopes
+    }
+
+    /// Numbers the inner loops so that each comes behind those that lead to it.
+    fn place(&mut self, groups: &[usize], within: &Reach) {
+        let members = |group: usize, inner: &[Option<(usize, u32)>]| -> Vec<usize> {
+            let is = |node: &usize| inner[*node].is_some_and(|inner| inner.0 == group);
+            (0..inner.len()).filter(is).collect()
+        };
+        let members: Vec<_> = groups.iter().map(|group| members(*group, &self.inner)).collect();
+        let leads = |from: usize, to: usize| {
+            from != to
+                && members[from].iter().any(|a| members[to].iter().any(|b| within.leads(*a, *b)))
+        };
+        let mut left: Vec<usize> = (0..groups.len()).collect();
+        for place in 0.. {
+            let next = left.iter().position(|to| !left.iter().any(|from| leads(*from, *to)));
+            let Some(next) = next.or((!left.is_empty()).then_some(0)) else { break };
+            for node in &members[left.remove(next)] {
+                if let Some(inner) = &mut self.inner[*node] {
+                    inner.1 = place;
+                }
+            }
+        }
+    }
+
+    /// The depth of the loop that a feedback edge closes, and its place.
+    pub(crate) fn closes(&self, model: &Model, edge: usize) -> (usize, u32) {
+        let place = ends(model, edge).and_then(|(from, _)| self.inner[from]);
+        match self.depths[edge] {
+            0 => (0, 0),
+            depth => (depth, place.map_or(0, |inner| inner.1)),
+        }
+    }
+
+    /// Which loop the edge leads out of, if any.
+    pub(crate) fn leaves(&self, model: &Model, edge: usize) -> Option<Leaves> {
+        if model.edges[edge].feedback.is_some() {
+            return None;
+        }
+        let crate::graph::model::From::Out(out) = model.edges[edge].from else { return None };
+        let from = model.outs[out].node;
+        let to = match model.edges[edge].to {
+            To::In(input) => Some(model.ins[input].node),
+            To::Output(_) => None,
+        };
+        let outer = self.outer[from]?;
+        if to.and_then(|to| self.outer[to]) != Some(outer) {
+            return Some(Leaves::All);
+        }
+        let (group, place) = self.inner[from]?;
+        let stays = to.and_then(|to| self.inner[to]).is_some_and(|inner| inner.0 == group);
+        (!stays).then_some(Leaves::Inner(place))
+    }
+}
+
+/// The bound of the loop that a feedback edge closes.
+pub(crate) fn bound(model: &Model, edge: usize) -> Option<&Rounds> {
+    group_of(model, edge).and_then(|group| model.groups[group].options.rounds.as_ref())
+}
+
+/// Loops nest two deep.
+pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    for group in model.groups.iter().filter(|group| group.is_loop) {
+        let mut around = 0;
+        let mut parent = group.parent;
+        while let Some(outer) = parent {
+            around += usize::from(model.groups[outer].is_loop);
+            parent = model.groups[outer].parent;
+        }
+        if around > 1 {
+            let message = format!(
+                "loop `{}` is inside two others, and loops nest two deep: put the innermost one \
+                 into a node of its own",
+                group.name
+            );
+            errors.error(&group.name, message);
+        }
+    }
+}
+
+/// How many loops are around the one that the feedback edge closes.
+fn depth(model: &Model, edge: usize) -> usize {
+    let mut loops: usize = 0;
+    let mut group = group_of(model, edge);
+    while let Some(index) = group {
+        loops += usize::from(model.groups[index].is_loop);
+        group = model.groups[index].parent;
+    }
+    // One that is closed outside of every block is around the blocks on its way.
+    let open = (0..model.edges.len())
+        .any(|other| model.edges[other].feedback.is_some() && group_of(model, other).is_none());
+    let around = usize::from(open && loops == 1 && shares(model, edge));
+    (loops.saturating_sub(1) + around).min(1)
+}
+
+/// Whether the loop that the edge closes is part of one that is closed outside of every block.
+fn shares(model: &Model, edge: usize) -> bool {
+    let all = Reach::new(model, |_| true);
+    let Some((from, to)) = ends(model, edge) else { return false };
+    (0..model.edges.len())
+        .filter(|other| model.edges[*other].feedback.is_some())
+        .filter(|other| group_of(model, *other).is_none())
+        .filter_map(|other| ends(model, other))
+        .any(|(other_from, other_to)| all.leads(other_to, to) && all.leads(from, other_from))
+}
+
+/// The innermost loop block around both ends of an edge.
+fn group_of(model: &Model, edge: usize) -> Option<usize> {
+    let (from, to) = ends(model, edge)?;
+    let around = |node: usize| {
+        let mut groups = Vec::new();
+        let mut group = model.nodes[node].group;
+        while let Some(index) = group {
+            if model.groups[index].is_loop {
+                groups.push(index);
+            }
+            group = model.groups[index].parent;
+        }
+        groups
+    };
+    let to = around(to);
+    around(from).into_iter().find(|group| to.contains(group))
+}
+
+/// Which nodes lead to which.
+struct Reach(Vec<Vec<bool>>);
+
+impl Reach {
+    /// By the edges that `counts`.
+    fn new(model: &Model, counts: impl Fn(usize) -> bool) -> Self {
+        let edges: Vec<_> = (0..model.edges.len())
+            .filter(|edge| counts(*edge))
+            .filter_map(|edge| ends(model, edge))
+            .collect();
+        // Where there is no feedback edge nobody asks.
+        if model.edges.iter().all(|edge| edge.feedback.is_none()) {
+            return Reach(Vec::new());
+        }
+        let mut leaving = vec![Vec::new(); model.nodes.len()];
+        edges.iter().for_each(|(from, to)| leaving[*from].push(*to));
+        let from = |start: usize| {
+            let mut reached = vec![false; model.nodes.len()];
+            let mut todo = vec![start];
+            while let Some(node) = todo.pop() {
+                if !std::mem::replace(&mut reached[node], true) {
+                    todo.extend(&leaving[node]);
+                }
+            }
+            reached
+        };
+        Reach((0..model.nodes.len()).map(from).collect())
+    }
+
+    /// Whether `from` leads to `to`, or is the same.
+    fn leads(&self, from: usize, to: usize) -> bool {
+        self.0.get(from).is_some_and(|reached| reached[to])
+    }
+}

@@ -1,0 +1,85 @@
+//! Deliberately broken variants of the runtime, for the tests that must catch them: a check that
+//! cannot fail is worth nothing.
+//!
+//! For tests only. A variant sits at its one spot in the code behind `broken(Broken::..)`, which
+//! is the constant `false` without the feature `broken-variants`. With it a process runs the
+//! variant that the environment names in [`VARIABLE`], or none.
+
+use std::sync::OnceLock;
+
+/// The environment variable that names the variant.
+pub const VARIABLE: &str = "STREAMWEAVE_BROKEN";
+
+/// Declares the variants, so that none is missing in [`Broken::ALL`].
+macro_rules! variants {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// A way in which the runtime can be broken on purpose.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Broken {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Broken {
+            /// All of them.
+            pub const ALL: &[Broken] = &[$(Broken::$name),+];
+
+            /// Its name in [`VARIABLE`].
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Broken::$name => stringify!($name)),+
+                }
+            }
+        }
+    };
+}
+
+variants! {
+    /// The second batch of an edge is counted as sent, and dropped.
+    DroppedBatch,
+    /// Control goes to the front of its edge's queue.
+    ControlOvertakes,
+    /// Of the batches that wait in an edge the newest is taken first.
+    NewestFirst,
+    /// Who waits for room in an edge is not told when there is some.
+    NobodyIsWoken,
+    /// A frontier is passed on before the timers that it makes due have fired.
+    FrontierBeforeTimers,
+    /// Records in round 0 of a loop count as in the round of the records before them.
+    StaleRounds,
+    /// Records go to the workers in turn, whatever their key.
+    KeyOnTwoWorkers,
+    /// A record whose handler panicked counts as handled.
+    SwallowedPanic,
+    /// A panic in a task that a node spawned ends the task, and nobody is told.
+    SwallowedTaskPanic,
+    /// A channel always has room.
+    UnboundedQueue,
+    /// The undo log has no entry for what was put in.
+    UndoForgetsInsert,
+    /// The undo log has no entry for what was changed.
+    UndoForgetsChange,
+    /// Nodes behind a failure in the same unit still get what is emitted.
+    EmissionAfterFailure,
+    /// An outbox keeps what a failed unit emitted.
+    FailedUnitIsSent,
+    /// What stands when a unit fails never leaves its stage.
+    StandingIsLost,
+    /// A sender that is gone counts as one that has finished.
+    FailureLooksLikeEnd,
+}
+
+/// Whether this process runs the variant.
+#[inline(always)]
+pub(crate) fn broken(variant: Broken) -> bool {
+    cfg!(feature = "broken-variants") && chosen() == Some(variant)
+}
+
+/// The variant that the environment names, read once.
+fn chosen() -> Option<Broken> {
+    static CHOSEN: OnceLock<Option<Broken>> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let name = std::env::var(VARIABLE).ok()?;
+        Broken::ALL.iter().copied().find(|variant| variant.name() == name)
+    })
+}

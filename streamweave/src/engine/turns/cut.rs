@@ -1,0 +1,242 @@
+//! The sending end of a feedback edge: what crosses it is one round further.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Task, Poll, Waker};
+
+use crate::engine::cx::{Cause, Failure};
+use crate::engine::records::Mark;
+use crate::engine::turns::{ChannelId, Coordinator, Next, Turn, earlier};
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::node::{Emit, Part};
+use crate::time::Stamp;
+
+/// How many rounds a loop may take, and what happens beyond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    /// As many as it needs.
+    #[default]
+    None,
+    /// A record that would begin a further round fails: the loop was to converge before.
+    AtMost(u32),
+    /// What would begin a further round is left out: the result is that of so many rounds.
+    Exactly(u32),
+}
+
+/// Which round a record is in when it crosses a feedback edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crossing {
+    /// The loop's depth: 0 for an outermost one.
+    pub(crate) depth: usize,
+    /// Of an inner loop: how many are before it in the same outer loop.
+    pub(crate) place: u32,
+    pub(crate) bound: Bound,
+}
+
+impl Crossing {
+    /// The stamp behind the edge; `None` where the bound leaves the record out.
+    fn cross(&self, stamp: Stamp) -> Result<Option<Stamp>, u32> {
+        let rounds = stamp.rounds.next(self.depth, self.place);
+        let round = rounds.of(self.depth);
+        match self.bound {
+            Bound::AtMost(most) if round > most => Err(most),
+            Bound::Exactly(most) if round > most => Ok(None),
+            _ => Ok(Some(Stamp { rounds, ..stamp })),
+        }
+    }
+}
+
+/// Where a cut gets its turns, and reports them.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Mail>);
+
+#[derive(Debug, Default)]
+struct Mail {
+    next: Option<Next>,
+    waker: Option<Waker>,
+    /// The scope's coordinator and this cut's number, once the graph is whole.
+    scope: Option<(Arc<Scope>, usize)>,
+}
+
+/// The cuts of a scope and their coordinator.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    coordinator: Mutex<Coordinator>,
+    cuts: Vec<Arc<Mailbox>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scope {
+    /// Gives the cuts a coordinator, and the first turn.
+    pub(crate) fn begin(cuts: Vec<Arc<Mailbox>>) {
+        let coordinator = Coordinator::new(cuts.len());
+        let first = Next::Turn(coordinator.turn());
+        let scope = Arc::new(Scope { coordinator: Mutex::new(coordinator), cuts });
+        for (number, mailbox) in scope.cuts.iter().enumerate() {
+            let mut mail = lock(&mailbox.0);
+            mail.scope = Some((Arc::clone(&scope), number));
+            mail.next = Some(first);
+        }
+    }
+
+    fn report(&self, cut: usize, number: u64, least: Option<Stamp>) {
+        let next = lock(&self.coordinator).report(cut, number, least);
+        let Some(next) = next else { return };
+        for mailbox in &self.cuts {
+            let waker = {
+                let mut mail = lock(&mailbox.0);
+                mail.next = Some(next);
+                mail.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// An emitter for a feedback edge.
+pub struct Cut<E> {
+    edge: E,
+    crossing: Crossing,
+    mailbox: Arc<Mailbox>,
+    /// The earliest stamp that has crossed since the turn was sent.
+    crossed: Option<Stamp>,
+    ended: bool,
+    path: Arc<str>,
+}
+
+impl<E> fmt::Debug for Cut<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cut").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl<E> Cut<E> {
+    pub(crate) fn new(edge: E, crossing: Crossing, mailbox: Arc<Mailbox>, path: Arc<str>) -> Self {
+        Cut { edge, crossing, mailbox, crossed: None, ended: false, path }
+    }
+
+    #[cold]
+    fn fail(&self, cx: &mut Cx, message: String) {
+        let cause = Cause::Error(message.into());
+        cx.fail(Failure { node: Arc::clone(&self.path), input: "feedback", position: 0, cause });
+    }
+}
+
+impl<E: Part> Cut<E> {
+    /// Sends the turn that the coordinator has decided on, behind everything that has crossed.
+    fn poll_turn(&mut self, task: &Task<'_>) {
+        let next = {
+            let mut mail = lock(&self.mailbox.0);
+            if mail.next.is_none() {
+                mail.waker = Some(task.waker().clone());
+            }
+            mail.next.take()
+        };
+        match next {
+            Some(Next::Turn(turn)) => {
+                self.crossed = None;
+                self.edge.control(&Control::Turn(turn));
+                lock(&self.mailbox.0).waker = Some(task.waker().clone());
+            }
+            Some(Next::End) => {
+                self.ended = true;
+                self.edge.control(&Control::End);
+            }
+            None => {}
+        }
+    }
+
+    /// A turn has come round.
+    fn report(&mut self, turn: Turn) {
+        let raised = turn.hold.map(|hold| {
+            let rounds = hold.rounds.next(self.crossing.depth, self.crossing.place);
+            Stamp { rounds, ..hold }
+        });
+        let least = earlier(raised, self.crossed);
+        let scope = lock(&self.mailbox.0).scope.clone();
+        if let Some((scope, number)) = scope {
+            scope.report(number, turn.number, least);
+        }
+    }
+}
+
+impl<E: Part> Part for Cut<E> {
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.edge.begin();
+    }
+    fn rollback(&mut self) {
+        self.edge.rollback();
+    }
+    fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
+        cx.set_looped();
+        // Its frontier is what the turns promise, not that of the stage.
+        if let Phase::Turn(turn) = phase {
+            self.report(turn);
+        }
+        false
+    }
+    fn deadline(&mut self) -> Option<i64> {
+        None
+    }
+    fn control(&mut self, _: &Control) {
+        // It ends when the coordinator says so, before the stage can.
+    }
+    fn pump(&mut self, _: &mut Cx) {}
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.poll_turn(task);
+        self.edge.poll_flush(task, what)
+    }
+    fn accepted(&mut self) -> u64 {
+        self.edge.accepted()
+    }
+    fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
+        self.edge.outlets(each);
+    }
+    fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
+        self.edge.visit(visit);
+    }
+}
+
+impl<T, E: Emit<T>> Emit<T> for Cut<E> {
+    const LENDS: bool = false;
+
+    fn emit(&mut self, cx: &mut Cx, item: T) {
+        if cx.failed() {
+            return;
+        }
+        if self.ended {
+            let message = "a record was sent back into the loop after the loop had ended: what a \
+                           node of a loop sends in `on_stop`, or when its input has ended, must \
+                           leave the loop";
+            return self.fail(cx, message.to_owned());
+        }
+        let outer = cx.mark;
+        // Records without a time have the earliest there is.
+        match self.crossing.cross(outer.stamp().unwrap_or(Stamp::UNTIMED)) {
+            Ok(Some(stamp)) => {
+                self.crossed = earlier(self.crossed, Some(stamp));
+                cx.mark = Mark::crossing(outer, stamp);
+                self.edge.emit(cx, item);
+                cx.mark = outer;
+            }
+            Ok(None) => {}
+            Err(most) => self.fail(
+                cx,
+                format!(
+                    "a record would begin round {} of a loop that is bounded to {most}: raise \
+                     `#[rounds(max = ..)]`, or write `#[rounds(limit = {most})]` if the result of \
+                     so many rounds is what is wanted",
+                    u64::from(most) + 1
+                ),
+            ),
+        }
+    }
+
+    fn lend(&mut self, _: &mut Cx, _: &T) {}
+}

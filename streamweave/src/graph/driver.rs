@@ -1,0 +1,286 @@
+//! Drives the tasks of a graph on the caller's thread: one after the other, or as chance has it.
+//!
+//! The tasks are the very futures that run on tokio. What a simulation adds is in which order
+//! they are polled, how much the edges hold and how the clock moves: all of it by one seed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as Task, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::engine::{Capacity, Chance, Clock, Counters, Edge, Note, Probe, StageEnd, StopSignal};
+use crate::graph::error::RunError;
+use crate::graph::graph::Graph;
+use crate::graph::progress::ProgressHandle;
+use crate::graph::schedule::Schedule;
+use crate::graph::snapshot::Snapshot;
+use crate::node::BoxFuture;
+
+/// The tasks of a graph, and what they go by.
+pub(crate) struct Driver {
+    pub(crate) name: String,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) progress: ProgressHandle,
+    over: watch::Sender<bool>,
+    pub(crate) clock: Clock,
+    pub(crate) stop: StopSignal,
+    pub(crate) chance: Chance,
+    tasks: Vec<Driven>,
+    /// In a simulation: the edges, with how much they were built to hold.
+    edges: Vec<(Arc<dyn Edge>, Capacity)>,
+    schedule: Schedule,
+    failed: Option<RunError>,
+}
+
+/// A task: a stage, or what feeds and reads the graph.
+struct Driven {
+    path: Arc<str>,
+    /// Of a stage.
+    probe: Option<Arc<Probe>>,
+    future: Option<BoxFuture<'static, StageEnd>>,
+    ready: Arc<Ready>,
+    waker: Waker,
+}
+
+/// Whether a task has something to do.
+struct Ready(AtomicBool);
+
+impl Wake for Ready {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// A clock that is moved on so often before a graph is idle never gets it there.
+const MOVES: u32 = 100_000;
+
+impl Driver {
+    /// Takes a graph apart: its handles, and what drives it.
+    pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
+        let Graph { name, planned, counters, edges, inputs, outputs, flow, .. } = graph;
+        let (over, is_over) = watch::channel(false);
+        let mut driver = Driver {
+            name,
+            progress: ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over),
+            over,
+            counters,
+            clock: Clock::manual(),
+            stop: StopSignal::default(),
+            edges: Vec::new(),
+            tasks: Vec::new(),
+            schedule: Schedule::new(&chance),
+            chance,
+            failed: None,
+        };
+        for stage in planned {
+            let (path, probe) = (Arc::clone(&stage.path), Arc::clone(&stage.probe));
+            let clock = driver.clock.of(driver.tasks.len());
+            let future = stage.run(clock, driver.chance.clone(), &driver.stop);
+            driver.add(path, Some(probe), future);
+        }
+        if driver.chance.is_seeded() {
+            for (number, edge) in edges.into_iter().enumerate() {
+                let built = edge.capacity();
+                edge.set_capacity(driver.chance.capacity(built));
+                edge.trace(driver.chance.clone(), number as u32);
+                driver.edges.push((edge, built));
+            }
+        }
+        (inputs, outputs, driver)
+    }
+
+    fn add(
+        &mut self,
+        path: Arc<str>,
+        probe: Option<Arc<Probe>>,
+        future: BoxFuture<'static, StageEnd>,
+    ) {
+        let ready = Arc::new(Ready(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&ready));
+        self.tasks.push(Driven { path, probe, future: Some(future), ready, waker });
+    }
+
+    /// Adds a task beside the stages: it feeds the graph, or reads it.
+    pub(crate) fn beside(
+        &mut self,
+        path: &str,
+        task: impl FnOnce(Clock, Chance) -> BoxFuture<'static, ()>,
+    ) {
+        let task = task(self.clock.of(self.tasks.len()), self.chance.clone());
+        let future = Box::pin(async {
+            task.await;
+            StageEnd::Finished
+        });
+        self.add(path.into(), None, future);
+    }
+
+    /// Does all there is to do now: until every task waits for input, time or room.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<(), RunError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.chance.is_seeded() {
+            while let Some(task) = self.pick() {
+                self.poll(task)?;
+                let ended = self.tasks[task].future.is_none();
+                self.chance.note(Note::Ran { task, ended });
+            }
+            return self.refuse_foreign();
+        }
+        loop {
+            let mut ran = false;
+            for index in 0..self.tasks.len() {
+                ran |= self.poll(index)?;
+            }
+            if !ran {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Polls a task if it has something to do; whether it had.
+    #[inline(always)]
+    fn poll(&mut self, index: usize) -> Result<bool, RunError> {
+        let task = &mut self.tasks[index];
+        if !task.ready.0.load(Ordering::Relaxed) || !task.ready.0.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let Some(future) = &mut task.future else { return Ok(false) };
+        if let Poll::Ready(end) = future.as_mut().poll(&mut Task::from_waker(&task.waker)) {
+            task.future = None;
+            self.ended(end)?;
+        }
+        Ok(true)
+    }
+
+    /// A task that has something to do, by chance; now and then an edge changes its size.
+    fn pick(&mut self) -> Option<usize> {
+        if self.chance.resizes() {
+            let edge = self.chance.below(self.edges.len() as u64) as usize;
+            if let Some((edge, built)) = self.edges.get(edge) {
+                edge.set_capacity(self.chance.capacity(*built));
+            }
+        }
+        let ready = |task: &Driven| task.future.is_some() && task.ready.0.load(Ordering::Acquire);
+        self.schedule.pick(&self.chance, self.tasks.iter().map(ready))
+    }
+
+    /// Every task waits. A handler that waits for neither the clock nor its edges waits for
+    /// something that the seed does not decide.
+    fn refuse_foreign(&mut self) -> Result<(), RunError> {
+        let foreign = self.tasks.iter().enumerate().find(|(index, task)| {
+            task.future.is_some()
+                && task.probe.as_ref().is_some_and(|probe| probe.is_awaited())
+                && !self.clock.is_awaited_by(*index)
+        });
+        match foreign {
+            None => Ok(()),
+            Some((_, task)) => {
+                let node = Arc::clone(&task.path);
+                self.fail(RunError::Foreign { graph: self.name.clone(), node })
+            }
+        }
+    }
+
+    fn ended(&mut self, end: StageEnd) -> Result<(), RunError> {
+        let graph = self.name.clone();
+        match end {
+            StageEnd::Finished => Ok(()),
+            StageEnd::Failed(failure) => self.fail(RunError::Failed { graph, failure }),
+            StageEnd::Cancelled => self.fail(RunError::Aborted { graph }),
+        }
+    }
+
+    /// The first failure ends the graph: no stage goes on, and what has come through can still be
+    /// read. In a simulation the others go on for a while, as tasks of a runtime do.
+    fn fail(&mut self, error: RunError) -> Result<(), RunError> {
+        if self.failed.is_some() {
+            return Ok(());
+        }
+        self.failed = Some(error.clone());
+        let _ = self.over.send(true);
+        for _ in 0..self.chance.below(100) {
+            let Some(task) = self.pick() else { break };
+            self.poll(task)?;
+        }
+        for task in self.tasks.iter_mut().filter(|task| task.probe.is_some()) {
+            task.future = None;
+        }
+        // Who reads the outputs reads what is there, and those that feed see that it is over.
+        let mut ran = true;
+        while std::mem::take(&mut ran) {
+            for task in 0..self.tasks.len() {
+                ran |= self.poll(task)?;
+            }
+        }
+        Err(error)
+    }
+
+    /// Moves the clock on, and does what that makes due: at once, or with stops on the way.
+    pub(crate) fn advance(&mut self, by: Duration) -> Result<(), RunError> {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let target = self.clock.now().saturating_add(by);
+        if !self.chance.is_seeded() {
+            return self.move_clock(target);
+        }
+        self.step()?;
+        loop {
+            let due = self.clock.next_due().map_or(target, |due| due.0);
+            let at = self.schedule.clock(&self.chance, self.clock.now(), due, target);
+            self.move_clock(at)?;
+            if at >= target {
+                return Ok(());
+            }
+        }
+    }
+
+    fn move_clock(&mut self, at: i64) -> Result<(), RunError> {
+        self.clock.move_to(at);
+        self.chance.note(Note::Clock(at));
+        self.step()
+    }
+
+    /// Does all that can be done without more input, and moves the clock on to whatever comes
+    /// due, until nothing waits for it any more.
+    pub(crate) fn until_idle(&mut self) -> Result<(), RunError> {
+        self.step()?;
+        for _ in 0..MOVES {
+            let Some((due, _)) = self.clock.next_due() else { return Ok(()) };
+            let now = self.clock.now();
+            let target = due.saturating_add(due.saturating_sub(now));
+            let at = self.schedule.clock(&self.chance, now, due, target).max(due);
+            self.move_clock(at)?;
+        }
+        let Some((_, owner)) = self.clock.next_due() else { return Ok(()) };
+        let stage = self.tasks.get(owner).map_or_else(|| "?".into(), |task| Arc::clone(&task.path));
+        Err(RunError::NeverIdle { graph: self.name.clone(), stage, moves: MOVES })
+    }
+
+    /// The first task that has not ended.
+    pub(crate) fn waiting(&self) -> Option<Arc<str>> {
+        self.tasks.iter().find(|task| task.future.is_some()).map(|task| Arc::clone(&task.path))
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, RunError> {
+        let mut asked = Vec::new();
+        for task in &self.tasks {
+            if let Some(probe) = &task.probe {
+                asked.push((Arc::clone(probe), probe.ask()));
+                task.ready.0.store(true, Ordering::Release);
+            }
+        }
+        // A failure has been told by the step that it happened in.
+        let _ = self.step();
+        let mut snapshot = Snapshot::default();
+        for (probe, asked) in asked {
+            snapshot.add(probe.take(asked).unwrap_or_default())?;
+        }
+        Ok(snapshot)
+    }
+}

@@ -1,0 +1,58 @@
+//! What a join keeps of one key, in the order of times.
+
+use crate::node::{Context, TimeError};
+use crate::state::{KeyedMap, MapEntry};
+use crate::{Frontier, LogicalTime, StableKey};
+
+/// A record's time, and how many of that time came before it.
+pub(super) type Place = (i64, u64);
+
+/// What a join keeps, by key and place.
+pub(super) type Stash<K, V> = KeyedMap<K, Place, V>;
+
+/// All places between two times, both included; `first` is not after `last`.
+pub(super) fn places(first: i64, last: i64) -> std::ops::RangeInclusive<Place> {
+    (first, 0)..=(last, u64::MAX)
+}
+
+/// Puts a record behind those of its time; whether it is now the first of all.
+pub(super) fn put<K: StableKey, V: Clone>(
+    kept: &mut MapEntry<'_, K, Place, V>,
+    time: i64,
+    record: V,
+) -> bool {
+    let before = kept.range(places(time, time)).next_back().map(|((_, number), _)| *number);
+    let place = (time, before.map_or(0, |number| number + 1));
+    kept.insert(place, record);
+    kept.first().is_some_and(|(first, _)| *first == place)
+}
+
+/// Drops what lies in front of `first` that is done, as the caller says of its time; when the
+/// first of what is left is.
+pub(super) fn drop_done<K: StableKey, V: Clone>(
+    stash: &mut Stash<K, V>,
+    key: &K,
+    done: impl Fn(i64) -> bool,
+) -> Option<i64> {
+    stash.get(key)?;
+    let mut kept = stash.entry_ref(key);
+    loop {
+        let time = kept.first()?.0.0;
+        if !done(time) {
+            return Some(time);
+        }
+        kept.pop_first();
+    }
+}
+
+/// Whether the frontier says that no record of this time will come any more.
+#[inline]
+pub(super) fn passed(frontier: Option<Frontier>, time: i64) -> bool {
+    frontier.is_some_and(|frontier| !frontier.less_equal(LogicalTime(time)))
+}
+
+/// The time of the current record.
+#[inline]
+pub(super) fn time_of(out: &impl Context) -> Result<i64, TimeError> {
+    out.time().map(|time| time.0).ok_or(TimeError::Untimed)
+}

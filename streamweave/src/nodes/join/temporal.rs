@@ -1,0 +1,186 @@
+//! `temporal_join`: each record with what was valid at its time.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::Storable;
+use crate::nodes::join::stash::{Stash, passed, put, time_of};
+use crate::state::KeyedMap;
+use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
+
+/// Joins records with versions. Made by [`temporal_join`].
+#[node(crate = crate, key = K, strict)]
+#[derive(Debug)]
+pub struct TemporalJoin<K, A, B>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Storable,
+    B: Storable,
+{
+    /// Records.
+    #[input(key = |item| &item.0)]
+    left: (K, A),
+    /// Versions: each is valid from its time on, until the key's next one.
+    #[input(key = |item| &item.0)]
+    right: (K, B),
+    /// Each record, at its time, with the version that was valid; none before the key's first.
+    #[output]
+    out: (K, (A, Option<B>)),
+    /// Records of which it is not sure yet which version is theirs.
+    #[state]
+    waiting: Stash<K, A>,
+    /// The versions that a record may still ask for.
+    #[state]
+    versions: KeyedMap<K, i64, B>,
+    items: PhantomData<fn(K, A, B)>,
+}
+
+impl<K, A, B> TemporalJoin<K, A, B>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Storable,
+    B: Storable,
+{
+    /// The version that was valid at `time`.
+    fn version(versions: &KeyedMap<K, i64, B>, key: &K, time: i64) -> Option<B> {
+        let (_, version) = versions.get(key)?.range(..=time).next_back()?;
+        Some(version.clone())
+    }
+
+    /// Sends what is sure now; when the first of the others will be.
+    fn send(
+        state: &mut TemporalJoinState<K, A, B>,
+        key: &K,
+        out: &mut impl TemporalJoinOut<K, A, B>,
+    ) -> Option<i64> {
+        let frontier = out.frontier();
+        state.waiting.get(key)?;
+        let mut waiting = state.waiting.entry_ref(key);
+        loop {
+            let time = waiting.first()?.0.0;
+            if !passed(frontier, time) {
+                return Some(time);
+            }
+            if let Some((_, left)) = waiting.pop_first() {
+                let version = Self::version(&state.versions, key, time);
+                out.at(LogicalTime(time)).out((key.clone(), (left, version)));
+            }
+        }
+    }
+
+    /// Drops the versions that were over before the frontier; when the first of the others is.
+    fn drop_versions(
+        state: &mut TemporalJoinState<K, A, B>,
+        key: &K,
+        frontier: Option<Frontier>,
+    ) -> Option<i64> {
+        state.versions.get(key)?;
+        let mut versions = state.versions.entry_ref(key);
+        loop {
+            let next = *versions.iter().nth(1)?.0;
+            if !passed(frontier, next) {
+                return Some(next);
+            }
+            versions.pop_first();
+        }
+    }
+}
+
+impl<K, A, B> TemporalJoinHandlers<K, A, B> for TemporalJoin<K, A, B>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Storable,
+    B: Storable,
+{
+    fn on_left(
+        &self,
+        state: &mut TemporalJoinState<K, A, B>,
+        (key, left): (K, A),
+        out: &mut impl TemporalJoinOut<K, A, B>,
+    ) -> NodeResult {
+        let time = time_of(out)?;
+        if passed(out.frontier(), time) {
+            let version = Self::version(&state.versions, &key, time);
+            out.out((key, (left, version)));
+        } else if put(&mut state.waiting.entry_ref(&key), time, left) {
+            out.set_timer("sure", TimerAt::Event(LogicalTime(time)));
+        }
+        Ok(())
+    }
+
+    fn on_right(
+        &self,
+        state: &mut TemporalJoinState<K, A, B>,
+        (key, right): (K, B),
+        out: &mut impl TemporalJoinOut<K, A, B>,
+    ) -> NodeResult {
+        let time = time_of(out)?;
+        let mut versions = state.versions.entry_ref(&key);
+        versions.insert(time, right);
+        // A version is over when the next one begins.
+        let next = match versions.range(..time).next_back() {
+            Some(_) => Some(time),
+            None => versions.iter().nth(1).map(|(next, _)| *next),
+        };
+        if let Some(next) = next {
+            out.set_timer("sure", TimerAt::Event(LogicalTime(next)));
+        }
+        Ok(())
+    }
+
+    /// Records first: they may need the versions that are over.
+    fn on_timer(
+        &self,
+        state: &mut TemporalJoinState<K, A, B>,
+        timer: Timer<K>,
+        out: &mut impl TemporalJoinOut<K, A, B>,
+    ) -> NodeResult {
+        let sure = Self::send(state, &timer.key, out);
+        let over = Self::drop_versions(state, &timer.key, out.frontier());
+        for time in [sure, over].into_iter().flatten() {
+            out.set_timer("sure", TimerAt::Event(LogicalTime(time)));
+        }
+        Ok(())
+    }
+}
+
+/// Joins each record of `left`, as of its own time, with the latest version of its key in `right`:
+/// the one with the greatest time that is not after the record's. Each record gives one result, of
+/// its time, with `None` where there was no version.
+///
+/// A record waits in saved state until the frontier is past its time, so that no version can come
+/// in between any more; `right` therefore has to promise something too, or be idle. Of two
+/// versions of one time the one that comes later stands. The latest version of each key is kept to
+/// the end.
+///
+/// ```
+/// use streamweave::nodes::temporal_join;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     rated: temporal_join(),
+///     graph.orders => rated.left,
+///     graph.rates => rated.right,
+///     rated.out => graph.rated,
+/// };
+/// let mut run = graph.inline()?;
+/// run.inputs.orders.try_send_at(LogicalTime(25), ("EUR".to_owned(), 100_u64))?;
+/// for (time, rate) in [(10, 107), (20, 108), (30, 109)] {
+///     run.inputs.rates.try_send_at(LogicalTime(time), ("EUR".to_owned(), rate))?;
+/// }
+/// let mut run = run.close_inputs()?;
+/// let rated = ("EUR".to_owned(), (100, Some(108)));
+/// assert_eq!(run.outputs.rated.try_recv_timed(), Some((Some(LogicalTime(25)), rated)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn temporal_join<K, A, B>() -> TemporalJoin<K, A, B>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Storable,
+    B: Storable,
+{
+    TemporalJoin { items: PhantomData }
+}

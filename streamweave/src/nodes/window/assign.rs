@@ -1,0 +1,110 @@
+//! `WindowAssigner`: which windows a record belongs to.
+
+use crate::LogicalTime;
+use crate::nodes::window::Window;
+
+/// Says which windows a record belongs to, by its time alone.
+///
+/// The library's are [`Tumbling`](super::Tumbling), [`Sliding`](super::Sliding),
+/// [`Session`](super::Session), [`Global`](super::Global) and, with the feature `tz`,
+/// `CalendarDays`. Write your own for other spans:
+///
+/// ```
+/// use streamweave::LogicalTime;
+/// use streamweave::nodes::window::{Window, WindowAssigner};
+///
+/// /// The two halves of time.
+/// struct BeforeAndAfter(LogicalTime);
+///
+/// impl WindowAssigner for BeforeAndAfter {
+///     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
+///         window(match time < self.0 {
+///             true => Window { start: LogicalTime::MIN, end: self.0 },
+///             false => Window { start: self.0, end: LogicalTime::MAX },
+///         });
+///     }
+/// }
+/// ```
+pub trait WindowAssigner: Send + Sync + 'static {
+    /// Windows of one key that touch are merged into one.
+    const MERGES: bool = false;
+
+    /// [`slice`](Self::slice) answers.
+    const SLICES: bool = false;
+
+    /// Calls `window` with every window that a record of this time belongs to, each once, by
+    /// rising starts. The same time has the same windows always.
+    fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window));
+
+    /// The last time at which a record can still change `window`. It is complete once the
+    /// frontier is past this time, and its result has this time.
+    #[inline]
+    fn last(&self, window: Window) -> LogicalTime {
+        window.last()
+    }
+
+    /// A span around `time` whose times all belong to the same windows. Spans of two times are
+    /// the same or apart.
+    ///
+    /// Where there are such, a record is added up once, in its slice, and the slices of a window
+    /// are combined when it is complete, instead of adding the record to each of its windows.
+    fn slice(&self, time: LogicalTime) -> Option<Window> {
+        let _ = time;
+        None
+    }
+
+    /// Whether there are such windows at all; asked when the graph starts.
+    ///
+    /// # Errors
+    /// What is wrong with the sizes that were given.
+    fn check(&self) -> Result<(), WindowError> {
+        Ok(())
+    }
+}
+
+/// Windows that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WindowError {
+    /// The size, slide or gap is no span.
+    #[error("the {what} of a window must be at least a millisecond: give it a longer duration")]
+    Empty {
+        /// Which of them.
+        what: &'static str,
+    },
+    /// The offset is a whole period or more.
+    #[error(
+        "an offset of {offset} ms must lie between -{period} and {period} ms, the distance of \
+         two windows' starts: leave out whole periods"
+    )]
+    Offset {
+        /// What was given, in milliseconds.
+        offset: i64,
+        /// The size of tumbling windows, the slide of sliding ones, in milliseconds.
+        period: i64,
+    },
+    /// No such count.
+    #[error("windows of {what} 0 records hold nothing: give a larger count")]
+    NoRecords {
+        /// Whether the size or the slide is meant.
+        what: &'static str,
+    },
+    /// There is no such time zone.
+    #[error("unknown time zone `{name}`: give a name of the IANA database, as `Europe/Rome`")]
+    Zone {
+        /// What was given.
+        name: String,
+    },
+}
+
+/// Checks a span, and an offset of less than a period of it.
+pub(super) fn check_span(what: &'static str, span: i64) -> Result<(), WindowError> {
+    if span > 0 { Ok(()) } else { Err(WindowError::Empty { what }) }
+}
+
+pub(super) fn check_offset(offset: i64, period: i64) -> Result<(), WindowError> {
+    if offset.unsigned_abs() < period.unsigned_abs() {
+        return Ok(());
+    }
+    Err(WindowError::Offset { offset, period })
+}

@@ -1,0 +1,185 @@
+//! `window_by_count`: windows of so many records of a key.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::Plan;
+use crate::nodes::window::slices::{Recent, Slices};
+use crate::nodes::window::{
+    Aggregate, Pane, Sliding, Window, WindowAssigner, WindowError, WindowResult,
+};
+use crate::state::{Keyed, KeyedMap};
+use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
+
+/// Sums up the records of each key by their number. Made by [`window_by_count`].
+#[node(crate = crate, key = K, settles)]
+#[derive(Debug)]
+pub struct WindowsByCount<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> {
+    /// Keys and records.
+    #[input(key = |item| &item.0)]
+    input: &(K, A::Input),
+    /// What each window has come to. The window counts the key's records, from 0.
+    #[output]
+    out: WindowResult<K, A::Output>,
+    /// How many records each key has had.
+    #[state]
+    counts: Keyed<K, i64>,
+    /// The two newest slices of the count.
+    #[state]
+    recent: Keyed<K, Recent<A::State>>,
+    /// The slices before them.
+    #[state]
+    older: KeyedMap<K, i64, A::State>,
+    size: u32,
+    slide: u32,
+    plan: Plan<Sliding, A>,
+    keys: PhantomData<fn(K)>,
+}
+
+impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCount<K, A> {
+    /// Starts a window every `slide` records, instead of when the last one is full. The first
+    /// ones then have fewer records: there is a result every `slide` records, of at most `size`.
+    #[must_use]
+    pub fn sliding_by(self, slide: u32) -> Self {
+        let by_count = |count: u32| Duration::from_millis(count.into());
+        let plan =
+            Plan { assigner: Sliding::of(by_count(self.size), by_count(slide)), ..self.plan };
+        WindowsByCount { slide, plan, ..self }
+    }
+}
+
+/// The output of the node. The count of a key's records is the time of its windows; the time of
+/// the stream, that of the record which made a window full.
+struct Out<'a, O, A> {
+    out: &'a mut O,
+    time: Option<LogicalTime>,
+    aggregate: PhantomData<fn(A)>,
+}
+
+impl<K, A, O> Outputs<K, A::Input, A::Output> for Out<'_, O, A>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Aggregate,
+    O: WindowsByCountOut<K, A>,
+{
+    fn frontier(&self) -> Option<Frontier> {
+        None
+    }
+    fn now(&self) -> i64 {
+        self.out.now()
+    }
+    fn set_timer(&mut self, _: &'static str, _: TimerAt) {}
+    fn cancel_timer(&mut self, _: &'static str, _: TimerAt) {}
+    fn result(
+        &mut self,
+        _: Option<LogicalTime>,
+        key: K,
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
+        let window = Window::new(window.start.0.max(0), window.end.0);
+        let result = WindowResult { key, window, value, pane };
+        match self.time.max(self.out.promised()) {
+            Some(time) => self.out.at(time).out(result),
+            None => self.out.out(result),
+        }
+    }
+    fn late(&mut self, _: &K, _: &A::Input) {}
+}
+
+impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHandlers<K, A>
+    for WindowsByCount<K, A>
+{
+    fn on_input(
+        &self,
+        state: &mut WindowsByCountState<K, A>,
+        input: &(K, A::Input),
+        out: &mut impl WindowsByCountOut<K, A>,
+    ) -> NodeResult {
+        let (key, record) = input;
+        let count = state.counts.entry_ref(key);
+        let at = *count;
+        *count += 1;
+        if at == 0 {
+            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
+        }
+        let mut slices = Slices { recent: &mut state.recent, older: &mut state.older };
+        // Where windows lie apart, some records are in none.
+        let mut any = false;
+        self.plan.assigner.assign(LogicalTime(at), &mut |_| any = true);
+        if any && let Some(slice) = self.plan.assigner.slice(LogicalTime(at)) {
+            let aggregate = &self.plan.aggregate;
+            let add = |state: &mut A::State| aggregate.add(state, record);
+            slices.add(key, slice.start.0, || aggregate.empty(), add);
+        }
+        if (at + 1 - i64::from(self.size)).rem_euclid(i64::from(self.slide.max(1))) == 0 {
+            let time = out.time();
+            let mut out = Out { out, time, aggregate: PhantomData };
+            self.plan.end_sliced(&mut slices, key, LogicalTime(at), &mut out);
+        }
+        Ok(())
+    }
+
+    fn on_start(
+        &self,
+        _: &mut WindowsByCountState<K, A>,
+        _: &mut impl WindowsByCountOut<K, A>,
+    ) -> NodeResult {
+        for (count, what) in [(self.size, "size"), (self.slide, "slide")] {
+            if count == 0 {
+                return Err(WindowError::NoRecords { what }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn on_timer(
+        &self,
+        state: &mut WindowsByCountState<K, A>,
+        timer: Timer<K>,
+        out: &mut impl WindowsByCountOut<K, A>,
+    ) -> NodeResult {
+        let count = LogicalTime(*state.counts.entry_ref(&timer.key));
+        let mut slices = Slices { recent: &mut state.recent, older: &mut state.older };
+        let mut out = Out { out, time: None, aggregate: PhantomData };
+        self.plan.end_all_sliced(&mut slices, &timer.key, count, &mut out);
+        Ok(())
+    }
+}
+
+/// Sums up each `size` records of a key with an [`Aggregate`](super::Aggregate), in the order in
+/// which they come; times play no part. What is left over when the input ends is sent then.
+///
+/// ```
+/// use streamweave::nodes::from_iter;
+/// use streamweave::nodes::window::{sum, window_by_count};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     numbers: from_iter([("a", 1), ("b", 7), ("a", 2), ("a", 3)].map(|(k, n)| (k.to_owned(), n))),
+///     pairs: window_by_count(2, sum(|n: &u64| *n)),
+///     numbers.out => pairs.input,
+///     pairs.out => graph.sums,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let sums: Vec<_> = std::iter::from_fn(|| run.outputs.sums.try_recv()).collect();
+/// let sums: Vec<_> = sums.iter().map(|sum| (sum.key.as_str(), sum.value)).collect();
+/// assert_eq!(sums, [("a", 3), ("a", 3), ("b", 7)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn window_by_count<K, A>(size: u32, aggregate: A) -> WindowsByCount<K, A>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    A: Aggregate,
+{
+    let records = Duration::from_millis(size.into());
+    let plan = Plan::new(Sliding::of(records, records), aggregate);
+    WindowsByCount { size, slide: size, plan, keys: PhantomData }
+}

@@ -1,0 +1,82 @@
+//! What nodes of windows do with a record and with a timer, whichever way they keep their windows.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::{TimeError, TimerAt};
+use crate::nodes::window::open::Windows;
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::Plan;
+use crate::nodes::window::sliced::{Cursor, Place};
+use crate::nodes::window::slices::{Recent, Slices};
+use crate::nodes::window::{Aggregate, WindowAssigner};
+use crate::state::{Keyed, KeyedMap};
+use crate::{LogicalTime, NodeResult, StableKey};
+
+/// The state of a node of windows.
+pub(super) struct Held<'a, K, S> {
+    pub(super) recent: &'a mut Keyed<K, Recent<S>>,
+    pub(super) older: &'a mut KeyedMap<K, i64, S>,
+    pub(super) windows: &'a mut Windows<K, S>,
+}
+
+impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
+    /// A record, with the time of its stream.
+    #[inline(always)]
+    pub(super) fn on_record<K>(
+        &self,
+        held: Held<'_, K, A::State>,
+        cursor: &mut Cursor,
+        (key, record): (&K, &A::Input),
+        time: Option<LogicalTime>,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) -> NodeResult
+    where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        if !self.sliced {
+            let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
+            let Some(time) = time else { return Err(TimeError::Untimed.into()) };
+            if !self.add(held.windows, key, record, time, out) {
+                out.late(key, record);
+            }
+            return Ok(());
+        }
+        let Some(time) = time else { return Err(TimeError::Untimed.into()) };
+        let (place, slice) = cursor.place(self, time, || out.frontier());
+        match place {
+            Place::Slice => {}
+            Place::Nowhere => return Ok(()),
+            Place::Late => {
+                out.late(key, record);
+                return Ok(());
+            }
+        }
+        let mut slices = Slices { recent: held.recent, older: held.older };
+        let add = |state: &mut A::State| self.aggregate.add(state, record);
+        let neighbours = slices.add(key, slice, || self.aggregate.empty(), add);
+        if let Some(neighbours) = neighbours {
+            self.set_timers(slice, neighbours, out);
+        }
+        Ok(())
+    }
+
+    /// A timer of this key.
+    pub(super) fn on_timer<K>(
+        &self,
+        held: Held<'_, K, A::State>,
+        key: &K,
+        (name, at): (&'static str, TimerAt),
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        if !self.sliced {
+            return self.timer(held.windows, key, (name, at), out);
+        }
+        if let TimerAt::Event(last) = at {
+            let mut slices = Slices { recent: held.recent, older: held.older };
+            self.end_sliced(&mut slices, key, last, out);
+        }
+    }
+}

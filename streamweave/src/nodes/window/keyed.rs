@@ -1,0 +1,239 @@
+//! `window`: windows by key.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::window::handle::Held;
+use crate::nodes::window::open::{Ending, Open};
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::Plan;
+use crate::nodes::window::sliced::Cursor;
+use crate::nodes::window::slices::Recent;
+use crate::nodes::window::{Accumulation, Aggregate, Pane, Window, WindowAssigner, WindowResult};
+use crate::state::{Keyed, KeyedMap};
+use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
+
+/// Sums up the records of each key by windows. Made by [`window`].
+#[node(crate = crate, key = K, settles)]
+#[derive(Debug)]
+pub struct Windows<
+    K: StableKey + Serialize + DeserializeOwned,
+    W: WindowAssigner,
+    A: Aggregate<Input: Clone>,
+> {
+    /// Keys and records.
+    #[input(key = |item| &item.0)]
+    input: &(K, A::Input),
+    /// What each window has come to.
+    #[output]
+    out: WindowResult<K, A::Output>,
+    /// The records that came when all their windows were closed.
+    #[output(optional)]
+    late: (K, A::Input),
+    /// The two newest slices of time.
+    #[state]
+    recent: Keyed<K, Recent<A::State>>,
+    /// The slices before them.
+    #[state]
+    older: KeyedMap<K, i64, A::State>,
+    /// Windows that each have a state of their own.
+    #[state]
+    windows: KeyedMap<K, Ending, Open<A::State>>,
+    #[scratch]
+    cursor: Cursor,
+    plan: Plan<W, A>,
+    keys: PhantomData<fn(K)>,
+}
+
+impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregate<Input: Clone>>
+    Windows<K, W, A>
+{
+    /// Windows stay for so long after they were complete: a record that comes then changes them,
+    /// and they send a further result at once, of which [`accumulation`](Self::accumulation) says
+    /// what it holds. A record that comes later goes to `late`.
+    #[must_use]
+    pub fn allowed_lateness(self, lateness: Duration) -> Self {
+        Windows { plan: self.plan.allowed_lateness(lateness), ..self }
+    }
+
+    /// What the further results of a window say about those before.
+    #[must_use]
+    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
+        self.plan.accumulation = accumulation;
+        self
+    }
+
+    /// Sends an early result whenever so many records (at least 1) came since the last result.
+    #[must_use]
+    pub fn early_after(self, records: u64) -> Self {
+        Windows { plan: self.plan.early_after(records), ..self }
+    }
+
+    /// Sends an early result when so much of the run's clock has passed since the first record
+    /// that no result has.
+    #[must_use]
+    pub fn early_every(self, period: Duration) -> Self {
+        Windows { plan: self.plan.early_every(period), ..self }
+    }
+
+    /// Sends an early result after each record that is a punctuation.
+    #[must_use]
+    pub fn early_when(
+        self,
+        is_punctuation: impl Fn(&A::Input) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Windows { plan: self.plan.early_when(Arc::new(is_punctuation)), ..self }
+    }
+
+    /// Windows of the run's clock instead of event time: a record belongs where the clock stands
+    /// when it comes, and none is late. Windows are complete when the clock has passed them, or
+    /// at the end of the input.
+    #[must_use]
+    pub fn by_clock(self) -> Self {
+        Windows { plan: self.plan.by_clock(), ..self }
+    }
+}
+
+/// The outputs of the node.
+struct Out<'a, O, W, A>(&'a mut O, PhantomData<fn(W, A)>);
+
+impl<
+    K: StableKey + Serialize + DeserializeOwned,
+    W: WindowAssigner,
+    A: Aggregate<Input: Clone>,
+    O: WindowsOut<K, W, A>,
+> Outputs<K, A::Input, A::Output> for Out<'_, O, W, A>
+{
+    #[inline(always)]
+    fn frontier(&self) -> Option<Frontier> {
+        self.0.frontier()
+    }
+    fn now(&self) -> i64 {
+        self.0.now()
+    }
+    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.0.set_timer(name, at);
+    }
+    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.0.cancel_timer(name, at);
+    }
+    fn result(
+        &mut self,
+        time: Option<LogicalTime>,
+        key: K,
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
+        let result = WindowResult { key, window, value, pane };
+        match time.max(self.0.promised()) {
+            Some(time) => self.0.at(time).out(result),
+            None => self.0.out(result),
+        }
+    }
+    fn late(&mut self, key: &K, record: &A::Input) {
+        self.0.count_late();
+        self.0.late((key.clone(), record.clone()));
+    }
+}
+
+impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregate<Input: Clone>>
+    WindowsHandlers<K, W, A> for Windows<K, W, A>
+{
+    #[inline(always)]
+    fn on_input(
+        &self,
+        state: &mut WindowsState<K, W, A>,
+        input: &(K, A::Input),
+        out: &mut impl WindowsOut<K, W, A>,
+    ) -> NodeResult {
+        let WindowsState { recent, older, windows, cursor, .. } = state;
+        let held = Held { recent, older, windows };
+        let time = out.time();
+        self.plan.on_record(held, cursor, (&input.0, &input.1), time, &mut Out(out, PhantomData))
+    }
+
+    fn on_start(
+        &self,
+        state: &mut WindowsState<K, W, A>,
+        _: &mut impl WindowsOut<K, W, A>,
+    ) -> NodeResult {
+        self.plan.check(state.recent.len(), state.windows.len())
+    }
+
+    fn on_frontier(
+        &self,
+        state: &mut WindowsState<K, W, A>,
+        _: Frontier,
+        _: &mut impl WindowsOut<K, W, A>,
+    ) -> NodeResult {
+        state.cursor = Cursor::default();
+        Ok(())
+    }
+
+    fn on_timer(
+        &self,
+        state: &mut WindowsState<K, W, A>,
+        timer: Timer<K>,
+        out: &mut impl WindowsOut<K, W, A>,
+    ) -> NodeResult {
+        let WindowsState { recent, older, windows, .. } = state;
+        let held = Held { recent, older, windows };
+        let Timer { key, name, at } = timer;
+        self.plan.on_timer(held, &key, (name, at), &mut Out(out, PhantomData));
+        Ok(())
+    }
+}
+
+/// Sums up the records of each key by windows of event time with an
+/// [`Aggregate`](super::Aggregate), and sends the result of each window when the frontier says
+/// that it is complete, with the last time of the window as its own.
+///
+/// Records come with their key in front, as [`key_by`](crate::nodes::key_by) sends them. Of a
+/// window nothing is kept but what the aggregate makes of its records. A record is late when all
+/// its windows are complete, not when it is behind the frontier: it leaves by `late`, and is
+/// counted in [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or
+/// not. Whatever is open when the input ends is complete then.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::window::{Tumbling, sum, window};
+/// use streamweave::nodes::{event_time_by, from_iter, key_by};
+/// use streamweave::prelude::*;
+///
+/// // When, where to, how many bytes.
+/// type Hit = (i64, &'static str, u64);
+///
+/// let graph = graph! {
+///     hits: from_iter([(1_000, "/", 10), (61_000, "/", 7), (59_000, "/", 5), (62_000, "/a", 1)]),
+///     times: event_time_by(|hit: &Hit| LogicalTime(hit.0)).disorder(Duration::from_secs(10)),
+///     keyed: key_by(|hit: &Hit| hit.1.to_owned()),
+///     per_minute: window(Tumbling::minutes(1), sum(|hit: &Hit| hit.2)),
+///     hits.out => times.input,
+///     times.out => keyed.input,
+///     keyed.out => per_minute.input,
+///     per_minute.out => graph.bytes,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let bytes: Vec<_> = std::iter::from_fn(|| run.outputs.bytes.try_recv())
+///     .map(|bytes| (bytes.window.start.0, bytes.key, bytes.value))
+///     .collect();
+/// let expected = [(0, "/", 15), (60_000, "/", 7), (60_000, "/a", 1)];
+/// assert_eq!(bytes, expected.map(|(start, path, bytes)| (start, path.to_owned(), bytes)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn window<K, W, A>(assigner: W, aggregate: A) -> Windows<K, W, A>
+where
+    K: StableKey + Serialize + DeserializeOwned,
+    W: WindowAssigner,
+    A: Aggregate<Input: Clone>,
+{
+    Windows { plan: Plan::new(assigner, aggregate), keys: PhantomData }
+}

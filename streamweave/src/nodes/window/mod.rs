@@ -1,0 +1,70 @@
+//! Windows: records of a span of time, summed up.
+//!
+//! ```text
+//! window(Tumbling::minutes(1), (count(), max(|hit: &Hit| hit.bytes)))
+//!        which windows         what they make of their records
+//! ```
+//!
+//! | windows | |
+//! |---|---|
+//! | [`Tumbling`], [`Sliding`] | of a fixed size, side by side or overlapping |
+//! | [`Session`] | as long as records of a key come |
+//! | [`Global`] | one for all of time |
+//! | `CalendarDays` | days of a time zone (feature `tz`) |
+//! | [`window_by_count()`] | of so many records |
+//! | [`WindowAssigner`] | your own |
+//!
+//! | aggregates | |
+//! |---|---|
+//! | [`count`], [`sum`], [`mean`] | |
+//! | [`min`], [`max`], [`top`] | |
+//! | [`distinct`] | how many different values |
+//! | [`quantiles`] | within 1 %, by a [`Sketch`] |
+//! | [`fold`] | closures |
+//! | [`collect`] | the records themselves |
+//! | a tuple of them | all of their results |
+//! | [`Aggregate`] | your own |
+//!
+//! [`window`](window()) sums up by key, [`window_all`] everything. A window sends its result once,
+//! when it is complete, unless the node is told otherwise: to keep windows for late records
+//! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
+//! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
+//! [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
+//! have to do with each other, and [`Pane`] why each was sent.
+
+mod aggregate;
+mod assign;
+#[cfg(feature = "tz")]
+mod calendar;
+mod counted;
+mod global;
+mod handle;
+mod keyed;
+mod open;
+mod outputs;
+mod plan;
+mod result;
+mod session;
+mod sliced;
+mod slices;
+mod sliding;
+mod span;
+mod tumbling;
+mod whole;
+
+pub use aggregate::{
+    Aggregate, Collect, Count, Distinct, Fold, Max, Mean, Min, Quantiles, Sketch, Sum, Summand,
+    Top, collect, count, distinct, fold, max, mean, min, quantiles, sum, top,
+};
+pub use assign::{WindowAssigner, WindowError};
+#[cfg(feature = "tz")]
+pub use calendar::CalendarDays;
+pub use counted::{WindowsByCount, window_by_count};
+pub use global::Global;
+pub use keyed::{Windows, window};
+pub use result::{Accumulation, Pane, WindowResult};
+pub use session::Session;
+pub use sliding::Sliding;
+pub use span::{Merged, Window};
+pub use tumbling::Tumbling;
+pub use whole::{WindowsOfAll, window_all};

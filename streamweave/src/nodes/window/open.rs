@@ -1,0 +1,279 @@
+//! Windows one by one, each with a state of its own: those that merge, send early results, or
+//! still change after they were complete.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::node::TimerAt;
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::{Plan, passed};
+use crate::nodes::window::{Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner};
+use crate::state::KeyedMap;
+use crate::{LogicalTime, StableKey};
+
+/// A window in the order of ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Ending {
+    end: i64,
+    start: i64,
+}
+
+impl Ending {
+    fn of(window: Window) -> Self {
+        Ending { end: window.end.0, start: window.start.0 }
+    }
+
+    fn window(self) -> Window {
+        Window::new(self.start, self.end)
+    }
+}
+
+/// An open window of a key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Open<S> {
+    /// Its records: all, or where results are discarded those since the last.
+    state: S,
+    /// The state that was sent last, where it will have to be taken back.
+    sent: Option<S>,
+    /// How many records came since the last result.
+    since: u64,
+    /// It was complete before.
+    complete: bool,
+    /// When the run's clock asks for an early result.
+    early_at: Option<i64>,
+}
+
+pub(super) type Windows<K, S> = KeyedMap<K, Ending, Open<S>>;
+
+impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
+    /// Adds a record to its windows. Whether it was in time for any, or belongs to none.
+    pub(super) fn add<K>(
+        &self,
+        windows: &mut Windows<K, A::State>,
+        key: &K,
+        record: &A::Input,
+        time: LogicalTime,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) -> bool
+    where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let (mut any, mut taken) = (false, false);
+        self.assigner.assign(time, &mut |window| {
+            any = true;
+            taken |= self.add_to(windows, key, record, window, out);
+        });
+        taken || !any
+    }
+
+    /// Adds a record to a window, unless that is closed.
+    fn add_to<K>(
+        &self,
+        windows: &mut Windows<K, A::State>,
+        key: &K,
+        record: &A::Input,
+        window: Window,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) -> bool
+    where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let merged = match windows.get(key) {
+            Some(open) if W::MERGES => {
+                Merged::of(window, open.iter().map(|(ending, _)| ending.window()))
+            }
+            _ => Merged { window, absorbed: Vec::new() },
+        };
+        let window = merged.window;
+        let by_clock = self.by_clock;
+        let has_passed = |time, out: &_| !by_clock && passed(Outputs::frontier(out), time);
+        if has_passed(self.closes(window), out) {
+            return false;
+        }
+        let behind = has_passed(self.assigner.last(window), out);
+        let ending = Ending::of(window);
+        if let Some(open) = windows.entry_ref(key).get_mut(&ending) {
+            self.add_open(key, window, open, record, behind, out);
+            return true;
+        }
+        let mut open = self.absorb(windows, key, &merged, out);
+        if behind {
+            open.complete = true;
+            out.set_timer("drop", TimerAt::Event(self.closes(window)));
+        } else {
+            self.set_end(window, out);
+        }
+        self.add_open(key, window, &mut open, record, behind, out);
+        windows.entry_ref(key).insert(ending, open);
+        true
+    }
+
+    /// Adds a record to an open window, which sends a result if it is behind the frontier or
+    /// triggered.
+    fn add_open<K: Clone>(
+        &self,
+        key: &K,
+        window: Window,
+        open: &mut Open<A::State>,
+        record: &A::Input,
+        behind: bool,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) {
+        self.aggregate.add(&mut open.state, record);
+        open.since += 1;
+        if behind {
+            self.fire(key, window, open, Pane::Late, out);
+        } else if self.is_early(open, record) {
+            self.fire(key, window, open, Pane::Early, out);
+        } else if let (Some(period), None) = (self.early.clock, open.early_at) {
+            let at = out.now().saturating_add(period);
+            open.early_at = Some(at);
+            out.set_timer("early", TimerAt::Clock(at));
+        }
+    }
+
+    fn is_early(&self, open: &Open<A::State>, record: &A::Input) -> bool {
+        let enough = self.early.records.is_some_and(|records| open.since >= records);
+        enough || self.early.punctuation.as_ref().is_some_and(|fires| fires(record))
+    }
+
+    /// A new window takes the place of those it absorbs, with their state, trigger counters and
+    /// timers; what they sent is taken back.
+    fn absorb<K>(
+        &self,
+        windows: &mut Windows<K, A::State>,
+        key: &K,
+        merged: &Merged,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) -> Open<A::State>
+    where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let mut all = Open {
+            state: self.aggregate.empty(),
+            sent: None,
+            since: 0,
+            complete: false,
+            early_at: None,
+        };
+        for window in &merged.absorbed {
+            let Some(open) = windows.entry_ref(key).remove(&Ending::of(*window)) else { continue };
+            if let Some(sent) = &open.sent {
+                self.send(key, *window, sent, Pane::Retraction, out);
+            }
+            self.aggregate.combine(&mut all.state, &open.state);
+            all.since += open.since;
+            all.early_at = [all.early_at, open.early_at].into_iter().flatten().min();
+            self.cancel(*window, open.complete, out);
+        }
+        all
+    }
+
+    /// Sets the timer for the end of a window.
+    fn set_end<K>(&self, window: Window, out: &mut impl Outputs<K, A::Input, A::Output>) {
+        let last = self.assigner.last(window);
+        if self.by_clock {
+            out.set_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
+            // Timers of the clock are dropped at the end of the input, those of events fire.
+            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
+        } else {
+            out.set_timer("end", TimerAt::Event(last));
+        }
+    }
+
+    /// Takes back the timer of a window that is no more.
+    fn cancel<K>(
+        &self,
+        window: Window,
+        complete: bool,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) {
+        let last = self.assigner.last(window);
+        if self.by_clock {
+            out.cancel_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
+        } else if complete {
+            out.cancel_timer("drop", TimerAt::Event(self.closes(window)));
+        } else {
+            out.cancel_timer("end", TimerAt::Event(last));
+        }
+    }
+
+    /// Sends the window's result, and takes back the one before where that is asked for.
+    fn fire<K: Clone>(
+        &self,
+        key: &K,
+        window: Window,
+        open: &mut Open<A::State>,
+        pane: Pane,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) {
+        if let Some(sent) = open.sent.take() {
+            self.send(key, window, &sent, Pane::Retraction, out);
+        }
+        self.send(key, window, &open.state, pane, out);
+        match self.accumulation {
+            Accumulation::Accumulating => {}
+            Accumulation::Discarding => open.state = self.aggregate.empty(),
+            Accumulation::Retracting => open.sent = Some(open.state.clone()),
+        }
+        open.since = 0;
+        open.early_at = None;
+    }
+
+    fn send<K: Clone>(
+        &self,
+        key: &K,
+        window: Window,
+        state: &A::State,
+        pane: Pane,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) {
+        // Windows of the clock say nothing of the time of the stream.
+        let time = (!self.by_clock).then(|| self.assigner.last(window));
+        out.result(time, key.clone(), window, self.result(state), pane);
+    }
+
+    /// A timer of this key is due.
+    pub(super) fn timer<K>(
+        &self,
+        windows: &mut Windows<K, A::State>,
+        key: &K,
+        (name, at): (&'static str, TimerAt),
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let is_due = |ending: Ending, open: &Open<A::State>| match (name, at) {
+            ("early", TimerAt::Clock(at)) => open.early_at == Some(at),
+            ("end", TimerAt::Clock(at)) => self.assigner.last(ending.window()).0 < at,
+            ("end", TimerAt::Event(_)) if self.by_clock => true,
+            ("end", TimerAt::Event(at)) => {
+                !open.complete && self.assigner.last(ending.window()) == at
+            }
+            (_, TimerAt::Event(at)) => self.closes(ending.window()) == at,
+            _ => false,
+        };
+        let Some(open) = windows.get(key) else { return };
+        let due = open.iter().filter(|(ending, open)| is_due(**ending, open));
+        for ending in due.map(|(ending, _)| *ending).collect::<Vec<_>>() {
+            let mut of_key = windows.entry_ref(key);
+            let Some(open) = of_key.get_mut(&ending) else { continue };
+            let window = ending.window();
+            match name {
+                "early" => self.fire(key, window, open, Pane::Early, out),
+                "end" => {
+                    self.fire(key, window, open, Pane::OnTime, out);
+                    open.complete = true;
+                    if self.by_clock || self.lateness == 0 {
+                        of_key.remove(&ending);
+                    } else {
+                        out.set_timer("drop", TimerAt::Event(self.closes(window)));
+                    }
+                }
+                _ => {
+                    of_key.remove(&ending);
+                }
+            }
+        }
+    }
+}

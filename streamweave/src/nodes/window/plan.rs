@@ -1,0 +1,124 @@
+//! `Plan`: how a node of windows was configured.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::node::NodeResult;
+use crate::nodes::millis;
+use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner};
+use crate::{Frontier, LogicalTime, NodeError};
+
+/// The configuration that nodes of windows share.
+pub(super) struct Plan<W, A: Aggregate> {
+    pub(super) assigner: W,
+    pub(super) aggregate: A,
+    pub(super) lateness: i64,
+    pub(super) accumulation: Accumulation,
+    pub(super) early: Early<A::Input>,
+    /// Windows of the run's clock.
+    pub(super) by_clock: bool,
+    /// Records are added to slices, which are combined when a window is complete.
+    pub(super) sliced: bool,
+}
+
+/// When a window sends a result before it is complete.
+pub(super) struct Early<T> {
+    /// So many records after the last result.
+    pub(super) records: Option<u64>,
+    /// So many milliseconds of the run's clock after the first record since the last result.
+    pub(super) clock: Option<i64>,
+    /// After a record that says so.
+    pub(super) punctuation: Option<Punctuation<T>>,
+}
+
+type Punctuation<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
+
+impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
+    pub(super) fn new(assigner: W, aggregate: A) -> Self {
+        Plan {
+            assigner,
+            aggregate,
+            lateness: 0,
+            accumulation: Accumulation::default(),
+            early: Early { records: None, clock: None, punctuation: None },
+            by_clock: false,
+            sliced: W::SLICES,
+        }
+    }
+
+    /// Slices are enough where a window has one result only. They do not tell which of their
+    /// windows have had it, as the frontier does; so windows of the clock are kept one by one.
+    fn resliced(self) -> Self {
+        let Early { records, clock, punctuation } = &self.early;
+        let early = records.is_some() || clock.is_some() || punctuation.is_some();
+        Plan { sliced: W::SLICES && !early && self.lateness == 0 && !self.by_clock, ..self }
+    }
+
+    pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
+        Plan { lateness: millis(lateness), ..self }.resliced()
+    }
+
+    pub(super) fn early_after(mut self, records: u64) -> Self {
+        self.early.records = Some(records.max(1));
+        self.resliced()
+    }
+
+    pub(super) fn early_every(mut self, period: Duration) -> Self {
+        self.early.clock = Some(millis(period).max(1));
+        self.resliced()
+    }
+
+    pub(super) fn early_when(mut self, punctuation: Punctuation<A::Input>) -> Self {
+        self.early.punctuation = Some(punctuation);
+        self.resliced()
+    }
+
+    pub(super) fn by_clock(self) -> Self {
+        Plan { by_clock: true, ..self }.resliced()
+    }
+
+    /// Whether the node can work, with what was restored.
+    pub(super) fn check(&self, slices: usize, windows: usize) -> NodeResult {
+        self.assigner.check()?;
+        if (if self.sliced { windows } else { slices }) > 0 {
+            return Err(NodeError::new(
+                "the saved windows were made without an allowed lateness and early results, and \
+                 now there are some, or the other way round: restore them with the options they \
+                 were made with",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The last time at which a record may change the window.
+    pub(super) fn closes(&self, window: Window) -> LogicalTime {
+        let last = self.assigner.last(window);
+        if self.by_clock { last } else { LogicalTime(last.0.saturating_add(self.lateness)) }
+    }
+
+    pub(super) fn result(&self, state: &A::State) -> A::Output {
+        self.aggregate.finish(state)
+    }
+}
+
+/// Whether the frontier says that no record of this time will come any more.
+#[inline]
+pub(super) fn passed(frontier: Option<Frontier>, time: LogicalTime) -> bool {
+    match frontier {
+        None => false,
+        Some(Frontier::At(frontier)) => frontier > time,
+        Some(Frontier::Ended) => true,
+    }
+}
+
+impl<W: fmt::Debug, A: Aggregate> fmt::Debug for Plan<W, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Windows")
+            .field("assigner", &self.assigner)
+            .field("allowed_lateness", &self.lateness)
+            .field("accumulation", &self.accumulation)
+            .field("by_clock", &self.by_clock)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! Windows that fire once, made of slices: a record is added up once, in its slice.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::TimerAt;
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::{Plan, passed};
+use crate::nodes::window::slices::{Neighbours, Slices};
+use crate::nodes::window::{Aggregate, Pane, Window, WindowAssigner};
+use crate::{Frontier, LogicalTime, StableKey};
+
+/// The slice of the last record, so that the next one mostly need not look for its own. It holds
+/// until the frontier rises.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    start: i64,
+    /// How many times the slice has; 0 before there is one.
+    span: u64,
+    place: Place,
+}
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// To its slice.
+    Slice,
+    /// All its windows are complete.
+    Late,
+    /// It belongs to no window.
+    Nowhere,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Cursor { start: 0, span: 0, place: Place::Nowhere }
+    }
+}
+
+impl Cursor {
+    /// Where a record of this time goes, and the start of its slice.
+    #[inline(always)]
+    pub(super) fn place<W: WindowAssigner, A: Aggregate>(
+        &mut self,
+        plan: &Plan<W, A>,
+        time: LogicalTime,
+        frontier: impl FnOnce() -> Option<Frontier>,
+    ) -> (Place, i64) {
+        if time.0.wrapping_sub(self.start) as u64 >= self.span {
+            *self = Cursor::of(plan, time, frontier());
+        }
+        (self.place, self.start)
+    }
+
+    #[inline(never)]
+    fn of<W: WindowAssigner, A: Aggregate>(
+        plan: &Plan<W, A>,
+        time: LogicalTime,
+        frontier: Option<Frontier>,
+    ) -> Self {
+        let slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
+        let mut closes = None;
+        plan.assigner.assign(time, &mut |window| {
+            closes = closes.max(Some(plan.assigner.last(window)));
+        });
+        let place = match closes {
+            Some(closes) if passed(frontier, closes) => Place::Late,
+            Some(_) => Place::Slice,
+            None => Place::Nowhere,
+        };
+        let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
+        Cursor { start: slice.start.0, span, place }
+    }
+}
+
+impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
+    /// A slice has been put in: sets timers for the windows that had none of the key's records.
+    #[inline(never)]
+    pub(super) fn set_timers<K, T, V>(
+        &self,
+        slice: i64,
+        neighbours: Neighbours,
+        out: &mut impl Outputs<K, T, V>,
+    ) {
+        let frontier = out.frontier();
+        let Neighbours { before, after } = neighbours;
+        self.assigner.assign(LogicalTime(slice), &mut |window| {
+            let holds =
+                |start: Option<i64>| start.is_some_and(|start| window.contains(LogicalTime(start)));
+            if !holds(before) && !holds(after) && !passed(frontier, self.assigner.last(window)) {
+                out.set_timer("end", TimerAt::Event(self.assigner.last(window)));
+            }
+        });
+    }
+
+    /// The windows of the key that end with this time are complete.
+    pub(super) fn end_sliced<K, T>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        last: LogicalTime,
+        out: &mut impl Outputs<K, T, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let whole = self.assigner.slice(last);
+        let (mut first, mut more) = (None, Vec::new());
+        self.assigner.assign(last, &mut |window| {
+            if self.assigner.last(window) != last {
+            } else if first.is_none() {
+                first = Some(window);
+            } else {
+                more.push(window);
+            }
+        });
+        if more.is_empty() && first == whole {
+            // The window is one slice.
+            if let Some(window) = whole
+                && let Some(state) = slices.take(key, window.start.0)
+            {
+                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
+            }
+            return;
+        }
+        for window in first.into_iter().chain(more) {
+            let parts = slices.within(key, window.start.0, last.0);
+            if !parts.is_empty() {
+                let mut state = self.aggregate.empty();
+                parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
+                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
+            }
+            self.drop_slices(slices, key, window, last);
+        }
+    }
+
+    /// Drops the slices of a window that belong to none that ends later.
+    fn drop_slices<K>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        window: Window,
+        last: LogicalTime,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let starts = slices.within(key, window.start.0, last.0).into_iter().map(|(start, _)| start);
+        for start in starts.collect::<Vec<_>>() {
+            let mut needed = false;
+            self.assigner.assign(LogicalTime(start), &mut |window| {
+                needed |= self.assigner.last(window) > last;
+            });
+            if needed {
+                return;
+            }
+            slices.take(key, start);
+        }
+    }
+
+    /// All windows of the key that end at `first` or later are complete, in the order of their
+    /// ends.
+    pub(super) fn end_all_sliced<K, T>(
+        &self,
+        slices: &mut Slices<'_, K, A::State>,
+        key: &K,
+        first: LogicalTime,
+        out: &mut impl Outputs<K, T, A::Output>,
+    ) where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let mut ends = std::collections::BTreeSet::new();
+        for (start, _) in slices.within(key, i64::MIN, i64::MAX) {
+            self.assigner.assign(LogicalTime(start), &mut |window| {
+                ends.insert(self.assigner.last(window));
+            });
+        }
+        ends.split_off(&first).into_iter().for_each(|last| self.end_sliced(slices, key, last, out));
+    }
+}

@@ -1,0 +1,219 @@
+//! `window_all`: windows over all records.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::window::handle::Held;
+use crate::nodes::window::open::{Ending, Open};
+use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::plan::Plan;
+use crate::nodes::window::sliced::Cursor;
+use crate::nodes::window::slices::Recent;
+use crate::nodes::window::{Accumulation, Aggregate, Pane, Window, WindowAssigner, WindowResult};
+use crate::state::{Keyed, KeyedMap};
+use crate::{Frontier, LogicalTime, NodeResult, node};
+
+/// Sums up all records by windows. Made by [`window_all`].
+#[node(crate = crate, settles)]
+#[derive(Debug)]
+pub struct WindowsOfAll<W: WindowAssigner, A: Aggregate<Input: Clone>> {
+    /// Records.
+    #[input]
+    input: &A::Input,
+    /// What each window has come to.
+    #[output]
+    out: WindowResult<(), A::Output>,
+    /// The records that came when all their windows were closed.
+    #[output(optional)]
+    late: A::Input,
+    /// The two newest slices of time.
+    #[state]
+    recent: Keyed<(), Recent<A::State>>,
+    /// The slices before them.
+    #[state]
+    older: KeyedMap<(), i64, A::State>,
+    /// Windows that each have a state of their own.
+    #[state]
+    windows: KeyedMap<(), Ending, Open<A::State>>,
+    #[scratch]
+    cursor: Cursor,
+    plan: Plan<W, A>,
+}
+
+impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
+    /// Windows stay for so long after they were complete: a record that comes then changes them,
+    /// and they send a further result at once, of which [`accumulation`](Self::accumulation) says
+    /// what it holds. A record that comes later goes to `late`.
+    #[must_use]
+    pub fn allowed_lateness(self, lateness: Duration) -> Self {
+        WindowsOfAll { plan: self.plan.allowed_lateness(lateness), ..self }
+    }
+
+    /// What the further results of a window say about those before.
+    #[must_use]
+    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
+        self.plan.accumulation = accumulation;
+        self
+    }
+
+    /// Sends an early result whenever so many records (at least 1) came since the last result.
+    #[must_use]
+    pub fn early_after(self, records: u64) -> Self {
+        WindowsOfAll { plan: self.plan.early_after(records), ..self }
+    }
+
+    /// Sends an early result when so much of the run's clock has passed since the first record
+    /// that no result has.
+    #[must_use]
+    pub fn early_every(self, period: Duration) -> Self {
+        WindowsOfAll { plan: self.plan.early_every(period), ..self }
+    }
+
+    /// Sends an early result after each record that is a punctuation.
+    #[must_use]
+    pub fn early_when(
+        self,
+        is_punctuation: impl Fn(&A::Input) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        WindowsOfAll { plan: self.plan.early_when(Arc::new(is_punctuation)), ..self }
+    }
+
+    /// Windows of the run's clock instead of event time: a record belongs where the clock stands
+    /// when it comes, and none is late. Windows are complete when the clock has passed them, or
+    /// at the end of the input.
+    #[must_use]
+    pub fn by_clock(self) -> Self {
+        WindowsOfAll { plan: self.plan.by_clock(), ..self }
+    }
+}
+
+/// The outputs of the node.
+struct Out<'a, O, W, A>(&'a mut O, PhantomData<fn(W, A)>);
+
+impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
+    Outputs<(), A::Input, A::Output> for Out<'_, O, W, A>
+{
+    #[inline(always)]
+    fn frontier(&self) -> Option<Frontier> {
+        self.0.frontier()
+    }
+    fn now(&self) -> i64 {
+        self.0.now()
+    }
+    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.0.set_timer(name, at);
+    }
+    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.0.cancel_timer(name, at);
+    }
+    fn result(
+        &mut self,
+        time: Option<LogicalTime>,
+        key: (),
+        window: Window,
+        value: A::Output,
+        pane: Pane,
+    ) {
+        let result = WindowResult { key, window, value, pane };
+        match time.max(self.0.promised()) {
+            Some(time) => self.0.at(time).out(result),
+            None => self.0.out(result),
+        }
+    }
+    fn late(&mut self, _: &(), record: &A::Input) {
+        self.0.count_late();
+        self.0.late(record.clone());
+    }
+}
+
+impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
+    for WindowsOfAll<W, A>
+{
+    #[inline(always)]
+    fn on_input(
+        &self,
+        state: &mut WindowsOfAllState<W, A>,
+        input: &A::Input,
+        out: &mut impl WindowsOfAllOut<W, A>,
+    ) -> NodeResult {
+        let WindowsOfAllState { recent, older, windows, cursor, .. } = state;
+        let held = Held { recent, older, windows };
+        let time = out.time();
+        self.plan.on_record(held, cursor, (&(), input), time, &mut Out(out, PhantomData))
+    }
+
+    fn on_start(
+        &self,
+        state: &mut WindowsOfAllState<W, A>,
+        _: &mut impl WindowsOfAllOut<W, A>,
+    ) -> NodeResult {
+        self.plan.check(state.recent.len(), state.windows.len())
+    }
+
+    fn on_frontier(
+        &self,
+        state: &mut WindowsOfAllState<W, A>,
+        _: Frontier,
+        _: &mut impl WindowsOfAllOut<W, A>,
+    ) -> NodeResult {
+        state.cursor = Cursor::default();
+        Ok(())
+    }
+
+    fn on_timer(
+        &self,
+        state: &mut WindowsOfAllState<W, A>,
+        timer: Timer<()>,
+        out: &mut impl WindowsOfAllOut<W, A>,
+    ) -> NodeResult {
+        let WindowsOfAllState { recent, older, windows, .. } = state;
+        let held = Held { recent, older, windows };
+        let Timer { key, name, at } = timer;
+        self.plan.on_timer(held, &key, (name, at), &mut Out(out, PhantomData));
+        Ok(())
+    }
+}
+
+/// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`.
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::nodes::window::{Accumulation, Pane, Session, count, window_all};
+/// use streamweave::nodes::{event_time_by, from_iter};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     clicks: from_iter([10_i64, 12, 40, 14]),
+///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+///     visits: window_all(Session::of(Duration::from_millis(5)), count())
+///         .allowed_lateness(Duration::from_millis(50))
+///         .accumulation(Accumulation::Retracting),
+///     clicks.out => times.input,
+///     times.out => visits.input,
+///     visits.out => graph.visits,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// let visits: Vec<_> = std::iter::from_fn(|| run.outputs.visits.try_recv())
+///     .map(|visit| (visit.window.start.0, visit.window.end.0, visit.value, visit.pane))
+///     .collect();
+/// let expected = [
+///     (10, 17, 2, Pane::OnTime),
+///     // The click at 14 came late, and made the first visit longer.
+///     (10, 17, 2, Pane::Retraction),
+///     (10, 19, 3, Pane::Late),
+///     (40, 45, 1, Pane::OnTime),
+/// ];
+/// assert_eq!(visits, expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn window_all<W, A>(assigner: W, aggregate: A) -> WindowsOfAll<W, A>
+where
+    W: WindowAssigner,
+    A: Aggregate<Input: Clone>,
+{
+    WindowsOfAll { plan: Plan::new(assigner, aggregate) }
+}

@@ -1,0 +1,72 @@
+//! Which windows merge, and what they become.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use streamweave::nodes::window::{Merged, Session, Window, WindowAssigner};
+
+use super::cases::{each, int, kinds, time, window, windows};
+
+/// Windows of which no two touch, each with those it is made of.
+#[derive(Default)]
+struct Open(BTreeMap<Window, Vec<Window>>);
+
+impl Open {
+    fn add(&mut self, added: Window) -> Merged {
+        let merged = Merged::of(added, self.0.keys().copied());
+        let mut parts: Vec<_> =
+            merged.absorbed.iter().flat_map(|old| self.0.remove(old).unwrap()).collect();
+        parts.push(added);
+        self.0.entry(merged.window).or_default().extend(parts);
+        merged
+    }
+}
+
+/// Windows all at once: which become one. Those that stay alone are not listed.
+pub(crate) fn merge_set(case: &Value) {
+    let mut open = Open::default();
+    for added in windows(&case["windows"]) {
+        open.add(added);
+    }
+    let mut merged: Vec<_> = open.0.into_iter().filter(|(_, parts)| parts.len() > 1).collect();
+    let mut expected: Vec<_> = (case["expect_merged"].as_array().unwrap().iter())
+        .map(|merged| (window(&merged[0]), windows(&merged[1])))
+        .collect();
+    expected.sort();
+    for (_, parts) in merged.iter_mut().chain(&mut expected) {
+        parts.sort();
+    }
+    assert_eq!(merged, expected, "{case}");
+}
+
+/// The first and the last record of each session.
+pub(crate) fn session_extents(case: &Value) {
+    assert_eq!(case["touching"], "merge", "{case}");
+    let gap = int(&case["gap"]);
+    let session = Session::of(Duration::from_millis(gap as u64));
+    let mut open = Open::default();
+    for at in case["timestamps"].as_array().unwrap() {
+        session.assign(time(at), &mut |window| {
+            open.add(window);
+        });
+    }
+    let extents: Vec<_> =
+        open.0.keys().map(|session| Window::new(session.start.0, session.end.0 - gap)).collect();
+    assert_eq!(extents, windows(&case["expect"]), "{case}");
+}
+
+#[test]
+fn flink() {
+    let ran = each("flink_session_merge_set", |kind, case| {
+        assert_eq!(kind, "session_add_sequence");
+        let mut open = Open::default();
+        for step in case["steps"].as_array().unwrap() {
+            let merged = open.add(window(&step["add"]));
+            assert_eq!(merged.window, window(&step["result"]), "{step} of {case}");
+            assert_eq!(!merged.absorbed.is_empty(), step["merged"] == true, "{step} of {case}");
+            assert_eq!(merged.absorbed, windows(&step["merged_from"]), "{step} of {case}");
+        }
+    });
+    assert_eq!(ran, kinds(&[("session_add_sequence", 5)]));
+}

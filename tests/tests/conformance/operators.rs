@@ -1,0 +1,264 @@
+//! Windows as nodes of a graph: what they send, when, and what they drop.
+//!
+//! Kafka Streams' clock is the latest time seen, so the frontier is that time. A window there
+//! sends a change with each record, and, where it is told to suppress them, one result when no
+//! record can change it any more. Here the first is a window with an early result after each
+//! record, which stays for the grace; the second a window of a frontier that is the grace behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+use streamweave::nodes::event_time_by;
+use streamweave::nodes::window::{
+    Accumulation, Pane, Session, Sliding, Tumbling, WindowAssigner, WindowResult, count, fold,
+    window,
+};
+use streamweave::prelude::*;
+
+use super::cases::{each, int, kinds};
+
+type Item = (String, i64);
+type Counted = WindowResult<String, u64>;
+
+/// How windows are run.
+struct Way {
+    disorder: i64,
+    lateness: i64,
+    every_record: bool,
+    accumulation: Accumulation,
+}
+
+fn millis(count: i64) -> Duration {
+    Duration::from_millis(count.try_into().unwrap())
+}
+
+/// The results and the late records of all items, the end of the input left out.
+fn run(windows: impl WindowAssigner, way: &Way, items: &[Item]) -> (Vec<Counted>, Vec<Item>) {
+    let mut counts = window(windows, count())
+        .allowed_lateness(millis(way.lateness))
+        .accumulation(way.accumulation);
+    if way.every_record {
+        counts = counts.early_after(1);
+    }
+    let graph = graph! {
+        times: event_time_by(|(_, at): &Item| LogicalTime(*at)).disorder(millis(way.disorder)),
+        counts: counts,
+        graph.items => times.input,
+        times.out => counts.input,
+        counts.out => graph.results,
+        counts.late => graph.late,
+    };
+    let mut run = graph.inline().unwrap();
+    for item in items {
+        run.inputs.items.try_send(item.clone()).unwrap();
+    }
+    run.step().unwrap();
+    let results = std::iter::from_fn(|| run.outputs.results.try_recv()).collect();
+    let late = std::iter::from_fn(|| run.outputs.late.try_recv()).collect();
+    (results, late)
+}
+
+/// The same with the windows of the case.
+fn run_case(case: &Value, way: &Way, items: &[Item]) -> (Vec<Counted>, Vec<Item>) {
+    let of = &case["operator"]["window"];
+    match of["type"].as_str() {
+        Some("tumbling") => run(Tumbling::of(millis(int(&of["size"]))), way, items),
+        Some("session") => run(Session::of(millis(int(&of["gap"]))), way, items),
+        // All spans of this length; `results` leaves those that Kafka Streams has.
+        Some("kafka_sliding") => {
+            let size = int(&of["time_difference"]) + 1;
+            run(Sliding::of(millis(size), millis(1)), way, items)
+        }
+        _ => panic!("unknown windows: {of}"),
+    }
+}
+
+/// `[key, start, end, count]` as Kafka Streams writes them: sessions and its sliding windows with
+/// their last time, retractions with a count of null.
+fn records(case: &Value, items: &[Item], results: &[Counted]) -> Vec<Value> {
+    let of = &case["operator"]["window"];
+    let mut records = Vec::new();
+    for result in results {
+        let start = result.window.start.0;
+        let end = match of["type"].as_str() {
+            Some("session") => result.window.end.0 - int(&of["gap"]),
+            Some("kafka_sliding") => {
+                // It has those that end with a record, and those that start right after one.
+                let end = result.window.end.0 - 1;
+                if !items.iter().any(|(_, at)| *at == end || *at == start - 1) {
+                    continue;
+                }
+                end
+            }
+            _ => result.window.end.0,
+        };
+        let count = (result.pane != Pane::Retraction).then_some(result.value);
+        records.push(serde_json::json!([result.key, start, end, count]));
+    }
+    records
+}
+
+/// Every change that a record made: without the results that say only that a window is complete.
+fn changes(results: Vec<Counted>) -> Vec<Counted> {
+    let mut changes: Vec<Counted> = Vec::new();
+    for result in results {
+        if result.pane != Pane::OnTime {
+            changes.push(result);
+        } else if changes.last().is_some_and(|last| {
+            last.pane == Pane::Retraction
+                && (&last.key, last.window) == (&result.key, result.window)
+        }) {
+            changes.pop();
+        }
+    }
+    changes
+}
+
+fn kafka_case(case: &Value) {
+    let grace = int(&case["operator"]["grace"]);
+    let of = &case["operator"]["window"];
+    let is_session = of["type"] == "session";
+    let accumulation =
+        if is_session { Accumulation::Retracting } else { Accumulation::Accumulating };
+    let updates = Way { disorder: 0, lateness: grace, every_record: true, accumulation };
+    let mut items: Vec<Item> = Vec::new();
+    for step in case["steps"].as_array().unwrap() {
+        let expected = || step["records"].as_array().unwrap().clone();
+        match step["op"].as_str().unwrap() {
+            "input" => items.push((step["key"].as_str().unwrap().into(), int(&step["ts"]))),
+            "expect_updates" => {
+                let (results, _) = run_case(case, &updates, &items);
+                assert_eq!(records(case, &items, &changes(results)), expected(), "{case}");
+            }
+            "expect_final" => {
+                let finals = Way { disorder: grace, lateness: 0, every_record: false, ..updates };
+                let (results, _) = run_case(case, &finals, &items);
+                assert_eq!(records(case, &items, &results), expected(), "{case}");
+            }
+            "expect_dropped" => {
+                let (_, late) = run_case(case, &updates, &items);
+                let late: Vec<_> = late.iter().map(|late| serde_json::json!(late)).collect();
+                assert_eq!(late, expected(), "{case}");
+            }
+            // What Kafka Streams' store has after the last record, complete sessions included: it
+            // keeps them for a time of its own, three gaps in its tests. Here a session that is
+            // kept is one of the allowed lateness.
+            "expect_state" => {
+                let lateness = grace.max(2 * int(&of["gap"]));
+                let (results, _) = run_case(case, &Way { lateness, ..updates }, &items);
+                let mut state = BTreeMap::new();
+                for record in records(case, &items, &results) {
+                    let key = record.as_array().unwrap()[..3].iter().map(Value::to_string);
+                    let key: Vec<_> = key.collect();
+                    if record[3].is_null() {
+                        state.remove(&key);
+                    } else {
+                        state.insert(key, record);
+                    }
+                }
+                for record in expected() {
+                    assert!(state.values().any(|held| *held == record), "{record} of {case}");
+                }
+                // And of two sessions of a key none touches another.
+                let gap = int(&of["gap"]);
+                for (a, b) in state.values().zip(state.values().skip(1)) {
+                    let apart = int(&b[1]) - int(&a[2]) > gap || int(&a[1]) - int(&b[2]) > gap;
+                    assert!(a[0] != b[0] || apart, "{a} {b} of {case}");
+                }
+            }
+            op => panic!("unknown step {op}: {case}"),
+        }
+    }
+}
+
+#[test]
+fn kafka_streams() {
+    let ops = std::cell::RefCell::new(BTreeMap::<String, usize>::new());
+    let ran = each("kafka_streams_windows", |_, case| {
+        kafka_case(case);
+        let expectations: BTreeSet<_> =
+            case["steps"].as_array().unwrap().iter().map(|step| step["op"].to_string()).collect();
+        for op in expectations {
+            *ops.borrow_mut().entry(op).or_default() += 1;
+        }
+    });
+    assert_eq!(ran, kinds(&[("", 11)]));
+    let ops = ops.into_inner();
+    let counted = |op: &str| ops.get(&format!("\"{op}\"")).copied();
+    assert_eq!(counted("expect_updates"), Some(3));
+    assert_eq!(counted("expect_final"), Some(5));
+    assert_eq!(counted("expect_state"), Some(4));
+    assert_eq!(counted("expect_dropped"), Some(2));
+}
+
+/// A record of one side of a join: when, which side, what.
+type Part = (i64, bool, i64);
+
+/// Bytewax joins what is in one session: rows of a left and a right value.
+fn join_case(case: &Value) {
+    let side = |name: &str, right: bool| {
+        let parts = case[name].as_array().unwrap().iter();
+        parts.map(move |part| (int(&part["ts"]), right, int(&part["value"]))).collect::<Vec<_>>()
+    };
+    let mut parts = [side("left", false), side("right", true)].concat();
+    // Bytewax hands them on in the order of their times.
+    parts.sort_by_key(|part| part.0);
+    let mode = case["emit_mode"].as_str().unwrap();
+    let all = fold(
+        Vec::new(),
+        |all: &mut Vec<Part>, part: &Part| all.push(*part),
+        |all, more| all.extend_from_slice(more),
+    );
+    let mut sessions = window(Session::of(millis(int(&case["gap"]))), all);
+    if mode == "running" {
+        sessions = sessions.early_after(1);
+    }
+    let graph = graph! {
+        times: event_time_by(|(_, part): &((), Part)| LogicalTime(part.0)),
+        sessions: sessions,
+        graph.items => times.input,
+        times.out => sessions.input,
+        sessions.out => graph.results,
+    };
+    let run = graph.inline().unwrap();
+    for part in parts {
+        run.inputs.items.try_send(((), part)).unwrap();
+    }
+    let mut run = run.close_inputs().unwrap();
+    let mut rows = Vec::new();
+    while let Some(WindowResult { value: parts, pane, .. }) = run.outputs.results.try_recv() {
+        if (mode == "running") == (pane == Pane::OnTime) {
+            continue;
+        }
+        let of = |right: bool| {
+            let mut values: Vec<_> = parts.iter().filter(|part| part.1 == right).collect();
+            values.sort_by_key(|part| part.0);
+            values.into_iter().map(|part| part.2).collect::<Vec<_>>()
+        };
+        let (left, right) = (of(false), of(true));
+        match case["insert_mode"].as_str().unwrap() {
+            "product" => {
+                for l in left {
+                    rows.extend(right.iter().map(|r| serde_json::json!([l, r])));
+                }
+            }
+            "first" => rows.push(serde_json::json!([left.first(), right.first()])),
+            "last" => rows.push(serde_json::json!([left.last(), right.last()])),
+            other => panic!("unknown mode {other}: {case}"),
+        }
+    }
+    if mode == "complete" {
+        rows.retain(|row| !row[0].is_null() && !row[1].is_null());
+    }
+    assert_eq!(Value::from(rows), case["expect"], "{case}");
+}
+
+#[test]
+fn bytewax_joins() {
+    each("bytewax_windowing", |kind, case| {
+        if kind == "session_window_join" {
+            join_case(case);
+        }
+    });
+}

@@ -1,0 +1,137 @@
+//! `interval_join`.
+
+use streamweave::nodes::{Late, event_time_by, interval_join, settle};
+use streamweave::prelude::*;
+
+use super::Tested;
+use super::play::{DISORDER, Item, Order, Random, in_time, stream};
+use crate::{check, joining, played, take};
+
+type Pair = (Option<i64>, (u64, (Item, Item)));
+
+/// All pairs that match, from the rule itself.
+fn pairs(lefts: &[(u64, Item)], rights: &[(u64, Item)], lower: i64, upper: i64) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (key, left) in lefts {
+        for (other, right) in rights {
+            let after = i128::from(right.0) - i128::from(left.0);
+            if key == other && i128::from(lower) <= after && after <= i128::from(upper) {
+                pairs.push((Some(left.0.max(right.0)), (*key, (*left, *right))));
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn all_pairs_within_the_interval() -> Tested {
+    for (lower, upper) in [(0, 0), (-3, 5), (2, 9), (-9, -2), (-40, 40), (i64::MIN, i64::MAX)] {
+        check!(interval_join(lower, upper), |lefts, rights| pairs(&lefts, &rights, lower, upper));
+    }
+    Ok(())
+}
+
+/// Times and bounds where sums of the two do not fit.
+#[test]
+fn at_the_ends_of_time() -> Tested {
+    let times = [i64::MIN, i64::MIN + 3, -1, 0, i64::MAX - 3, i64::MAX];
+    let items: Vec<_> = (0..).zip(times).map(|(id, time)| (0_u64, (time, id))).collect();
+    for (lower, upper) in
+        [(i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (-3, 3), (1, i64::MAX), (i64::MIN, -1)]
+    {
+        for left_first in [true, false] {
+            let graph = graph! {
+                join: interval_join(lower, upper),
+                graph.lefts => join.left,
+                graph.rights => join.right,
+                join.out => graph.joined,
+            };
+            let mut run = graph.inline()?;
+            for side in [left_first, !left_first] {
+                for item in &items {
+                    let time = LogicalTime(item.1.0);
+                    if side {
+                        run.inputs.lefts.try_send_at(time, *item)?;
+                    } else {
+                        run.inputs.rights.try_send_at(time, *item)?;
+                    }
+                }
+                run.step()?;
+            }
+            let mut joined: Vec<_> = take!(run, joined).collect();
+            joined.sort();
+            let mut expected = pairs(&items, &items, lower, upper);
+            expected.sort();
+            assert_eq!(joined, expected, "{lower} to {upper}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_empty_interval_is_refused() -> Tested {
+    let graph = graph! {
+        join: interval_join(5, 4),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.lefts.try_send((1_u64, 1_u8))?;
+    run.inputs.rights.try_send((1, 1_u8))?;
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("swap them"), "{error}");
+    assert!(run.outputs.joined.try_recv().is_none());
+    Ok(())
+}
+
+#[test]
+fn records_need_times_and_strict_edges() -> Tested {
+    let graph = graph! {
+        join: interval_join(0, 1),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.lefts.try_send((1_u64, 1_u8))?;
+    run.inputs.rights.idle();
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("has no time"), "{error}");
+    let none: Option<(u64, (u8, u8))> = run.outputs.joined.try_recv();
+    assert!(none.is_none());
+
+    let graph = graph! {
+        times: event_time_by(|(_, n): &(u64, i64)| LogicalTime(*n)),
+        join: interval_join(0, 1),
+        graph.lefts => times.input,
+        times.out => join.left,
+        times.out => join.right,
+        join.out => graph.joined,
+    };
+    let Err(refused) = graph.inline() else { return Err("late records would be joined".into()) };
+    assert!(refused.to_string().contains("settle()"), "{refused}");
+    Ok(())
+}
+
+/// What an idle input brings back behind the frontier is joined with what is kept.
+#[test]
+fn an_input_that_was_idle() -> Tested {
+    let graph = graph! {
+        join: interval_join(-100, 100),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.try_send_at(LogicalTime(10), (1_u64, 'a'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(500), (1, 'b'))?;
+    run.inputs.lefts.advance(LogicalTime(500));
+    run.step()?;
+    run.inputs.rights.try_send_at(LogicalTime(20), (1, 'x'))?;
+    run.inputs.rights.try_send_at(LogicalTime(450), (1, 'y'))?;
+    run.step()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(500), (1, ('b', 'y')))]);
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! State is dropped once the frontier proves that it can match no more, and not before.
+
+use std::time::Duration;
+
+use streamweave::nodes::{dedup_within, interval_join, temporal_join, window_join};
+use streamweave::prelude::*;
+
+use super::Tested;
+
+/// The saved state of a join, as it grows and shrinks: both inputs send a record of one of three
+/// keys every millisecond, and promise so.
+macro_rules! sizes {
+    ($join:expr) => {{
+        let make = || {
+            graph! {
+                join: $join,
+                graph.lefts => join.left,
+                graph.rights => join.right,
+                join.out => graph.joined,
+            }
+        };
+        let size =
+            |snapshot: streamweave::graph::Snapshot| snapshot.get("join").map_or(0, <[u8]>::len);
+        let empty = size(make().inline()?.snapshot()?);
+        let mut run = make().inline()?;
+        let mut largest = Vec::new();
+        for time in 0..400_i64 {
+            let at = LogicalTime(time);
+            run.inputs.lefts.try_send_at(at, (time % 3, time))?;
+            run.inputs.rights.try_send_at(at, ((time + 1) % 3, time))?;
+            run.inputs.lefts.advance(at);
+            run.inputs.rights.advance(at);
+            run.step()?;
+            while run.outputs.joined.try_recv().is_some() {}
+            largest.push(size(run.snapshot()?));
+        }
+        run.inputs.lefts.advance(LogicalTime(100_000));
+        run.inputs.rights.advance(LogicalTime(100_000));
+        run.step()?;
+        let after = size(run.snapshot()?);
+        let early = largest[..100].iter().max().copied().unwrap_or(0);
+        let late = largest.iter().max().copied().unwrap_or(0);
+        assert!(early > empty);
+        assert!(late < early * 3 / 2, "grows from {early} to {late} bytes");
+        let mut run = run.close_inputs()?;
+        while run.outputs.joined.try_recv().is_some() {}
+        (empty, after, size(run.snapshot()?))
+    }};
+}
+
+#[test]
+fn what_no_record_can_match_is_dropped() -> Tested {
+    let (empty, after, ended) = sizes!(interval_join(-10, 20));
+    assert_eq!((after, ended), (empty, empty));
+    let (empty, after, ended) = sizes!(interval_join(5, 20));
+    assert_eq!((after, ended), (empty, empty));
+    let (empty, after, ended) = sizes!(interval_join(-20, -5));
+    assert_eq!((after, ended), (empty, empty));
+    let (empty, after, ended) = sizes!(window_join(Duration::from_millis(10)));
+    assert_eq!((after, ended), (empty, empty));
+    let (empty, after, ended) = sizes!(temporal_join());
+    assert!(after > empty, "the latest version of each key stays valid");
+    assert_eq!(ended, after);
+    Ok(())
+}
+
+/// How many entries the join keeps, to the millisecond.
+#[test]
+fn and_not_before() -> Tested {
+    let graph = graph! {
+        join: interval_join(-10, 20),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    let empty = run.snapshot()?.get("join").map(<[u8]>::len);
+    run.inputs.lefts.try_send_at(LogicalTime(100), (1_u64, 'a'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(90), (1, 'b'))?;
+    run.step()?;
+    let mut sizes = Vec::new();
+    for time in [110, 111, 120, 121] {
+        run.inputs.lefts.advance(LogicalTime(time));
+        run.inputs.rights.advance(LogicalTime(time));
+        run.step()?;
+        sizes.push(run.snapshot()?.get("join").map(<[u8]>::len));
+    }
+    // 'b' goes when the frontier is past 110, 'a' when it is past 120.
+    assert!(sizes[0] > sizes[1] && sizes[1] == sizes[2] && sizes[2] > sizes[3], "{sizes:?}");
+    assert_eq!(sizes[3], empty);
+    run.inputs.rights.try_send_at(LogicalTime(121), (1, 'x'))?;
+    run.step()?;
+    assert!(run.outputs.joined.try_recv().is_none());
+    Ok(())
+}
+
+#[test]
+fn what_nothing_can_repeat_is_forgotten() -> Tested {
+    let graph = graph! {
+        once: dedup_within(Duration::from_millis(10)),
+        graph.records => once.input,
+        once.out => graph.once,
+    };
+    let mut run = graph.inline()?;
+    let empty = run.snapshot()?.get("once").map(<[u8]>::len);
+    run.inputs.records.try_send_at(LogicalTime(100), (1_u64, ()))?;
+    run.inputs.records.advance(LogicalTime(109));
+    run.step()?;
+    assert_ne!(run.snapshot()?.get("once").map(<[u8]>::len), empty);
+    run.inputs.records.advance(LogicalTime(110));
+    run.step()?;
+    assert_eq!(run.snapshot()?.get("once").map(<[u8]>::len), empty);
+    assert!(run.outputs.once.try_recv().is_some());
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `temporal_join`.
+
+use streamweave::nodes::{Late, event_time_by, settle, temporal_join};
+use streamweave::prelude::*;
+
+use super::Tested;
+use super::play::{DISORDER, Item, Order, Random, in_time, stream};
+use crate::{check, joining, played, take};
+
+/// For each left the last right of its key, by time and then by arrival, that is not after it.
+fn as_of(
+    lefts: &[(u64, Item)],
+    rights: &[(u64, Item)],
+) -> Vec<(Option<i64>, (u64, (Item, Option<Item>)))> {
+    let version = |key: u64, time: i64| {
+        let valid = rights.iter().filter(|(other, right)| *other == key && right.0 <= time);
+        valid.map(|(_, right)| *right).max()
+    };
+    lefts.iter().map(|(key, left)| (Some(left.0), (*key, (*left, version(*key, left.0))))).collect()
+}
+
+#[test]
+fn each_record_has_the_version_of_its_time() -> Tested {
+    check!(temporal_join(), |lefts, rights| as_of(&lefts, &rights));
+    Ok(())
+}
+
+/// A version may come until the frontier is past the record's time, and no longer is waited for.
+#[test]
+fn waits_until_it_is_sure() -> Tested {
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.try_send_at(LogicalTime(1), (7_u64, 'a'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(5), (7, 5_u8))?;
+    run.inputs.lefts.advance(LogicalTime(100));
+    run.inputs.rights.advance(LogicalTime(5));
+    run.step()?;
+    assert_eq!(take!(run, joined).next(), None);
+    run.inputs.rights.try_send_at(LogicalTime(5), (7, 'b'))?;
+    run.inputs.rights.advance(LogicalTime(6));
+    run.step()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(5), (7, (5_u8, Some('b'))))]);
+    assert_eq!(run.outputs.joined.frontier(), Some(Frontier::At(LogicalTime(6))));
+    Ok(())
+}

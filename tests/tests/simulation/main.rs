@@ -1,0 +1,34 @@
+//! Graphs under a thousand seeds each, compared with a sequential reference; and the testing kit
+//! itself. `STREAMWEAVE_SEEDS=100000` makes a night of it.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+use std::error::Error;
+
+mod event_time;
+mod failures;
+mod graphs;
+mod kit;
+mod loops;
+mod nodes;
+mod play;
+mod restart;
+mod timed;
+
+/// How many seeds each graph is run with.
+const SEEDS: u64 = 1000;
+
+type Tested = Result<(), Box<dyn Error>>;
+
+streamweave_tests::broken_variants! {
+    NewestFirst => graphs::chain;
+    NobodyIsWoken => graphs::buffers_of_one;
+    FrontierBeforeTimers => event_time::what_the_frontier_makes_due;
+    StaleRounds => loops::rounds_of_several_times;
+    DroppedBatch => graphs::chain;
+    ControlOvertakes => graphs::chain;
+    KeyOnTwoWorkers => graphs::workers_by_key;
+    SwallowedPanic => failures::a_trapped_record;
+    FailedUnitIsSent => failures::a_trapped_record;
+    StandingIsLost => failures::a_trapped_record;
+    FailureLooksLikeEnd => failures::a_trapped_record;
+}

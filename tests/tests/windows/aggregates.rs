@@ -1,0 +1,87 @@
+//! The laws of aggregates, over random records in random parts.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use streamweave::nodes::window::{
+    Aggregate, collect, count, distinct, max, mean, min, quantiles, sum, top,
+};
+
+use super::steps::Random;
+
+/// Summed up in one go, and in parts of parts: the same as `expected` of all records.
+fn check<A: Aggregate<Input = i64>>(aggregate: A, expected: impl Fn(&[i64]) -> A::Output)
+where
+    A::Output: PartialEq + Debug,
+{
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let count = random.below(60) as usize;
+        let records: Vec<_> = (0..count).map(|_| random.within(-20..20)).collect();
+        let add = |records: &[i64]| {
+            let mut state = aggregate.empty();
+            records.iter().for_each(|record| aggregate.add(&mut state, record));
+            state
+        };
+        let expected = expected(&records);
+        assert_eq!(aggregate.finish(&add(&records)), expected);
+        let (a, b) =
+            (random.below(count as u64 + 1) as usize, random.below(count as u64 + 1) as usize);
+        let (first, second, third) =
+            (&records[..a.min(b)], &records[a.min(b)..a.max(b)], &records[a.max(b)..]);
+        let mut left = add(first);
+        aggregate.combine(&mut left, &add(second));
+        aggregate.combine(&mut left, &aggregate.empty());
+        aggregate.combine(&mut left, &add(third));
+        assert_eq!(aggregate.finish(&left), expected, "seed {seed}");
+        let mut tail = add(second);
+        aggregate.combine(&mut tail, &add(third));
+        let mut right = aggregate.empty();
+        aggregate.combine(&mut right, &add(first));
+        aggregate.combine(&mut right, &tail);
+        assert_eq!(aggregate.finish(&right), expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn laws() {
+    check(count(), |all| all.len() as u64);
+    check(sum(|n: &i64| *n), |all| all.iter().sum());
+    check(sum(|n: &i64| *n as u8), |all| all.iter().fold(0, |sum, n| sum.wrapping_add(*n as u8)));
+    check(min(|n: &i64| *n), |all| all.iter().min().copied());
+    check(max(|n: &i64| n.pow(2)), |all| all.iter().map(|n| n.pow(2)).max());
+    check(mean(|n: &i64| *n as f64), |all| {
+        (!all.is_empty()).then(|| all.iter().sum::<i64>() as f64 / all.len() as f64)
+    });
+    check(distinct(|n: &i64| n % 7), |all| {
+        all.iter().map(|n| n % 7).collect::<BTreeSet<_>>().len() as u64
+    });
+    check(collect(), <[i64]>::to_vec);
+    for few in [0, 1, 5] {
+        check(top(few, |n: &i64| n % 9), |all| {
+            let mut all: Vec<_> = all.iter().map(|n| n % 9).collect();
+            all.sort_unstable_by(|a, b| b.cmp(a));
+            all.truncate(few);
+            all
+        });
+    }
+    check((count(), (min(|n: &i64| *n), max(|n: &i64| *n))), |all| {
+        (all.len() as u64, (all.iter().min().copied(), all.iter().max().copied()))
+    });
+}
+
+/// Estimates depend on which numbers there are, not on how they were cut; and they are near.
+#[test]
+fn quantiles_are_near() {
+    let median = |all: &[i64]| {
+        let mut sketch = streamweave::nodes::window::Sketch::default();
+        all.iter().for_each(|n| sketch.add(*n as f64));
+        let got = sketch.quantile(0.5)?;
+        let mut sorted = all.to_vec();
+        sorted.sort_unstable();
+        let exact = sorted[(sorted.len() - 1) / 2] as f64;
+        assert!((got - exact).abs() <= exact.abs() * 0.0101);
+        Some([got])
+    };
+    check(quantiles(|n: &i64| *n as f64, [0.5]), median);
+}

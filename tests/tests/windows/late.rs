@@ -1,0 +1,91 @@
+//! Records that come too early, too late and in any order: each late policy, each kind of
+//! windows, against the reference.
+
+use std::time::Duration;
+
+use streamweave::nodes::window::{
+    Accumulation, Global, Session, Sliding, Tumbling, WindowAssigner, WindowResult,
+};
+use streamweave::prelude::*;
+
+use super::Tested;
+use super::reference::{Kind, Options, Record, Reference, Sent};
+use super::steps::{Random, steps};
+use crate::run;
+
+fn millis(count: i64) -> Duration {
+    Duration::from_millis(count as u64)
+}
+
+/// Windows of the library, and what the reference is to call them.
+fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
+    let mut panes = std::collections::BTreeMap::new();
+    let mut late_ones = 0;
+    for seed in 0..120 {
+        let steps = steps(seed);
+        let mut random = Random(seed ^ 0xC0FFEE);
+        for (accumulation, lateness, early_after, early_when) in [
+            (Accumulation::Accumulating, 0, None, None),
+            (Accumulation::Accumulating, 15, None, None),
+            (Accumulation::Discarding, 15, None, None),
+            (Accumulation::Retracting, 15, None, None),
+            (Accumulation::Retracting, 0, Some(3), None),
+            (Accumulation::Discarding, 40, Some(2), None),
+            (Accumulation::Retracting, 25, Some(4), Some(5)),
+            (Accumulation::Accumulating, 0, None, Some(4)),
+        ] {
+            let options = Options { kind, lateness, accumulation, early_after, early_when };
+            let (expected, expected_late) = Reference::run(options, &steps);
+            let (sent, late) = run!(windows.clone(), options, &steps, random);
+            assert_eq!(sent, expected, "seed {seed}, {options:?}");
+            assert_eq!(late, expected_late, "seed {seed}, {options:?}");
+            late_ones += late.len();
+            for (.., pane) in sent {
+                *panes.entry(pane).or_insert(0) += 1;
+            }
+        }
+    }
+    // The seeds meet every case.
+    let global = matches!(kind, Kind::Global);
+    assert_eq!(panes.len(), if global { 3 } else { 4 }, "{panes:?}");
+    assert!(panes.values().all(|count| *count > 50), "{panes:?}");
+    assert!(global || late_ones > 50, "{late_ones}");
+    Ok(())
+}
+
+#[test]
+fn tumbling() -> Tested {
+    check(Tumbling::of(millis(10)), Kind::Sliding { size: 10, slide: 10, offset: 0 })?;
+    let offset = Kind::Sliding { size: 7, slide: 7, offset: -3 };
+    check(Tumbling::of(millis(7)).offset(-3), offset)
+}
+
+#[test]
+fn sliding() -> Tested {
+    for (size, slide) in [(10, 5), (10, 3), (7, 5), (12, 1)] {
+        let kind = Kind::Sliding { size, slide, offset: 0 };
+        check(Sliding::of(millis(size), millis(slide)), kind)?;
+    }
+    let offset = Kind::Sliding { size: 10, slide: 4, offset: 3 };
+    check(Sliding::of(millis(10), millis(4)).offset(3), offset)
+}
+
+/// Records between two windows are in none, and not late.
+#[test]
+fn sliding_apart() -> Tested {
+    let kind = Kind::Sliding { size: 4, slide: 10, offset: 0 };
+    check(Sliding::of(millis(4), millis(10)), kind)
+}
+
+#[test]
+fn session() -> Tested {
+    for gap in [1, 5, 12] {
+        check(Session::of(millis(gap)), Kind::Session { gap })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn global() -> Tested {
+    check(Global, Kind::Global)
+}

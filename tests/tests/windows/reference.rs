@@ -1,0 +1,245 @@
+//! What windows must send, worked out from all records anew each time: no state but the records
+//! themselves.
+
+use std::collections::BTreeMap;
+
+use streamweave::nodes::window::{Accumulation, Pane, Window};
+use streamweave::{Frontier, LogicalTime};
+
+/// A key, a time and a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    pub key: u8,
+    pub time: i64,
+    pub number: u64,
+}
+
+/// What happens at the input, in order.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    Record(Record),
+    Frontier(i64),
+}
+
+/// Which windows there are, by definition rather than by arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Tumbling ones have a slide of their size.
+    Sliding {
+        size: i64,
+        slide: i64,
+        offset: i64,
+    },
+    Session {
+        gap: i64,
+    },
+    Global,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub kind: Kind,
+    pub lateness: i64,
+    pub accumulation: Accumulation,
+    pub early_after: Option<u64>,
+    /// Records whose number is a multiple of it are punctuations.
+    pub early_when: Option<u64>,
+}
+
+/// Count and sum.
+pub type Value = (u64, u64);
+
+/// A result: its time, key, window, value and pane.
+pub type Sent = (i64, u8, Window, Value, Pane);
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    records: Vec<Record>,
+    /// Of those, how many have been sent.
+    sent: usize,
+    /// What was sent last.
+    value: Option<Value>,
+    complete: bool,
+}
+
+pub struct Reference {
+    options: Options,
+    frontier: Frontier,
+    /// By key and window; those that are closed are left out.
+    open: BTreeMap<(u8, Window), State>,
+    pub sent: Vec<Sent>,
+    pub late: Vec<Record>,
+}
+
+fn value(records: &[Record]) -> Value {
+    (records.len() as u64, records.iter().map(|record| record.number).sum())
+}
+
+impl Reference {
+    pub fn new(options: Options) -> Self {
+        Reference {
+            options,
+            frontier: Frontier::At(LogicalTime::MIN),
+            open: BTreeMap::new(),
+            sent: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+
+    /// All that is sent, and all that is late.
+    pub fn run(options: Options, steps: &[Step]) -> (Vec<Sent>, Vec<Record>) {
+        let mut reference = Reference::new(options);
+        for step in steps {
+            match step {
+                Step::Record(record) => reference.record(*record),
+                Step::Frontier(to) => reference.advance(Frontier::At(LogicalTime(*to))),
+            }
+        }
+        reference.advance(Frontier::Ended);
+        (reference.sent, reference.late)
+    }
+
+    fn last(&self, window: Window) -> i64 {
+        match self.options.kind {
+            Kind::Sliding { .. } => window.end.0 - 1,
+            Kind::Session { .. } => window.end.0,
+            Kind::Global => i64::MAX,
+        }
+    }
+
+    fn passed(&self, time: i64) -> bool {
+        match self.frontier {
+            Frontier::At(frontier) => frontier.0 > time,
+            Frontier::Ended => true,
+        }
+    }
+
+    fn closed(&self, window: Window) -> bool {
+        self.passed(self.last(window).saturating_add(self.options.lateness))
+    }
+
+    fn windows(&self, time: i64) -> Vec<Window> {
+        match self.options.kind {
+            Kind::Sliding { size, slide, offset } => (time - size + 1..=time)
+                .filter(|start| (start - offset).rem_euclid(slide) == 0)
+                .map(|start| Window::new(start, start + size))
+                .collect(),
+            Kind::Session { gap } => vec![Window::new(time, time + gap)],
+            Kind::Global => vec![Window::ALL],
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        let windows = self.windows(record.time);
+        let mut in_time = windows.is_empty();
+        for window in windows {
+            in_time |= self.add(window, record);
+        }
+        if !in_time {
+            self.late.push(record);
+        }
+    }
+
+    fn add(&mut self, window: Window, record: Record) -> bool {
+        let mut window = window;
+        let mut absorbed = Vec::new();
+        if let Kind::Session { gap } = self.options.kind {
+            // All times of the key, in order: a session ends where the next is more than a gap on.
+            let open = self.open.iter().filter(|((key, _), _)| *key == record.key);
+            let mut times: Vec<_> =
+                open.flat_map(|(_, state)| self.times(state)).chain([record.time]).collect();
+            times.sort_unstable();
+            let session = times
+                .chunk_by(|a, b| b - a <= gap)
+                .find(|session| session.contains(&record.time))
+                .unwrap();
+            window = Window::new(session[0], session[session.len() - 1] + gap);
+            absorbed = (self.open.keys().filter(|(key, _)| *key == record.key))
+                .map(|(_, open)| *open)
+                .filter(|open| *open != window)
+                .filter(|open| open.start >= window.start && open.end <= window.end)
+                .collect();
+        }
+        if self.closed(window) {
+            return false;
+        }
+        let mut merged = State { complete: self.passed(self.last(window)), ..State::default() };
+        let mut sent = Vec::new();
+        for old in absorbed {
+            let state = self.open.remove(&(record.key, old)).unwrap();
+            if let (Accumulation::Retracting, Some(value)) =
+                (self.options.accumulation, state.value)
+            {
+                self.send(record.key, old, value, Pane::Retraction);
+            }
+            sent.extend_from_slice(&state.records[..state.sent]);
+            merged.records.extend_from_slice(&state.records[state.sent..]);
+        }
+        if !sent.is_empty() || !merged.records.is_empty() {
+            merged.sent = sent.len();
+            merged.records = [sent, merged.records].concat();
+        }
+        let state = self.open.entry((record.key, window)).or_insert(merged);
+        state.records.push(record);
+        let since = (state.records.len() - state.sent) as u64;
+        let (enough, punctuation) = (self.options.early_after, self.options.early_when);
+        if self.passed(self.last(window)) {
+            self.fire(record.key, window, Pane::Late);
+        } else if enough.is_some_and(|enough| since >= enough)
+            || punctuation.is_some_and(|of| record.number.is_multiple_of(of))
+        {
+            self.fire(record.key, window, Pane::Early);
+        }
+        true
+    }
+
+    fn times(&self, state: &State) -> Vec<i64> {
+        state.records.iter().map(|record| record.time).collect()
+    }
+
+    fn fire(&mut self, key: u8, window: Window, pane: Pane) {
+        let state = self.open.get_mut(&(key, window)).unwrap();
+        let new = match self.options.accumulation {
+            Accumulation::Discarding => value(&state.records[state.sent..]),
+            _ => value(&state.records),
+        };
+        state.sent = state.records.len();
+        let old = state.value.replace(new);
+        if let (Accumulation::Retracting, Some(old)) = (self.options.accumulation, old) {
+            self.send(key, window, old, Pane::Retraction);
+        }
+        self.send(key, window, new, pane);
+    }
+
+    /// At its natural time, or at the frontier where that has passed it.
+    fn send(&mut self, key: u8, window: Window, value: Value, pane: Pane) {
+        let time = match self.frontier {
+            Frontier::At(frontier) => self.last(window).max(frontier.0),
+            Frontier::Ended => self.last(window),
+        };
+        self.sent.push((time, key, window, value, pane));
+    }
+
+    fn advance(&mut self, to: Frontier) {
+        let before = std::mem::replace(&mut self.frontier, to);
+        let complete = self
+            .open
+            .iter()
+            .filter(|((_, window), state)| !state.complete && self.passed(self.last(*window)));
+        let mut complete: Vec<_> =
+            complete.map(|((key, window), _)| (self.last(*window), *key, *window)).collect();
+        complete.sort_unstable();
+        // What is complete is sent before the frontier is passed on.
+        self.frontier = before;
+        for (_, key, window) in complete {
+            self.fire(key, window, Pane::OnTime);
+            self.open.get_mut(&(key, window)).unwrap().complete = true;
+        }
+        self.frontier = to;
+        let closed: Vec<_> =
+            self.open.keys().filter(|(_, window)| self.closed(*window)).copied().collect();
+        closed.iter().for_each(|closed| {
+            self.open.remove(closed);
+        });
+    }
+}

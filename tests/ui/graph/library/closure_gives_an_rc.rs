@@ -1,0 +1,15 @@
+// errors: 4
+// Known: told again by the code that attaches the node, as the types of generic nodes carry bounds.
+use streamweave::graph;
+use streamweave::nodes::*;
+use std::rc::Rc;
+
+fn main() {
+    let graph = graph! {
+        numbers: from_iter(0..3_u64),
+        shared: map(|n: u64| Rc::new(n)),
+        numbers.out => shared.input,
+        shared.out => graph.out,
+    };
+    let _ = graph.inline();
+}
