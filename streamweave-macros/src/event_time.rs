@@ -91,6 +91,6 @@ fn read(krate: &TokenStream, number: usize, field: &Field) -> TokenStream {
         None => quote!(self.#index),
     };
     quote_spanned!(ty.span()=>
-        <#krate::LogicalTime as ::core::convert::From<#ty>>::from(#place)
+        <#ty as #krate::expansion::EventTimeField>::event_time(#place)
     )
 }

@@ -4,6 +4,8 @@
 pub use inventory;
 pub use streamweave_macros::__graph as graph_at;
 
+pub use crate::time::EventTimeField;
+
 #[cfg(test)]
 mod tests {
     //! Library nodes are written with the macro too: `#[node(crate = crate)]`.

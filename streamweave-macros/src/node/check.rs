@@ -11,7 +11,7 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 17] = [
+const CONTEXT: [&str; 20] = [
     "time",
     "frontier",
     "key",
@@ -29,6 +29,9 @@ const CONTEXT: [&str; 17] = [
     "promise",
     "hold",
     "idle_after",
+    "keep",
+    "resume",
+    "release",
 ];
 
 pub(crate) fn check(node: &mut Node, errors: &mut Errors) {

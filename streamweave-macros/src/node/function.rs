@@ -79,7 +79,7 @@ pub(crate) fn function(
         kind,
         sink: options.sink.is_some(),
         timing: options.timing(),
-        strict: options.strict,
+        strict: options.is_strict(),
         register: !options.unregistered,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),

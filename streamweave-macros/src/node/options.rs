@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) sink: Option<Ident>,
     /// `promises`, `estimates` or `settles`.
     pub(crate) timing: Option<Ident>,
-    pub(crate) strict: bool,
+    strict: Option<Ident>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
@@ -79,11 +79,17 @@ impl Options {
                         format!("`{name}` and `{before}` exclude each other: remove one"),
                     ));
                 }
+                if let Some(strict) = self.strict.as_ref().filter(|_| name == "settles") {
+                    return Err(nothing_late(name, strict));
+                }
                 self.timing = Some(name.clone());
                 false
             }
             "strict" => {
-                self.strict = true;
+                if let Some(settles) = self.timing.as_ref().filter(|timing| *timing == "settles") {
+                    return Err(nothing_late(name, settles));
+                }
+                self.strict = Some(name.clone());
                 false
             }
             "returns" => {
@@ -136,13 +142,19 @@ impl Options {
         }
     }
 
+    /// Whether the node's inputs take strict edges only.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict.is_some()
+    }
+
     /// How the node runs.
     pub(crate) fn kind(&mut self, errors: &mut Errors) -> Kind {
-        if let Some(source) = &self.source {
-            if let Some(other) = self.sink.as_ref().or(self.calls.as_ref()) {
+        if self.source.is_some() {
+            let settles = self.timing.as_ref().filter(|timing| *timing == "settles");
+            let others = [self.sink.as_ref(), self.calls.as_ref(), settles, self.strict.as_ref()];
+            if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));
             }
-            let _ = source;
             return Kind::Source;
         }
         let Some(calls) = &self.calls else {
@@ -167,6 +179,14 @@ impl Options {
             backoff: self.backoff.unwrap_or((wait, wait * 50)),
         }))
     }
+}
+
+fn nothing_late(name: &Ident, before: &Ident) -> syn::Error {
+    let message = format!(
+        "`{name}` and `{before}` exclude each other: strict inputs bring nothing late that could \
+         be settled; remove one"
+    );
+    syn::Error::new(name.span(), message)
 }
 
 /// Calls `option` with each name of a comma-separated list of options. After a mistake it goes on

@@ -47,7 +47,7 @@ pub(crate) fn structure(
         docs: Docs::of(&item.attrs),
         generics: item.generics.clone(),
         timing: options.timing(),
-        strict: options.strict,
+        strict: options.is_strict(),
         key: options.key,
         kind,
         sink: options.sink.is_some(),

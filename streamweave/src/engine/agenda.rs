@@ -1,6 +1,8 @@
 //! What a node instance has to do and how far it has come: its timers, deduplicated by (key, name,
 //! time) and fired in (time, key) order; the frontier it has seen; what it promises and holds.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ pub struct Agenda<K> {
     staged: Vec<Change<K>>,
     timing: Timing,
     pub(crate) reached: Reached,
+    /// Nothing is promised beyond the stamps of records that are kept: so many of each.
+    pub(super) kept: BTreeMap<Stamp, u64>,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
     /// Records that came too late for the node.
@@ -60,6 +64,8 @@ enum Change<K> {
     Cancel(Timer<K>, Option<Stamp>),
     Promise(Promise),
     Hold(Option<Stamp>),
+    Keep(Stamp),
+    Release(Stamp),
     Late,
 }
 
@@ -107,6 +113,29 @@ impl<K> Agenda<K> {
         self.staged.push(Change::Hold(until));
     }
 
+    pub(crate) fn keep(&mut self, stamp: Stamp) {
+        self.staged.push(Change::Keep(stamp));
+    }
+
+    pub(crate) fn release(&mut self, stamp: Stamp) {
+        self.staged.push(Change::Release(stamp));
+    }
+
+    /// Whether more may be promised once a record of this stamp is no longer kept.
+    pub(crate) fn is_held_by(&self, stamp: Stamp) -> bool {
+        let first = self.kept.first_key_value().is_none_or(|(first, _)| stamp <= *first);
+        first && (self.timing.is_own() || self.reached.completed > Some(stamp.into()))
+    }
+
+    /// Whether something is still to be sent, whatever comes in: while it is, the node is not idle.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.reached.hold.is_some() || !self.kept.is_empty()
+    }
+
+    fn first_kept(&self) -> Option<Stamp> {
+        self.kept.first_key_value().map(|(stamp, _)| *stamp)
+    }
+
     pub(crate) fn count_late(&mut self) {
         self.staged.push(Change::Late);
     }
@@ -141,6 +170,7 @@ impl<K: StableKey> Agenda<K> {
             staged: Vec::new(),
             timing,
             reached: Reached::default(),
+            kept: BTreeMap::new(),
             idle_after: None,
             late: 0,
             dropped: 0,
@@ -157,6 +187,15 @@ impl<K: StableKey> Agenda<K> {
             match change {
                 Change::Promise(promise) => self.reached.own = self.reached.own.max(Some(promise)),
                 Change::Hold(until) => self.reached.hold = until,
+                Change::Keep(stamp) => *self.kept.entry(stamp).or_default() += 1,
+                Change::Release(stamp) => {
+                    if let Entry::Occupied(mut kept) = self.kept.entry(stamp) {
+                        *kept.get_mut() -= 1;
+                        if *kept.get() == 0 {
+                            kept.remove();
+                        }
+                    }
+                }
                 Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
@@ -203,12 +242,15 @@ impl<K: StableKey> Agenda<K> {
     /// Takes note of what can be promised now to what is behind; the promise, once there is one.
     ///
     /// A node of its own timing promises what it said; the others what they have completed. None
-    /// promises beyond what it holds or a timer that is still to fire, and a promise never falls.
+    /// promises beyond what it holds, a record that it keeps or a timer that is still to fire, and a
+    /// promise never falls.
     pub(crate) fn forward(&mut self) -> Option<Promise> {
+        let kept = self.first_kept();
         let reached = &mut self.reached;
         let ended = reached.completed == Some(Promise::ENDED);
         let next = if self.timing.is_own() && !ended { reached.own } else { reached.completed };
-        let limits = [reached.hold.filter(|_| !ended), self.event.earliest()].into_iter().flatten();
+        let held = [reached.hold, kept].map(|limit| limit.filter(|_| !ended));
+        let limits = held.into_iter().chain([self.event.earliest()]).flatten();
         let next = limits.fold(next, |next, limit| next.map(|next| next.min(limit.into())));
         reached.forwarded = reached.forwarded.max(next);
         reached.floor = reached.floor.max(reached.forwarded.and_then(Promise::stamp));
@@ -224,9 +266,15 @@ impl<K: StableKey> Agenda<K> {
     }
 
     /// The earliest thing that is still to be done, as the turns of a loop must know: timers, and
-    /// what the node holds. While timers wait for the clock no turn goes on.
+    /// what the node holds and keeps. While timers wait for the clock no turn goes on.
     pub(crate) fn pending(&self) -> Option<Stamp> {
-        [self.event.earliest(), self.reached.hold].into_iter().flatten().min()
+        let all = [self.event.earliest(), self.reached.hold, self.first_kept()];
+        all.into_iter().flatten().min()
+    }
+
+    /// Whether there is something to tell or to wait for before anything has come in.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.reached != Reached::default() || self.clock.len() > 0
     }
 
     /// Whether a turn with this promise can go on from here: what is due before it has been sent,
@@ -245,3 +293,6 @@ impl<K: StableKey> Agenda<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
-use crate::time::{Promise, Stamp};
+use crate::time::{Frontier, Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -31,11 +31,13 @@ pub trait AnyInstance {
     fn commit_agenda(&mut self);
     /// The node is idle when nothing has come for so long.
     fn idle_after(&self) -> Option<std::time::Duration>;
+    /// Whether it has been restored with something to tell, or to wait for.
+    fn is_restored(&self) -> bool;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
-    /// The saved state; empty where the node has none.
+    /// The saved state, with timers, frontier and promise; empty where there is none of these.
     ///
     /// # Errors
     /// When a value does not serialize.
@@ -60,6 +62,8 @@ pub struct Instance<N: Node, O> {
     phases: u64,
     input: &'static str,
     progress: Progress,
+    /// The frontier that the counters know.
+    told: Option<Frontier>,
     counters: Arc<NodeCounters>,
 }
 
@@ -90,6 +94,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             phases: 0,
             input: "on_start",
             progress: Progress::default(),
+            told: None,
             counters,
         }
     }
@@ -177,7 +182,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
                 Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
-                None => (self.agenda.reached.completed < Some(to)).then_some(Due::Frontier(to)),
+                None if self.agenda.reached.completed < Some(to) => Some(Due::Frontier(to)),
+                // What it still sends comes before what the end makes due behind it.
+                None if to == Promise::ENDED => self.due(Phase::Stop),
+                None => None,
             },
             // What came behind the frontier is due as soon as there is a turn for it.
             Phase::Turn(_) => {
@@ -194,10 +202,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         match due {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
-            Due::Frontier(to) => {
-                self.agenda.reached.completed = Some(*to);
-                self.counters.completed(to.frontier);
-            }
+            Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
             Due::Timer(..) => {}
         }
     }
@@ -227,9 +232,17 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// The phase of what is behind, once nothing is due here any more.
     pub(crate) fn pass_on(&mut self, phase: Phase) -> Phase {
         match phase {
-            Phase::Frontier(_) | Phase::Promises => {
-                self.agenda.forward().map_or(Phase::Promises, Phase::Frontier)
-            }
+            Phase::Frontier(_) | Phase::Promises => match self.agenda.forward() {
+                Some(promise) => {
+                    if self.told < Some(promise.frontier) {
+                        self.told = Some(promise.frontier);
+                        self.counters.completed(promise.frontier);
+                    }
+                    Phase::Frontier(promise)
+                }
+                None => Phase::Promises,
+            },
+            Phase::Idle(true) if self.agenda.is_holding() => Phase::Promises,
             other => other,
         }
     }
@@ -335,6 +348,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn idle_after(&self) -> Option<std::time::Duration> {
         self.agenda.idle_after
+    }
+    fn is_restored(&self) -> bool {
+        self.agenda.is_restored()
     }
     fn publish(&mut self) {
         let out = self.emitted();

@@ -19,7 +19,7 @@ pub(crate) struct NodeCounters {
 }
 
 impl NodeCounters {
-    /// The node has done everything that was due before `frontier`.
+    /// The node has done and sent everything that was due before `frontier`.
     pub(crate) fn completed(&self, frontier: Frontier) {
         raise(&self.frontier, frontier);
     }

@@ -44,6 +44,7 @@ pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, ra
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
 pub(crate) use probe::{InstanceState, Probe};
+pub(crate) use records::Carried;
 pub use records::{Mark, Records};
 pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};

@@ -4,11 +4,13 @@ use std::fmt;
 use std::slice::Iter;
 use std::vec::Drain;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::Cx;
 use crate::time::{LogicalTime, Rounds, Stamp};
 
 /// What is carried beside each record of a batch: the same for all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Carried(u8);
 
 impl Carried {
@@ -265,3 +267,6 @@ impl Stamps<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

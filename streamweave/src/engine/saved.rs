@@ -22,18 +22,21 @@ struct SavedAgenda {
     reached: Reached,
     event: Vec<Saved<Stamp>>,
     clock: Vec<Saved<i64>>,
+    #[serde(default)]
+    kept: Vec<(Stamp, u64)>,
 }
 
 impl<K: StableKey> Agenda<K> {
     /// Puts itself among the saved fields, unless there is nothing to tell.
     pub(crate) fn save(&self, into: &mut NodeSnapshot) -> Result<(), StateError> {
         // Of an input that has ended there is nothing to go on with.
-        let reached = if self.has_ended() { Reached::default() } else { self.reached };
-        let agenda = SavedAgenda {
-            reached,
-            event: if broken(Broken::TimersAreNotSaved) { Vec::new() } else { saved(&self.event) },
-            clock: saved(&self.clock),
-        };
+        let (mut reached, mut kept) = (Reached::default(), Vec::new());
+        if !self.has_ended() {
+            reached = self.reached;
+            kept = self.kept.iter().map(|(stamp, count)| (*stamp, *count)).collect();
+        }
+        let event = if broken(Broken::TimersAreNotSaved) { Vec::new() } else { saved(&self.event) };
+        let agenda = SavedAgenda { reached, event, clock: saved(&self.clock), kept };
         if agenda != SavedAgenda::default() {
             let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
             into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes });
@@ -47,6 +50,7 @@ impl<K: StableKey> Agenda<K> {
         let agenda: SavedAgenda =
             rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
         self.reached = agenda.reached;
+        self.kept = agenda.kept.into_iter().collect();
         set(&mut self.event, agenda.event)?;
         set(&mut self.clock, agenda.clock)
     }

@@ -168,9 +168,14 @@ impl StageLoop {
     pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
         self.cx.set_ready();
-        if phase == Phase::Stop {
-            self.stopped = true;
-            root.control(&Control::End);
+        match phase {
+            Phase::Stop => {
+                self.stopped = true;
+                root.control(&Control::End);
+            }
+            // A timer may have sent something, after which nothing comes again.
+            Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
+            _ => {}
         }
     }
 
@@ -192,6 +197,13 @@ impl StageLoop {
         self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
             self.env.probe.listen(task);
+            // What was restored is told once more, and its timers may be due.
+            let mut restored = false;
+            root.visit(&mut |node| restored |= node.is_restored());
+            if restored {
+                self.cx.timers = true;
+                self.phases.push_back(Phase::Promises);
+            }
         }
         self.env.probe.answer(root);
         if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {

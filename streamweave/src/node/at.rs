@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::Mark;
-use crate::node::{AsyncContext, BoxFuture, Context, NodeResult, TimerAt};
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
+use crate::time::{Frontier, LogicalTime, Rounds};
 
 /// A node's `out` while another time is the current one: what [`Context::at`] gives. What is sent
 /// through it, and whatever happens behind the node because of it, is of that time.
@@ -21,8 +21,8 @@ impl<C: Context> fmt::Debug for At<'_, C> {
 }
 
 impl<'a, C: Context> At<'a, C> {
-    pub(crate) fn new(context: &'a mut C, stamp: Stamp) -> Self {
-        let outer = context.__enter(stamp);
+    pub(crate) fn new(context: &'a mut C, mark: Mark) -> Self {
+        let outer = context.__enter(mark);
         At { context, outer }
     }
 
@@ -90,8 +90,14 @@ impl<C: Context> Context for At<'_, C> {
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
         self.context.spawn(task)
     }
-    fn __enter(&mut self, stamp: Stamp) -> Mark {
-        self.context.__enter(stamp)
+    fn keep(&mut self) -> Kept {
+        self.context.keep()
+    }
+    fn release(&mut self, kept: Kept) {
+        self.context.release(kept);
+    }
+    fn __enter(&mut self, mark: Mark) -> Mark {
+        self.context.__enter(mark)
     }
     fn __leave(&mut self, outer: Mark) {
         self.context.__leave(outer);

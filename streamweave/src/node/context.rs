@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
-use crate::node::{At, NodeError, NodeResult, Timing};
+use crate::node::{At, Kept, NodeError, NodeResult, Timing};
 use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
@@ -50,13 +50,32 @@ pub trait Context: Send {
     {
         // Another time is in its first round.
         let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
-        At::new(self, Stamp { time, rounds })
+        At::new(self, Mark::at(Stamp { time, rounds }))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
     /// nodes that say so: `#[node(promises)]` or `#[node(estimates)]`. Takes effect when the unit
     /// does; a promise behind an earlier one changes nothing.
     fn promise(&mut self, time: LogicalTime);
+
+    /// The current record is kept, to be sent later by [`Context::resume`]: until then the promise
+    /// to what is behind stays at its time or earlier. Takes effect when the unit does; nothing
+    /// where the record has no time.
+    fn keep(&mut self) -> Kept;
+
+    /// The same `out` at the time of a record that was kept: `out.resume(kept).fills(fill)`. It is
+    /// late if it was, and the promise no longer waits for it.
+    fn resume(&mut self, kept: Kept) -> At<'_, Self>
+    where
+        Self: Sized,
+    {
+        let mark = kept.mark();
+        self.release(kept);
+        At::new(self, mark)
+    }
+
+    /// A record that was kept is not sent: the promise no longer waits for it.
+    fn release(&mut self, kept: Kept);
 
     /// Keeps the promise to what is behind at `until` or earlier: something of that time is still
     /// to be sent. `None` lets go. Takes effect when the unit does.
@@ -87,9 +106,9 @@ pub trait Context: Send {
     /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
 
-    /// Makes `stamp` the current time, and gives back what was: see [`Context::at`].
+    /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]
-    fn __enter(&mut self, stamp: Stamp) -> Mark;
+    fn __enter(&mut self, mark: Mark) -> Mark;
 
     /// The time is again what it was.
     #[doc(hidden)]
@@ -226,6 +245,25 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         }
     }
 
+    fn keep(&mut self) -> Kept {
+        let kept = Kept::of(self.cx.mark);
+        if let Some(stamp) = kept.held() {
+            self.agenda.keep(stamp);
+            self.cx.set_staged();
+        }
+        kept
+    }
+
+    fn release(&mut self, kept: Kept) {
+        if let Some(stamp) = kept.held() {
+            if self.agenda.is_held_by(stamp) {
+                self.cx.set_promised();
+            }
+            self.agenda.release(stamp);
+            self.cx.set_staged();
+        }
+    }
+
     fn hold(&mut self, until: Option<LogicalTime>) {
         // As in `at`.
         let now = (self.time(), self.rounds());
@@ -262,8 +300,8 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
             let key = (self.agenda.copy)(key);
             self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
             self.cx.set_staged();
-            if self.agenda.turn.is_some() {
-                // It may have waited for this.
+            // The promise, or a turn, may have waited for it.
+            if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
                 self.cx.set_promised();
             }
         }
@@ -278,10 +316,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
-    fn __enter(&mut self, stamp: Stamp) -> Mark {
+    fn __enter(&mut self, mut mark: Mark) -> Mark {
         let outer = self.cx.mark;
-        let mut mark = Mark::at(stamp);
-        if let Some(floor) = self.agenda.floor()
+        if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
+            && !mark.carried.is_late()
             && stamp < floor
         {
             let late = outer.carried.is_late() || self.agenda.timing() == Timing::Estimates;
@@ -369,8 +407,14 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn idle_after(&mut self, limit: Duration) {
         (**self).idle_after(limit);
     }
-    fn __enter(&mut self, stamp: Stamp) -> Mark {
-        (**self).__enter(stamp)
+    fn keep(&mut self) -> Kept {
+        (**self).keep()
+    }
+    fn release(&mut self, kept: Kept) {
+        (**self).release(kept);
+    }
+    fn __enter(&mut self, mark: Mark) -> Mark {
+        (**self).__enter(mark)
     }
     fn __leave(&mut self, outer: Mark) {
         (**self).__leave(outer);

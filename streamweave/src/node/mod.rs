@@ -10,6 +10,7 @@ mod catalogue;
 mod context;
 mod emit;
 mod error;
+mod kept;
 mod letter;
 mod port;
 
@@ -27,6 +28,7 @@ pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };
 pub use error::{NodeError, NodeResult};
+pub use kept::Kept;
 pub use letter::{DeadLetter, Letters};
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
 
@@ -204,7 +206,7 @@ pub trait Lifecycle<O>: Node {
         Ok(())
     }
 
-    /// After the last record.
+    /// After the last record; what it still sends comes before the end.
     ///
     /// # Errors
     /// Whatever the handler returns.
@@ -250,7 +252,7 @@ pub trait LifecycleAsync<O>: Node {
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> impl Future<Output = NodeResult> + Send;
 
-    /// After the last record.
+    /// After the last record; what it still sends comes before the end.
     fn on_stop(
         &self,
         state: &mut Self::State,

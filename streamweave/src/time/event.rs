@@ -30,6 +30,26 @@ pub trait HasEventTime {
     fn event_time(&self) -> LogicalTime;
 }
 
+/// What a field with `#[event_time]` can hold.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the time of an event",
+    label = "this field cannot be the event time",
+    note = "the field is an `i64` of milliseconds since the Unix epoch, a `LogicalTime`, or of a \
+            type that is `Copy` and that `LogicalTime` has a `From` for"
+)]
+pub trait EventTimeField: Sized {
+    /// The time it says.
+    fn event_time(self) -> LogicalTime;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Copy + Into<LogicalTime>> EventTimeField for T {
+    fn event_time(self) -> LogicalTime {
+        self.into()
+    }
+}
+
 /// A record and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamped<T> {

@@ -5,7 +5,7 @@ mod inputs;
 mod logical;
 mod stamp;
 
-pub use event::{HasEventTime, StreamMessage, Timestamped};
+pub use event::{EventTimeField, HasEventTime, StreamMessage, Timestamped};
 pub(crate) use inputs::{InputState, Inputs, Outlook};
 pub use logical::{Frontier, LogicalTime};
 pub use stamp::{Promise, Rounds, Stamp};

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{Context, Kept, Timer, TimerAt};
 use crate::nodes::{Storable, millis};
 use crate::state::{KeyedList, Value};
 use crate::{NodeResult, node};
@@ -21,6 +21,9 @@ pub struct Chunks<T: Storable> {
     /// What has not been sent yet.
     #[state]
     waiting: KeyedList<(), T>,
+    /// The time of the last record that waits.
+    #[state]
+    last: Value<Kept>,
     /// When what waits must be sent, by the run's clock.
     #[state]
     due: Value<Option<i64>>,
@@ -37,6 +40,12 @@ impl<T: Storable> Chunks<T> {
         Chunks { limit: Some(limit), ..self }
     }
 
+    /// The frontier is to wait for this one instead of that before it, which is returned.
+    fn wait_for(state: &mut ChunksState<T>, kept: Kept) -> Kept {
+        // Nothing is touched where there are no times.
+        if *state.last == kept { kept } else { std::mem::replace(state.last.get_mut(), kept) }
+    }
+
     fn send(state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) {
         let mut waiting = state.waiting.entry(());
         let mut chunk = Vec::with_capacity(waiting.len());
@@ -49,7 +58,7 @@ impl<T: Storable> Chunks<T> {
             out.cancel_timer("full", TimerAt::Clock(due));
         }
         if !chunk.is_empty() {
-            out.out(chunk);
+            out.resume(Self::wait_for(state, Kept::default())).out(chunk);
         }
     }
 }
@@ -66,19 +75,12 @@ impl<T: Storable> ChunksHandlers<T> for Chunks<T> {
             waiting.push(input);
             waiting.len()
         };
+        let kept = out.keep();
+        out.release(Self::wait_for(state, kept));
         if waiting >= self.size {
             Self::send(state, out);
         } else if let (1, Some(limit)) = (waiting, self.limit) {
             let due = out.now().saturating_add(millis(limit));
-            state.due.set(Some(due));
-            out.set_timer("full", TimerAt::Clock(due));
-        }
-        Ok(())
-    }
-    fn on_start(&self, state: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) -> NodeResult {
-        // What was restored waits no longer than the limit from now on.
-        if let Some(due) = *state.due {
-            let due = due.min(out.now().saturating_add(self.limit.map_or(0, millis)));
             state.due.set(Some(due));
             out.set_timer("full", TimerAt::Clock(due));
         }
@@ -103,6 +105,8 @@ impl<T: Storable> ChunksHandlers<T> for Chunks<T> {
 
 /// Gathers records in vectors of `size` (at least 1); what is left over at the end is the last,
 /// shorter one. Records are saved, so they are [`Storable`].
+///
+/// A chunk has the time of its last record, for which the frontier waits.
 ///
 /// [`Chunks::within`] limits how long a record waits for its chunk to fill up.
 ///

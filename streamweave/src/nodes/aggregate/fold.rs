@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
+use crate::node::Context;
 use crate::nodes::Storable;
 use crate::state::Value;
-use crate::{NodeResult, node};
+use crate::{LogicalTime, NodeResult, node};
 
 /// Folds all records into one value. Made by [`fold`].
 #[node(crate = crate)]
@@ -19,6 +20,9 @@ pub struct Fold<A: Storable + Sync, T: Send + 'static, F: Fn(&mut A, T) + Send +
     /// The value so far.
     #[state(init = Value::new(self.init.clone()))]
     value: Value<A>,
+    /// The latest time of a record so far.
+    #[state]
+    latest: Value<Option<LogicalTime>>,
     init: A,
     f: F,
     items: PhantomData<fn(T)>,
@@ -31,8 +35,11 @@ impl<A: Storable + Sync, T: Send + 'static, F: Fn(&mut A, T) + Send + Sync + 'st
         &self,
         state: &mut FoldState<A, T, F>,
         input: T,
-        _: &mut impl FoldOut<A, T, F>,
+        out: &mut impl FoldOut<A, T, F>,
     ) -> NodeResult {
+        if out.time() > *state.latest {
+            state.latest.set(out.time());
+        }
         (self.f)(state.value.get_mut(), input);
         Ok(())
     }
@@ -41,13 +48,18 @@ impl<A: Storable + Sync, T: Send + 'static, F: Fn(&mut A, T) + Send + Sync + 'st
         state: &mut FoldState<A, T, F>,
         out: &mut impl FoldOut<A, T, F>,
     ) -> NodeResult {
-        out.out(A::clone(&state.value));
+        let value = A::clone(&state.value);
+        match *state.latest {
+            Some(latest) if *state.latest > out.time() => out.at(latest).out(value),
+            _ => out.out(value),
+        }
         Ok(())
     }
 }
 
 /// Lets `f` work each record into a value, at first `init`, and sends it when the input ends;
-/// `init` itself where there were no records.
+/// `init` itself where there were no records. Its time is that of the latest record, or the
+/// frontier where that went on: nothing waits for the end.
 ///
 /// The value is saved, so it is [`Storable`]; where changes are logged it is cloned once a unit, so
 /// let it be small. For a result after every record use [`scan`](crate::nodes::scan).

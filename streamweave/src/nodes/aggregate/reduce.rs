@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
+use crate::node::Context;
 use crate::nodes::Storable;
 use crate::state::Value;
-use crate::{NodeResult, node};
+use crate::{LogicalTime, NodeResult, node};
 
 /// Reduces all records to one. Made by [`reduce`].
 #[node(crate = crate)]
@@ -19,6 +20,9 @@ pub struct Reduce<T: Storable, F: Fn(T, T) -> T + Send + Sync + 'static> {
     /// What is left of the records so far.
     #[state]
     value: Value<Option<T>>,
+    /// The latest time of a record so far.
+    #[state]
+    latest: Value<Option<LogicalTime>>,
     f: F,
     items: PhantomData<fn(T)>,
 }
@@ -28,8 +32,11 @@ impl<T: Storable, F: Fn(T, T) -> T + Send + Sync + 'static> ReduceHandlers<T, F>
         &self,
         state: &mut ReduceState<T, F>,
         input: T,
-        _: &mut impl ReduceOut<T, F>,
+        out: &mut impl ReduceOut<T, F>,
     ) -> NodeResult {
+        if out.time() > *state.latest {
+            state.latest.set(out.time());
+        }
         let value = state.value.get_mut();
         *value = Some(match value.take() {
             Some(before) => (self.f)(before, input),
@@ -39,14 +46,19 @@ impl<T: Storable, F: Fn(T, T) -> T + Send + Sync + 'static> ReduceHandlers<T, F>
     }
     fn on_stop(&self, state: &mut ReduceState<T, F>, out: &mut impl ReduceOut<T, F>) -> NodeResult {
         if let Some(value) = &*state.value {
-            out.out(value.clone());
+            match *state.latest {
+                Some(latest) if *state.latest > out.time() => out.at(latest).out(value.clone()),
+                _ => out.out(value.clone()),
+            }
         }
         Ok(())
     }
 }
 
 /// Makes one record of the result so far and the next with `f`, and sends what is left when the
-/// input ends: nothing where there were no records. Records are saved, so they are [`Storable`].
+/// input ends: nothing where there were no records. Its time is that of the latest record, or the
+/// frontier where that went on: nothing waits for the end. Records are saved, so they are
+/// [`Storable`].
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, reduce};

@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
+use crate::node::Context;
 use crate::nodes::Storable;
 use crate::state::KeyedList;
-use crate::{NodeResult, node};
+use crate::{LogicalTime, NodeResult, node};
 
 /// Pairs the records of two streams. Made by [`zip`].
 #[node(crate = crate)]
@@ -19,12 +20,12 @@ pub struct Zip<A: Storable, B: Storable> {
     /// The first of both, the second of both, and so on.
     #[output]
     out: (A, B),
-    /// Records whose partner has not come.
+    /// Records whose partner has not come, with their times.
     #[state]
-    lefts: KeyedList<(), A>,
+    lefts: KeyedList<(), (Option<LogicalTime>, A)>,
     /// The same of the other stream; one of the two lists is always empty.
     #[state]
-    rights: KeyedList<(), B>,
+    rights: KeyedList<(), (Option<LogicalTime>, B)>,
     items: PhantomData<fn(A, B)>,
 }
 
@@ -36,8 +37,8 @@ impl<A: Storable, B: Storable> ZipHandlers<A, B> for Zip<A, B> {
         out: &mut impl ZipOut<A, B>,
     ) -> NodeResult {
         match state.rights.entry(()).pop_front() {
-            Some(right) => out.out((left, right)),
-            None => state.lefts.entry(()).push(left),
+            Some((time, right)) => send(time, (left, right), out),
+            None => state.lefts.entry(()).push((out.time(), left)),
         }
         Ok(())
     }
@@ -48,10 +49,26 @@ impl<A: Storable, B: Storable> ZipHandlers<A, B> for Zip<A, B> {
         out: &mut impl ZipOut<A, B>,
     ) -> NodeResult {
         match state.lefts.entry(()).pop_front() {
-            Some(left) => out.out((left, right)),
-            None => state.rights.entry(()).push(right),
+            Some((time, left)) => send(time, (left, right), out),
+            None => state.rights.entry(()).push((out.time(), right)),
         }
         Ok(())
+    }
+}
+
+/// Sends a pair of which the half that waited has this time. The other half is the current record,
+/// so that the pair is never behind the frontier, which need not wait for it.
+fn send<A: Storable, B: Storable>(
+    waited: Option<LogicalTime>,
+    pair: (A, B),
+    out: &mut impl ZipOut<A, B>,
+) {
+    let current = out.time().or(out.promised());
+    match waited {
+        Some(time) if waited > out.time() => {
+            out.at(current.map_or(time, |current| current.max(time))).out(pair)
+        }
+        _ => out.out(pair),
     }
 }
 
@@ -60,7 +77,7 @@ impl<A: Storable, B: Storable> ZipHandlers<A, B> for Zip<A, B> {
 ///
 /// Neither stream waits for the other: what is ahead is kept in saved state (so records are
 /// [`Storable`]), which grows with the distance between the two. Records whose partner never comes
-/// are dropped at the end.
+/// are dropped at the end. A pair has the later time of its two records.
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, zip};

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{Context, Kept, Timer, TimerAt};
 use crate::nodes::{Storable, millis};
 use crate::state::Value;
 use crate::{NodeResult, node};
@@ -18,21 +18,11 @@ pub struct Debounce<T: Storable> {
     /// Each record that was not followed by another at once.
     #[output]
     out: T,
-    /// The last record, and when it is due by the run's clock.
+    /// The last record: when it is due by the run's clock, and its own time.
     #[state]
-    last: Value<Option<(i64, T)>>,
-    /// What the timer is set to: no later than the record is due.
-    #[state]
-    timer: Value<Option<i64>>,
+    last: Value<Option<(i64, Kept, T)>>,
     quiet: i64,
     items: PhantomData<fn(T)>,
-}
-
-impl<T: Storable> Debounce<T> {
-    fn set(&self, state: &mut DebounceState<T>, at: i64, out: &mut impl DebounceOut<T>) {
-        state.timer.set(Some(at));
-        out.set_timer("quiet", TimerAt::Clock(at));
-    }
 }
 
 impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
@@ -43,21 +33,10 @@ impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
         out: &mut impl DebounceOut<T>,
     ) -> NodeResult {
         let due = out.now().saturating_add(self.quiet);
-        state.last.set(Some((due, input)));
-        // The timer that is set looks again when it fires: a burst sets one, not many.
-        if state.timer.is_none() {
-            self.set(state, due, out);
-        }
-        Ok(())
-    }
-    fn on_start(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
-        let latest = out.now().saturating_add(self.quiet);
-        if let Some((due, _)) = &*state.last {
-            let due = latest.min(*due);
-            if let Some(held) = state.last.get_mut() {
-                held.0 = due;
-            }
-            self.set(state, due, out);
+        match state.last.get_mut().replace((due, out.keep(), input)) {
+            Some((_, before, _)) => out.release(before),
+            // The timer that is set looks again when it fires: a burst sets one, not many.
+            None => out.set_timer("quiet", TimerAt::Clock(due)),
         }
         Ok(())
     }
@@ -67,33 +46,26 @@ impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
         timer: Timer<()>,
         out: &mut impl DebounceOut<T>,
     ) -> NodeResult {
-        if state.timer.map(TimerAt::Clock) != Some(timer.at) {
-            return Ok(());
-        }
         match &*state.last {
-            Some((due, _)) if TimerAt::Clock(*due) > timer.at => {
-                let due = *due;
-                self.set(state, due, out);
+            Some((due, ..)) if TimerAt::Clock(*due) > timer.at => {
+                out.set_timer("quiet", TimerAt::Clock(*due));
                 Ok(())
             }
-            _ => {
-                state.timer.set(None);
-                self.on_stop(state, out)
-            }
+            _ => self.on_stop(state, out),
         }
     }
     fn on_stop(&self, state: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
         if state.last.is_some()
-            && let Some((_, record)) = state.last.get_mut().take()
+            && let Some((_, kept, record)) = state.last.get_mut().take()
         {
-            out.out(record);
+            out.resume(kept).out(record);
         }
         Ok(())
     }
 }
 
 /// Sends a record once no other has come for `quiet` of the run's clock; what is waiting at the end
-/// is sent then. Records are saved, so they are [`Storable`].
+/// is sent then. Records keep their times, and the frontier waits for the one that may be sent. Records are saved, so they are [`Storable`].
 ///
 /// ```
 /// use std::time::Duration;

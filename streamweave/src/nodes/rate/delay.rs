@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{Context, Kept, Timer, TimerAt};
 use crate::nodes::{Storable, millis};
-use crate::state::{KeyedList, Value};
+use crate::state::KeyedList;
 use crate::{NodeResult, node};
 
 /// Sends every record later. Made by [`delay`].
@@ -18,12 +18,9 @@ pub struct Delay<T: Storable> {
     /// The same records in the same order, later.
     #[output]
     out: T,
-    /// Records that wait, with the time at which each came.
+    /// Records that wait: when each came by the run's clock, and its own time.
     #[state]
-    waiting: KeyedList<(), (i64, T)>,
-    /// What the timer is set to; `None` where nothing waits.
-    #[state]
-    timer: Value<Option<i64>>,
+    waiting: KeyedList<(), (i64, Kept, T)>,
     by: i64,
     items: PhantomData<fn(T)>,
 }
@@ -32,21 +29,17 @@ impl<T: Storable> Delay<T> {
     /// Sets the timer for the record that is due first.
     fn set(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) {
         let first = state.waiting.get(&()).and_then(|waiting| waiting.front());
-        let now = out.now();
-        // No record waits longer than `by` from now on, whatever clock it was saved by.
-        let due = first.map(|(came, _)| (*came).min(now).saturating_add(self.by));
-        state.timer.set(due);
-        if let Some(due) = due {
-            out.set_timer("due", TimerAt::Clock(due));
+        if let Some((came, ..)) = first {
+            out.set_timer("due", TimerAt::Clock(came.saturating_add(self.by)));
         }
     }
 
     /// Sends what came before `until` or at that time.
     fn send(state: &mut DelayState<T>, until: i64, out: &mut impl DelayOut<T>) {
         let mut waiting = state.waiting.entry(());
-        while waiting.view().front().is_some_and(|(came, _)| *came <= until) {
-            if let Some((_, record)) = waiting.pop_front() {
-                out.out(record);
+        while waiting.view().front().is_some_and(|(came, ..)| *came <= until) {
+            if let Some((_, kept, record)) = waiting.pop_front() {
+                out.resume(kept).out(record);
             }
         }
     }
@@ -59,14 +52,14 @@ impl<T: Storable> DelayHandlers<T> for Delay<T> {
         input: T,
         out: &mut impl DelayOut<T>,
     ) -> NodeResult {
-        state.waiting.entry(()).push((out.now(), input));
-        if state.timer.is_none() {
+        let first = {
+            let mut waiting = state.waiting.entry(());
+            waiting.push((out.now(), out.keep(), input));
+            waiting.len() == 1
+        };
+        if first {
             self.set(state, out);
         }
-        Ok(())
-    }
-    fn on_start(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
-        self.set(state, out);
         Ok(())
     }
     fn on_timer(
@@ -75,12 +68,10 @@ impl<T: Storable> DelayHandlers<T> for Delay<T> {
         timer: Timer<()>,
         out: &mut impl DelayOut<T>,
     ) -> NodeResult {
-        if state.timer.map(TimerAt::Clock) == Some(timer.at) {
-            if let TimerAt::Clock(due) = timer.at {
-                Self::send(state, due.max(out.now()).saturating_sub(self.by), out);
-            }
-            self.set(state, out);
+        if let TimerAt::Clock(due) = timer.at {
+            Self::send(state, due.max(out.now()).saturating_sub(self.by), out);
         }
+        self.set(state, out);
         Ok(())
     }
     fn on_stop(&self, state: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
@@ -92,7 +83,8 @@ impl<T: Storable> DelayHandlers<T> for Delay<T> {
 /// Sends every record `by` of the run's clock after it came, in order.
 ///
 /// What waits is saved, so records are [`Storable`], and takes memory: the input is never blocked.
-/// What still waits when the input ends is sent then.
+/// What still waits when the input ends is sent then. Each record keeps its time, and the frontier
+/// waits for it.
 ///
 /// ```
 /// use std::time::Duration;

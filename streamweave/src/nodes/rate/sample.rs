@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{Context, Kept, Timer, TimerAt};
 use crate::nodes::{Storable, millis};
 use crate::state::Value;
 use crate::{NodeResult, node};
@@ -18,9 +18,9 @@ pub struct Sample<T: Storable> {
     /// The latest of each period.
     #[output]
     out: T,
-    /// The latest record, and when it is due by the run's clock.
+    /// The latest record: when it is due by the run's clock, and its own time.
     #[state]
-    latest: Value<Option<(i64, T)>>,
+    latest: Value<Option<(i64, Kept, T)>>,
     period: i64,
     items: PhantomData<fn(T)>,
 }
@@ -33,24 +33,15 @@ impl<T: Storable> SampleHandlers<T> for Sample<T> {
         out: &mut impl SampleOut<T>,
     ) -> NodeResult {
         let due = match &*state.latest {
-            Some((due, _)) => *due,
+            Some((due, ..)) => *due,
             None => {
                 let due = out.now().saturating_add(self.period);
                 out.set_timer("sample", TimerAt::Clock(due));
                 due
             }
         };
-        state.latest.set(Some((due, input)));
-        Ok(())
-    }
-    fn on_start(&self, state: &mut SampleState<T>, out: &mut impl SampleOut<T>) -> NodeResult {
-        let latest = out.now().saturating_add(self.period);
-        if let Some((due, _)) = &*state.latest {
-            let due = latest.min(*due);
-            if let Some(held) = state.latest.get_mut() {
-                held.0 = due;
-            }
-            out.set_timer("sample", TimerAt::Clock(due));
+        if let Some((_, before, _)) = state.latest.get_mut().replace((due, out.keep(), input)) {
+            out.release(before);
         }
         Ok(())
     }
@@ -60,16 +51,16 @@ impl<T: Storable> SampleHandlers<T> for Sample<T> {
         timer: Timer<()>,
         out: &mut impl SampleOut<T>,
     ) -> NodeResult {
-        if state.latest.as_ref().map(|(due, _)| TimerAt::Clock(*due)) == Some(timer.at) {
+        if state.latest.as_ref().map(|(due, ..)| TimerAt::Clock(*due)) == Some(timer.at) {
             self.on_stop(state, out)?;
         }
         Ok(())
     }
     fn on_stop(&self, state: &mut SampleState<T>, out: &mut impl SampleOut<T>) -> NodeResult {
         if state.latest.is_some()
-            && let Some((_, record)) = state.latest.get_mut().take()
+            && let Some((_, kept, record)) = state.latest.get_mut().take()
         {
-            out.out(record);
+            out.resume(kept).out(record);
         }
         Ok(())
     }
@@ -77,7 +68,8 @@ impl<T: Storable> SampleHandlers<T> for Sample<T> {
 
 /// Sends the latest record once `period` of the run's clock has passed since the first that was not
 /// sent: at most one each period, none while nothing comes, and never not the last one. Records
-/// are saved, so they are [`Storable`].
+/// keep their times, and the frontier waits for the one that will be sent. They are saved, so they
+/// are [`Storable`].
 ///
 /// ```
 /// use std::time::Duration;

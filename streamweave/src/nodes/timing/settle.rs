@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::node::Context;
 use crate::{NodeResult, node};
 
 /// What [`settle`] does with late records.
@@ -11,7 +12,7 @@ pub enum Late {
     /// as records in that never came out.
     #[default]
     Aside,
-    /// They get the time of the frontier, and go on with the others.
+    /// They get the time of the frontier where they are behind it, and go on with the others.
     Restamp,
 }
 
@@ -38,8 +39,10 @@ impl<T: Send + 'static> SettleHandlers<T> for Settle<T> {
             out.out(input);
             return Ok(());
         }
-        match (self.how, out.promised()) {
-            (Late::Restamp, Some(promised)) => out.at(promised).out(input),
+        // Late where the promise was made, which is further on than the frontier here if others
+        // have joined meanwhile.
+        match (self.how, out.time().max(out.promised())) {
+            (Late::Restamp, Some(time)) => out.at(time).out(input),
             _ => out.late(input),
         }
         Ok(())
