@@ -3,6 +3,7 @@
 //! [`event`]s are typed; [`generator`] makes them, or [`cases`] reads them together with the rows
 //! that a query must come to. [`queries`] are graphs, one each; what they send adds up in a
 //! [`view`], with fields as in [`text`].
+#![allow(clippy::type_complexity, reason = "rows are tuples, as in the queries that they answer")]
 
 mod cases;
 mod event;
