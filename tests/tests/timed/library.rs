@@ -36,7 +36,7 @@ alone!(sampled, some(), sample(TEN));
 alone!(throttled, some(), throttle(TEN));
 alone!(rate_limited, rate_limit(2, TEN));
 alone!(mapped, map(|record: Rec| record));
-alone!(filtered, some(), filter(|record: &Rec| record.id % 3 > 0));
+alone!(filtered, some(), filter(|record: &Rec| !record.id.is_multiple_of(3)));
 alone!(
     scanned,
     scan(0, |count: &mut u64, record: Rec| {

@@ -1,6 +1,12 @@
 //! Timed graphs of many shapes, driven at random: no frontier is ever ahead of a record that is
 //! still on its way, none falls, and each gets through in the end.
-#![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "test nodes"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
