@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
-use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
 use crate::engine::turns::{ChannelId, Turn, earlier};
