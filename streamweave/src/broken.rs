@@ -89,8 +89,6 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
-    /// A turn goes on without waiting for what comes in from outside of the loop.
-    TurnOvertakes,
 }
 
 /// Whether this process runs the variant.

@@ -397,6 +397,5 @@ streamweave_tests::broken_variants! {
     HoldForgotten => random::inner_loops_with_entries_and_ways_around;
     NothingCameBack => random::two_entries_two_cuts_and_a_diamond;
     CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;
-    EntryForgotten => random::two_entries_two_cuts_and_a_diamond;
-    TurnOvertakes => random::the_same_on_workers;
+    EntryForgotten => random::the_same_on_workers;
 }

@@ -11,7 +11,7 @@ use crate::Tested;
 use crate::bodies::{Body, Done, Gate, How, Kind, Port, Rec, Step, Tag, To};
 
 /// How many seeds each body is run with.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 250;
 
 fn seed(sim: &mut Simulation) -> u64 {
     sim.below(1 << 30)
@@ -134,7 +134,7 @@ impl Flat {
 }
 
 #[test]
-fn two_entries_two_cuts_and_a_diamond() -> Tested {
+pub(crate) fn two_entries_two_cuts_and_a_diamond() -> Tested {
     simulate(SEEDS, |sim| {
         let flat = Flat::new(sim);
         let graph = graph! {
@@ -168,7 +168,7 @@ fn two_entries_two_cuts_and_a_diamond() -> Tested {
 }
 
 #[test]
-fn the_same_on_workers() -> Tested {
+pub(crate) fn the_same_on_workers() -> Tested {
     simulate(SEEDS, |sim| {
         let flat = Flat::new(sim);
         let workers = 1 + sim.below(3) as usize;
@@ -206,7 +206,7 @@ fn the_same_on_workers() -> Tested {
 /// Two inner loops after each other, entries into the outer loop and into an inner one, a way
 /// around both inner ones, and a second way out of the middle.
 #[test]
-fn inner_loops_with_entries_and_ways_around() -> Tested {
+pub(crate) fn inner_loops_with_entries_and_ways_around() -> Tested {
     simulate(SEEDS, |sim| {
         let [enter, one, between, two, three] = std::array::from_fn(|_| how(sim));
         let seeds: [u64; 4] = std::array::from_fn(|_| seed(sim));
@@ -282,7 +282,7 @@ fn inner_loops_with_entries_and_ways_around() -> Tested {
 
 /// The bodies are worth comparing: many rounds, and records in most of them.
 #[test]
-fn the_bodies_take_many_rounds() {
+pub(crate) fn the_bodies_take_many_rounds() {
     let mut sim = Simulation::new(1);
     let (mut rounds, mut records) = (BTreeSet::new(), 0);
     for _ in 0..200 {

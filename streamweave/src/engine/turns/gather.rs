@@ -40,8 +40,7 @@ impl Gathered {
     /// scope have promised as much. What they may still bring is held, unless they are idle.
     pub(crate) fn take(&mut self, inputs: &Inputs, outlook: Outlook) -> Option<Turn> {
         let mut turn = self.turn.filter(|_| self.missing == 0)?;
-        let waits = turn.promise > Promise::LOWEST && !broken(Broken::TurnOvertakes);
-        if waits && outlook.promise < Some(turn.promise) {
+        if turn.promise > Promise::LOWEST && outlook.promise < Some(turn.promise) {
             return None;
         }
         for input in self.outside() {
