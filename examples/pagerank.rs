@@ -95,8 +95,8 @@ pub(crate) fn ranks(edges: Edges) -> Result<BTreeMap<u32, f64>, Box<dyn std::err
     let graph = graph! {
         #![name = "pagerank"]
         #[rounds(limit = 20)] loop walk {
-            add_up: AddUp { places: places },
-            share: Share { edges: edges },
+            add_up: AddUp { places },
+            share: Share { edges },
         },
         graph.walks  => add_up.walks,
         add_up.ranks => share.ranks,

@@ -70,7 +70,7 @@ pub(crate) fn reachable(
         #![name = "reachability"]
         #[rounds(max = 1_000_000)] loop reach {
             reached: Reached {},
-            follow: Follow { edges: edges },
+            follow: Follow { edges },
         },
         graph.starts => reached.starts,
         reached.new  => follow.places,
