@@ -33,23 +33,25 @@ pub(crate) async fn q13(events: Vec<Event>, sink: &mut Sink) -> Result<(), Failu
         rows.out => graph.rows,
     };
     let (inputs, mut outputs, run) = graph.start()?.split();
+    let (to, table) = (inputs.events, inputs.table);
     for key in 0..ROWS {
         // A graph that ends early says why when it is drained.
-        if inputs.table.send((key, Some(key.to_string()))).await.is_err() {
+        if table.send((key, Some(key.to_string()))).await.is_err() {
             break;
         }
     }
-    // Events wait until the table has come.
-    inputs.events.advance(LogicalTime(1));
-    inputs.table.advance(LogicalTime(1));
+    // Events wait until the table has come, which then ends.
+    to.advance(LogicalTime(1));
+    table.advance(LogicalTime(1));
     if let Some(joined) = run.progress().of("joined") {
         joined.reached(LogicalTime(0)).await;
     }
+    drop(table);
     let feed = async move {
         let mut events = events.into_iter();
         loop {
             let batch: Vec<_> = events.by_ref().take(BATCH).collect();
-            if batch.is_empty() || inputs.events.send(batch).await.is_err() {
+            if batch.is_empty() || to.send(batch).await.is_err() {
                 break;
             }
         }
