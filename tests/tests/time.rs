@@ -430,3 +430,30 @@ fn timers_set_while_the_last_ones_fire_do_not_fire() -> Tested {
     assert_eq!(dropped, 2, "the next of `again`, and `clock`");
     Ok(())
 }
+
+/// All inputs were idle: the first batch that comes back holds late and timely records in turns.
+#[test]
+fn nothing_of_a_mixed_batch_is_lost_when_an_idle_input_comes_back() -> Tested {
+    let graph = graph! {
+        both: merge(),
+        settled: settle(Late::Aside),
+        graph.left => both.left,
+        graph.right => both.right,
+        both.out => settled.input,
+        settled.out => graph.out,
+        settled.late => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.left.advance(LogicalTime(50));
+    run.inputs.right.advance(LogicalTime(100));
+    run.inputs.left.idle();
+    run.inputs.right.idle();
+    run.step()?;
+    for time in [50, 150, 60, 160] {
+        run.inputs.left.try_send_at(LogicalTime(time), time)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [150, 160].map(|n| (Some(n), n)));
+    assert_eq!(read(&mut run.outputs.late), [50, 60].map(|n| (Some(n), n)));
+    Ok(())
+}

@@ -162,7 +162,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
     });
     if drain.len() > 0 {
         let rest = drain.collect();
-        pending.records.items = rest;
+        pending.records.keep(rest);
     } else {
         drop(drain);
         pending.records.clear();

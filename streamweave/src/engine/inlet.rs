@@ -17,6 +17,8 @@ pub struct Inlet<T> {
     pending: Pending<T>,
     /// What came with `pending` and is not to be driven with it.
     rest: Records<T>,
+    /// What waits has been told apart by whether it is late.
+    judged: bool,
     ended: bool,
 }
 
@@ -40,7 +42,13 @@ pub enum Arrival {
 impl<T: Send + 'static> Inlet<T> {
     pub(crate) fn new(mut receiver: Receiver<T>) -> Self {
         receiver.stay();
-        Inlet { receiver, pending: Pending::default(), rest: Records::default(), ended: false }
+        Inlet {
+            receiver,
+            pending: Pending::default(),
+            rest: Records::default(),
+            judged: false,
+            ended: false,
+        }
     }
 
     /// The next message, once what came before has been driven.
@@ -49,6 +57,7 @@ impl<T: Send + 'static> Inlet<T> {
             return Poll::Ready(Arrival::Records);
         }
         if !self.rest.is_empty() {
+            self.judged = false;
             self.pending = Pending::of(std::mem::take(&mut self.rest));
             return Poll::Ready(Arrival::Records);
         }
@@ -58,6 +67,7 @@ impl<T: Send + 'static> Inlet<T> {
         }
         match self.receiver.poll_recv(task, &mut self.pending.records) {
             Poll::Ready(Message::Records(batch)) => {
+                self.judged = false;
                 self.pending = Pending::of(batch.records);
                 Poll::Ready(Arrival::Records)
             }
@@ -76,7 +86,10 @@ impl<T: Send + 'static> Inlet<T> {
 
     /// Marks what waits and is late as late; it is driven apart from what is not.
     fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool) {
-        if self.pending.is_fresh() && self.pending.records.carried().is_timed() {
+        if !std::mem::replace(&mut self.judged, true)
+            && self.pending.is_fresh()
+            && self.pending.records.carried().is_timed()
+        {
             let run = self.pending.records.split_run(late);
             self.rest = std::mem::replace(&mut self.pending, Pending::of(run)).records;
         }

@@ -201,6 +201,14 @@ impl<T> Records<T> {
         (self.items.drain(..), stamps)
     }
 
+    /// Of a batch that has been taken from the front, what is left: with its own stamps.
+    pub(crate) fn keep(&mut self, rest: Vec<T>) {
+        let stamped = |len: usize| len.saturating_sub(rest.len());
+        self.times.drain(..stamped(self.times.len()));
+        self.rounds.drain(..stamped(self.rounds.len()));
+        self.items = rest;
+    }
+
     /// The records, and their stamps from `index` on.
     #[inline(always)]
     pub(crate) fn lend(&self, index: usize) -> (&[T], Stamps<'_>) {
