@@ -1,6 +1,6 @@
 //! Runs tests against deliberately broken variants of the runtime, which they must catch.
 //!
-//! Each test binary says which of its tests catch which variant, in one [`broken_variants!`]
+//! Each test binary says which of its tests catch which variant, in one `broken_variants!`
 //! block; the table of all is in `docs/reliability.md`.
 
 use std::io::Read;
