@@ -48,9 +48,8 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        // Another time is in its first round.
-        let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
-        At::new(self, Mark::at(Stamp { time, rounds }))
+        let stamp = self.__stamp(time);
+        At::new(self, Mark::at(stamp))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
@@ -105,6 +104,11 @@ pub trait Context: Send {
     /// # Errors
     /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
+
+    /// The stamp of something at `time`: of the current time its current round; of what is promised
+    /// the round of the promise; of another time its first round.
+    #[doc(hidden)]
+    fn __stamp(&self, time: LogicalTime) -> Stamp;
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]
@@ -229,7 +233,8 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn promised(&self) -> Option<LogicalTime> {
-        self.agenda.floor().map(|stamp| stamp.time)
+        // Where nothing has a time, there are rounds only.
+        self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
     }
 
     fn promise(&mut self, time: LogicalTime) {
@@ -265,12 +270,7 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn hold(&mut self, until: Option<LogicalTime>) {
-        // As in `at`.
-        let now = (self.time(), self.rounds());
-        self.agenda.hold(until.map(|time| match now {
-            (Some(now), rounds) if now == time => Stamp { time, rounds },
-            _ => time.into(),
-        }));
+        self.agenda.hold(until.map(|time| self.__stamp(time)));
         self.cx.set_staged();
         self.cx.set_promised();
     }
@@ -288,6 +288,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        if matches!(at, TimerAt::Clock(_)) && !self.cx.clock.moves() {
+            return self.fail(NodeError::new(
+                "a timer of the clock in a deterministic run, in which nothing depends on the \
+                 clock: use event time, or run the graph inline, where the clock is moved by hand",
+            ));
+        }
         if let Some(key) = self.key {
             let key = (self.agenda.copy)(key);
             self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
@@ -314,6 +320,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
             ));
         }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
+    }
+
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        let now = self.cx.mark.stamp().filter(|now| now.time == time);
+        let floor = self.agenda.floor().filter(|floor| floor.time == time);
+        now.max(floor).unwrap_or(time.into())
     }
 
     fn __enter(&mut self, mut mark: Mark) -> Mark {
@@ -412,6 +424,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn release(&mut self, kept: Kept) {
         (**self).release(kept);
+    }
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        (**self).__stamp(time)
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)
