@@ -162,9 +162,8 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        // Another time is in its first round.
-        let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
-        At::new(self, Mark::at(Stamp { time, rounds }))
+        let stamp = self.__stamp(time);
+        At::new(self, Mark::at(stamp))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late.
@@ -414,7 +413,8 @@ pub trait Context: Send {
     /// time, or what was [promised](Context::promised) where that is later. The promise waits for
     /// it. When the input ends all timers of event time fire; those of the clock are dropped then,
     /// and so are those that are set while the last ones fire
-    /// ([`NodeMetrics::timers_dropped`](crate::engine::NodeMetrics::timers_dropped)).
+    /// ([`NodeMetrics::timers_dropped`](crate::engine::NodeMetrics::timers_dropped)). In a
+    /// deterministic run a timer of the clock fails the unit.
     ///
     /// ```
     /// use streamweave::node::TimeError;
@@ -482,6 +482,11 @@ pub trait Context: Send {
     /// # Errors
     /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
+
+    /// The stamp of something at `time`: of the current time its current round; of what is promised
+    /// the round of the promise; of another time its first round.
+    #[doc(hidden)]
+    fn __stamp(&self, time: LogicalTime) -> Stamp;
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::Mark;
 use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
-use crate::time::{Frontier, LogicalTime, Rounds};
+use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
 
 impl<T: Context + ?Sized> Context for &mut T {
     type Key = T::Key;
@@ -41,6 +41,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn release(&mut self, kept: Kept) {
         (**self).release(kept);
+    }
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        (**self).__stamp(time)
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)

@@ -64,7 +64,8 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn promised(&self) -> Option<LogicalTime> {
-        self.agenda.floor().map(|stamp| stamp.time)
+        // Where nothing has a time, there are rounds only.
+        self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
     }
 
     fn promise(&mut self, time: LogicalTime) {
@@ -100,12 +101,7 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn hold(&mut self, until: Option<LogicalTime>) {
-        // As in `at`.
-        let now = (self.time(), self.rounds());
-        self.agenda.hold(until.map(|time| match now {
-            (Some(now), rounds) if now == time => Stamp { time, rounds },
-            _ => time.into(),
-        }));
+        self.agenda.hold(until.map(|time| self.__stamp(time)));
         self.cx.set_staged();
         self.cx.set_promised();
     }
@@ -123,6 +119,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        if matches!(at, TimerAt::Clock(_)) && !self.cx.clock.moves() {
+            return self.fail(NodeError::new(
+                "a timer of the clock in a deterministic run, in which nothing depends on the \
+                 clock: use event time, or run the graph inline, where the clock is moved by hand",
+            ));
+        }
         if let Some(key) = self.key {
             let key = (self.agenda.copy)(key);
             self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
@@ -149,6 +151,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
             ));
         }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
+    }
+
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        let now = self.cx.mark.stamp().filter(|now| now.time == time);
+        let floor = self.agenda.floor().filter(|floor| floor.time == time);
+        now.max(floor).unwrap_or(time.into())
     }
 
     fn __enter(&mut self, mut mark: Mark) -> Mark {
