@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::Mark;
 use crate::node::{At, Kept, NodeResult, TimerAt};
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -487,6 +487,10 @@ pub trait Context: Send {
     /// the round of the promise; of another time its first round.
     #[doc(hidden)]
     fn __stamp(&self, time: LogicalTime) -> Stamp;
+
+    /// The stage takes nothing in while it is ahead of the others of this alignment.
+    #[doc(hidden)]
+    fn __align(&mut self, place: AlignedPlace);
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::Mark;
 use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 impl<T: Context + ?Sized> Context for &mut T {
     type Key = T::Key;
@@ -44,6 +44,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn __stamp(&self, time: LogicalTime) -> Stamp {
         (**self).__stamp(time)
+    }
+    fn __align(&mut self, place: AlignedPlace) {
+        (**self).__align(place);
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)

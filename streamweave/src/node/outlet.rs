@@ -9,7 +9,7 @@ use crate::node::{
     AsyncContext, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer, TimerAt,
     Timing,
 };
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A node's `out`: its emitters, and the context of the current unit.
 ///
@@ -104,6 +104,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.agenda.hold(until.map(|time| self.__stamp(time)));
         self.cx.set_staged();
         self.cx.set_promised();
+    }
+
+    fn __align(&mut self, place: AlignedPlace) {
+        self.cx.aligned.push(place);
     }
 
     fn idle_after(&mut self, limit: Duration) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nodes::millis;
 use crate::state::Value;
-use crate::time::HasEventTime;
+use crate::time::{AlignedPlace, Alignment, HasEventTime};
 use crate::{LogicalTime, NodeResult, node};
 
 /// Gives records their times and estimates the frontier. Made by [`event_time`] and
@@ -41,6 +41,7 @@ where
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
     abandon: Option<i64>,
+    place: Option<AlignedPlace>,
     items: PhantomData<fn(T)>,
 }
 
@@ -112,6 +113,13 @@ where
         self
     }
 
+    /// The stream waits for the others of `alignment` when it is far ahead of them: see
+    /// [`Alignment`].
+    pub fn align(mut self, alignment: &Alignment) -> Self {
+        self.place = Some(alignment.join());
+        self
+    }
+
     /// Takes note of a record; the time that can be promised behind it.
     fn note(&self, seen: &mut Seen, item: &T, time: i64) -> Option<i64> {
         if let Some(punctuation) = self.punctuation {
@@ -153,6 +161,16 @@ where
         if let Some(limit) = self.idle_after {
             out.idle_after(limit);
         }
+        if let Some(place) = &self.place {
+            out.__align(place.clone());
+        }
+        Ok(())
+    }
+
+    fn on_stop(&self, _: &mut EventTimeState<T, F>, _: &mut impl EventTimeOut<T, F>) -> NodeResult {
+        if let Some(place) = &self.place {
+            place.idles(true);
+        }
         Ok(())
     }
 
@@ -168,6 +186,9 @@ where
             seen.promised = Some(promise);
             seen.records = 0;
             out.promise(LogicalTime(promise));
+            if let Some(place) = &self.place {
+                place.comes_to(LogicalTime(promise));
+            }
         }
         out.at(time).out(input);
         Ok(())
@@ -222,6 +243,7 @@ where
         punctuation: None,
         split: None,
         abandon: None,
+        place: None,
         items: PhantomData,
     }
 }
