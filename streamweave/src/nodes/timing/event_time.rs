@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::state::Value;
 use crate::time::{AlignedPlace, Alignment, HasEventTime};
@@ -42,6 +43,7 @@ where
     split: Option<fn(&T) -> u64>,
     abandon: Option<i64>,
     place: Option<AlignedPlace>,
+    clocked: Option<Duration>,
     items: PhantomData<fn(T)>,
 }
 
@@ -56,6 +58,8 @@ struct Seen {
     records: u32,
     /// The latest time of each split.
     splits: BTreeMap<u64, i64>,
+    /// Where the run's clock stood when `latest` last rose.
+    at: i64,
 }
 
 impl<T, F> EventTime<T, F>
@@ -113,11 +117,36 @@ where
         self
     }
 
+    /// The frontier also rises with the run's clock, which is looked at so often: as if a record
+    /// came that is as much later than the latest one as the clock has moved on since. For streams
+    /// that are quiet at times, whose records carry the time of a clock. What then comes from
+    /// before is late; and as the clock goes on for ever, such a graph is never idle by itself.
+    pub fn clocked(mut self, every: Duration) -> Self {
+        self.clocked = Some(every.max(Duration::from_millis(1)));
+        self
+    }
+
     /// The stream waits for the others of `alignment` when it is far ahead of them: see
     /// [`Alignment`].
     pub fn align(mut self, alignment: &Alignment) -> Self {
         self.place = Some(alignment.join());
         self
+    }
+
+    fn look_at_clock(&self, out: &mut impl EventTimeOut<T, F>) {
+        if let Some(every) = self.clocked {
+            out.set_timer("clock", TimerAt::Clock(out.now().saturating_add(millis(every))));
+        }
+    }
+
+    /// Promises `next`.
+    fn promise(&self, seen: &mut Seen, next: i64, out: &mut impl EventTimeOut<T, F>) {
+        seen.promised = Some(next);
+        seen.records = 0;
+        out.promise(LogicalTime(next));
+        if let Some(place) = &self.place {
+            place.comes_to(LogicalTime(next));
+        }
     }
 
     /// Takes note of a record; the time that can be promised behind it.
@@ -164,6 +193,7 @@ where
         if let Some(place) = &self.place {
             out.__align(place.clone());
         }
+        self.look_at_clock(out);
         Ok(())
     }
 
@@ -182,15 +212,33 @@ where
     ) -> NodeResult {
         let time = (self.time)(&input);
         let seen = state.seen.get_mut();
-        if let Some(promise) = self.note(seen, &input, time.0) {
-            seen.promised = Some(promise);
-            seen.records = 0;
-            out.promise(LogicalTime(promise));
-            if let Some(place) = &self.place {
-                place.comes_to(LogicalTime(promise));
-            }
+        let before = seen.latest;
+        let promise = self.note(seen, &input, time.0);
+        if self.clocked.is_some() && before < seen.latest {
+            seen.at = out.now();
+        }
+        if let Some(promise) = promise {
+            self.promise(seen, promise, out);
         }
         out.at(time).out(input);
+        Ok(())
+    }
+
+    fn on_timer(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        _: Timer<()>,
+        out: &mut impl EventTimeOut<T, F>,
+    ) -> NodeResult {
+        let seen = state.seen.get_mut();
+        if let Some(latest) = seen.latest {
+            let passed = out.now().saturating_sub(seen.at);
+            let next = latest.saturating_add(passed).saturating_sub(self.disorder);
+            if seen.promised.is_none_or(|before| before < next) {
+                self.promise(seen, next, out);
+            }
+        }
+        self.look_at_clock(out);
         Ok(())
     }
 }
@@ -244,6 +292,7 @@ where
         split: None,
         abandon: None,
         place: None,
+        clocked: None,
         items: PhantomData,
     }
 }
