@@ -80,13 +80,12 @@ pub trait Context: Send {
     /// #[node]
     /// struct Tell {
     ///     #[input] numbers: i64,
-    ///     #[output] out: (i64, &'static str),
+    ///     #[output] out: (i64, bool),
     /// }
     ///
     /// impl TellHandlers for Tell {
     ///     fn on_numbers(&self, n: i64, out: &mut impl TellOut) -> NodeResult {
-    ///         let which = if out.is_late() { "late" } else { "in time" };
-    ///         out.out((n, which));
+    ///         out.out((n, out.is_late()));
     ///         Ok(())
     ///     }
     /// }
@@ -102,7 +101,7 @@ pub trait Context: Send {
     /// let mut run = graph.inline()?;
     /// run.step()?;
     /// let told: Vec<_> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
-    /// assert_eq!(told, [(5, "in time"), (9, "in time"), (7, "late")]);
+    /// assert_eq!(told, [(5, false), (9, false), (7, true)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     fn is_late(&self) -> bool;
@@ -276,8 +275,7 @@ pub trait Context: Send {
         At::new(self, mark)
     }
 
-    /// A record that was [kept](Context::keep) is not sent after all: the promise no longer waits
-    /// for it.
+    /// A record that was [kept](Context::keep) is not sent: the promise no longer waits for it.
     fn release(&mut self, kept: Kept);
 
     /// Keeps the promise to what is behind at `until` or earlier, as something of that time is
@@ -413,7 +411,8 @@ pub trait Context: Send {
     /// time, or what was [promised](Context::promised) where that is later. The promise waits for
     /// it. When the input ends all timers of event time fire; those of the clock are dropped then,
     /// and so are those that are set while the last ones fire
-    /// ([`NodeMetrics::timers_dropped`](crate::engine::NodeMetrics::timers_dropped)).
+    /// ([`NodeMetrics::timers_dropped`](crate::engine::NodeMetrics::timers_dropped)). In a
+    /// deterministic run a timer of the clock fails the unit.
     ///
     /// ```
     /// use streamweave::node::TimeError;
@@ -465,9 +464,9 @@ pub trait Context: Send {
     /// }
     /// run.inputs.touched.advance(LogicalTime(45 * 60_000));
     /// run.step()?;
-    /// let time = LogicalTime(40 * 60_000);
-    /// assert_eq!(run.outputs.left.try_recv_timed(), Some((Some(time), "b".to_owned())));
-    /// assert_eq!(run.outputs.left.try_recv_timed(), None);
+    /// let left = (Some(LogicalTime(40 * 60_000)), "b".to_owned());
+    /// assert_eq!(run.outputs.left.try_recv_timed(), Some(left));
+    /// assert_eq!(run.outputs.left.try_recv(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     fn set_timer(&mut self, name: &'static str, at: TimerAt);
