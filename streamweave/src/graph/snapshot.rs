@@ -18,14 +18,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Adds what a stage answered; instances without state leave nothing.
-    pub(crate) fn add(&mut self, states: Vec<InstanceState>) -> Result<(), RunError> {
+    pub(crate) fn add(&mut self, states: &[InstanceState]) -> Result<(), RunError> {
         for (path, state) in states {
-            let state = state.map_err(|error| RunError::State {
-                node: Arc::clone(&path),
-                error: Arc::new(error),
+            let state = state.as_ref().map_err(|error| RunError::State {
+                node: Arc::clone(path),
+                error: Arc::clone(error),
             })?;
             if !state.is_empty() {
-                self.nodes.insert((*path).to_owned(), state);
+                self.nodes.insert((**path).to_owned(), state.clone());
             }
         }
         Ok(())
