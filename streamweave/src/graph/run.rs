@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals, StageEnd};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
@@ -145,6 +146,21 @@ impl<I, O> Running<I, O> {
     /// serialize.
     pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         self.run.cut(limit).await
+    }
+
+    /// Puts a [cut](Running::cut) into `storage`, beside the run, which goes on meanwhile; its id
+    /// once it is complete there.
+    ///
+    /// # Errors
+    /// As [`Running::cut`], and when it cannot be written.
+    pub async fn checkpoint<S>(&self, storage: &S, limit: Duration) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let (snapshot, storage) = (self.cut(limit).await?, storage.clone());
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
+        let published = tokio::task::spawn_blocking(move || storage.publish(&snapshot)).await;
+        published.unwrap_or_else(|_| Err(RunError::Aborted { graph: self.run.name.clone() }.into()))
     }
 
     /// Closes the graph's inputs, lets its sources run to their end, and waits until everything

@@ -42,6 +42,10 @@ impl Snapshot {
         self.nodes.get(path).map(Vec::as_slice)
     }
 
+    pub(crate) fn insert(&mut self, path: String, state: Vec<u8>) {
+        self.nodes.insert(path, state);
+    }
+
     /// Takes the state of the instance at `path` out.
     pub fn remove(&mut self, path: &str) -> Option<Vec<u8>> {
         self.nodes.remove(path)
