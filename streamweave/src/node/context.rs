@@ -48,8 +48,10 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        // Another time is in its first round.
-        let rounds = if self.time() == Some(time) { self.rounds() } else { Rounds::default() };
+        // Another time is in its first round. Outside of loops all are, which is asked first.
+        let rounds = self.rounds();
+        let goes_on = rounds != Rounds::default() && self.time() == Some(time);
+        let rounds = if goes_on { rounds } else { Rounds::default() };
         At::new(self, Mark::at(Stamp { time, rounds }))
     }
 
@@ -316,35 +318,50 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
+    #[inline(always)]
     fn __enter(&mut self, mut mark: Mark) -> Mark {
-        let outer = self.cx.mark;
+        let outer = self.cx.mark.fields();
         if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
             && !mark.carried.is_late()
             && stamp < floor
         {
-            let late = outer.carried.is_late() || self.agenda.timing() == Timing::Estimates;
-            mark.carried = mark.carried.late(late);
-            if !late {
-                let (time, promised) = (stamp.time, floor.time);
-                self.fail(TimeError::BehindPromise { time, promised }.into());
-            }
+            mark.carried = mark.carried.late(self.is_late_behind(stamp, floor));
         }
-        self.cx.mark = mark;
+        self.cx.mark = mark.fields();
         outer
     }
 
+    #[inline(always)]
     fn __leave(&mut self, outer: Mark) {
-        self.cx.mark = outer;
+        self.cx.mark = outer.fields();
     }
 }
 
 impl<K, O> Outlet<'_, K, O> {
+    /// Whether what is sent behind the promise is late; otherwise the unit fails.
+    #[inline(always)]
+    fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
+        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
+        if !late {
+            let (time, promised) = (stamp.time, floor.time);
+            fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
+        }
+        late
+    }
+
     /// Fails the unit: for what has no result of its own.
     #[cold]
     fn fail(&mut self, error: NodeError) {
-        let node = Arc::clone(self.node);
-        self.cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+        fail(self.cx, self.node, error);
     }
+}
+
+/// Takes the parts of an [`Outlet`], which can stay in registers then.
+#[cold]
+#[inline(never)]
+fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
+    let node = Arc::clone(node);
+    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
 }
 
 /// A node breaks the rules of time.

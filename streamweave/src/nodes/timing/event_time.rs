@@ -33,6 +33,9 @@ where
     /// How far they have come.
     #[state]
     seen: Value<Seen>,
+    /// The latest time of each split.
+    #[state]
+    splits: Value<BTreeMap<u64, i64>>,
     time: F,
     disorder: i64,
     every: u32,
@@ -44,16 +47,14 @@ where
 }
 
 /// How far the records have come.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Seen {
     /// The latest time; `None` before the first record.
     latest: Option<i64>,
     /// What was promised last.
     promised: Option<i64>,
-    /// Records since then.
+    /// Records since then, up to as many as the frontier waits for.
     records: u32,
-    /// The latest time of each split.
-    splits: BTreeMap<u64, i64>,
 }
 
 impl<T, F> EventTime<T, F>
@@ -103,21 +104,46 @@ where
     }
 
     /// Takes note of a record; the time that can be promised behind it.
-    fn note(&self, seen: &mut Seen, item: &T, time: i64) -> Option<i64> {
+    #[inline(always)]
+    fn note(&self, state: &mut EventTimeState<T, F>, item: &T, time: i64) -> Option<i64> {
+        if self.punctuation.is_some() || self.split.is_some() {
+            return self.note_otherwise(state, item, time);
+        }
+        let seen = state.seen.get_mut();
+        if seen.latest.is_none_or(|latest| latest < time) {
+            seen.latest = Some(time);
+        }
+        self.count(seen)
+    }
+
+    /// As [`note`](Self::note), where the records say more than their times.
+    #[inline(never)]
+    fn note_otherwise(&self, state: &mut EventTimeState<T, F>, item: &T, time: i64) -> Option<i64> {
         if let Some(punctuation) = self.punctuation {
             return punctuation(item).map(|promise| promise.0);
         }
+        let seen = state.seen.get_mut();
         if let Some(split) = self.split {
-            let latest = seen.splits.entry(split(item)).or_insert(time);
+            let splits = state.splits.get_mut();
+            let latest = splits.entry(split(item)).or_insert(time);
             *latest = time.max(*latest);
-            seen.latest = seen.splits.values().copied().min();
-        } else if seen.latest.is_none_or(|latest| latest < time) {
-            seen.latest = Some(time);
+            seen.latest = splits.values().copied().min();
         }
-        seen.records = seen.records.saturating_add(1);
-        if seen.records < self.every {
+        self.count(seen)
+    }
+
+    #[inline(always)]
+    fn count(&self, seen: &mut Seen) -> Option<i64> {
+        if seen.records < self.every - 1 {
+            seen.records += 1;
             return None;
         }
+        self.rise(seen)
+    }
+
+    /// There were enough records since the last promise.
+    #[inline(never)]
+    fn rise(&self, seen: &Seen) -> Option<i64> {
         let next = seen.latest?.saturating_sub(self.disorder);
         match seen.promised {
             Some(before) if next.saturating_sub(before) < self.step => None,
@@ -149,8 +175,8 @@ where
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         let time = (self.time)(&input);
-        let seen = state.seen.get_mut();
-        if let Some(promise) = self.note(seen, &input, time.0) {
+        if let Some(promise) = self.note(state, &input, time.0) {
+            let seen = state.seen.get_mut();
             seen.promised = Some(promise);
             seen.records = 0;
             out.promise(LogicalTime(promise));
