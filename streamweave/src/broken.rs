@@ -67,6 +67,12 @@ variants! {
     StandingIsLost,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
+    /// In a deterministic run, what comes first is taken first.
+    MergeByArrival,
+    /// An input that was idle and comes back behind the frontier counts as one that is level.
+    IdleComesBackLevel,
+    /// The time for which nothing came is counted while there is no room for what would come.
+    IdleUnderBackpressure,
     /// A window's start is found by the remainder, which is negative before the epoch.
     WindowByRemainder,
     /// A record is in as many sliding windows as the slide goes into the size.

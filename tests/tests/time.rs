@@ -11,6 +11,11 @@ use streamweave::{StreamMessage, Timestamped};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
+streamweave_tests::broken_variants! {
+    IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
+    IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
+}
+
 /// Keeps each number until the frontier is past the end of its ten, then sends it.
 #[node(key = i64)]
 pub struct Tens {

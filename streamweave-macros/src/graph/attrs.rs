@@ -20,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) rounds: Option<Rounds>,
     pub(crate) buffer: Option<Expr>,
     pub(crate) boundary: Option<Ident>,
+    pub(crate) in_turn: bool,
 }
 
 /// The bound of a loop.
@@ -59,7 +60,7 @@ impl Place {
         match self {
             Place::Node | Place::Group => &["workers", "restart", "on_failure"],
             Place::Loop => &["rounds", "workers", "restart", "on_failure"],
-            Place::Edge => &["buffer", "boundary"],
+            Place::Edge => &["buffer", "boundary", "in_turn"],
         }
     }
 
@@ -74,7 +75,8 @@ impl Place {
 }
 
 /// Every name that is an attribute somewhere.
-const ALL: [&str; 6] = ["workers", "restart", "on_failure", "rounds", "buffer", "boundary"];
+const ALL: [&str; 7] =
+    ["workers", "restart", "on_failure", "rounds", "buffer", "boundary", "in_turn"];
 
 /// Reads the attributes of something that stands at `place`.
 pub(crate) fn options(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Options {
@@ -119,6 +121,12 @@ impl Options {
                 Meta::Path(path) => self.boundary = path.get_ident().cloned(),
                 other => {
                     return Err(syn::Error::new_spanned(other, "`boundary` takes no argument"));
+                }
+            },
+            "in_turn" => match &attr.meta {
+                Meta::Path(_) => self.in_turn = true,
+                other => {
+                    return Err(syn::Error::new_spanned(other, "`in_turn` takes no argument"));
                 }
             },
             "rounds" => self.rounds = Some(rounds(attr)?),

@@ -143,13 +143,13 @@ fn each_mistake_is_told_once() {
             "#[buffer(4096)]",
             "#[bufer(4096)]",
             "unknown attribute `bufer`: an edge takes \
-            `buffer`, `boundary`; did you mean `buffer`?",
+            `buffer`, `boundary`, `in_turn`; did you mean `buffer`?",
         ),
         (
             "#[buffer(4096)]",
             "#[workers(2)]",
             "`workers` does not belong on an edge, which takes \
-            `buffer`, `boundary`",
+            `buffer`, `boundary`, `in_turn`",
         ),
         ("#![name = \"venue\"]", "#![name]", "write the name: `#![name = \"venue\"]`"),
         ("feed.rates =>", "feed.in =>", "`in` is a keyword, so no port can have this name"),

@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
+use crate::engine::Clock;
 use crate::engine::drive::{Panicked, advance};
-use crate::engine::inlet::{Arrival, Inlets, PopInlets};
+use crate::engine::inlet::PopInlets;
 use crate::engine::instance::Instance;
 use crate::engine::records::Mark;
 use crate::engine::serial::catch;
 use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
-use crate::engine::{Clock, Control};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
 };
-use crate::time::Stamp;
 
 /// The attempts of one call: its limit of time, its retries and the waits between them.
 #[derive(Clone, Debug)]
@@ -112,45 +111,6 @@ impl<A: Send + 'static> Flight<A> {
     }
 }
 
-/// The inlets of such a stage: silent while there is no room for another call, and control waits
-/// until every call before it is answered.
-struct Gate<L> {
-    inlets: L,
-    room: bool,
-    empty: bool,
-    held: Vec<(usize, Control)>,
-}
-
-impl<L: Inlets> Inlets for Gate<L> {
-    fn count(&self) -> usize {
-        self.inlets.count()
-    }
-    fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
-        if let Some(at) = self.held.iter().position(|held| held.0 == index) {
-            if self.empty {
-                return Poll::Ready(Arrival::Control(self.held.remove(at).1));
-            }
-            return Poll::Pending;
-        }
-        if !self.room {
-            return Poll::Pending;
-        }
-        match self.inlets.poll(index, task) {
-            Poll::Ready(Arrival::Control(control)) if !self.empty && control != Control::Failed => {
-                self.held.push((index, control));
-                Poll::Pending
-            }
-            arrival => arrival,
-        }
-    }
-    fn channels(&self, each: &mut dyn FnMut(u64)) {
-        self.inlets.channels(each);
-    }
-    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
-        self.inlets.mark_late(index, late);
-    }
-}
-
 /// Runs a stage that is headed by a node with many calls in flight.
 pub(crate) async fn run_calls<N, O, L>(stage: Stage<Instance<N, O>, L>, env: StageEnv) -> StageEnd
 where
@@ -158,29 +118,30 @@ where
     O: Emitters,
     L: PopInlets<<N as InputPort<0>>::Item>,
 {
-    let Stage { mut root, inlets } = stage;
-    let mut gate = Gate { inlets, room: true, empty: true, held: Vec::new() };
+    let Stage { mut root, mut inlets } = stage;
     let options = root.node.options();
     let limit = options.concurrency.max(1);
-    let mut flight = Flight::<N::Answer>::new(options.ordered);
+    let mut flight = Flight::<N::Answer>::new(options.ordered || env.merging.is_deterministic);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
     loop {
-        gate.room = flight.len() < limit;
-        gate.empty = flight.len() == 0;
+        stage.takes_in = flight.len() < limit;
         let next = poll_fn(|task| {
             probe.set_awaited(false);
-            match stage.poll_todo(&mut root, &mut gate, task) {
-                Poll::Ready(todo) => Poll::Ready(Next::Todo(todo)),
-                Poll::Pending if stage.is_idle() => match flight.poll(task) {
-                    Poll::Ready(Some(answer)) => Poll::Ready(Next::Answer(answer)),
-                    Poll::Ready(None) => Poll::Pending,
-                    Poll::Pending => {
-                        probe.set_awaited(true);
-                        Poll::Pending
-                    }
-                },
-                Poll::Pending => Poll::Pending,
+            match stage.poll_todo(&mut root, &mut inlets, task) {
+                // What came before it is answered first, and no further call begins meanwhile.
+                Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() && flight.len() > 0 => {}
+                Poll::Ready(todo) => return Poll::Ready(Next::Todo(todo)),
+                Poll::Pending if stage.is_idle() => {}
+                Poll::Pending => return Poll::Pending,
+            }
+            match flight.poll(task) {
+                Poll::Ready(Some(answer)) => Poll::Ready(Next::Answer(answer)),
+                Poll::Ready(None) => Poll::Pending,
+                Poll::Pending => {
+                    probe.set_awaited(true);
+                    Poll::Pending
+                }
             }
         })
         .await;
@@ -195,7 +156,7 @@ where
                 ran
             }
             Next::Todo(Todo::Drive(index)) => {
-                if let Some((item, mark)) = gate.inlets.pop(index) {
+                if let Some((item, mark)) = inlets.pop(index) {
                     let attempts =
                         Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
                     flight.start(mark, Arc::clone(&root.node).call(item, attempts));

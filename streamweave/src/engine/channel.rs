@@ -120,14 +120,17 @@ struct Shared<T> {
     traced: Option<(Chance, u32)>,
     /// The last frontier that was sent.
     promised: Option<Promise>,
+    /// Every frontier is handed on: so many wait, and take up room.
+    frontiers: Option<usize>,
 }
 
 impl<T> Shared<T> {
     /// Whether there is no room. There is for at least one message, whatever its size.
     fn is_full(&self) -> bool {
-        let Shared { records, bytes, capacity, .. } = self;
-        let full = *records >= capacity.records || *bytes >= capacity.bytes;
-        *records > 0 && full && !broken(Broken::UnboundedQueue)
+        let Shared { bytes, capacity, .. } = self;
+        let waiting = self.records + self.frontiers.unwrap_or(0);
+        let full = waiting >= capacity.records || *bytes >= capacity.bytes;
+        waiting > 0 && full && !broken(Broken::UnboundedQueue)
     }
 
     /// Something has come: whoever waits for it is to be woken, once the lock is let go of if it
@@ -215,6 +218,7 @@ pub(crate) fn channel<T: 'static>(
         pushed: 0,
         traced: None,
         promised: None,
+        frontiers: None,
     });
     let channel = Arc::new(Channel { shared, stirred: AtomicBool::new(true) });
     let sender = Sender(Arc::clone(&channel), Arc::clone(&counters));
@@ -364,7 +368,8 @@ impl<T: 'static> Sender<T> {
 
     /// Sends control; it never waits, as there is a bounded number of it for each batch.
     pub(crate) fn control(&self, control: Control) {
-        let mut shared = lock(&self.0);
+        let mut guard = lock(&self.0);
+        let shared = &mut *guard;
         if shared.receiver != Far::Present {
             return;
         }
@@ -373,16 +378,20 @@ impl<T: 'static> Sender<T> {
                 return;
             }
             shared.promised = Some(promise);
-            // Without records in between, the later promise says all.
-            if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
-                *last = promise;
-                return;
+            match (&mut shared.frontiers, shared.queue.back_mut()) {
+                (Some(waiting), _) => *waiting += 1,
+                // Without records in between, the later promise says all.
+                (None, Some(Message::Control(Control::Frontier(last)))) => {
+                    *last = promise;
+                    return;
+                }
+                (None, _) => {}
             }
         }
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
         shared.queue.insert(at, Message::Control(control));
         let waker = shared.stir(&self.0.stirred);
-        drop(shared);
+        drop(guard);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -418,6 +427,9 @@ pub(crate) trait Edge: Send + Sync {
     fn set_capacity(&self, capacity: Capacity);
     /// Notes what is received in the trace of `chance`, as of edge number `edge`.
     fn trace(&self, chance: Chance, edge: u32);
+    /// Hands every frontier on, also those that a later one makes superfluous: how many come does
+    /// not depend on how fast they are taken.
+    fn keep_frontiers(&self);
 }
 
 impl<T: Send + 'static> Edge for Channel<T> {
@@ -433,6 +445,9 @@ impl<T: Send + 'static> Edge for Channel<T> {
     }
     fn trace(&self, chance: Chance, edge: u32) {
         lock(self).traced = Some((chance, edge));
+    }
+    fn keep_frontiers(&self) {
+        lock(self).frontiers = Some(0);
     }
 }
 
@@ -497,15 +512,19 @@ impl<T: 'static> Receiver<T> {
         if let Some((chance, edge)) = &shared.traced {
             chance.note(note(*edge, &message));
         }
-        if let Message::Records(batch) = &message {
-            shared.records -= batch.records.len();
-            shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
-            self.counters.waiting(shared.records as u64);
-            if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
-                let wakers = std::mem::take(&mut shared.sending);
-                drop(guard);
-                wakers.into_iter().for_each(Waker::wake);
+        match (&message, &mut shared.frontiers) {
+            (Message::Records(batch), _) => {
+                shared.records -= batch.records.len();
+                shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
+                self.counters.waiting(shared.records as u64);
             }
+            (Message::Control(Control::Frontier(_)), Some(waiting)) => *waiting -= 1,
+            _ => return Poll::Ready(message),
+        }
+        if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
+            let wakers = std::mem::take(&mut shared.sending);
+            drop(guard);
+            wakers.into_iter().for_each(Waker::wake);
         }
         Poll::Ready(message)
     }

@@ -21,6 +21,8 @@ enum Kind {
     /// Wall time at the start, and tokio's clock from there on: tests that pause tokio's clock
     /// pause this one too.
     Tokio { origin: tokio::time::Instant, wall: i64 },
+    /// It stands at 0, as nothing is to depend on it; who sleeps is woken by tokio's all the same.
+    Standing,
     /// Set by hand.
     Manual(Arc<Manual>),
 }
@@ -33,6 +35,16 @@ impl Clock {
         let origin = tokio::time::Instant::now();
         let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
         Clock { kind: Kind::Tokio { origin, wall }, owner: 0 }
+    }
+
+    /// A clock that stands at 0, of a deterministic run. As [`Clock::tokio`].
+    pub(crate) fn standing() -> Self {
+        Clock { kind: Kind::Standing, owner: 0 }
+    }
+
+    /// Whether timers may wait for it.
+    pub(crate) fn moves(&self) -> bool {
+        !matches!(self.kind, Kind::Standing)
     }
 
     /// A clock that stands still until it is moved.
@@ -51,13 +63,14 @@ impl Clock {
             Kind::Tokio { origin, wall } => {
                 wall.saturating_add(i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX))
             }
+            Kind::Standing => 0,
             Kind::Manual(clock) => clock.now.load(Ordering::Acquire),
         }
     }
 
     /// Whether it goes by itself.
     pub(crate) fn ticks(&self) -> bool {
-        matches!(self.kind, Kind::Tokio { .. })
+        !matches!(self.kind, Kind::Manual(_))
     }
 
     /// When the first of those who wait for a manual clock is due, and whose wait it is.
@@ -85,6 +98,10 @@ impl Clock {
             Kind::Tokio { origin, wall } => {
                 let millis = u64::try_from(at.saturating_sub(*wall)).unwrap_or(0);
                 Box::pin(tokio::time::sleep_until(*origin + Duration::from_millis(millis)))
+            }
+            Kind::Standing => {
+                let millis = u64::try_from(at).unwrap_or(0);
+                Box::pin(tokio::time::sleep(Duration::from_millis(millis)))
             }
             Kind::Manual(clock) => {
                 let id = clock.next.fetch_add(1, Ordering::Relaxed);

@@ -59,6 +59,13 @@ pub enum Phase {
     Stop,
 }
 
+impl Phase {
+    /// Whether it says something of all records before it: calls that are in flight come first.
+    pub(crate) fn waits_for_calls(self) -> bool {
+        matches!(self, Phase::Frontier(_) | Phase::Idle(_) | Phase::Turn(_) | Phase::Stop)
+    }
+}
+
 /// Why a unit failed, and where.
 #[derive(Debug)]
 pub struct Failure {

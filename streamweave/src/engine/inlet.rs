@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{AtPort, AtRoot, Panicked, Pending, drive};
+use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Receive};
@@ -20,6 +21,8 @@ pub struct Inlet<T> {
     /// What waits has been told apart by whether it is late.
     judged: bool,
     ended: bool,
+    /// What waits for its turn among the inlets, where the run is deterministic.
+    stash: Stash<T>,
 }
 
 impl<T> fmt::Debug for Inlet<T> {
@@ -48,11 +51,37 @@ impl<T: Send + 'static> Inlet<T> {
             rest: Records::default(),
             judged: false,
             ended: false,
+            stash: Stash::default(),
         }
     }
 
+    /// The next record, for handlers that are awaited.
+    pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
+        self.pending.pop()
+    }
+}
+
+/// An inlet as the stage's loop sees it.
+pub trait AnyInlet {
     /// The next message, once what came before has been driven.
-    pub(crate) fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival> {
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival>;
+    /// Marks what waits and is late as late; it is driven apart from what is not.
+    fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool);
+    /// Whether records wait to be driven.
+    fn is_waiting(&self) -> bool;
+    /// Puts the records that wait aside, until it is their turn among the inlets.
+    #[doc(hidden)]
+    fn stash(&mut self, merge: &mut Merge, index: usize);
+    /// The position of the first that was put aside.
+    #[doc(hidden)]
+    fn stashed(&self) -> Option<Stamp>;
+    /// The first that were put aside, and those before `until`, wait to be driven.
+    #[doc(hidden)]
+    fn unstash(&mut self, until: Option<Stamp>);
+}
+
+impl<T: Send + 'static> AnyInlet for Inlet<T> {
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival> {
         if !self.pending.is_empty() {
             return Poll::Ready(Arrival::Records);
         }
@@ -79,12 +108,6 @@ impl<T: Send + 'static> Inlet<T> {
         }
     }
 
-    /// The next record, for handlers that are awaited.
-    pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
-        self.pending.pop()
-    }
-
-    /// Marks what waits and is late as late; it is driven apart from what is not.
     fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool) {
         if !std::mem::replace(&mut self.judged, true)
             && self.pending.is_fresh()
@@ -94,19 +117,36 @@ impl<T: Send + 'static> Inlet<T> {
             self.rest = std::mem::replace(&mut self.pending, Pending::of(run)).records;
         }
     }
+
+    fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    fn stash(&mut self, merge: &mut Merge, index: usize) {
+        while let Some((record, mark)) = self.pending.pop() {
+            self.stash.put(merge.position(index, mark), mark, record);
+        }
+        self.pending = Pending::default();
+    }
+
+    fn stashed(&self) -> Option<Stamp> {
+        self.stash.first()
+    }
+
+    fn unstash(&mut self, until: Option<Stamp>) {
+        self.pending = Pending::of(self.stash.take(until));
+    }
 }
 
 /// All inlets of a stage, by number.
 pub trait Inlets: Send + 'static {
     /// How many there are.
     fn count(&self) -> usize;
-    /// Polls number `index`.
-    fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival>;
+    /// Number `index`.
+    fn inlet(&mut self, index: usize) -> Option<&mut dyn AnyInlet>;
     /// The channels, in the order of the numbers.
     #[doc(hidden)]
     fn channels(&self, each: &mut dyn FnMut(u64));
-    /// Marks those of the records that wait in number `index` that are late.
-    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool);
 }
 
 /// Inlets whose records can be driven through root `R`.
@@ -120,14 +160,11 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
     fn count(&self) -> usize {
         self.len()
     }
-    fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
-        self[index].poll(task)
+    fn inlet(&mut self, index: usize) -> Option<&mut dyn AnyInlet> {
+        self.get_mut(index).map(|inlet| inlet as &mut dyn AnyInlet)
     }
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.iter().for_each(|inlet| each(inlet.receiver.id()));
-    }
-    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
-        self[index].mark_late(late);
     }
 }
 
@@ -153,32 +190,26 @@ impl Inlets for () {
     fn count(&self) -> usize {
         0
     }
-    fn poll(&mut self, _: usize, _: &mut Task<'_>) -> Poll<Arrival> {
-        Poll::Pending
+    fn inlet(&mut self, _: usize) -> Option<&mut dyn AnyInlet> {
+        None
     }
     fn channels(&self, _: &mut dyn FnMut(u64)) {}
-    fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
 }
 
 impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, Rest> {
     fn count(&self) -> usize {
         self.inlets.len() + self.rest.count()
     }
-    fn poll(&mut self, index: usize, task: &mut Task<'_>) -> Poll<Arrival> {
+    fn inlet(&mut self, index: usize) -> Option<&mut dyn AnyInlet> {
+        let own = self.inlets.len();
         match self.inlets.get_mut(index) {
-            Some(inlet) => inlet.poll(task),
-            None => self.rest.poll(index - self.inlets.len(), task),
+            Some(inlet) => Some(inlet),
+            None => self.rest.inlet(index - own),
         }
     }
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.inlets.channels(each);
         self.rest.channels(each);
-    }
-    fn mark_late(&mut self, index: usize, late: &dyn Fn(Stamp) -> bool) {
-        match self.inlets.get_mut(index) {
-            Some(inlet) => inlet.mark_late(late),
-            None => self.rest.mark_late(index - self.inlets.len(), late),
-        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::task::{Context as Task, Poll};
 
 use crate::engine::Control;
 use crate::engine::drive::{Panicked, advance};
-use crate::engine::inlet::{Arrival, Inlets};
+use crate::engine::inlet::{AnyInlet, Arrival, Inlets};
 use crate::engine::instance::Instance;
+use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
 use crate::engine::stage::{StageEnd, StageEnv, StageLoop, Todo};
 use crate::engine::stop::StopSignal;
@@ -26,7 +27,15 @@ impl Inlets for Supply {
     fn count(&self) -> usize {
         1
     }
-    fn poll(&mut self, _: usize, task: &mut Task<'_>) -> Poll<Arrival> {
+    fn inlet(&mut self, _: usize) -> Option<&mut dyn AnyInlet> {
+        Some(self)
+    }
+    fn channels(&self, _: &mut dyn FnMut(u64)) {}
+}
+
+/// It has turns, and no records that wait.
+impl AnyInlet for Supply {
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival> {
         if self.ended {
             return Poll::Pending;
         }
@@ -38,8 +47,15 @@ impl Inlets for Supply {
             More::Later => Poll::Pending,
         }
     }
-    fn channels(&self, _: &mut dyn FnMut(u64)) {}
-    fn mark_late(&mut self, _: usize, _: &dyn Fn(Stamp) -> bool) {}
+    fn mark_late(&mut self, _: &dyn Fn(Stamp) -> bool) {}
+    fn is_waiting(&self) -> bool {
+        false
+    }
+    fn stash(&mut self, _: &mut Merge, _: usize) {}
+    fn stashed(&self) -> Option<Stamp> {
+        None
+    }
+    fn unstash(&mut self, _: Option<Stamp>) {}
 }
 
 /// Runs a source until it ends or is told to stop.

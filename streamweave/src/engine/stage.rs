@@ -14,12 +14,13 @@ use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
+use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
-use crate::engine::turns::Gathered;
+use crate::engine::turns::{Gathered, earlier};
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
-use crate::time::{InputState, Inputs, Promise};
+use crate::time::{InputState, Inputs, Outlook, Promise, Stamp};
 
 /// How a stage's task ended.
 #[derive(Debug)]
@@ -41,6 +42,16 @@ pub(crate) struct StageEnv {
     pub(crate) probe: Arc<Probe>,
     /// By which inlets the turns of a loop come in.
     pub(crate) turns: Vec<bool>,
+    pub(crate) merging: Merging,
+}
+
+/// How a stage takes what comes in by several inlets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Merging {
+    /// The result depends on the data alone; otherwise what comes first is taken first.
+    pub(crate) is_deterministic: bool,
+    /// The order in a deterministic run.
+    pub(crate) order: MergeOrder,
 }
 
 /// A stage before it runs.
@@ -68,6 +79,10 @@ pub(crate) struct StageLoop {
     phases: VecDeque<Phase>,
     /// How far each inlet has come; told by the first poll how many there are.
     inputs: Option<Inputs>,
+    /// The order of what comes in by several inlets, where the run is deterministic.
+    merge: Option<Merge>,
+    /// Whether there is room for what comes in.
+    pub(crate) takes_in: bool,
     gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
@@ -101,6 +116,9 @@ struct Rest {
     asked: bool,
 }
 
+/// So many batches of an inlet are put aside before the others are asked.
+const AT_ONCE: usize = 16;
+
 /// After so many steps a stage lets the other tasks of its thread run.
 const STEPS_A_TURN: u32 = 16;
 
@@ -114,6 +132,8 @@ impl StageLoop {
             env,
             phases: VecDeque::from([Phase::Start]),
             inputs: None,
+            merge: None,
+            takes_in: true,
             frontier: None,
             rest: Rest::default(),
             current: None,
@@ -215,6 +235,9 @@ impl StageLoop {
             self.publish(root);
             task.waker().wake_by_ref();
             return Poll::Pending;
+        }
+        if broken(Broken::IdleUnderBackpressure) && !self.ending {
+            self.poll_rest(root, task);
         }
         loop {
             let all = self.env.chance.flushes();
@@ -326,7 +349,14 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Option<Result<usize, StageEnd>> {
+        if !self.takes_in {
+            return None;
+        }
         let count = inlets.count();
+        let merges = self.env.merging.is_deterministic && !broken(Broken::MergeByArrival);
+        if merges && count > 1 {
+            return self.poll_merged(inlets, task);
+        }
         let mut silent = 0;
         // The inlet that is being driven goes on until its batch is done; then it is the next
         // one's turn, so that none starves.
@@ -335,7 +365,7 @@ impl StageLoop {
             if index >= count {
                 index = 0;
             }
-            match inlets.poll(index, task) {
+            match inlets.inlet(index)?.poll(task) {
                 Poll::Ready(Arrival::Turn) => {
                     self.current = Some(index);
                     return Some(Ok(index));
@@ -368,20 +398,101 @@ impl StageLoop {
         None
     }
 
+    /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: all that comes in is put
+    /// aside, until nothing can come any more that is to go before it.
+    fn poll_merged(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
+        if let Some(index) = self.current.filter(|index| is_waiting(inlets, *index)) {
+            return Some(Ok(index));
+        }
+        let count = inlets.count();
+        let order = self.env.merging.order;
+        let merge = self.merge.get_or_insert_with(|| Merge::new(order, count));
+        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
+        for index in 0..count {
+            let inlet = inlets.inlet(index)?;
+            for taken in 0.. {
+                let control = match inlet.poll(task) {
+                    // A producer that is faster than this stage is not to keep it here.
+                    Poll::Ready(Arrival::Records) if taken >= AT_ONCE => {
+                        inlet.stash(merge, index);
+                        task.waker().wake_by_ref();
+                        break;
+                    }
+                    Poll::Ready(Arrival::Records) => {
+                        inlet.stash(merge, index);
+                        continue;
+                    }
+                    Poll::Ready(Arrival::Control(control)) => control,
+                    Poll::Ready(Arrival::Turn) | Poll::Pending => break,
+                };
+                let promise = match control {
+                    Control::Failed => return Some(Err(StageEnd::Cancelled)),
+                    Control::End => {
+                        inputs.ends(index);
+                        Promise::ENDED
+                    }
+                    Control::Frontier(promise) => promise,
+                    Control::Turn(turn) => {
+                        if let Some(gathered) = &mut self.gathered {
+                            gathered.arrives(turn);
+                        }
+                        turn.promise
+                    }
+                    // Who has nothing for now is a matter of time: it is waited for all the same.
+                    _ => continue,
+                };
+                if promise != Promise::ENDED {
+                    inputs.promises(index, promise);
+                }
+                merge.promises(index, promise);
+            }
+        }
+        match merge.next(&stashed(inlets)) {
+            MergeNext::Records(index, until) => {
+                inlets.inlet(index)?.unstash(until);
+                self.current = Some(index);
+                return Some(Ok(index));
+            }
+            MergeNext::Frontier(Promise::ENDED) => self.end(),
+            MergeNext::Frontier(promise) => {
+                self.frontier = Some(promise);
+                self.phases.push_back(Phase::Frontier(promise));
+            }
+            MergeNext::Nothing => {}
+        }
+        self.pass_turn(inlets);
+        None
+    }
+
+    /// A turn of a loop goes on if it can; what is put aside is still to come.
+    fn pass_turn(&mut self, inlets: &mut dyn Inlets) {
+        let outlook = Outlook { promise: self.frontier, idle: false };
+        if let (Some(gathered), Some(inputs)) = (&mut self.gathered, &self.inputs)
+            && let Some(mut turn) = gathered.take(inputs, outlook)
+        {
+            turn.hold = earlier(turn.hold, stashed(inlets).into_iter().flatten().min());
+            self.phases.push_back(Phase::Turn(turn));
+        }
+    }
+
     /// Records have come in by an inlet: it is active, and what it has may be late.
     fn arrived(&mut self, inlets: &mut dyn Inlets, from: usize) {
         self.wake_up();
         let Some(inputs) = &mut self.inputs else { return };
-        match inputs.state(from) {
-            InputState::Active => {}
-            InputState::CatchingUp => {
-                inlets.mark_late(from, &|stamp| inputs.is_late(from, stamp));
-            }
-            _ => {
-                inputs.wakes(from);
-                inlets.mark_late(from, &|stamp| inputs.is_late(from, stamp));
-                self.look_out();
-            }
+        let was = inputs.state(from);
+        if was == InputState::Active {
+            return;
+        }
+        inputs.wakes(from);
+        if let Some(inlet) = inlets.inlet(from) {
+            inlet.mark_late(&|stamp| inputs.is_late(from, stamp));
+        }
+        if was != InputState::CatchingUp {
+            self.look_out();
         }
     }
 
@@ -462,7 +573,9 @@ impl StageLoop {
                 self.rest.after = [self.rest.after, node.idle_after()].into_iter().flatten().min();
             });
         }
-        let Some(after) = self.rest.after.filter(|_| !self.rest.long) else { return false };
+        // How long nothing came says nothing of the data.
+        let counts = !self.rest.long && !self.env.merging.is_deterministic;
+        let Some(after) = self.rest.after.filter(|_| counts) else { return false };
         let now = self.env.clock.now();
         let since = *self.rest.since.get_or_insert(now);
         let until = since.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
@@ -500,6 +613,15 @@ impl StageLoop {
         }
         Poll::Pending
     }
+}
+
+/// The positions of the first records that are put aside for each inlet.
+fn stashed(inlets: &mut dyn Inlets) -> Vec<Option<Stamp>> {
+    (0..inlets.count()).map(|index| inlets.inlet(index)?.stashed()).collect()
+}
+
+fn is_waiting(inlets: &mut dyn Inlets, index: usize) -> bool {
+    inlets.inlet(index).is_some_and(|inlet| inlet.is_waiting())
 }
 
 /// Runs a stage whose nodes are synchronous.

@@ -16,7 +16,7 @@ use crate::graph::attach::{
 };
 use crate::graph::flow::NodeTiming;
 use crate::graph::graph::Graph;
-use crate::graph::handles::{Input, Output};
+use crate::graph::handles::{Input, Output, OutputMerge};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::GraphSpec;
@@ -40,6 +40,8 @@ pub struct GraphBuilder {
     pub(crate) timings: Vec<NodeTiming>,
     /// The feedback edges: their mailboxes, and the channels that they send to.
     pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    /// The graph's outputs, which learn when it starts how their edges become one.
+    pub(crate) output_merges: Vec<OutputMerge>,
 }
 
 impl fmt::Debug for GraphBuilder {
@@ -63,6 +65,7 @@ impl GraphBuilder {
             refusals: Vec::new(),
             timings: Vec::new(),
             cuts: Vec::new(),
+            output_merges: Vec::new(),
         }
     }
 
@@ -344,8 +347,10 @@ impl GraphBuilder {
             })
             .unzip();
         let frontier = Arc::default();
-        self.counters.outputs.push((path, Arc::clone(&frontier)));
-        (Wide::new(outboxes), Output::new(receivers, frontier))
+        self.counters.outputs.push((Arc::clone(&path), Arc::clone(&frontier)));
+        let output = Output::new(receivers, frontier);
+        self.output_merges.push(output.merge(path));
+        (Wide::new(outboxes), output)
     }
 
     /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.

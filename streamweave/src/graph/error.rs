@@ -26,6 +26,18 @@ pub enum StartError {
         /// Which edge, why, and what helps.
         reason: String,
     },
+    /// It is to be deterministic, and records meet that nothing puts in an order.
+    #[error(
+        "graph `{graph}` cannot run deterministically: several edges lead to `{node}`, and their \
+         records have no times that would order them. Write `#[in_turn]` before one of the edges to \
+         take one record of each in turn, or put `event_time` before them"
+    )]
+    Unordered {
+        /// The graph's name.
+        graph: String,
+        /// The node, or the graph's output, that the edges lead to.
+        node: Arc<str>,
+    },
     /// There is no tokio runtime.
     #[error(
         "graph `{graph}` was started outside of a tokio runtime: call `start` inside \

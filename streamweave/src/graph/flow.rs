@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::engine::MergeOrder;
 use crate::graph::spec::{EdgeSpec, GraphSpec};
 use crate::node::Timing;
 
@@ -24,6 +25,10 @@ struct Stream {
     timed: bool,
     /// Records may come behind them.
     estimated: bool,
+    /// Where records meet: some come without frontiers.
+    untimed: bool,
+    /// Where records meet: they are to be taken one of each edge in turn.
+    in_turn: bool,
 }
 
 /// How time flows through a graph.
@@ -31,6 +36,8 @@ struct Stream {
 pub(crate) struct Flow {
     /// What goes into each node, and into each of the graph's outputs.
     into: BTreeMap<String, Stream>,
+    /// The places that are part of a loop.
+    loops: BTreeSet<String>,
 }
 
 impl Flow {
@@ -38,22 +45,39 @@ impl Flow {
     pub(crate) fn of(spec: &GraphSpec, nodes: &[NodeTiming]) -> Result<Self, String> {
         let kinds: BTreeMap<&str, &NodeTiming> =
             nodes.iter().map(|node| (base(&node.path), node)).collect();
-        let ends = |end: &str| place(end, &kinds);
-        let edges: Vec<_> =
-            spec.edges.iter().map(|edge| (ends(&edge.from), ends(&edge.to), edge)).collect();
+        let ends = |edge: &EdgeSpec| (from_place(&edge.from, &kinds), to_place(&edge.to, &kinds));
+        let edges: Vec<_> = spec
+            .edges
+            .iter()
+            .map(|edge| {
+                let (from, to) = ends(edge);
+                (from, to, edge)
+            })
+            .collect();
         let mut into: BTreeMap<String, Stream> = BTreeMap::new();
         // Streams only ever become timed or estimated, so this ends.
         let mut changed = true;
         while std::mem::take(&mut changed) {
-            for (from, to, _) in &edges {
-                let stream = out_of(from, &kinds, &into);
+            for (from, to, edge) in &edges {
+                let stream = out_of(from, edge, &kinds, &into);
                 let entry = into.entry(to.clone()).or_default();
                 let joined = Stream {
                     timed: entry.timed || stream.timed,
                     estimated: entry.estimated || stream.estimated,
+                    in_turn: entry.in_turn || stream.in_turn || edge.in_turn,
+                    ..*entry
                 };
                 changed |= joined != *entry;
                 *entry = joined;
+            }
+        }
+        changed = true;
+        while std::mem::take(&mut changed) {
+            for (from, to, edge) in &edges {
+                let stream = out_of(from, edge, &kinds, &into);
+                let Some(entry) = into.get_mut(to) else { continue };
+                changed |= !entry.untimed && (stream.untimed || !stream.timed);
+                entry.untimed |= stream.untimed || !stream.timed;
             }
         }
         let loops = Loops::of(&edges);
@@ -67,7 +91,7 @@ impl Flow {
             }
         }
         for (from, to, edge) in &edges {
-            if loops.enters(from, to) && out_of(from, &kinds, &into).estimated {
+            if loops.enters(from, to) && out_of(from, edge, &kinds, &into).estimated {
                 return Err(format!(
                     "the edge from `{}` to `{}` leads into a loop, and records may come behind its \
                      frontier, when their time has already reached its fixed point: put `settle()` \
@@ -76,7 +100,7 @@ impl Flow {
                 ));
             }
             let strict = kinds.get(to.as_str()).is_some_and(|node| node.strict);
-            if strict && out_of(from, &kinds, &into).estimated {
+            if strict && out_of(from, edge, &kinds, &into).estimated {
                 return Err(format!(
                     "on the edge from `{}` to `{}` records may come behind the frontier, which \
                      `{to}` cannot take: put `settle()` between them, which says what happens to \
@@ -85,7 +109,25 @@ impl Flow {
                 ));
             }
         }
-        Ok(Flow { into })
+        let loops = loops.cycles.iter().flatten().map(|place| (*place).to_owned()).collect();
+        Ok(Flow { into, loops })
+    }
+
+    /// In which order the records of several edges that lead to this path are taken in a
+    /// deterministic run; `None` where nothing orders them.
+    pub(crate) fn merge(&self, path: &str) -> Option<MergeOrder> {
+        let path = base(path);
+        // A port of a nested graph has a stage of its own, named like a node of it.
+        let port = path.rsplit_once('/').map(|(graph, port)| format!("{graph}.{port}"));
+        let port = port.unwrap_or_default();
+        let places = [path, &port, &format!("input {port}")];
+        match places.into_iter().find_map(|place| self.into.get(place)) {
+            // The rounds of a loop order what is in it, once what leads into it has ended.
+            _ if self.loops.contains(path) => Some(MergeOrder::ByTime),
+            Some(stream) if !stream.untimed => Some(MergeOrder::ByTime),
+            Some(stream) => stream.in_turn.then_some(MergeOrder::InTurn),
+            None => Some(MergeOrder::ByTime),
+        }
     }
 
     /// Whether frontiers come to the node at this path, or to this output of the graph. Of a graph
@@ -137,30 +179,57 @@ fn base(path: &str) -> &str {
     path.split('#').next().unwrap_or(path)
 }
 
-/// What is at the end of an edge: a node, or a port of a graph, which is one place as seen from
-/// outside (`risk.orders`) and from inside (`risk/graph.orders`).
-fn place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+/// Where an edge comes from: a node, an input of a graph as seen from inside (`risk/graph.orders`),
+/// or an output of one as seen from outside (`risk.orders`).
+fn from_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+    place(end, nodes, |graph, port| format!("input {graph}{port}"), |end| end.to_owned())
+}
+
+/// Where an edge leads to: a node, an output of a graph as seen from inside, or an input of one as
+/// seen from outside. A graph's input and output may have one name, and are two places.
+fn to_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+    place(end, nodes, |graph, port| format!("{graph}{port}"), |end| format!("input {end}"))
+}
+
+fn place(
+    end: &str,
+    nodes: &BTreeMap<&str, &NodeTiming>,
+    inside: impl Fn(&str, &str) -> String,
+    outside: impl Fn(&str) -> String,
+) -> String {
     let Some((node, port)) = end.rsplit_once('.') else { return end.to_owned() };
-    match node.strip_suffix("/graph") {
-        Some(graph) => format!("{graph}.{port}"),
-        None if nodes.contains_key(node) => node.to_owned(),
-        None => end.to_owned(),
+    match node.strip_suffix("graph") {
+        Some("") => inside("graph.", port),
+        Some(graph) if graph.ends_with('/') => {
+            inside(&format!("{}.", graph.trim_end_matches('/')), port)
+        }
+        _ if nodes.contains_key(node) => node.to_owned(),
+        _ => outside(end),
     }
 }
 
 fn out_of(
     place: &str,
+    edge: &EdgeSpec,
     nodes: &BTreeMap<&str, &NodeTiming>,
     into: &BTreeMap<String, Stream>,
 ) -> Stream {
     let input = into.get(place).copied().unwrap_or_default();
     match nodes.get(place).map(|node| node.timing) {
         // The graph's own inputs are advanced by its caller, who cannot send behind that.
-        None if place.starts_with("graph.") => Stream { timed: true, estimated: false },
-        None | Some(Timing::Passes) => input,
-        Some(Timing::Promises) => Stream { timed: true, estimated: false },
-        Some(Timing::Estimates) => Stream { timed: true, estimated: true },
-        Some(Timing::Settles) => Stream { estimated: false, ..input },
+        None if place.starts_with("input graph.") => {
+            Stream { timed: true, estimated: false, ..Stream::default() }
+        }
+        None => input,
+        Some(timing) => {
+            let (timed, estimated) = match timing {
+                Timing::Passes => (input.timed, input.estimated),
+                Timing::Promises => (true, false),
+                Timing::Estimates => (true, true),
+                Timing::Settles => (input.timed, input.estimated && edge.from.ends_with(".late")),
+            };
+            Stream { timed, estimated, ..Stream::default() }
+        }
     }
 }
 

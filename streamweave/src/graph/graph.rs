@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Chance, Counters, Edge, Mailbox, assemble};
+use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming};
+use crate::graph::handles::OutputMerge;
 use crate::graph::inline::Inline;
+use crate::graph::mode::ExecutionMode;
 use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
@@ -27,6 +29,8 @@ pub struct Graph<I, O> {
     timings: Vec<NodeTiming>,
     cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
+    pub(crate) mode: ExecutionMode,
+    output_merges: Vec<OutputMerge>,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -53,6 +57,8 @@ impl<I, O> Graph<I, O> {
             timings: builder.timings,
             cuts: builder.cuts,
             flow: Flow::default(),
+            mode: ExecutionMode::default(),
+            output_merges: builder.output_merges,
         }
     }
 
@@ -75,6 +81,11 @@ impl<I, O> Graph<I, O> {
     /// policy keeps state after a failure.
     pub fn set_undo(&mut self, on: bool) {
         self.undo = on;
+    }
+
+    /// Says how the graph runs: see [`ExecutionMode`].
+    pub fn set_mode(&mut self, mode: ExecutionMode) {
+        self.mode = mode;
     }
 
     /// Gives the nodes their saved state back.
@@ -130,6 +141,27 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// Whatever has several edges takes their records in an order of their own.
+    fn make_deterministic(mut self) -> Result<Self, StartError> {
+        let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
+        let merging_at = |path: &str, edges: usize| match self.flow.merge(path) {
+            Some(order) => Ok(Merging { is_deterministic: true, order }),
+            None if edges < 2 => Ok(Merging { is_deterministic: true, ..Merging::default() }),
+            None => Err(StartError::Unordered { graph: self.name.clone(), node: path.into() }),
+        };
+        for (stage, wiring) in self.planned.iter_mut().zip(wirings) {
+            let merging = merging_at(&stage.path, wiring.inlets.len())?;
+            stage.set_merging(merging);
+        }
+        self.edges.iter().for_each(|edge| edge.keep_frontiers());
+        for output in &self.output_merges {
+            let merging = merging_at(&output.path, output.edges)?;
+            // A graph starts once.
+            let _ = output.order.set(merging.order);
+        }
+        Ok(self)
+    }
+
     fn check(mut self) -> Result<Self, StartError> {
         if let Some(reason) = self.refusals.pop() {
             return Err(StartError::Unsupported { graph: self.name, reason });
@@ -137,6 +169,9 @@ impl<I, O> Graph<I, O> {
         match Flow::of(&self.spec, &self.timings) {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
+        }
+        if self.mode == ExecutionMode::Deterministic {
+            self = self.make_deterministic()?;
         }
         if self.spec.keeps_state() {
             if cfg!(panic = "abort") {

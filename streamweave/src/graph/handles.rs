@@ -3,12 +3,15 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context as Task, Poll, ready};
 
 use tokio::sync::watch;
 
-use crate::engine::{Control, Mark, Message, Outbox, Pending, Receiver, Refused, Sender, raise};
+use crate::engine::{
+    Control, Mark, Merge, MergeNext, MergeOrder, Message, Outbox, Pending, Receiver, Refused,
+    Sender, Stash, raise,
+};
 use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
 
 /// An input of a graph. Clones feed the same input; it ends when all are dropped or one is closed.
@@ -185,6 +188,18 @@ pub struct Output<T> {
     failed: bool,
     inputs: Inputs,
     frontier: Arc<watch::Sender<Option<Frontier>>>,
+    /// Where the run is deterministic: how its edges become one.
+    order: Arc<OnceLock<MergeOrder>>,
+    merge: Option<(Merge, Vec<Stash<T>>)>,
+}
+
+/// An output of a graph that starts: told how its edges become one.
+#[derive(Debug)]
+pub(crate) struct OutputMerge {
+    pub(crate) path: Arc<str>,
+    /// How many lead to it.
+    pub(crate) edges: usize,
+    pub(crate) order: Arc<OnceLock<MergeOrder>>,
 }
 
 impl<T> fmt::Debug for Output<T> {
@@ -203,7 +218,21 @@ impl<T: Send + 'static> Output<T> {
         let ended = vec![false; receivers.len()];
         let inputs = Inputs::new(receivers.len());
         let batch = Pending::default();
-        Output { receivers, ended, next: 0, batch, failed: false, inputs, frontier }
+        Output {
+            receivers,
+            ended,
+            next: 0,
+            batch,
+            failed: false,
+            inputs,
+            frontier,
+            order: Arc::default(),
+            merge: None,
+        }
+    }
+
+    pub(crate) fn merge(&self, path: Arc<str>) -> OutputMerge {
+        OutputMerge { path, edges: self.receivers.len(), order: Arc::clone(&self.order) }
     }
 
     /// The next record. `None` when the graph has ended, and also when it has failed:
@@ -262,6 +291,14 @@ impl<T: Send + 'static> Output<T> {
             if let Some((record, mark)) = self.batch.pop() {
                 return Poll::Ready(Some((mark.time(), record)));
             }
+            if self.receivers.len() > 1
+                && let Some(order) = self.order.get().copied()
+            {
+                if !ready!(self.poll_merged(order, task)) {
+                    return Poll::Ready(None);
+                }
+                continue;
+            }
             if self.failed || self.ended.iter().all(|ended| *ended) {
                 return Poll::Ready(None);
             }
@@ -280,6 +317,7 @@ impl<T: Send + 'static> Output<T> {
             match self.receivers[index].poll_recv(task, &mut self.batch.records) {
                 Poll::Ready(Message::Records(batch)) => {
                     self.batch = Pending::of(batch.records);
+                    self.next = index + 1;
                     return Poll::Ready(());
                 }
                 Poll::Ready(Message::Control(control)) => {
@@ -290,6 +328,52 @@ impl<T: Send + 'static> Output<T> {
             }
         }
         Poll::Pending
+    }
+
+    /// As [`Output::poll_batch`], in the order of a deterministic run; whether there is more.
+    fn poll_merged(&mut self, order: MergeOrder, task: &mut Task<'_>) -> Poll<bool> {
+        let count = self.receivers.len();
+        let (merge, stashes) = self.merge.get_or_insert_with(|| {
+            (Merge::new(order, count), (0..count).map(|_| Stash::default()).collect())
+        });
+        for (index, receiver) in self.receivers.iter_mut().enumerate() {
+            while !self.ended[index] {
+                match receiver.poll_recv(task, &mut self.batch.records) {
+                    Poll::Ready(Message::Records(batch)) => {
+                        let mut batch = Pending::of(batch.records);
+                        while let Some((record, mark)) = batch.pop() {
+                            stashes[index].put(merge.position(index, mark), mark, record);
+                        }
+                    }
+                    Poll::Ready(Message::Control(Control::End)) => {
+                        self.ended[index] = true;
+                        merge.promises(index, Promise::ENDED);
+                    }
+                    Poll::Ready(Message::Control(Control::Failed)) => {
+                        self.ended[index] = true;
+                        self.failed = true;
+                    }
+                    Poll::Ready(Message::Control(Control::Frontier(promise))) => {
+                        merge.promises(index, promise);
+                    }
+                    Poll::Ready(Message::Control(_)) => {}
+                    Poll::Pending => break,
+                }
+            }
+        }
+        let first: Vec<_> = stashes.iter().map(Stash::first).collect();
+        match merge.next(&first) {
+            MergeNext::Records(edge, until) => {
+                self.batch = Pending::of(stashes[edge].take(until));
+            }
+            MergeNext::Frontier(promise) => {
+                raise(&self.frontier, promise.frontier);
+                return Poll::Ready(promise != Promise::ENDED);
+            }
+            MergeNext::Nothing if self.failed => return Poll::Ready(false),
+            MergeNext::Nothing => return Poll::Pending,
+        }
+        Poll::Ready(true)
     }
 
     fn control(&mut self, from: usize, control: Control) {

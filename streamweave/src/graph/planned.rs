@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, PopInlets, Probe, Stage,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, Merging, PopInlets, Probe, Stage,
     StageCounters, StageEnd, StageEnv, StopSignal, Wiring, run_calls, run_serial, run_source,
     run_sync,
 };
@@ -95,6 +95,7 @@ pub(crate) struct Planned {
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
     turns: Vec<bool>,
+    merging: Merging,
     stage: Box<dyn PlannedStage>,
 }
 
@@ -110,7 +111,14 @@ impl Planned {
         counters: Arc<StageCounters>,
         stage: impl PlannedStage,
     ) -> Self {
-        Planned { path, probe: Arc::default(), counters, turns: Vec::new(), stage: Box::new(stage) }
+        Planned {
+            path,
+            probe: Arc::default(),
+            counters,
+            turns: Vec::new(),
+            merging: Merging::default(),
+            stage: Box::new(stage),
+        }
     }
 
     /// The stage's tree of nodes.
@@ -131,6 +139,11 @@ impl Planned {
         self.turns = turns;
     }
 
+    /// How it takes what comes in by several inlets.
+    pub(crate) fn set_merging(&mut self, merging: Merging) {
+        self.merging = merging;
+    }
+
     /// The stage's task.
     pub(crate) fn run(
         self,
@@ -144,6 +157,7 @@ impl Planned {
             counters: self.counters,
             probe: self.probe,
             turns: self.turns,
+            merging: self.merging,
         };
         self.stage.run(env, stop.clone())
     }

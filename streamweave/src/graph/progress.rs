@@ -43,12 +43,19 @@ impl Part {
 }
 
 impl ProgressHandle {
-    /// `timed` says whether a sink sees any frontier but the end.
+    /// `timed` says whether a sink sees any frontier but the end: those that do not are waited for
+    /// only where none does.
     pub(crate) fn new(
         counters: &Counters,
         timed: &dyn Fn(&str) -> bool,
         over: watch::Receiver<bool>,
     ) -> Self {
+        let no_sink_is_timed = !counters
+            .sinks
+            .iter()
+            .chain(counters.outputs.iter().map(|(path, _)| path))
+            .any(|path| timed(path));
+        let timed = |path: &str| no_sink_is_timed || timed(path);
         let nodes = counters.nodes.iter().map(|(path, node)| Part {
             path: Arc::clone(path),
             frontier: node.frontier(),

@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Probe, StageEnd, StopSignal};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::snapshot::Snapshot;
 
@@ -76,10 +77,13 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, inputs, outputs, flow, .. } = graph;
+        let Graph { name, planned, counters, inputs, outputs, flow, mode, .. } = graph;
         let (over, is_over) = watch::channel(false);
         let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
-        let clock = Clock::tokio();
+        let clock = match mode {
+            ExecutionMode::Concurrent => Clock::tokio(),
+            ExecutionMode::Deterministic => Clock::standing(),
+        };
         let stop = StopSignal::default();
         let probes = planned
             .iter()

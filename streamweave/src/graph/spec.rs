@@ -37,6 +37,9 @@ pub struct EdgeSpec {
     pub boundary: bool,
     /// Whether it closes a cycle.
     pub feedback: bool,
+    /// In a deterministic run: its target takes one record of each of its edges in turn, as their
+    /// records have no times to order them by.
+    pub in_turn: bool,
 }
 
 /// A group of a graph: a supervision unit, a region of workers, or the scope of a loop.

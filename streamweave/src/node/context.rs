@@ -48,11 +48,8 @@ pub trait Context: Send {
     where
         Self: Sized,
     {
-        // Another time is in its first round. Outside of loops all are, which is asked first.
-        let rounds = self.rounds();
-        let goes_on = rounds != Rounds::default() && self.time() == Some(time);
-        let rounds = if goes_on { rounds } else { Rounds::default() };
-        At::new(self, Mark::at(Stamp { time, rounds }))
+        let stamp = self.__stamp(time);
+        At::new(self, Mark::at(stamp))
     }
 
     /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
@@ -107,6 +104,11 @@ pub trait Context: Send {
     /// # Errors
     /// When the graph does not run on a tokio runtime, or is simulated.
     fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult;
+
+    /// The stamp of something at `time`: of the current time its current round; of what is promised
+    /// the round of the promise; of another time its first round.
+    #[doc(hidden)]
+    fn __stamp(&self, time: LogicalTime) -> Stamp;
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]
@@ -231,7 +233,8 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn promised(&self) -> Option<LogicalTime> {
-        self.agenda.floor().map(|stamp| stamp.time)
+        // Where nothing has a time, there are rounds only.
+        self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
     }
 
     fn promise(&mut self, time: LogicalTime) {
@@ -267,12 +270,7 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn hold(&mut self, until: Option<LogicalTime>) {
-        // As in `at`.
-        let now = (self.time(), self.rounds());
-        self.agenda.hold(until.map(|time| match now {
-            (Some(now), rounds) if now == time => Stamp { time, rounds },
-            _ => time.into(),
-        }));
+        self.agenda.hold(until.map(|time| self.__stamp(time)));
         self.cx.set_staged();
         self.cx.set_promised();
     }
@@ -290,6 +288,12 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
     }
 
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        if matches!(at, TimerAt::Clock(_)) && !self.cx.clock.moves() {
+            return self.fail(NodeError::new(
+                "a timer of the clock in a deterministic run, in which nothing depends on the \
+                 clock: use event time, or run the graph inline, where the clock is moved by hand",
+            ));
+        }
         if let Some(key) = self.key {
             let key = (self.agenda.copy)(key);
             self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
@@ -316,6 +320,22 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
             ));
         }
         self.cx.spawned.spawn(Arc::clone(self.node), task)
+    }
+
+    #[inline(always)]
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        let mut stamp = Stamp::from(time);
+        if let Some(now) = self.cx.mark.stamp()
+            && now.time == time
+        {
+            stamp = now;
+        }
+        if let Some(floor) = self.agenda.floor()
+            && floor.time == time
+        {
+            stamp = stamp.max(floor);
+        }
+        stamp
     }
 
     #[inline(always)]
@@ -429,6 +449,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn release(&mut self, kept: Kept) {
         (**self).release(kept);
+    }
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        (**self).__stamp(time)
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)

@@ -85,7 +85,8 @@ pub enum Timing {
     Promises,
     /// Makes promises of its own from a guess: what comes behind them is late.
     Estimates,
-    /// Passes them on, and settles what is late: nothing that it sends is.
+    /// Passes them on, and settles what is late: nothing that it sends is, but what leaves by an
+    /// output called `late`.
     Settles,
 }
 

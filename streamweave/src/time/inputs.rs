@@ -1,5 +1,6 @@
 //! The states of a node's inputs, and the promise that follows from them.
 
+use crate::broken::{Broken, broken};
 use crate::time::{Promise, Stamp};
 
 /// What an input is doing.
@@ -71,7 +72,8 @@ impl Inputs {
     pub(crate) fn wakes(&mut self, input: usize) {
         let (state, at) = &mut self.each[input];
         if *state == InputState::Idle {
-            *state = if *at < self.promise { InputState::CatchingUp } else { InputState::Active };
+            let behind = *at < self.promise && !broken(Broken::IdleComesBackLevel);
+            *state = if behind { InputState::CatchingUp } else { InputState::Active };
         }
     }
 

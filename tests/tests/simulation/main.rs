@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+mod deterministic;
 mod event_time;
 mod failures;
 mod graphs;
@@ -23,6 +24,7 @@ streamweave_tests::broken_variants! {
     NewestFirst => graphs::chain;
     NobodyIsWoken => graphs::buffers_of_one;
     FrontierBeforeTimers => event_time::what_the_frontier_makes_due;
+    MergeByArrival => deterministic::where_edges_meet;
     StaleRounds => loops::rounds_of_several_times;
     DroppedBatch => graphs::chain;
     ControlOvertakes => graphs::chain;

@@ -60,19 +60,20 @@ fn graph() {
                     streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("graph.numbers"), to :
                     ::std::string::String::from("first.input"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, },
-                    streamweave::graph::EdgeSpec { from :
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("first.out"), to :
                     ::std::string::String::from("second.input"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, },
-                    streamweave::graph::EdgeSpec { from :
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("first.out"), to :
                     ::std::string::String::from("graph.seen"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, },
-                    streamweave::graph::EdgeSpec { from :
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("second.out"), to :
                     ::std::string::String::from("graph.sums"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, }
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }
                 ],
                 groups: ::std::vec![],
             });

@@ -84,15 +84,16 @@ fn graph() {
                     streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("a.out"), to :
                     ::std::string::String::from("b.input"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, },
-                    streamweave::graph::EdgeSpec { from :
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("b.out"), to :
                     ::std::string::String::from("c.input"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, },
-                    streamweave::graph::EdgeSpec { from :
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
                     ::std::string::String::from("a.other"), to :
                     ::std::string::String::from("c.input"), buffer :
-                    ::core::option::Option::None, boundary : false, feedback : false, }
+                    ::core::option::Option::None, boundary : false, feedback : false,
+                    in_turn : false, }
                 ],
                 groups: ::std::vec![],
             });

@@ -43,6 +43,7 @@ where
     idle_after: Option<Duration>,
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
+    abandon: Option<i64>,
     items: PhantomData<fn(T)>,
 }
 
@@ -97,9 +98,18 @@ where
     }
 
     /// The records come from several splits, each in an order of its own: the frontier is that of
-    /// the split that is furthest behind. A split counts from its first record on.
+    /// the split that is furthest behind. A split counts from its first record on, and to the end
+    /// unless [`EventTime::abandon`] says otherwise.
     pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
         self.split = Some(split);
+        self
+    }
+
+    /// A split that has come so much less far than the one that is furthest on is not waited for: it
+    /// has ended, or nothing is happening there. What still comes from it may be late. Only with
+    /// [`EventTime::per_split`].
+    pub fn abandon(mut self, behind: Duration) -> Self {
+        self.abandon = Some(millis(behind));
         self
     }
 
@@ -127,6 +137,10 @@ where
             let splits = state.splits.get_mut();
             let latest = splits.entry(split(item)).or_insert(time);
             *latest = time.max(*latest);
+            if let Some(behind) = self.abandon {
+                let first = splits.values().copied().max().unwrap_or(time);
+                splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
+            }
             seen.latest = splits.values().copied().min();
         }
         self.count(seen)
@@ -233,6 +247,7 @@ where
         idle_after: None,
         punctuation: None,
         split: None,
+        abandon: None,
         items: PhantomData,
     }
 }

@@ -196,6 +196,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let last = self.assigner.last(window);
         if self.by_clock {
             out.cancel_timer("end", TimerAt::Clock(last.0.saturating_add(1)));
+            // That for the end of the input is the key's, and the merged window needs it.
         } else if complete {
             out.cancel_timer("drop", TimerAt::Event(self.closes(window)));
         } else {
@@ -280,6 +281,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                     of_key.remove(&ending);
                 }
             }
+        }
+        if self.by_clock && windows.get(key).is_none_or(|open| open.iter().next().is_none()) {
+            out.cancel_timer("end", TimerAt::Event(LogicalTime::MAX));
         }
     }
 }

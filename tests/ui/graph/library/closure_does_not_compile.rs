@@ -5,7 +5,7 @@ use streamweave::nodes::*;
 fn main() {
     let graph = graph! {
         numbers: from_iter(0..3_u64),
-        len: map(|n: u64| n.len()),
+        len: map(|n: u64| n.bytes_of_it()),
         numbers.out => len.input,
         len.out => graph.out,
     };
