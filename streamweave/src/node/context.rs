@@ -324,18 +324,13 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
 
     #[inline(always)]
     fn __stamp(&self, time: LogicalTime) -> Stamp {
-        let mut stamp = Stamp::from(time);
-        if let Some(now) = self.cx.mark.stamp()
-            && now.time == time
-        {
-            stamp = now;
+        let (now, floor) = (self.cx.mark.stamp(), self.agenda.floor());
+        // Outside of loops there is nothing to look for.
+        let in_loop = |stamp: Stamp| stamp.rounds != Rounds::default();
+        if !now.is_some_and(in_loop) && !floor.is_some_and(in_loop) {
+            return time.into();
         }
-        if let Some(floor) = self.agenda.floor()
-            && floor.time == time
-        {
-            stamp = stamp.max(floor);
-        }
-        stamp
+        stamp_in_loop(time, now, floor)
     }
 
     #[inline(always)]
@@ -374,6 +369,13 @@ impl<K, O> Outlet<'_, K, O> {
     fn fail(&mut self, error: NodeError) {
         fail(self.cx, self.node, error);
     }
+}
+
+/// The stamp of what is sent at `time` in a unit of the stamp `now`, when `floor` was promised.
+#[inline(never)]
+fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) -> Stamp {
+    let at_time = |stamp: &Stamp| stamp.time == time;
+    now.filter(at_time).max(floor.filter(at_time)).unwrap_or(time.into())
 }
 
 /// Takes the parts of an [`Outlet`], which can stay in registers then.
