@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use clap::{ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
+use crate::asked::Asked;
 use crate::parse::Format;
 
 /// Reports what web-server access logs say: requests, bytes, errors and latencies by path and by
 /// status, top pages and clients, requests per minute.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "access_log", version)]
+#[command(group = ArgGroup::new("timed").multiple(true).conflicts_with("plain"))]
+#[command(group = ArgGroup::new("spans").multiple(true))]
 pub(crate) struct Options {
     /// Log files, plain or gzip; globs (quoted); - for standard input
     #[arg(required = true, value_name = "FILE")]
@@ -42,6 +45,9 @@ pub(crate) struct Options {
     /// Run as a plain loop on one thread, without the framework: what it is measured against
     #[arg(long)]
     pub(crate) plain: bool,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 }
 
 /// Forms of the report.
@@ -64,6 +70,9 @@ impl Options {
             Self::command()
                 .error(ErrorKind::ArgumentConflict, "--follow takes exactly one FILE, and not -")
                 .exit();
+        }
+        if let Err(message) = options.asked.check() {
+            Self::command().error(ErrorKind::ValueValidation, message).exit();
         }
         options
     }

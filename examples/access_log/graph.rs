@@ -9,6 +9,7 @@ use streamweave::node::More;
 use streamweave::{NodeError, NodeResult, graph, node};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::asked::Asked;
 use crate::blocks::{Block, lines_of};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ use crate::line::{Line, Shared};
 use crate::parse::{Format, parse};
 use crate::record::Record;
 use crate::stats::Stats;
+use crate::timed::{Parsed, Timed};
+use crate::windows::{Late, Windows};
 
 /// How an input is opened.
 pub(crate) type Open = fn(&Input) -> Result<Lines, Failure>;
@@ -25,6 +28,8 @@ pub(crate) type Open = fn(&Input) -> Result<Lines, Failure>;
 #[derive(Debug)]
 pub(crate) struct Text {
     file: Arc<str>,
+    /// How many there were before.
+    number: u64,
     block: Block,
 }
 
@@ -43,6 +48,7 @@ pub(crate) struct Read {
 #[derive(Default)]
 pub(crate) struct Reading {
     input: usize,
+    sent: u64,
     ahead: Option<JoinHandle<Ahead>>,
     here: Option<Ahead>,
 }
@@ -68,7 +74,8 @@ impl ReadHandlers for Read {
             Some(block) => {
                 let file = lines.name().into();
                 reading.ahead = Some(spawn_blocking(move || read(lines)));
-                out.texts(Text { file, block });
+                out.texts(Text { file, number: reading.sent, block });
+                reading.sent += 1;
             }
             None => reading.input += 1,
         }
@@ -100,21 +107,36 @@ pub(crate) struct Parse {
     records: Record<Line>,
     #[output]
     malformed: DeadLetter,
+    /// The records once more, block by block, if figures by their times are asked for.
+    #[output]
+    parsed: Parsed,
     format: Format,
+    timed: bool,
 }
 
 impl ParseHandlers for Parse {
     fn on_texts(&self, texts: Text, out: &mut impl ParseOut) -> NodeResult {
         let (bytes, first) = texts.block.into_bytes();
         let shared = Shared::new(bytes);
+        let mut requests = Vec::new();
         for (number, range) in lines_of(shared.bytes(), first) {
             let line = &shared.bytes()[range.clone()];
             match parse(line, self.format) {
-                Ok(record) => out.records(record.over(shared.line(record.line(), range))),
+                Ok(record) => {
+                    // Not cloned from the other, which would cost runs without figures by time.
+                    if self.timed {
+                        let line = shared.line(record.line(), range.clone());
+                        requests.push(record.over(line));
+                    }
+                    out.records(record.over(shared.line(record.line(), range)));
+                }
                 Err(reason) => {
                     out.malformed(DeadLetter::new(&texts.file, number, line, &reason));
                 }
             }
+        }
+        if self.timed {
+            out.parsed(Parsed { number: texts.number, requests });
         }
         Ok(())
     }
@@ -203,17 +225,35 @@ impl SumHandlers for Sum {
     }
 }
 
-/// Counts the lines of all inputs on `workers` workers; 0 for one a processor.
+/// What is to be done.
+pub(crate) struct Job {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) open: Open,
+    pub(crate) format: Format,
+    pub(crate) asked: Asked,
+    /// Alerts are said on standard error too, when they are known.
+    pub(crate) tell_alerts: bool,
+    /// 0 for one a processor.
+    pub(crate) workers: usize,
+}
+
+/// What a run has counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) stats: Stats,
+    /// Of the kinds that were asked for.
+    pub(crate) windows: Vec<Windows>,
+    pub(crate) late: Late,
+}
+
+/// Counts the lines of all inputs.
 ///
 /// # Errors
 /// An input cannot be read or a dead letter not be written.
-pub(crate) fn run(
-    inputs: Vec<Input>,
-    open: Open,
-    format: Format,
-    dead: DeadLetters,
-    workers: usize,
-) -> Result<Stats, Failure> {
+pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Counts, Failure> {
+    let Job { inputs, open, format, asked, tell_alerts, workers } = job;
+    let timed = asked.any();
+    let inputs = if timed { Input::by_time(inputs, format)? } else { inputs };
     let workers = match workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -229,11 +269,12 @@ pub(crate) fn run(
             read: Read { inputs, open },
             #[workers(workers)]
             group workers {
-                parse: Parse { format },
+                parse: Parse { format, timed },
                 count: Count {},
             },
             bury: Bury { file: Mutex::new(dead) },
             sum: Sum {},
+            timed: Timed::new(asked, tell_alerts),
 
             #[buffer(4)]
             read.texts      => parse.texts,
@@ -242,11 +283,23 @@ pub(crate) fn run(
             count.counts    => sum.counts,
             bury.counts     => sum.counts,
             sum.whole       => graph.whole,
+            parse.parsed    => timed.parsed,
+            timed.windows   => graph.windows,
+            timed.late      => graph.late,
         };
         let mut run = graph.start().map_err(|error| Failure::Graph(error.to_string()))?;
-        let whole = run.outputs.whole.recv().await;
+        let mut counts = Counts {
+            stats: run.outputs.whole.recv().await.unwrap_or_default(),
+            late: run.outputs.late.recv().await.unwrap_or_default(),
+            windows: Vec::new(),
+        };
+        while let Some(windows) = run.outputs.windows.recv().await {
+            if asked.asks_for(windows.kind) {
+                counts.windows.push(windows);
+            }
+        }
         run.drain().await.map_err(why)?;
-        Ok(whole.unwrap_or_default())
+        Ok(counts)
     })
 }
 

@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::blocks::{Block, Blocks};
 use crate::failure::Failure;
+use crate::parse::{Format, parse};
 
 /// A place to read lines from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,34 @@ impl Input {
             }
         }
         Ok(inputs)
+    }
+
+    /// The inputs in the order of their first requests, so that a log and the files it was rotated
+    /// to are read from the oldest on. As given if one of them can be read only once.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub(crate) fn by_time(inputs: Vec<Self>, format: Format) -> Result<Vec<Self>, Failure> {
+        let is_file = |input: &Self| matches!(input, Self::File(path) if path.is_file());
+        if inputs.len() < 2 || !inputs.iter().all(is_file) {
+            return Ok(inputs);
+        }
+        let timed = inputs.into_iter().map(|input| Ok((input.first_time(format)?, input)));
+        let mut timed = timed.collect::<Result<Vec<_>, Failure>>()?;
+        timed.sort_by_key(|(time, _)| *time);
+        Ok(timed.into_iter().map(|(_, input)| input).collect())
+    }
+
+    /// The time of its first request.
+    fn first_time(&self, format: Format) -> Result<Option<i64>, Failure> {
+        let (mut lines, mut block) = (self.open()?, Block::default());
+        while lines.next(&mut block)? {
+            let mut records = block.lines().filter_map(|(_, line)| parse(line, format).ok());
+            if let Some(record) = records.next() {
+                return Ok(Some(record.time_ms()));
+            }
+        }
+        Ok(None)
     }
 
     /// What dead letters call it.

@@ -4,7 +4,10 @@
 //! [`record`] (with [`cursor`] and [`time`]) or a letter for [`dead_letters`]; [`stats`] counts,
 //! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`graph`] joins them as a
 //! graph, [`plain`] as a loop.
+//!
+//! What is [`asked`] for by the requests' times goes through [`timed`], and comes to [`windows`].
 
+mod asked;
 mod blocks;
 mod cli;
 mod cursor;
@@ -22,6 +25,8 @@ mod record;
 mod stats;
 mod summary;
 mod time;
+mod timed;
+mod windows;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -33,6 +38,7 @@ use crate::cli::Options;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::follow::Follow;
+use crate::graph::{Counts, Job};
 use crate::input::{Input, Lines};
 use crate::summary::Summary;
 
@@ -51,16 +57,23 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<(), Failure> {
     let inputs = Input::all(&options.inputs)?;
+    let asked = options.asked;
     let mut dead = DeadLetters::create(options.dead_letters)?;
     let open = if options.follow { followed } else { Input::open };
-    let stats = if options.plain {
-        plain::run(inputs.iter().map(open), options.format, &mut dead)?
+    let counts = if options.plain {
+        let stats = plain::run(inputs.iter().map(open), options.format, &mut dead)?;
+        Counts { stats, ..Counts::default() }
     } else {
-        graph::run(inputs, open, options.format, dead, options.workers)?
+        let (format, workers, tell_alerts) = (options.format, options.workers, options.follow);
+        graph::run(Job { inputs, open, format, asked, tell_alerts, workers }, dead)?
     };
-    let summary = Summary::of(&stats, options.top);
+    let summary = Summary::of(&counts.stats, options.top).with(counts.windows, counts.late);
     let mut stdout = BufWriter::new(std::io::stdout().lock());
-    output::write(&summary, options.output, options.top, &mut stdout)
+    output::write(&summary, options.output, options.top, &mut stdout)?;
+    if let Some(advice) = windows::advice(&summary.windows, summary.late, &asked) {
+        let _ = writeln!(std::io::stderr(), "access_log: {advice}");
+    }
+    Ok(())
 }
 
 /// Opens a file to follow until Ctrl-C.

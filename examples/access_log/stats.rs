@@ -19,6 +19,16 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
+    /// Counts one request.
+    #[inline(always)]
+    pub(crate) fn count<L: AsRef<str>>(&mut self, record: &Record<L>, latency: bool) {
+        self.requests += 1;
+        self.bytes += record.bytes();
+        if latency && let Some(micros) = record.request_time_us() {
+            self.latency.add(micros);
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.bytes += other.bytes;
@@ -44,11 +54,7 @@ impl Stats {
     #[inline]
     pub(crate) fn add<L: AsRef<str>>(&mut self, record: &Record<L>) {
         let cell = cell(self.paths.entry_ref(record.path()).or_default(), record.status());
-        cell.requests += 1;
-        cell.bytes += record.bytes();
-        if let Some(micros) = record.request_time_us() {
-            cell.latency.add(micros);
-        }
+        cell.count(record, true);
         *self.clients.entry_ref(record.client()).or_default() += 1;
         *self.minutes.entry(record.time_ms().div_euclid(60_000)).or_default() += 1;
     }

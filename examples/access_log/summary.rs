@@ -1,12 +1,15 @@
 //! The report: sums over the counts, in an order that does not depend on chance.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::latency::Quantiles;
+use crate::record::Record;
 use crate::stats::{Cell, Stats};
 use crate::time::minute_text;
+use crate::windows::{Kind, Late, Windows};
 
 /// Figures of a set of requests.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,11 +43,14 @@ pub(crate) struct Summary {
     pub(crate) clients: Vec<(String, u64)>,
     /// Requests in each minute that has any, by time (UTC).
     pub(crate) minutes: Vec<(String, u64)>,
+    /// Figures by the requests' times, of the kinds that were asked for.
+    pub(crate) windows: Vec<Windows>,
+    pub(crate) late: Late,
 }
 
-/// Cells added up.
-#[derive(Debug, Default)]
-struct Sum {
+/// Requests added up.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Sum {
     all: Cell,
     client_errors: u64,
     server_errors: u64,
@@ -53,14 +59,31 @@ struct Sum {
 impl Sum {
     fn add(&mut self, status: u16, cell: &Cell) {
         self.all.merge(cell);
+        self.errors(status, cell.requests);
+    }
+
+    /// Counts one request.
+    pub(crate) fn count<L: AsRef<str>>(&mut self, record: &Record<L>, latency: bool) {
+        self.all.count(record, latency);
+        self.errors(record.status(), 1);
+    }
+
+    fn errors(&mut self, status: u16, requests: u64) {
         match status / 100 {
-            4 => self.client_errors += cell.requests,
-            5 => self.server_errors += cell.requests,
+            4 => self.client_errors += requests,
+            5 => self.server_errors += requests,
             _ => {}
         }
     }
 
-    fn figures(&self) -> Figures {
+    /// Takes over what `more` has counted.
+    pub(crate) fn merge(&mut self, more: &Self) {
+        self.all.merge(&more.all);
+        self.client_errors += more.client_errors;
+        self.server_errors += more.server_errors;
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
         Figures {
             requests: self.all.requests,
             bytes: self.all.bytes,
@@ -108,7 +131,19 @@ impl Summary {
             pages: most(pages, top),
             clients: most(clients.collect(), top),
             minutes: minutes.into_iter().map(|(at, count)| (minute_text(*at), *count)).collect(),
+            windows: Vec::new(),
+            late: Late::default(),
         }
+    }
+
+    /// The report with these figures by the requests' times: sessions with the most requests
+    /// first, the others by time.
+    pub(crate) fn with(self, mut windows: Vec<Windows>, late: Late) -> Self {
+        windows.sort_by_key(|windows| windows.kind);
+        if let Some(sessions) = windows.iter_mut().find(|windows| windows.kind == Kind::Session) {
+            sessions.rows.sort_by_key(|row| Reverse(row.figures.requests));
+        }
+        Self { windows, late, ..self }
     }
 }
 

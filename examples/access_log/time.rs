@@ -49,6 +49,13 @@ pub(crate) fn minute_text(minute: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}Z", of_day / 60, of_day % 60)
 }
 
+/// Milliseconds since the Unix epoch as `2000-10-10T20:55:36Z`.
+pub(crate) fn time_text(ms: i64) -> String {
+    let second = ms.div_euclid(1000);
+    let minute = minute_text(second.div_euclid(60));
+    format!("{}:{:02}Z", minute.trim_end_matches('Z'), second.rem_euclid(60))
+}
+
 /// The number that the two digits at `at` write.
 #[inline]
 fn two(text: &[u8; 26], at: usize) -> Option<u32> {
@@ -140,8 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn minutes_as_text() {
+    fn times_as_text() {
         assert_eq!(minute_text(971_211_336 / 60), "2000-10-10T20:55Z");
         assert_eq!(minute_text(-1), "1969-12-31T23:59Z");
+        assert_eq!(time_text(971_211_336_000), "2000-10-10T20:55:36Z");
+        assert_eq!(time_text(-1), "1969-12-31T23:59:59Z");
     }
 }

@@ -10,6 +10,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[path = "access_log/timed.rs"]
+mod timed;
+
 const TOP: usize = 7;
 
 fn example(name: &str) -> String {
@@ -43,12 +46,19 @@ fn access_log<S: AsRef<std::ffi::OsStr>>(arguments: &[S], stdin: &[u8]) -> Outpu
 
 /// The JSON lines of a run that must succeed.
 fn rows(arguments: &[&str], stdin: &[u8]) -> Vec<Value> {
+    let (rows, said) = rows_and_said(arguments, stdin);
+    assert_eq!(said, "");
+    rows
+}
+
+/// The JSON lines of a run that must succeed, and what it says on standard error.
+fn rows_and_said(arguments: &[&str], stdin: &[u8]) -> (Vec<Value>, String) {
     let top = TOP.to_string();
     let output = access_log(&[&["-o", "jsonl", "-n", &top], arguments].concat(), stdin);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (rows, String::from_utf8(output.stderr).unwrap())
 }
 
 /// What the program says when it fails with this exit code.
@@ -72,7 +82,7 @@ fn assert_same_figures(row: &Value, expected: &Value) {
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(name, _)| !["kind", "key"].contains(&name.as_str()))
+        .filter(|(name, _)| !["kind", "key", "from", "to"].contains(&name.as_str()))
         .collect();
     let expected: BTreeMap<_, _> = expected.as_object().unwrap().iter().collect();
     assert_eq!(row.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());

@@ -19,5 +19,6 @@ pub use node::{Node, NodeError, NodeResult, catalogue};
 pub use state::StableKey;
 pub use streamweave_macros::{HasEventTime, StableKey, node};
 pub use time::{
-    Frontier, HasEventTime, LogicalTime, Promise, Rounds, Stamp, StreamMessage, Timestamped,
+    Alignment, Frontier, HasEventTime, LogicalTime, Promise, Rounds, Stamp, StreamMessage,
+    Timestamped,
 };

@@ -7,7 +7,7 @@ use streamweave::node::TimeError;
 use streamweave::nodes::{Late, event_time_by, from_iter, in_order_by, map, merge, settle};
 use streamweave::prelude::*;
 use streamweave::state::KeyedList;
-use streamweave::{StreamMessage, Timestamped};
+use streamweave::{Alignment, StreamMessage, Timestamped};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -460,5 +460,49 @@ fn nothing_of_a_mixed_batch_is_lost_when_an_idle_input_comes_back() -> Tested {
     run.step()?;
     assert_eq!(read(&mut run.outputs.out), [150, 160].map(|n| (Some(n), n)));
     assert_eq!(read(&mut run.outputs.late), [50, 60].map(|n| (Some(n), n)));
+    Ok(())
+}
+
+/// Who is far ahead reads nothing more, until those that are waited for have come on.
+#[test]
+fn an_aligned_stream_waits_for_the_slowest_but_not_for_the_idle_or_the_ended() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    let times = || event_time_by(|n: &i64| LogicalTime(*n)).align(&together);
+    let graph = graph! {
+        fast: times(),
+        slow: times(),
+        quiet: times().idle_after(Duration::from_secs(1)),
+        graph.fast => fast.input,
+        graph.slow => slow.input,
+        graph.quiet => quiet.input,
+        fast.out => graph.fast,
+        slow.out => graph.slow,
+        quiet.out => graph.quiet,
+    };
+    let mut run = graph.inline()?;
+    for n in [100, 101, 102] {
+        run.inputs.fast.try_send(n)?;
+        run.step()?;
+    }
+    // One that has not begun is waited for.
+    assert_eq!(read(&mut run.outputs.fast), [(Some(100), 100)]);
+    run.inputs.slow.try_send(91)?;
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.fast), []);
+    // Not while it is idle: that is for its clock to say, which does not run while one waits.
+    run.advance(Duration::from_secs(1))?;
+    assert_eq!(read(&mut run.outputs.fast), [(Some(101), 101), (Some(102), 102)]);
+    run.inputs.quiet.try_send(50)?;
+    run.inputs.fast.try_send(103)?;
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.quiet), [(Some(50), 50)]);
+    run.inputs.fast.try_send(104)?;
+    run.step()?;
+    assert!(read(&mut run.outputs.fast).len() <= 1);
+    // Nor for what has ended.
+    let (inputs, mut outputs, mut run) = run.split();
+    drop((inputs.quiet, inputs.slow));
+    run.step()?;
+    assert_eq!(read(&mut outputs.fast).last(), Some(&(Some(104), 104)));
     Ok(())
 }

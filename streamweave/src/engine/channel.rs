@@ -388,6 +388,12 @@ impl<T: 'static> Sender<T> {
                 (None, _) => {}
             }
         }
+        // Said twice it says no more.
+        if matches!(control, Control::Idle | Control::Active)
+            && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
+        {
+            return;
+        }
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
         shared.queue.insert(at, Message::Control(control));
         let waker = shared.stir(&self.0.stirred);

@@ -9,7 +9,7 @@ use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
 use crate::engine::turns::Turn;
 use crate::node::NodeError;
-use crate::time::{Promise, Stamp};
+use crate::time::{AlignedPlace, Promise, Stamp};
 
 /// An outbox is at its limit: the step ends with this unit.
 const FULL: u8 = 1;
@@ -38,6 +38,8 @@ pub struct Cx {
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
+    /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
+    pub(crate) aligned: Vec<AlignedPlace>,
 }
 
 /// What makes units due that no record asked for.
@@ -100,6 +102,7 @@ impl Cx {
             chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
+            aligned: Vec::new(),
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct StageLoop {
     merge: Option<Merge>,
     /// Whether there is room for what comes in.
     pub(crate) takes_in: bool,
+    /// Nothing is taken in for now: an alignment says so.
+    paused: bool,
     gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
@@ -134,6 +136,7 @@ impl StageLoop {
             inputs: None,
             merge: None,
             takes_in: true,
+            paused: false,
             frontier: None,
             rest: Rest::default(),
             current: None,
@@ -286,7 +289,10 @@ impl StageLoop {
                             return Poll::Pending;
                         }
                     }
-                    if !self.ending && self.poll_rest(root, task) {
+                    if self.paused {
+                        // Its input has not been looked at.
+                        self.rest.since = None;
+                    } else if !self.ending && self.poll_rest(root, task) {
                         continue;
                     }
                     self.idle = true;
@@ -349,7 +355,7 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Option<Result<usize, StageEnd>> {
-        if !self.takes_in {
+        if !self.takes_in || self.is_ahead(task) {
             return None;
         }
         let count = inlets.count();
@@ -396,6 +402,13 @@ impl StageLoop {
             }
         }
         None
+    }
+
+    /// Whether the stage is to wait for others that it is aligned with; it is woken when they come on.
+    fn is_ahead(&mut self, task: &Task<'_>) -> bool {
+        let ahead = self.cx.aligned.iter().any(|place| place.is_ahead(task));
+        self.paused = ahead;
+        ahead
     }
 
     /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: all that comes in is put
@@ -562,6 +575,7 @@ impl StageLoop {
     fn tell_idle(&mut self, idle: bool) {
         if idle != self.rest.told {
             self.rest.told = idle;
+            self.cx.aligned.iter().for_each(|place| place.idles(idle));
             self.phases.push_back(Phase::Idle(idle));
         }
     }

@@ -30,7 +30,7 @@ pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
 pub use mode::ExecutionMode;
 pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
-pub use progress::ProgressHandle;
+pub use progress::{CompletedFrontier, ProgressHandle};
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::Snapshot;
 pub use spec::{

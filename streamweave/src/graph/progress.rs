@@ -9,6 +9,10 @@ use tokio::sync::watch;
 use crate::engine::Counters;
 use crate::time::{Frontier, LogicalTime};
 
+/// A frontier of completed work, as a [`ProgressHandle`] tells it: nothing of an earlier time is on
+/// its way any more, in any node, edge, timer or window.
+pub type CompletedFrontier = Frontier;
+
 /// How far a graph, a sink or a node has come: of completed work, so that nothing before the
 /// frontier is on its way any more. Clones and parts see the same progress, and it never goes back.
 ///
@@ -88,7 +92,7 @@ impl ProgressHandle {
     }
 
     /// The frontier: everything before it is done. `None` before there is one.
-    pub fn frontier(&self) -> Option<Frontier> {
+    pub fn frontier(&self) -> Option<CompletedFrontier> {
         self.of.iter().map(|at| self.all[*at].at()).min().unwrap_or(Some(Frontier::Ended))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::Mark;
 use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A node's `out` while another time is the current one: what [`Context::at`] gives. What is sent
 /// through it, and whatever happens behind the node because of it, is of that time.
@@ -98,6 +98,9 @@ impl<C: Context> Context for At<'_, C> {
     }
     fn __stamp(&self, time: LogicalTime) -> Stamp {
         self.context.__stamp(time)
+    }
+    fn __align(&mut self, place: AlignedPlace) {
+        self.context.__align(place);
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         self.context.__enter(mark)

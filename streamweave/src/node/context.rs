@@ -1,30 +1,109 @@
 //! What a handler can ask of its `out`, besides sending: time, key, timers, the clock.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
-use crate::node::{At, Kept, NodeError, NodeResult, Timing};
-use crate::time::{Frontier, LogicalTime, Rounds, Stamp};
+use crate::engine::Mark;
+use crate::node::{At, Kept, NodeResult, TimerAt};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What every handler can ask of its `out`.
+///
+/// A handler is called for one *unit*: a record, a timer, a frontier that has come, the start or the
+/// end. What it sets, keeps, holds and promises here takes effect when the whole unit is through,
+/// with what the nodes behind have made of it; of a unit that fails nothing does.
+///
+/// Two times say how far things are. The node's [`frontier`](Context::frontier) is what those
+/// before it have promised: nothing earlier comes in. What it has itself
+/// [`promised`](Context::promised) to those behind it follows the frontier, once everything due by
+/// then has been sent; it waits for timers that are still to fire, for records that the node
+/// [keeps](Context::keep), and for what it [holds](Context::hold).
 pub trait Context: Send {
     /// The key type of the node; `()` for a node without keys.
     type Key;
 
-    /// The time of the current record or timer; `None` where the stream is not timed.
+    /// The time of the unit, which everything sent in it has too, unless it is sent
+    /// [`at`](Context::at) another: of the record; of the timer; in `on_frontier` the frontier. At
+    /// the end of the input and in `on_stop` it is what was [`promised`](Context::promised) last.
+    /// `None` in `on_start`, and where the stream is not timed.
     fn time(&self) -> Option<LogicalTime>;
 
     /// The rounds of the loops that the current record is in; 0 outside of loops.
+    ///
+    /// ```
+    /// use streamweave::prelude::*;
+    ///
+    /// #[node]
+    /// struct Double {
+    ///     #[input] numbers: u64,
+    ///     #[output] again: u64,
+    ///     #[output] done: u64,
+    /// }
+    ///
+    /// impl DoubleHandlers for Double {
+    ///     fn on_numbers(&self, n: u64, out: &mut impl DoubleOut) -> NodeResult {
+    ///         match out.rounds().of(0) {
+    ///             3 => out.done(n),
+    ///             _ => out.again(n * 2),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     #[rounds(max = 10)] loop thrice { both: merge(), double: Double {} },
+    ///     graph.numbers => both.left,
+    ///     both.out => double.numbers,
+    ///     double.again => feedback both.right,
+    ///     double.done => graph.done,
+    /// };
+    /// # use streamweave::nodes::merge;
+    /// let run = graph.inline()?;
+    /// run.inputs.numbers.try_send(5)?;
+    /// let mut run = run.close_inputs()?;
+    /// assert_eq!(run.outputs.done.try_recv(), Some(40));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn rounds(&self) -> Rounds;
 
-    /// Whether the current record came behind a promise: it was late where that was made.
+    /// Whether the current record is late: it came behind a promise, where that was made or where
+    /// an input that had been idle is catching up. It stays late on its way; `settle` ends that.
+    ///
+    /// ```
+    /// use streamweave::nodes::{event_time_by, from_iter};
+    /// use streamweave::prelude::*;
+    ///
+    /// #[node]
+    /// struct Tell {
+    ///     #[input] numbers: i64,
+    ///     #[output] out: (i64, bool),
+    /// }
+    ///
+    /// impl TellHandlers for Tell {
+    ///     fn on_numbers(&self, n: i64, out: &mut impl TellOut) -> NodeResult {
+    ///         out.out((n, out.is_late()));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     numbers: from_iter([5, 9, 7]),
+    ///     times: event_time_by(|n: &i64| LogicalTime(*n)),
+    ///     tell: Tell {},
+    ///     numbers.out => times.input,
+    ///     times.out => tell.numbers,
+    ///     tell.out => graph.out,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let told: Vec<_> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
+    /// assert_eq!(told, [(5, false), (9, false), (7, true)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn is_late(&self) -> bool;
 
     /// Counts the current record as one that came too late for the node: see
@@ -32,18 +111,52 @@ pub trait Context: Send {
     fn count_late(&mut self);
 
     /// The node's frontier: no record that comes in later has an earlier time, but for late ones.
-    /// `None` before there is one.
+    /// [`Frontier::Ended`] once nothing comes any more; `None` before there is one.
     fn frontier(&self) -> Option<Frontier>;
 
     /// What the node has promised to what is behind it: the earliest time at which it can still
-    /// send. `None` before there is a promise.
+    /// send. `None` before there is a promise; at the end, the last time that was promised.
+    ///
+    /// ```
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Sends what it is asked for at the time that was asked for, or as early as it still can.
+    /// #[node]
+    /// struct Plan {
+    ///     #[input] asked: i64,
+    ///     #[output] planned: i64,
+    /// }
+    ///
+    /// impl PlanHandlers for Plan {
+    ///     fn on_asked(&self, time: i64, out: &mut impl PlanOut) -> NodeResult {
+    ///         let earliest = out.promised().unwrap_or(LogicalTime::MIN);
+    ///         out.at(LogicalTime(time).max(earliest)).planned(time);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     plan: Plan {},
+    ///     graph.asked => plan.asked,
+    ///     plan.planned => graph.planned,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.asked.advance(LogicalTime(10));
+    /// run.inputs.asked.try_send_at(LogicalTime(10), 12)?;
+    /// run.inputs.asked.try_send_at(LogicalTime(10), 3)?;
+    /// run.step()?;
+    /// assert_eq!(run.outputs.planned.try_recv_timed(), Some((Some(LogicalTime(12)), 12)));
+    /// assert_eq!(run.outputs.planned.try_recv_timed(), Some((Some(LogicalTime(10)), 3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn promised(&self) -> Option<LogicalTime>;
 
     /// The same `out`, for sending at `time` instead of the current time:
     /// `out.at(time).fills(fill)`.
     ///
-    /// A time behind [`Context::promised`] fails the unit, unless the current record is late or
-    /// the node estimates: then what is sent is late.
+    /// A time behind [`promised`](Context::promised) fails the unit with
+    /// [`BehindPromise`](crate::node::TimeError::BehindPromise), unless the current record is late or the node is declared
+    /// with `#[node(estimates)]`: then what is sent is late. The example of `promised` sends so.
     fn at(&mut self, time: LogicalTime) -> At<'_, Self>
     where
         Self: Sized,
@@ -52,18 +165,107 @@ pub trait Context: Send {
         At::new(self, Mark::at(stamp))
     }
 
-    /// Promises that everything sent from now on has at least `time`, unless it is late. Only for
-    /// nodes that say so: `#[node(promises)]` or `#[node(estimates)]`. Takes effect when the unit
-    /// does; a promise behind an earlier one changes nothing.
+    /// Promises that everything sent from now on has at least `time`, unless it is late.
+    ///
+    /// For nodes that bring time into a stream, and say so: `#[node(promises)]` where nothing ever
+    /// comes behind a promise, `#[node(estimates)]` where some may and is late then; in any other
+    /// node it fails the unit. Their promises are their own: those of their inputs are not passed
+    /// on, but for the end. Takes effect when the unit does; a promise behind an earlier one
+    /// changes nothing.
+    ///
+    /// ```
+    /// use streamweave::nodes::from_iter;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Numbers are times, and never fall.
+    /// #[node(promises)]
+    /// struct Rising {
+    ///     #[input] numbers: i64,
+    ///     #[output] out: i64,
+    /// }
+    ///
+    /// impl RisingHandlers for Rising {
+    ///     fn on_numbers(&self, n: i64, out: &mut impl RisingOut) -> NodeResult {
+    ///         out.at(LogicalTime(n)).out(n);
+    ///         out.promise(LogicalTime(n));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     rising: Rising {},
+    ///     graph.numbers => rising.numbers,
+    ///     rising.out => graph.out,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.numbers.try_send(3)?;
+    /// run.step()?;
+    /// assert_eq!(run.outputs.out.try_recv_timed(), Some((Some(LogicalTime(3)), 3)));
+    /// assert!(run.outputs.out.try_recv().is_none());
+    /// assert_eq!(run.outputs.out.frontier(), Some(Frontier::At(LogicalTime(3))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn promise(&mut self, time: LogicalTime);
 
-    /// The current record is kept, to be sent later by [`Context::resume`]: until then the promise
-    /// to what is behind stays at its time or earlier. Takes effect when the unit does; nothing
-    /// where the record has no time.
+    /// The current record is kept, to be sent later at its own time: until it is
+    /// [resumed](Context::resume) or [released](Context::release) the promise to what is behind
+    /// stays at that time or earlier. What is given back is saved beside the record. Takes effect
+    /// when the unit does; nothing waits for a record that has no time or is late.
+    ///
+    /// ```
+    /// use streamweave::node::Kept;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// The latest price, for who asks first.
+    /// #[node]
+    /// struct Ask {
+    ///     #[input] prices: u64,
+    ///     #[input] asked: (),
+    ///     #[output] answers: u64,
+    ///     #[state] last: Value<Option<(Kept, u64)>>,
+    /// }
+    ///
+    /// impl AskHandlers for Ask {
+    ///     fn on_prices(&self, state: &mut AskState, n: u64, out: &mut impl AskOut) -> NodeResult {
+    ///         if let Some((kept, _)) = state.last.get_mut().replace((out.keep(), n)) {
+    ///             out.release(kept);
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn on_asked(&self, state: &mut AskState, (): (), out: &mut impl AskOut) -> NodeResult {
+    ///         if let Some((kept, n)) = state.last.get_mut().take() {
+    ///             out.resume(kept).answers(n);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     ask: Ask {},
+    ///     graph.prices => ask.prices,
+    ///     graph.asked => ask.asked,
+    ///     ask.answers => graph.answers,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.prices.try_send_at(LogicalTime(1), 20)?;
+    /// run.inputs.prices.try_send_at(LogicalTime(2), 21)?;
+    /// run.inputs.prices.advance(LogicalTime(9));
+    /// run.inputs.asked.advance(LogicalTime(9));
+    /// run.step()?;
+    /// assert!(run.outputs.answers.try_recv().is_none());
+    /// assert_eq!(run.outputs.answers.frontier(), Some(Frontier::At(LogicalTime(2))));
+    ///
+    /// run.inputs.asked.try_send_at(LogicalTime(9), ())?;
+    /// run.step()?;
+    /// assert_eq!(run.outputs.answers.try_recv_timed(), Some((Some(LogicalTime(2)), 21)));
+    /// assert!(run.outputs.answers.try_recv().is_none());
+    /// assert_eq!(run.outputs.answers.frontier(), Some(Frontier::At(LogicalTime(9))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn keep(&mut self) -> Kept;
 
-    /// The same `out` at the time of a record that was kept: `out.resume(kept).fills(fill)`. It is
-    /// late if it was, and the promise no longer waits for it.
+    /// The same `out` at the time of a record that was [kept](Context::keep), which the promise no
+    /// longer waits for: `out.resume(kept).fills(fill)`. What is sent is late if the record was.
     fn resume(&mut self, kept: Kept) -> At<'_, Self>
     where
         Self: Sized,
@@ -73,30 +275,204 @@ pub trait Context: Send {
         At::new(self, mark)
     }
 
-    /// A record that was kept is not sent: the promise no longer waits for it.
+    /// A record that was [kept](Context::keep) is not sent: the promise no longer waits for it.
     fn release(&mut self, kept: Kept);
 
-    /// Keeps the promise to what is behind at `until` or earlier: something of that time is still
-    /// to be sent. `None` lets go. Takes effect when the unit does.
+    /// Keeps the promise to what is behind at `until` or earlier, as something of that time is
+    /// still to be sent. A node holds one time: another takes its place, `None` lets go. It does
+    /// not bring back what was promised before. Takes effect when the unit does.
+    ///
+    /// Not needed for timers, which the promise waits for anyway; for records that are sent later
+    /// there is [`keep`](Context::keep).
+    ///
+    /// ```
+    /// use streamweave::node::TimeError;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Adds up numbers until it is told to end, and sends the sum at the time of the first.
+    /// #[node]
+    /// struct Sum {
+    ///     #[input] numbers: u64,
+    ///     #[input] end: (),
+    ///     #[output] sums: u64,
+    ///     #[state] open: Value<Option<(LogicalTime, u64)>>,
+    /// }
+    ///
+    /// impl SumHandlers for Sum {
+    ///     fn on_numbers(
+    ///         &self,
+    ///         state: &mut SumState,
+    ///         n: u64,
+    ///         out: &mut impl SumOut,
+    ///     ) -> NodeResult {
+    ///         let time = out.time().ok_or(TimeError::Untimed)?;
+    ///         let (first, sum) = state.open.unwrap_or((time, 0));
+    ///         state.open.set(Some((first, sum + n)));
+    ///         out.hold(Some(first));
+    ///         Ok(())
+    ///     }
+    ///     fn on_end(&self, state: &mut SumState, (): (), out: &mut impl SumOut) -> NodeResult {
+    ///         if let Some((first, sum)) = state.open.get_mut().take() {
+    ///             out.at(first).sums(sum);
+    ///             out.hold(None);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     sum: Sum {},
+    ///     graph.numbers => sum.numbers,
+    ///     graph.end => sum.end,
+    ///     sum.sums => graph.sums,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.numbers.try_send_at(LogicalTime(5), 1)?;
+    /// run.inputs.numbers.try_send_at(LogicalTime(8), 2)?;
+    /// run.inputs.numbers.advance(LogicalTime(9));
+    /// run.inputs.end.advance(LogicalTime(9));
+    /// run.step()?;
+    /// assert!(run.outputs.sums.try_recv().is_none());
+    /// assert_eq!(run.outputs.sums.frontier(), Some(Frontier::At(LogicalTime(5))));
+    ///
+    /// run.inputs.end.try_send_at(LogicalTime(9), ())?;
+    /// run.step()?;
+    /// assert_eq!(run.outputs.sums.try_recv_timed(), Some((Some(LogicalTime(5)), 3)));
+    /// assert!(run.outputs.sums.try_recv().is_none());
+    /// assert_eq!(run.outputs.sums.frontier(), Some(Frontier::At(LogicalTime(9))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn hold(&mut self, until: Option<LogicalTime>);
 
-    /// Says that nobody is to wait for this node when nothing has come for so long: those behind
-    /// it go on without it until it sends again. The run's clock counts only while the node's
-    /// task finds nothing, not while it waits for room behind it.
+    /// Says, best in `on_start`, that nobody is to wait for this node when nothing has come for so
+    /// long: those behind it go on without it until it sends again. What it then sends behind them
+    /// is late there.
+    ///
+    /// The run's clock counts only while the node's task finds nothing, not while it waits for room
+    /// behind it; a node that [keeps](Context::keep) or [holds](Context::hold) something is not
+    /// idle.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::merge;
+    /// use streamweave::prelude::*;
+    ///
+    /// #[node]
+    /// struct Sensor {
+    ///     #[input] readings: u64,
+    ///     #[output] out: u64,
+    /// }
+    ///
+    /// impl SensorHandlers for Sensor {
+    ///     fn on_start(&self, out: &mut impl SensorOut) -> NodeResult {
+    ///         out.idle_after(Duration::from_secs(1));
+    ///         Ok(())
+    ///     }
+    ///     fn on_readings(&self, reading: u64, out: &mut impl SensorOut) -> NodeResult {
+    ///         out.out(reading);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     sensor: Sensor {},
+    ///     both: merge(),
+    ///     graph.readings => sensor.readings,
+    ///     sensor.out => both.left,
+    ///     graph.others => both.right,
+    ///     both.out => graph.out,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.readings.advance(LogicalTime(7));
+    /// run.inputs.others.advance(LogicalTime(100));
+    /// run.step()?;
+    /// assert!(run.outputs.out.try_recv().is_none());
+    /// assert_eq!(run.outputs.out.frontier(), Some(Frontier::At(LogicalTime(7))));
+    /// run.advance(Duration::from_secs(1))?;
+    /// assert!(run.outputs.out.try_recv().is_none());
+    /// assert_eq!(run.outputs.out.frontier(), Some(Frontier::At(LogicalTime(100))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn idle_after(&mut self, limit: Duration);
 
-    /// The key of the current record or timer; `None` in a node without keys, for a broadcast
-    /// record, and in `on_start`, `on_frontier` and `on_stop`.
+    /// The key of the current record or timer. In a keyed node `None` for a broadcast record and in
+    /// `on_start`, `on_frontier` and `on_stop`; in one without keys always `()`.
     fn key(&self) -> Option<&Self::Key>;
 
     /// The run's clock: milliseconds since the Unix epoch.
     fn now(&self) -> i64;
 
     /// Asks for `on_timer` with the current key. Timers with the same key, name and time are one.
-    /// Takes effect when the unit does. Does nothing when there is no current key.
+    /// Takes effect when the unit does. A keyed node without a current key sets none; one without
+    /// keys always can, and its timers have the key `()`.
+    ///
+    /// Timers fire by time, then by key. A timer of event time is due when the frontier is *past*
+    /// its time; one that is set behind the frontier, when that next rises. What it sends has its
+    /// time, or what was [promised](Context::promised) where that is later. The promise waits for
+    /// it. When the input ends all timers of event time fire; those of the clock are dropped then,
+    /// and so are those that are set while the last ones fire
+    /// ([`NodeMetrics::timers_dropped`](crate::engine::NodeMetrics::timers_dropped)). In a
+    /// deterministic run a timer of the clock fails the unit.
+    ///
+    /// ```
+    /// use streamweave::node::TimeError;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Carts that were left alone for half an hour.
+    /// #[node(key = String)]
+    /// struct Left {
+    ///     #[input(key = |cart| cart)] touched: String,
+    ///     #[output] left: String,
+    ///     #[state] due: Keyed<String, LogicalTime>,
+    /// }
+    ///
+    /// impl LeftHandlers for Left {
+    ///     fn on_touched(
+    ///         &self,
+    ///         state: &mut LeftState,
+    ///         cart: String,
+    ///         out: &mut impl LeftOut,
+    ///     ) -> NodeResult {
+    ///         let now = out.time().ok_or(TimeError::Untimed)?;
+    ///         let due = LogicalTime(now.0 + 30 * 60_000);
+    ///         if let Some(before) = state.due.insert(cart, due) {
+    ///             out.cancel_timer("alone", TimerAt::Event(before));
+    ///         }
+    ///         out.set_timer("alone", TimerAt::Event(due));
+    ///         Ok(())
+    ///     }
+    ///     fn on_timer(
+    ///         &self,
+    ///         state: &mut LeftState,
+    ///         timer: Timer<String>,
+    ///         out: &mut impl LeftOut,
+    ///     ) -> NodeResult {
+    ///         state.due.remove(&timer.key);
+    ///         out.left(timer.key);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     left: Left {},
+    ///     graph.touched => left.touched,
+    ///     left.left => graph.left,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for (minute, cart) in [(0, "a"), (10, "b"), (20, "a")] {
+    ///     run.inputs.touched.try_send_at(LogicalTime(minute * 60_000), cart.to_owned())?;
+    /// }
+    /// run.inputs.touched.advance(LogicalTime(45 * 60_000));
+    /// run.step()?;
+    /// let left = (Some(LogicalTime(40 * 60_000)), "b".to_owned());
+    /// assert_eq!(run.outputs.left.try_recv_timed(), Some(left));
+    /// assert_eq!(run.outputs.left.try_recv(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn set_timer(&mut self, name: &'static str, at: TimerAt);
 
-    /// Takes back a timer of the current key; does nothing if there is none.
+    /// Takes back a timer of the current key and this name and time, so that it does not fire; does
+    /// nothing if there is none. Takes effect when the unit does.
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt);
 
     /// Runs `task` beside the stage; its error or panic is this node's failure.
@@ -110,6 +486,10 @@ pub trait Context: Send {
     #[doc(hidden)]
     fn __stamp(&self, time: LogicalTime) -> Stamp;
 
+    /// The stage takes nothing in while it is ahead of the others of this alignment.
+    #[doc(hidden)]
+    fn __align(&mut self, place: AlignedPlace);
+
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]
     fn __enter(&mut self, mark: Mark) -> Mark;
@@ -117,369 +497,4 @@ pub trait Context: Send {
     /// The time is again what it was.
     #[doc(hidden)]
     fn __leave(&mut self, outer: Mark);
-}
-
-/// What the handlers of asynchronous nodes and sources can await.
-pub trait AsyncContext: Context {
-    /// Ready when the run's clock has moved on by `duration`.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
-
-    /// Awaits `future`, but no longer than `limit` of the run's clock.
-    ///
-    /// # Errors
-    /// [`TimedOut`] when the limit passed first.
-    fn timeout<F: Future + Send>(
-        &self,
-        limit: Duration,
-        future: F,
-    ) -> impl Future<Output = Result<F::Output, TimedOut>> + Send
-    where
-        F::Output: Send,
-        Self: Sized,
-    {
-        let mut limit_passed = self.sleep(limit);
-        async move {
-            let mut future = std::pin::pin!(future);
-            std::future::poll_fn(move |task| {
-                if let std::task::Poll::Ready(output) = future.as_mut().poll(task) {
-                    return std::task::Poll::Ready(Ok(output));
-                }
-                limit_passed.as_mut().poll(task).map(|()| Err(TimedOut { limit }))
-            })
-            .await
-        }
-    }
-}
-
-/// A future did not end within its limit.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("no answer within {limit:?}")]
-pub struct TimedOut {
-    /// The limit that passed.
-    pub limit: Duration,
-}
-
-/// When a timer is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TimerAt {
-    /// When the node's frontier is past this time; in a loop, set for the current time: past the
-    /// current round of it.
-    Event(LogicalTime),
-    /// When the run's clock stands at this many milliseconds since the Unix epoch.
-    Clock(i64),
-}
-
-/// A timer that came due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timer<K> {
-    /// The key that was current when it was set.
-    pub key: K,
-    /// Its name.
-    pub name: &'static str,
-    /// When it was due.
-    pub at: TimerAt,
-}
-
-/// A node's `out`: its emitters, and the context of the current unit.
-///
-/// The macro implements the node's own `..Out` trait for it. `K` is the key type of the node and
-/// `O` its emitters.
-pub struct Outlet<'a, K, O> {
-    /// The state of the step.
-    pub cx: &'a mut Cx,
-    /// The emitters.
-    pub to: &'a mut O,
-    pub(crate) agenda: &'a mut Agenda<K>,
-    pub(crate) node: &'a Arc<str>,
-    pub(crate) key: Option<&'a K>,
-}
-
-impl<K, O> fmt::Debug for Outlet<'_, K, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet").field("node", self.node).finish_non_exhaustive()
-    }
-}
-
-impl<K, O> Outlet<'_, K, O> {
-    /// The same outlet while the record with `key` is handled.
-    #[inline(always)]
-    pub fn keyed<'b>(&'b mut self, key: &'b K) -> Outlet<'b, K, O> {
-        Outlet { cx: self.cx, to: self.to, agenda: self.agenda, node: self.node, key: Some(key) }
-    }
-}
-
-impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
-    type Key = K;
-
-    fn time(&self) -> Option<LogicalTime> {
-        self.cx.mark.time()
-    }
-
-    fn rounds(&self) -> Rounds {
-        self.cx.mark.stamp().unwrap_or_default().rounds
-    }
-
-    fn is_late(&self) -> bool {
-        self.cx.mark.carried.is_late()
-    }
-
-    fn count_late(&mut self) {
-        self.agenda.count_late();
-        self.cx.set_staged();
-    }
-
-    fn frontier(&self) -> Option<Frontier> {
-        self.agenda.reached.frontier.map(|promise| promise.frontier)
-    }
-
-    fn promised(&self) -> Option<LogicalTime> {
-        // Where nothing has a time, there are rounds only.
-        self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
-    }
-
-    fn promise(&mut self, time: LogicalTime) {
-        if self.agenda.timing().is_own() {
-            self.agenda.promise(Frontier::At(time).into());
-            self.cx.set_staged();
-            self.cx.set_promised();
-        } else {
-            self.fail(NodeError::new(
-                "the node makes a promise without being declared to: write `#[node(promises)]`, or \
-                 `#[node(estimates)]` if records may come behind the promise",
-            ));
-        }
-    }
-
-    fn keep(&mut self) -> Kept {
-        let kept = Kept::of(self.cx.mark);
-        if let Some(stamp) = kept.held() {
-            self.agenda.keep(stamp);
-            self.cx.set_staged();
-        }
-        kept
-    }
-
-    fn release(&mut self, kept: Kept) {
-        if let Some(stamp) = kept.held() {
-            if self.agenda.is_held_by(stamp) {
-                self.cx.set_promised();
-            }
-            self.agenda.release(stamp);
-            self.cx.set_staged();
-        }
-    }
-
-    fn hold(&mut self, until: Option<LogicalTime>) {
-        self.agenda.hold(until.map(|time| self.__stamp(time)));
-        self.cx.set_staged();
-        self.cx.set_promised();
-    }
-
-    fn idle_after(&mut self, limit: Duration) {
-        self.agenda.idle_after = Some(limit);
-    }
-
-    fn key(&self) -> Option<&K> {
-        self.key
-    }
-
-    fn now(&self) -> i64 {
-        self.cx.clock.now()
-    }
-
-    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
-        if matches!(at, TimerAt::Clock(_)) && !self.cx.clock.moves() {
-            return self.fail(NodeError::new(
-                "a timer of the clock in a deterministic run, in which nothing depends on the \
-                 clock: use event time, or run the graph inline, where the clock is moved by hand",
-            ));
-        }
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-        }
-    }
-
-    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-            // The promise, or a turn, may have waited for it.
-            if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
-                self.cx.set_promised();
-            }
-        }
-    }
-
-    fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
-        if self.cx.chance.is_seeded() {
-            return Err(NodeError::new(
-                "a simulation cannot run tasks that a node spawns: await in the handler instead",
-            ));
-        }
-        self.cx.spawned.spawn(Arc::clone(self.node), task)
-    }
-
-    #[inline(always)]
-    fn __stamp(&self, time: LogicalTime) -> Stamp {
-        let (now, floor) = (self.cx.mark.stamp(), self.agenda.floor());
-        // Outside of loops there is nothing to look for.
-        let in_loop = |stamp: Stamp| stamp.rounds != Rounds::default();
-        if !now.is_some_and(in_loop) && !floor.is_some_and(in_loop) {
-            return time.into();
-        }
-        stamp_in_loop(time, now, floor)
-    }
-
-    #[inline(always)]
-    fn __enter(&mut self, mut mark: Mark) -> Mark {
-        let outer = self.cx.mark.fields();
-        if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
-            && !mark.carried.is_late()
-            && stamp < floor
-        {
-            mark.carried = mark.carried.late(self.is_late_behind(stamp, floor));
-        }
-        self.cx.mark = mark.fields();
-        outer
-    }
-
-    #[inline(always)]
-    fn __leave(&mut self, outer: Mark) {
-        self.cx.mark = outer.fields();
-    }
-}
-
-impl<K, O> Outlet<'_, K, O> {
-    /// Whether what is sent behind the promise is late; otherwise the unit fails.
-    #[inline(always)]
-    fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
-        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
-        if !late {
-            let (time, promised) = (stamp.time, floor.time);
-            fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
-        }
-        late
-    }
-
-    /// Fails the unit: for what has no result of its own.
-    #[cold]
-    fn fail(&mut self, error: NodeError) {
-        fail(self.cx, self.node, error);
-    }
-}
-
-/// The stamp of what is sent at `time` in a unit of the stamp `now`, when `floor` was promised.
-#[inline(never)]
-fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) -> Stamp {
-    let at_time = |stamp: &Stamp| stamp.time == time;
-    now.filter(at_time).max(floor.filter(at_time)).unwrap_or(time.into())
-}
-
-/// Takes the parts of an [`Outlet`], which can stay in registers then.
-#[cold]
-#[inline(never)]
-fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
-    let node = Arc::clone(node);
-    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
-}
-
-/// A node breaks the rules of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TimeError {
-    /// It sends at a time that it has promised to be past.
-    #[error(
-        "sent at time {time}, behind the frontier {promised} that the node has let go on: send at \
-         `out.promised()` or later, or hold the frontier with `out.hold(..)`"
-    )]
-    BehindPromise {
-        /// The time it was to be sent at.
-        time: LogicalTime,
-        /// What was promised.
-        promised: LogicalTime,
-    },
-    /// A record has no time, and the node needs one.
-    #[error(
-        "the record has no time: put `event_time()` or `event_time_by(..)` before this node, or \
-         send it to the graph with its time"
-    )]
-    Untimed,
-}
-
-impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))
-    }
-}
-
-impl<T: Context + ?Sized> Context for &mut T {
-    type Key = T::Key;
-
-    fn time(&self) -> Option<LogicalTime> {
-        (**self).time()
-    }
-    fn rounds(&self) -> Rounds {
-        (**self).rounds()
-    }
-    fn is_late(&self) -> bool {
-        (**self).is_late()
-    }
-    fn count_late(&mut self) {
-        (**self).count_late();
-    }
-    fn frontier(&self) -> Option<Frontier> {
-        (**self).frontier()
-    }
-    fn promised(&self) -> Option<LogicalTime> {
-        (**self).promised()
-    }
-    fn promise(&mut self, time: LogicalTime) {
-        (**self).promise(time);
-    }
-    fn hold(&mut self, until: Option<LogicalTime>) {
-        (**self).hold(until);
-    }
-    fn idle_after(&mut self, limit: Duration) {
-        (**self).idle_after(limit);
-    }
-    fn keep(&mut self) -> Kept {
-        (**self).keep()
-    }
-    fn release(&mut self, kept: Kept) {
-        (**self).release(kept);
-    }
-    fn __stamp(&self, time: LogicalTime) -> Stamp {
-        (**self).__stamp(time)
-    }
-    fn __enter(&mut self, mark: Mark) -> Mark {
-        (**self).__enter(mark)
-    }
-    fn __leave(&mut self, outer: Mark) {
-        (**self).__leave(outer);
-    }
-    fn key(&self) -> Option<&Self::Key> {
-        (**self).key()
-    }
-    fn now(&self) -> i64 {
-        (**self).now()
-    }
-    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
-        (**self).set_timer(name, at);
-    }
-    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
-        (**self).cancel_timer(name, at);
-    }
-    fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
-        (**self).spawn(task)
-    }
-}
-
-impl<T: AsyncContext + ?Sized> AsyncContext for &mut T {
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        (**self).sleep(duration)
-    }
 }

@@ -1,7 +1,9 @@
-//! What a handler returns when it cannot go on.
+//! What a handler returns when it cannot go on, and what it can do wrong with times.
 
 use std::error::Error;
 use std::fmt;
+
+use crate::time::LogicalTime;
 
 /// A failure inside a node's handler.
 ///
@@ -46,4 +48,27 @@ impl fmt::Debug for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A node breaks the rules of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// It sends at a time that it has promised to be past.
+    #[error(
+        "sent at time {time}, behind the frontier {promised} that the node has let go on: send at \
+         `out.promised()` or later, or hold the frontier with `out.hold(..)`"
+    )]
+    BehindPromise {
+        /// The time it was to be sent at.
+        time: LogicalTime,
+        /// What was promised.
+        promised: LogicalTime,
+    },
+    /// A record has no time, and the node needs one.
+    #[error(
+        "the record has no time: put `event_time()` or `event_time_by(..)` before this node, or \
+         send it to the graph with its time"
+    )]
+    Untimed,
 }

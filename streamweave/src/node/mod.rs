@@ -3,6 +3,7 @@
 //! `#[node]` implements the traits of this module. Implementing them by hand gives the same
 //! powers; `examples/by_hand` does.
 
+mod async_context;
 mod at;
 mod beside;
 pub mod bounds;
@@ -11,26 +12,32 @@ mod context;
 mod emit;
 mod error;
 mod kept;
+mod lent;
 mod letter;
+mod outlet;
 mod port;
+mod timer;
 
 use std::future::Future;
 use std::sync::Arc;
 
+pub use async_context::{AsyncContext, TimedOut};
 pub use at::At;
 pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
-pub use context::{AsyncContext, BoxFuture, Context, Outlet, TimeError, TimedOut, Timer, TimerAt};
+pub use context::{BoxFuture, Context};
 pub(crate) use emit::delegate_part;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
 };
-pub use error::{NodeError, NodeResult};
+pub use error::{NodeError, NodeResult, TimeError};
 pub use kept::Kept;
 pub use letter::{DeadLetter, Letters};
+pub use outlet::Outlet;
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
+pub use timer::{Timer, TimerAt};
 
 use crate::state::{NodeState, StableKey};
 use crate::time::Frontier;

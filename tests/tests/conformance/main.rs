@@ -7,3 +7,4 @@ mod assignment;
 mod cases;
 mod merging;
 mod operators;
+mod progress;

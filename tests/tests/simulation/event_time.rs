@@ -5,7 +5,7 @@ use std::time::Duration;
 use streamweave::nodes::{Late, event_time_by, in_order_by, settle};
 use streamweave::prelude::*;
 use streamweave::testing::{Captured, Simulation, simulate};
-use streamweave::{StreamMessage, Timestamped};
+use streamweave::{Alignment, StreamMessage, Timestamped};
 
 use crate::nodes::*;
 use crate::play::{assert_same, records};
@@ -72,6 +72,36 @@ pub(crate) fn what_the_frontier_makes_due() -> Tested {
         assert!(out.has_ended());
         assert_same(out.timed(), at_the_end_of_its_ten(expected));
         assert_kept(&out.take());
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Streams that wait for each other lose nothing and come to their end: also where one is short,
+/// one is idle for long, and one does not begin before the others would be far ahead.
+#[test]
+fn aligned_streams() -> Tested {
+    simulate(SEEDS, |sim| {
+        let [a, b, c] = [(); 3].map(|()| ordered(sim, 60));
+        let together = Alignment::within(Duration::from_millis(sim.below(20)));
+        let idle = Duration::from_millis(5);
+        let graph = graph! {
+            a: event_time_by(time).align(&together),
+            b: event_time_by(time).align(&together).idle_after(idle),
+            c: event_time_by(time).align(&together),
+            slow: nap(1), both: Both {}, after: via(2),
+            graph.a => slow.input,
+            slow.out => a.input,
+            graph.b => b.input,
+            graph.c => c.input,
+            #[buffer(1)] a.out => both.left,
+            b.out => both.left,
+            #[buffer(2)] c.out => both.right,
+            both.out => after.input,
+            after.out => graph.out,
+        };
+        let expected = [by(&a, &[1, 8, 2]), by(&b, &[8, 2]), by(&c, &[9, 2])].concat();
+        assert_same(play!(sim, graph, in { a: a, b: b, c: c }, out { out }), expected);
         Ok(())
     })?;
     Ok(())

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use streamweave::nodes::timing::FixedPoint;
+use streamweave::nodes::{converged, rounds};
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
 use streamweave::{StreamMessage, Timestamped};
@@ -214,17 +216,27 @@ pub(crate) fn rounds_of_several_times() -> Tested {
             }
         }
         let graph = graph! {
-            #[rounds(max = 100)] loop down { least: Least {}, down: Down {} },
+            #[rounds(max = 100)]
+            loop down { least: Least {}, down: Down {}, rounds: rounds(0) },
+            converged: converged(),
             graph.numbers => least.numbers,
             #[boundary] least.out => down.numbers,
-            down.again => feedback least.back,
+            down.again => rounds.input,
+            rounds.out => feedback least.back,
             down.done => graph.done,
+            rounds.round => converged.rounds,
+            converged.out => graph.converged,
         };
         let (inputs, outputs, mut run) = sim.start(graph)?.split();
         let done = run.capture(outputs.done);
+        let converged = run.capture(outputs.converged);
         run.feed_messages(inputs.numbers, messages);
         run.until_idle()?;
         assert!(done.has_ended());
+        let expected: Vec<_> = (least.iter().filter(|(_, n)| **n > 0))
+            .map(|(time, n)| FixedPoint { time: Some(LogicalTime(*time)), round: *n as u32 - 1 })
+            .collect();
+        assert_eq!(converged.items(), expected);
         let expected: Vec<_> = least
             .into_iter()
             .map(|(time, n)| (Some(LogicalTime(time)), (n.max(0) as u32, n.min(0))))

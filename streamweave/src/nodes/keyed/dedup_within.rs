@@ -123,5 +123,6 @@ where
     K: StableKey + Serialize + DeserializeOwned,
     T: Send + 'static,
 {
-    DedupWithin { horizon: millis(horizon), items: PhantomData }
+    let whole = millis(horizon).saturating_add(i64::from(horizon.subsec_nanos() % 1_000_000 != 0));
+    DedupWithin { horizon: whole, items: PhantomData }
 }

@@ -10,30 +10,34 @@ use crate::state::Value;
 use crate::time::Frontier;
 use crate::{LogicalTime, NodeResult, node};
 
-/// Tells which round each record is in. Made by [`rounds`].
+/// Passes records on, and tells which round each is in. Made by [`rounds`].
 #[node(crate = crate)]
 #[derive(Debug)]
 pub struct RoundsOf<T: Send + 'static> {
-    /// Any records of the loop.
+    /// Records that go round.
     #[input]
-    input: &T,
+    input: T,
+    /// The same records.
+    #[output]
+    out: T,
     /// For each the round of the loop that it is in: 0 before it has gone round.
     #[output]
-    out: u32,
+    round: u32,
     depth: usize,
     items: PhantomData<fn(T)>,
 }
 
 impl<T: Send + 'static> RoundsOfHandlers<T> for RoundsOf<T> {
-    fn on_input(&self, _: &T, out: &mut impl RoundsOfOut<T>) -> NodeResult {
+    fn on_input(&self, input: T, out: &mut impl RoundsOfOut<T>) -> NodeResult {
         let round = out.rounds().of(self.depth);
-        out.out(round);
+        out.round(round);
+        out.out(input);
         Ok(())
     }
 }
 
-/// In the body of a loop: the round that each record is in, of the outermost loop or, with
-/// `depth` 1, of the loop inside it. See [`converged`].
+/// On the way round a loop: passes records on, and tells the round that each is in, of the outermost
+/// loop or, with `depth` 1, of the loop inside it. See [`converged`].
 pub fn rounds<T: Send + 'static>(depth: usize) -> RoundsOf<T> {
     RoundsOf { depth, items: PhantomData }
 }
@@ -98,8 +102,8 @@ impl ConvergedHandlers for Converged {
 
 /// Behind a loop: tells when each time has reached its fixed point, and after how many rounds.
 ///
-/// It goes by the records of the loop that are shown to it by [`rounds`]: those that leave the loop,
-/// or those that go round. A time of which none is shown is not told of.
+/// It goes by the records that [`rounds`] sees on their way round. A time of which it sees none is
+/// not told of.
 ///
 /// ```
 /// use streamweave::nodes::{converged, rounds};
@@ -129,9 +133,10 @@ impl ConvergedHandlers for Converged {
 ///     #[rounds(max = 64)] loop halves { halve: Halve {}, rounds: rounds(0) },
 ///     converged: converged(),
 ///     graph.numbers => halve.numbers,
-///     halve.even    => feedback halve.back,
-///     rounds.out    => converged.rounds,
-///     halve.odd     => [graph.odd, rounds.input],
+///     halve.even    => rounds.input,
+///     rounds.out    => feedback halve.back,
+///     rounds.round  => converged.rounds,
+///     halve.odd     => graph.odd,
 ///     converged.out => graph.converged,
 /// };
 /// let mut run = graph.inline()?;
@@ -140,7 +145,7 @@ impl ConvergedHandlers for Converged {
 /// run.inputs.numbers.advance(LogicalTime(2));
 /// run.step()?;
 /// assert_eq!(run.outputs.odd.try_recv(), Some(3));
-/// let point = FixedPoint { time: Some(LogicalTime(1)), round: 2 };
+/// let point = FixedPoint { time: Some(LogicalTime(1)), round: 1 };
 /// assert_eq!(run.outputs.converged.try_recv(), Some(point));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::state::Value;
-use crate::time::HasEventTime;
+use crate::time::{AlignedPlace, Alignment, HasEventTime};
 use crate::{LogicalTime, NodeResult, node};
 
 /// Gives records their times and estimates the frontier. Made by [`event_time`] and
@@ -44,6 +45,8 @@ where
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
     abandon: Option<i64>,
+    place: Option<AlignedPlace>,
+    clocked: Option<Duration>,
     items: PhantomData<fn(T)>,
 }
 
@@ -56,6 +59,8 @@ struct Seen {
     promised: Option<i64>,
     /// Records since then, up to as many as the frontier waits for.
     records: u32,
+    /// Where the run's clock stood when `latest` last rose.
+    at: i64,
 }
 
 impl<T, F> EventTime<T, F>
@@ -113,26 +118,62 @@ where
         self
     }
 
-    /// Takes note of a record; the time that can be promised behind it.
-    #[inline(always)]
-    fn note(&self, state: &mut EventTimeState<T, F>, item: &T, time: i64) -> Option<i64> {
-        if self.punctuation.is_some() || self.split.is_some() {
-            return self.note_otherwise(state, item, time);
+    /// The frontier also rises with the run's clock, which is looked at so often: as if a record
+    /// came that is as much later than the latest one as the clock has moved on since. For streams
+    /// that are quiet at times, whose records carry the time of a clock. What then comes from
+    /// before is late; and as the clock goes on for ever, such a graph is never idle by itself.
+    pub fn clocked(mut self, every: Duration) -> Self {
+        self.clocked = Some(every.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// The stream waits for the others of `alignment` when it is far ahead of them: see
+    /// [`Alignment`].
+    pub fn align(mut self, alignment: &Alignment) -> Self {
+        self.place = Some(alignment.join());
+        self
+    }
+
+    fn look_at_clock(&self, out: &mut impl EventTimeOut<T, F>) {
+        if let Some(every) = self.clocked {
+            out.set_timer("clock", TimerAt::Clock(out.now().saturating_add(millis(every))));
         }
-        let seen = state.seen.get_mut();
+    }
+
+    /// Promises `next`.
+    fn promise(&self, seen: &mut Seen, next: i64, out: &mut impl EventTimeOut<T, F>) {
+        seen.promised = Some(next);
+        seen.records = 0;
+        out.promise(LogicalTime(next));
+        if let Some(place) = &self.place {
+            place.comes_to(LogicalTime(next));
+        }
+    }
+
+    /// Takes note of a record; the time that can be promised behind it. Where its time alone
+    /// counts: otherwise see [`note_otherwise`](Self::note_otherwise).
+    #[inline(always)]
+    fn note(&self, seen: &mut Seen, time: i64) -> Option<i64> {
         if seen.latest.is_none_or(|latest| latest < time) {
             seen.latest = Some(time);
         }
         self.count(seen)
     }
 
-    /// As [`note`](Self::note), where the records say more than their times.
+    /// Where the records say more than their times, or the clock counts too: this is `now`.
     #[inline(never)]
-    fn note_otherwise(&self, state: &mut EventTimeState<T, F>, item: &T, time: i64) -> Option<i64> {
+    fn note_otherwise(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        item: &T,
+        time: i64,
+        now: Option<i64>,
+    ) -> Option<i64> {
         if let Some(punctuation) = self.punctuation {
             return punctuation(item).map(|promise| promise.0);
         }
         let seen = state.seen.get_mut();
+        let before = seen.latest;
         if let Some(split) = self.split {
             let splits = state.splits.get_mut();
             let latest = splits.entry(split(item)).or_insert(time);
@@ -142,6 +183,13 @@ where
                 splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
             }
             seen.latest = splits.values().copied().min();
+        } else {
+            seen.latest = before.max(Some(time));
+        }
+        if let Some(now) = now
+            && before < seen.latest
+        {
+            seen.at = now;
         }
         self.count(seen)
     }
@@ -179,6 +227,17 @@ where
         if let Some(limit) = self.idle_after {
             out.idle_after(limit);
         }
+        if let Some(place) = &self.place {
+            out.__align(place.clone());
+        }
+        self.look_at_clock(out);
+        Ok(())
+    }
+
+    fn on_stop(&self, _: &mut EventTimeState<T, F>, _: &mut impl EventTimeOut<T, F>) -> NodeResult {
+        if let Some(place) = &self.place {
+            place.idles(true);
+        }
         Ok(())
     }
 
@@ -189,13 +248,35 @@ where
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         let time = (self.time)(&input);
-        if let Some(promise) = self.note(state, &input, time.0) {
-            let seen = state.seen.get_mut();
-            seen.promised = Some(promise);
-            seen.records = 0;
-            out.promise(LogicalTime(promise));
+        let plain = self.punctuation.is_none() && self.split.is_none() && self.clocked.is_none();
+        let promise = if plain {
+            self.note(state.seen.get_mut(), time.0)
+        } else {
+            let now = self.clocked.map(|_| out.now());
+            self.note_otherwise(state, &input, time.0, now)
+        };
+        if let Some(promise) = promise {
+            self.promise(state.seen.get_mut(), promise, out);
         }
         out.at(time).out(input);
+        Ok(())
+    }
+
+    fn on_timer(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        _: Timer<()>,
+        out: &mut impl EventTimeOut<T, F>,
+    ) -> NodeResult {
+        let seen = state.seen.get_mut();
+        if let Some(latest) = seen.latest {
+            let passed = out.now().saturating_sub(seen.at);
+            let next = latest.saturating_add(passed).saturating_sub(self.disorder);
+            if seen.promised.is_none_or(|before| before < next) {
+                self.promise(seen, next, out);
+            }
+        }
+        self.look_at_clock(out);
         Ok(())
     }
 }
@@ -248,6 +329,8 @@ where
         punctuation: None,
         split: None,
         abandon: None,
+        place: None,
+        clocked: None,
         items: PhantomData,
     }
 }

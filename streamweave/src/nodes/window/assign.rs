@@ -62,6 +62,9 @@ pub trait WindowAssigner: Send + Sync + 'static {
     }
 }
 
+/// In more windows than this no record can be.
+pub(super) const MOST_WINDOWS: i64 = 1_000_000;
+
 /// Windows that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +85,15 @@ pub enum WindowError {
         offset: i64,
         /// The size of tumbling windows, the slide of sliding ones, in milliseconds.
         period: i64,
+    },
+    /// A record would be in too many windows at once.
+    #[error(
+        "a record would be in {windows} sliding windows at once, more than {MOST_WINDOWS}: give a \
+         longer slide, or a shorter size"
+    )]
+    TooMany {
+        /// In how many, at most.
+        windows: i64,
     },
     /// No such count.
     #[error("windows of {what} 0 records hold nothing: give a larger count")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
 use crate::nodes::millis;
-use crate::nodes::window::assign::{check_offset, check_span};
+use crate::nodes::window::assign::{MOST_WINDOWS, check_offset, check_span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 /// Windows of one size that start every `slide`: those that contain a time `t` are those with a
@@ -38,7 +38,8 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// Windows of this size, one starting every `slide`, both in whole milliseconds.
+    /// Windows of this size, one starting every `slide`, both in whole milliseconds. A size of more
+    /// than a million slides fails when the graph starts.
     pub fn of(size: Duration, slide: Duration) -> Self {
         Sliding { size: millis(size), slide: millis(slide), offset: 0 }
     }
@@ -85,6 +86,10 @@ impl WindowAssigner for Sliding {
     fn check(&self) -> Result<(), WindowError> {
         check_span("size", self.size)?;
         check_span("slide", self.slide)?;
+        let windows = self.size / self.slide;
+        if windows > MOST_WINDOWS {
+            return Err(WindowError::TooMany { windows });
+        }
         check_offset(self.offset, self.slide)
     }
 }
@@ -92,6 +97,15 @@ impl WindowAssigner for Sliding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slide_that_is_far_too_short_is_refused() {
+        let day = Duration::from_secs(86_400);
+        Sliding::of(day, Duration::from_secs(1)).check().unwrap();
+        let refused = Sliding::of(day, Duration::from_millis(1)).check().unwrap_err();
+        assert_eq!(refused, WindowError::TooMany { windows: 86_400_000 });
+        assert!(refused.to_string().contains("longer slide"), "{refused}");
+    }
 
     /// The laws of slices, which the doc example of `assign` does not see.
     #[test]

@@ -1,0 +1,229 @@
+//! `Outlet`: what handlers are handed as `out`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
+use crate::node::{
+    AsyncContext, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer, TimerAt,
+    Timing,
+};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
+
+/// A node's `out`: its emitters, and the context of the current unit.
+///
+/// The macro implements the node's own `..Out` trait for it. `K` is the key type of the node and
+/// `O` its emitters.
+pub struct Outlet<'a, K, O> {
+    /// The state of the step.
+    pub cx: &'a mut Cx,
+    /// The emitters.
+    pub to: &'a mut O,
+    pub(crate) agenda: &'a mut Agenda<K>,
+    pub(crate) node: &'a Arc<str>,
+    pub(crate) key: Option<&'a K>,
+}
+
+impl<K, O> fmt::Debug for Outlet<'_, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet").field("node", self.node).finish_non_exhaustive()
+    }
+}
+
+impl<K, O> Outlet<'_, K, O> {
+    /// The same outlet while the record with `key` is handled.
+    #[inline(always)]
+    pub fn keyed<'b>(&'b mut self, key: &'b K) -> Outlet<'b, K, O> {
+        Outlet { cx: self.cx, to: self.to, agenda: self.agenda, node: self.node, key: Some(key) }
+    }
+}
+
+impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
+    type Key = K;
+
+    fn time(&self) -> Option<LogicalTime> {
+        self.cx.mark.time()
+    }
+
+    fn rounds(&self) -> Rounds {
+        self.cx.mark.stamp().unwrap_or_default().rounds
+    }
+
+    fn is_late(&self) -> bool {
+        self.cx.mark.carried.is_late()
+    }
+
+    fn count_late(&mut self) {
+        self.agenda.count_late();
+        self.cx.set_staged();
+    }
+
+    fn frontier(&self) -> Option<Frontier> {
+        self.agenda.reached.frontier.map(|promise| promise.frontier)
+    }
+
+    fn promised(&self) -> Option<LogicalTime> {
+        // Where nothing has a time, there are rounds only.
+        self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
+    }
+
+    fn promise(&mut self, time: LogicalTime) {
+        if self.agenda.timing().is_own() {
+            self.agenda.promise(Frontier::At(time).into());
+            self.cx.set_staged();
+            self.cx.set_promised();
+        } else {
+            self.fail(NodeError::new(
+                "the node makes a promise without being declared to: write `#[node(promises)]`, or \
+                 `#[node(estimates)]` if records may come behind the promise",
+            ));
+        }
+    }
+
+    fn keep(&mut self) -> Kept {
+        let kept = Kept::of(self.cx.mark);
+        if let Some(stamp) = kept.held() {
+            self.agenda.keep(stamp);
+            self.cx.set_staged();
+        }
+        kept
+    }
+
+    fn release(&mut self, kept: Kept) {
+        if let Some(stamp) = kept.held() {
+            if self.agenda.is_held_by(stamp) {
+                self.cx.set_promised();
+            }
+            self.agenda.release(stamp);
+            self.cx.set_staged();
+        }
+    }
+
+    fn hold(&mut self, until: Option<LogicalTime>) {
+        self.agenda.hold(until.map(|time| self.__stamp(time)));
+        self.cx.set_staged();
+        self.cx.set_promised();
+    }
+
+    fn __align(&mut self, place: AlignedPlace) {
+        self.cx.aligned.push(place);
+    }
+
+    fn idle_after(&mut self, limit: Duration) {
+        self.agenda.idle_after = Some(limit);
+    }
+
+    fn key(&self) -> Option<&K> {
+        self.key
+    }
+
+    fn now(&self) -> i64 {
+        self.cx.clock.now()
+    }
+
+    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        if matches!(at, TimerAt::Clock(_)) && !self.cx.clock.moves() {
+            return self.fail(NodeError::new(
+                "a timer of the clock in a deterministic run, in which nothing depends on the \
+                 clock: use event time, or run the graph inline, where the clock is moved by hand",
+            ));
+        }
+        if let Some(key) = self.key {
+            let key = (self.agenda.copy)(key);
+            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
+            self.cx.set_staged();
+        }
+    }
+
+    fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
+        if let Some(key) = self.key {
+            let key = (self.agenda.copy)(key);
+            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
+            self.cx.set_staged();
+            // The promise, or a turn, may have waited for it.
+            if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
+                self.cx.set_promised();
+            }
+        }
+    }
+
+    fn spawn(&mut self, task: BoxFuture<'static, NodeResult>) -> NodeResult {
+        if self.cx.chance.is_seeded() {
+            return Err(NodeError::new(
+                "a simulation cannot run tasks that a node spawns: await in the handler instead",
+            ));
+        }
+        self.cx.spawned.spawn(Arc::clone(self.node), task)
+    }
+
+    #[inline(always)]
+    fn __stamp(&self, time: LogicalTime) -> Stamp {
+        let (now, floor) = (self.cx.mark.stamp(), self.agenda.floor());
+        // Outside of loops there is nothing to look for.
+        let in_loop = |stamp: Stamp| stamp.rounds != Rounds::default();
+        if !now.is_some_and(in_loop) && !floor.is_some_and(in_loop) {
+            return time.into();
+        }
+        stamp_in_loop(time, now, floor)
+    }
+
+    #[inline(always)]
+    fn __enter(&mut self, mut mark: Mark) -> Mark {
+        let outer = self.cx.mark.fields();
+        if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
+            && !mark.carried.is_late()
+            && stamp < floor
+        {
+            mark.carried = mark.carried.late(self.is_late_behind(stamp, floor));
+        }
+        self.cx.mark = mark.fields();
+        outer
+    }
+
+    #[inline(always)]
+    fn __leave(&mut self, outer: Mark) {
+        self.cx.mark = outer.fields();
+    }
+}
+
+impl<K, O> Outlet<'_, K, O> {
+    /// Whether what is sent behind the promise is late; otherwise the unit fails.
+    #[inline(always)]
+    fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
+        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
+        if !late {
+            let (time, promised) = (stamp.time, floor.time);
+            fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
+        }
+        late
+    }
+
+    /// Fails the unit: for what has no result of its own.
+    #[cold]
+    fn fail(&mut self, error: NodeError) {
+        fail(self.cx, self.node, error);
+    }
+}
+
+/// The stamp of what is sent at `time` in a unit of the stamp `now`, when `floor` was promised.
+#[inline(never)]
+fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) -> Stamp {
+    let at_time = |stamp: &Stamp| stamp.time == time;
+    now.filter(at_time).max(floor.filter(at_time)).unwrap_or(time.into())
+}
+
+/// Takes the parts of an [`Outlet`], which can stay in registers then.
+#[cold]
+#[inline(never)]
+fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
+    let node = Arc::clone(node);
+    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+}
+
+impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))
+    }
+}

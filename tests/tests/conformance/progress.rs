@@ -1,0 +1,227 @@
+//! Frontiers: their algebra, what keeps them back, where they come from, and loops that notify.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use streamweave::node::Kept;
+use streamweave::nodes::event_time_by;
+use streamweave::prelude::*;
+
+use super::cases::{each, int, kinds};
+
+/// Times are totally ordered here: of an antichain only the least element is left.
+fn antichain(case: &Json) {
+    let mut frontier = Frontier::Ended;
+    let mut insert = |frontier: &mut Frontier, times: &[Json]| {
+        let mut rose = false;
+        for time in times.iter().map(|time| LogicalTime(int(time))) {
+            rose |= !frontier.less_equal(time);
+            *frontier = Frontier::At(time).min(*frontier);
+        }
+        rose
+    };
+    insert(&mut frontier, case["initial"].as_array().unwrap());
+    for step in case["steps"].as_array().unwrap() {
+        let (what, argument) =
+            step.as_object().unwrap().iter().find(|(k, _)| *k != "returns").unwrap();
+        let time = || LogicalTime(int(argument));
+        let answer = match what.as_str() {
+            "insert" => insert(&mut frontier, std::slice::from_ref(argument)),
+            "extend" => insert(&mut frontier, argument.as_array().unwrap()),
+            "less_than" => frontier.less_than(time()),
+            "less_equal" => frontier.less_equal(time()),
+            "clear" => {
+                frontier = Frontier::Ended;
+                continue;
+            }
+            "elements" => {
+                let elements: Vec<i64> = frontier.time().into_iter().map(|time| time.0).collect();
+                assert_eq!(Json::from(elements), *argument, "{case}");
+                continue;
+            }
+            other => panic!("unknown step {other}"),
+        };
+        assert_eq!(answer, step["returns"], "{case}: {step}");
+    }
+}
+
+/// Keeps as many records of a time as it is told to, and lets go of them.
+#[node]
+struct Keeps {
+    #[input]
+    changes: i64,
+    #[output]
+    out: i64,
+    #[state]
+    kept: Value<BTreeMap<i64, Vec<Kept>>>,
+}
+
+impl KeepsHandlers for Keeps {
+    /// Of the time of the change: so many more, or fewer.
+    fn on_changes(&self, state: &mut KeepsState, n: i64, out: &mut impl KeepsOut) -> NodeResult {
+        let time = out.time().ok_or("no time")?.0;
+        let kept = state.kept.get_mut().entry(time).or_default();
+        for _ in 0..n {
+            kept.push(out.keep());
+        }
+        for _ in n..0 {
+            out.release(kept.pop().ok_or("none is kept")?);
+        }
+        Ok(())
+    }
+}
+
+/// What is kept keeps the frontier back, as counted times do.
+fn mutable_antichain(case: &Json) {
+    let graph = graph! {
+        keeps: Keeps {},
+        graph.changes => keeps.changes,
+        keeps.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    let mut change = |time: i64, diff: i64| {
+        run.inputs.changes.try_send_at(LogicalTime(time), diff).unwrap();
+        run.step().unwrap();
+    };
+    for (time, diff) in case["initial"].as_object().unwrap() {
+        change(time.parse().unwrap(), int(diff));
+    }
+    for step in case["steps"].as_array().unwrap() {
+        for update in step["update"].as_array().into_iter().flatten() {
+            change(int(&update[0]), int(&update[1]));
+        }
+    }
+    // Nothing else keeps it back.
+    run.inputs.changes.advance(LogicalTime(1000));
+    run.step().unwrap();
+    assert!(run.outputs.out.try_recv().is_none());
+    let frontier = run.outputs.out.frontier().unwrap();
+    for step in case["steps"].as_array().unwrap() {
+        if let Some(expected) = step["frontier"].as_array() {
+            assert_eq!(frontier.time(), Some(LogicalTime(int(&expected[0]))), "{case}");
+        }
+        for (time, expected) in step["less_than"].as_object().into_iter().flatten() {
+            assert_eq!(frontier.less_than(LogicalTime(time.parse().unwrap())), *expected, "{case}");
+        }
+        for (time, expected) in step["less_equal"].as_object().into_iter().flatten() {
+            assert_eq!(
+                frontier.less_equal(LogicalTime(time.parse().unwrap())),
+                *expected,
+                "{case}"
+            );
+        }
+    }
+}
+
+/// Asks to be told of the end of each round, and begins the next one then.
+#[node(key = ())]
+struct Notified {
+    #[input(key = |_| ())]
+    starts: u32,
+    #[input(key = |_| ())]
+    back: u32,
+    #[output]
+    next: u32,
+    #[output]
+    told: u32,
+    last: u32,
+}
+
+impl NotifiedHandlers for Notified {
+    fn on_starts(&self, _: u32, out: &mut impl NotifiedOut) -> NodeResult {
+        out.set_timer("round", TimerAt::Event(out.time().ok_or("no time")?));
+        Ok(())
+    }
+    fn on_back(&self, round: u32, out: &mut impl NotifiedOut) -> NodeResult {
+        self.on_starts(round, out)
+    }
+    fn on_timer(&self, _: Timer<()>, out: &mut impl NotifiedOut) -> NodeResult {
+        let round = out.rounds().of(0);
+        out.told(round);
+        if round < self.last {
+            out.next(round);
+        }
+        Ok(())
+    }
+}
+
+fn loop_notification(case: &Json) {
+    let expected: Vec<u32> =
+        serde_json::from_value(case["expect"]["rounds_notified"].clone()).unwrap();
+    for workers in [1, 2, 3] {
+        let graph = graph! {
+            #[workers(workers)]
+            #[rounds(max = 1000)] loop again { notified: Notified { last: 99 } },
+            graph.starts => notified.starts,
+            notified.next => feedback notified.back,
+            notified.told => graph.rounds,
+        };
+        let run = graph.inline().unwrap();
+        run.inputs.starts.try_send_at(LogicalTime(0), 0).unwrap();
+        let mut run = run.close_inputs().unwrap();
+        let mut rounds = Vec::new();
+        while let Some(round) = run.outputs.rounds.try_recv() {
+            rounds.push(round);
+            run.step().unwrap();
+        }
+        assert_eq!(rounds, expected, "{workers} workers");
+    }
+}
+
+#[test]
+fn timely() {
+    let ran = each("timely_progress", |kind, case| match kind {
+        "antichain" => antichain(case),
+        "mutable_antichain" => mutable_antichain(case),
+        "loop_notification" => loop_notification(case),
+        // What may still come at each place of a graph, by counted times and the ways between the
+        // places: a loop has one promise for all its places here, which goes round with a turn.
+        "progress_tracker" => {}
+        _ => panic!("unknown kind {kind}"),
+    });
+    let all = [
+        ("antichain", 4),
+        ("mutable_antichain", 2),
+        ("loop_notification", 1),
+        ("progress_tracker", 7),
+    ];
+    assert_eq!(ran, kinds(&all));
+}
+
+/// Items, each with a time, and the clock going on; what is promised behind that.
+fn watermark_generator(case: &Json) {
+    let wait = Duration::from_millis(int(&case["wait"]) as u64);
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n))
+            .disorder(wait)
+            .clocked(Duration::from_millis(1)),
+        graph.items => times.input,
+        times.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    run.step().unwrap();
+    for step in case["steps"].as_array().unwrap() {
+        if step["item"].is_i64() {
+            run.inputs.items.try_send(int(&step["item"])).unwrap();
+            run.step().unwrap();
+        } else {
+            for _ in 0..int(&step["advance_system"]) {
+                run.advance(Duration::from_millis(1)).unwrap();
+            }
+        }
+        while run.outputs.out.try_recv().is_some() {}
+    }
+    let expected = case["expect_watermark"].as_i64().map(|time| Frontier::At(LogicalTime(time)));
+    assert_eq!(run.outputs.out.frontier(), expected, "{case}");
+}
+
+#[test]
+fn bytewax_clocks() {
+    let ran = each("bytewax_windowing", |kind, case| {
+        if kind == "watermark_generator" {
+            watermark_generator(case);
+        }
+    });
+    assert_eq!(ran["watermark_generator"], 5);
+}
