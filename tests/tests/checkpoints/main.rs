@@ -181,7 +181,7 @@ fn survive(
 fn a_job_that_is_killed_again_and_again_counts_every_record_once() {
     let most = std::env::var("STREAMWEAVE_KILLS").ok().and_then(|kills| kills.parse().ok());
     let most: u64 = most.unwrap_or(15);
-    let records = 250_000 * (most + 5);
+    let records = 600_000 * (most + 5);
     let undisturbed = tempfile::tempdir().unwrap();
     let (expected, _) = survive(undisturbed.path(), records, || None);
     assert!(expected.starts_with("total "));
