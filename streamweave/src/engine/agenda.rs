@@ -58,6 +58,24 @@ pub(crate) struct Reached {
     hold: Option<Stamp>,
 }
 
+impl Reached {
+    /// How far both have come.
+    pub(super) fn least(self, other: Reached) -> Reached {
+        Reached {
+            frontier: self.frontier.min(other.frontier),
+            completed: self.completed.min(other.completed),
+            forwarded: self.forwarded.min(other.forwarded),
+            floor: self.floor.min(other.floor),
+            own: self.own.min(other.own),
+            hold: self.hold.min(other.hold),
+        }
+    }
+
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.hold.is_none()
+    }
+}
+
 enum Change<K> {
     /// With the stamp that an event timer waits for.
     Set(Timer<K>, Option<Stamp>),

@@ -1,6 +1,7 @@
 //! One instance of a node in a stage, and the node fused into the stage that feeds it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
@@ -13,7 +14,7 @@ use crate::node::{
     EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
-use crate::state::{ALL_GROUPS, NodeSnapshot, NodeState, StateError};
+use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError};
 use crate::time::{Frontier, Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
@@ -45,8 +46,8 @@ pub trait AnyInstance {
     /// Replaces the state by a saved one.
     ///
     /// # Errors
-    /// When the bytes are not of this node's state.
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+    /// When the bytes are not of this node's state, or cannot be moved.
+    fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
 }
 
 /// An instance of node `N` with the emitters `O` behind it.
@@ -394,10 +395,22 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         snapshot.encode()
     }
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let mut snapshot = NodeSnapshot::decode(bytes, &self.path)?;
-        self.agenda.restore(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
-        self.state.restore(&self.path, &snapshot)
+    fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let decode = |bytes: &&[u8]| match bytes {
+            [] => Ok(NodeSnapshot::new(N::State::schema().fingerprint())),
+            bytes => NodeSnapshot::decode(bytes, &self.path),
+        };
+        let mut parts = parts.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        self.agenda.restore(&mut parts, &groups).map_err(|error| error.in_node(&self.path))?;
+        for part in &parts {
+            self.state.restore(&self.path, part)?;
+        }
+        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
+            if !others.is_empty() {
+                self.state.clear_groups(others);
+            }
+        }
+        Ok(())
     }
 }
 

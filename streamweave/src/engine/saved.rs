@@ -1,6 +1,7 @@
 //! What is saved of a node's agenda: its timers, and how far it has come.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::broken::{Broken, broken};
 use crate::engine::agenda::{Agenda, Reached};
 use crate::engine::due::DueTimers;
-use crate::state::{NodeSnapshot, SavedField, Shape, StableKey, StateError};
+use crate::state::{
+    ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, SavedField, Shape, StableKey, StateError, key_group,
+};
 use crate::time::Stamp;
 
 /// Where it lies among the saved fields: no field of a node has such a name.
@@ -44,15 +47,34 @@ impl<K: StableKey> Agenda<K> {
         Ok(())
     }
 
-    /// Takes itself out of the saved fields.
-    pub(crate) fn restore(&mut self, saved: &mut NodeSnapshot) -> Result<(), StateError> {
-        let Some(field) = saved.fields.remove(FIELD) else { return Ok(()) };
-        let agenda: SavedAgenda =
-            rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
-        self.reached = agenda.reached;
-        self.kept = agenda.kept.into_iter().collect();
-        set(&mut self.event, agenda.event)?;
-        set(&mut self.clock, agenda.clock)
+    /// Takes itself out of the saved fields of several instances, as the one that owns `groups`:
+    /// their timers, and what all of them had reached.
+    pub(crate) fn restore(
+        &mut self,
+        saved: &mut [NodeSnapshot],
+        groups: &Range<u16>,
+    ) -> Result<(), StateError> {
+        let mut reached: Option<Reached> = None;
+        let alone = saved.len() == 1 && *groups == ALL_GROUPS;
+        for part in saved {
+            let mut agenda = SavedAgenda::default();
+            if let Some(field) = part.fields.remove(FIELD) {
+                agenda = rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
+            }
+            if !alone && !(agenda.kept.is_empty() && agenda.reached.holds_nothing()) {
+                return Err(StateError::decode(
+                    "the node keeps or holds records of which it is not known to which worker they \
+                     go: restore with as many workers as there were",
+                ));
+            }
+            let before = reached.unwrap_or(agenda.reached);
+            reached = Some(before.least(agenda.reached));
+            self.kept = agenda.kept.into_iter().collect();
+            set(&mut self.event, agenda.event, groups)?;
+            set(&mut self.clock, agenda.clock, groups)?;
+        }
+        self.reached = reached.unwrap_or_default();
+        Ok(())
     }
 }
 
@@ -76,6 +98,7 @@ fn saved<T: Ord + Copy, K: StableKey>(timers: &DueTimers<T, K>) -> Vec<Saved<T>>
 fn set<T: Ord + Copy, K: StableKey>(
     timers: &mut DueTimers<T, K>,
     saved: Vec<Saved<T>>,
+    groups: &Range<u16>,
 ) -> Result<(), StateError> {
     for (at, encoded, name) in saved {
         let mut rest = encoded.as_slice();
@@ -83,7 +106,9 @@ fn set<T: Ord + Copy, K: StableKey>(
         let key = key.ok_or_else(|| {
             StateError::decode(format_args!("the key of the timer `{name}` is no such key"))
         })?;
-        timers.set(at, *key, name_of(name));
+        if groups.contains(&key_group(key.stable_hash(), MAX_KEY_GROUPS).0) {
+            timers.set(at, *key, name_of(name));
+        }
     }
     Ok(())
 }

@@ -175,7 +175,8 @@ impl<'a> Loops<'a> {
     }
 }
 
-fn base(path: &str) -> &str {
+/// A node's path, without the number of its worker.
+pub(crate) fn base(path: &str) -> &str {
     path.split('#').next().unwrap_or(path)
 }
 

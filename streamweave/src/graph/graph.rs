@@ -1,12 +1,13 @@
 //! A graph that has been built and does not run yet.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, assemble};
+use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
-use crate::graph::flow::{Flow, NodeTiming};
+use crate::graph::flow::{Flow, NodeTiming, base};
 use crate::graph::handles::OutputMerge;
 use crate::graph::inline::Inline;
 use crate::graph::mode::ExecutionMode;
@@ -14,6 +15,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
+use crate::state::ALL_GROUPS;
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -90,30 +92,49 @@ impl<I, O> Graph<I, O> {
         self.mode = mode;
     }
 
-    /// Gives the nodes their saved state back.
+    /// Gives the nodes their saved state back. Where a node runs on another number of workers than
+    /// it did, its keys go to those that own them now, with their timers.
     ///
     /// # Errors
     /// When the snapshot holds state that no node claims, or that a node cannot take.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
-        let mut unclaimed = snapshot.clone();
+        // The instances of each node: those that there are, and those that were saved.
+        let mut instances: BTreeMap<String, usize> = BTreeMap::new();
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                *instances.entry(base(node.path()).to_owned()).or_default() += 1;
+            });
+        }
+        let mut saved: BTreeMap<&str, Vec<(&str, &[u8])>> = BTreeMap::new();
+        for path in snapshot.paths() {
+            let state = snapshot.get(path).unwrap_or_default();
+            if !instances.contains_key(base(path)) && !state.is_empty() {
+                return Err(RestoreError::Unclaimed { node: path.to_owned() });
+            }
+            saved.entry(base(path)).or_default().push((path, state));
+        }
         let mut result = Ok(());
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
-                if let Some(state) = unclaimed.remove(node.path())
-                    && result.is_ok()
-                {
-                    result = node.restore(&state).map_err(|error| RestoreError::State {
-                        node: Arc::clone(node.path()),
-                        error,
-                    });
+                let path = Arc::clone(node.path());
+                let Some(parts) = saved.get(base(&path)).filter(|_| result.is_ok()) else { return };
+                let workers = instances.get(base(&path)).copied().unwrap_or(1);
+                let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
+                let own = parts.iter().find(|(saved, _)| **saved == *path);
+                let (parts, groups): (Vec<_>, _) = match own {
+                    Some((_, state)) if parts.len() == workers => (vec![*state], ALL_GROUPS),
+                    _ => {
+                        let all = parts.iter().map(|(_, state)| *state);
+                        (all.collect(), Routes::owned(number.unwrap_or(0), workers))
+                    }
+                };
+                if parts.iter().any(|state| !state.is_empty()) {
+                    let restored = node.restore(&parts, groups);
+                    result = restored.map_err(|error| RestoreError::State { node: path, error });
                 }
             });
         }
-        result?;
-        match unclaimed.paths().next() {
-            Some(node) => Err(RestoreError::Unclaimed { node: node.to_owned() }),
-            None => Ok(()),
-        }
+        result
     }
 
     /// Starts the graph on the caller's tokio runtime: one task a stage.

@@ -17,14 +17,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Adds what a stage answered; instances without state leave nothing.
+    /// Adds what a stage answered; instances without state leave nothing, but for those of workers.
     pub(crate) fn add(&mut self, states: &[InstanceState]) -> Result<(), RunError> {
         for (path, state) in states {
             let state = state.as_ref().map_err(|error| RunError::State {
                 node: Arc::clone(path),
                 error: Arc::clone(error),
             })?;
-            if !state.is_empty() {
+            // How many workers there were is known by their entries.
+            if !state.is_empty() || path.contains('#') {
                 self.nodes.insert((**path).to_owned(), state.clone());
             }
         }
