@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::state::NodeSnapshot;
+use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, StableHash, key_group};
 use crate::time::{LogicalTime, Rounds};
 
 /// A generator with a fixed seed (splitmix64).
@@ -138,7 +138,8 @@ fn a_promise_rises_as_far_as_nothing_is_still_to_come_and_never_falls() {
                 let before = saved(&agenda);
                 agenda = Agenda::new(agenda.timing());
                 let bytes = before.encode().unwrap();
-                agenda.restore(&mut NodeSnapshot::decode(&bytes, "node").unwrap()).unwrap();
+                let part = NodeSnapshot::decode(&bytes, "node").unwrap();
+                agenda.restore(&mut [part], &ALL_GROUPS).unwrap();
                 assert_eq!(saved(&agenda), before, "seed {seed}");
                 assert_eq!(agenda.forward(), last, "seed {seed}");
             }
@@ -228,6 +229,46 @@ fn a_key_of_another_type_is_an_error() {
     let mut agenda = Agenda::new(Timing::Passes);
     agenda.set_timer(event(9, 300, "a"), None);
     agenda.commit();
-    let error = Agenda::<u64>::new(Timing::Passes).restore(&mut saved(&agenda)).unwrap_err();
+    let restored = Agenda::<u64>::new(Timing::Passes).restore(&mut [saved(&agenda)], &ALL_GROUPS);
+    let error = restored.unwrap_err();
     assert!(error.to_string().contains("timer `a`"), "{error}");
+}
+
+/// Of two workers' agendas one of three gets the timers of its own keys, and what both had reached.
+#[test]
+fn timers_go_with_their_keys_and_the_frontier_is_the_least() {
+    let timer = |key| Timer { key, name: "t", at: TimerAt::Event(LogicalTime(100)) };
+    let mut parts = [7, 5].map(|reached| {
+        let mut agenda = Agenda::<u32>::new(Timing::Passes);
+        agenda.reached.frontier = Some(promise(reached));
+        agenda.reached.completed = Some(promise(reached));
+        for key in 0..200 {
+            if key % 2 == reached as u32 % 4 / 2 {
+                agenda.set_timer(timer(key), None);
+            }
+        }
+        agenda.commit();
+        agenda
+    });
+    let third = MAX_KEY_GROUPS / 3;
+    let mut seen = BTreeSet::new();
+    for groups in [0..third, third..2 * third, 2 * third..MAX_KEY_GROUPS] {
+        let mut agenda = Agenda::<u32>::new(Timing::Passes);
+        agenda.restore(&mut parts.each_ref().map(saved), &groups).unwrap();
+        assert_eq!(agenda.reached.frontier, Some(promise(5)));
+        assert_eq!(agenda.reached.completed, Some(promise(5)));
+        while let Some((timer, stamp)) = agenda.due_at_frontier(promise(101)) {
+            assert!(groups.contains(&key_group(timer.key.stable_hash(), MAX_KEY_GROUPS).0));
+            assert!(seen.insert(timer.key), "{} went to two", timer.key);
+            agenda.fires(timer, Some(stamp));
+            agenda.commit();
+        }
+    }
+    assert_eq!(seen.len(), 200);
+    // Records that are kept are not known by their key.
+    parts[1].keep(stamp(9));
+    parts[1].commit();
+    let mut agenda = Agenda::<u32>::new(Timing::Passes);
+    let refused = agenda.restore(&mut parts.each_ref().map(saved), &ALL_GROUPS).unwrap_err();
+    assert!(refused.to_string().contains("as many workers"), "{refused}");
 }
