@@ -21,6 +21,8 @@ mod latency;
 mod memory;
 #[path = "workloads/nodes.rs"]
 mod nodes;
+#[path = "workloads/reach.rs"]
+mod reach;
 #[path = "workloads/start.rs"]
 mod start;
 #[path = "workloads/tasks.rs"]
@@ -36,7 +38,7 @@ mod workers;
 
 type Workload = (&'static str, fn());
 
-const WORKLOADS: [Workload; 10] = [
+const WORKLOADS: [Workload; 11] = [
     ("w1", chain::run),
     ("w1b", tasks::run),
     ("w2", keys::run),
@@ -46,6 +48,7 @@ const WORKLOADS: [Workload; 10] = [
     ("w2s", words::run),
     ("w3", windows::run),
     ("w4", latency::run),
+    ("w5", reach::run),
     ("start", start::run),
 ];
 

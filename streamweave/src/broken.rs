@@ -67,6 +67,8 @@ variants! {
     StandingIsLost,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
+    /// A barrier goes on when it has come by one of several inputs.
+    BarrierWaitsForNobody,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.

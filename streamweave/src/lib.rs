@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod broken;
+pub mod checkpoint;
 pub mod engine;
 #[doc(hidden)]
 pub mod expansion;

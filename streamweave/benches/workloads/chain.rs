@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use streamweave::graph;
 
 use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
-use crate::nodes::{Affine, Even, Stir, affine, even, items, stir, sum};
+use crate::nodes::{Affine, Even, Stir, affine, even, items, stir, sum, timed_items};
 
 pub const BATCH: usize = 4096;
 
@@ -28,10 +28,26 @@ pub fn run() {
         };
         (start_and_drain(&runtime, graph), total.load(Relaxed))
     };
+    let fused_timed = || {
+        let (sum, total) = sum();
+        let graph = graph! {
+            numbers: timed_items(0..black_box(n), BATCH),
+            affine: Affine,
+            even: Even,
+            stir: Stir,
+            sum: sum,
+            numbers.items => affine.input,
+            affine.out => even.input,
+            even.out => stir.input,
+            stir.out => sum.input,
+        };
+        (start_and_drain(&runtime, graph), total.load(Relaxed))
+    };
     let variants = vec![
         variant("plain loop", || plain_loop(n)),
         variant("loop over batches of 4096", || batched_loop(n)).reference(),
         variant("graph, one stage", fused),
+        variant("graph, one stage, timed", fused_timed),
     ];
     compare("W1 chain", n as usize, variants);
 }

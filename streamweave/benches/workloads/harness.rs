@@ -58,6 +58,9 @@ pub fn heading() {
 /// Runs the variants in turns; the first is the plain loop. All must give the same checksum.
 pub fn compare(title: &str, records: usize, mut variants: Vec<Variant<'_>>) {
     println!("{title}: {records} records, {} rounds", rounds());
+    if let Ok(only) = std::env::var("STREAMWEAVE_BENCH_VARIANT") {
+        variants.retain(|variant| variant.name == only);
+    }
     let mut times = vec![Vec::new(); variants.len()];
     let mut expected = None;
     for _ in 0..rounds() {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
 use crate::input::zipf_keys;
-use crate::nodes::{RunningCount, items, sum};
+use crate::nodes::{RunningCount, items, sum, timed_items};
 
 pub type Map<V> = hashbrown::HashMap<u64, V, FixedState>;
 pub const BATCH: usize = 2048;
@@ -26,6 +26,7 @@ pub fn run() {
         variant("plain loop", || plain_loop(&keys)),
         variant("tokio by hand, batches of 2048", || by_hand(&runtime, keys.clone())).reference(),
         variant("graph, change tracking", || counted(&runtime, keys.clone(), false)),
+        variant("graph, change tracking, timed", || counted_timed(&runtime, keys.clone())),
         variant("graph, change tracking and undo", || counted(&runtime, keys.clone(), true)),
     ];
     compare("W2 running count", keys.len(), variants);
@@ -55,6 +56,18 @@ fn counted(runtime: &Runtime, keys: Vec<u64>, undo: bool) -> (Duration, u64) {
         count.out => sum.input,
     };
     graph.set_undo(undo);
+    (start_and_drain(runtime, graph), total.load(Relaxed))
+}
+
+fn counted_timed(runtime: &Runtime, keys: Vec<u64>) -> (Duration, u64) {
+    let (sum, total) = sum();
+    let graph = graph! {
+        keys: timed_items(keys.into_iter(), BATCH),
+        count: RunningCount {},
+        sum: sum,
+        keys.items => count.input,
+        count.out => sum.input,
+    };
     (start_and_drain(runtime, graph), total.load(Relaxed))
 }
 

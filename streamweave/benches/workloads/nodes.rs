@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamweave::node::More;
 use streamweave::state::Keyed;
-use streamweave::{NodeResult, node};
+use streamweave::{LogicalTime, NodeResult, node};
 
 /// Sends what an iterator gives, a batch a unit.
 #[node(source)]
@@ -43,6 +43,48 @@ where
     I: Iterator<Item: Send + 'static> + Send + 'static,
 {
     Items { from: Mutex::new(Some(items)), batch }
+}
+
+/// As [`Items`], with a time beside each record: that of its batch, which is promised behind it.
+#[node(source, promises)]
+pub struct TimedItems<I>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'static,
+{
+    #[output]
+    items: I::Item,
+    #[scratch(init = self.from.lock().ok().and_then(|mut from| from.take()))]
+    left: Option<I>,
+    #[scratch]
+    time: i64,
+    from: Mutex<Option<I>>,
+    batch: usize,
+}
+
+impl<I> TimedItemsHandlers<I> for TimedItems<I>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'static,
+{
+    async fn next(
+        &self,
+        state: &mut TimedItemsState<I>,
+        out: &mut impl TimedItemsOut<I>,
+    ) -> NodeResult<More> {
+        let Some(left) = &mut state.left else { return Ok(More::End) };
+        let time = LogicalTime(state.time);
+        out.at(time).items_all(left.by_ref().take(self.batch));
+        out.promise(time);
+        state.time += 1;
+        Ok(if left.size_hint().1 == Some(0) { More::End } else { More::Now })
+    }
+}
+
+/// A timed source of `items`, `batch` of them a unit.
+pub fn timed_items<I>(items: I, batch: usize) -> TimedItems<I>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'static,
+{
+    TimedItems { from: Mutex::new(Some(items)), batch }
 }
 
 #[node]

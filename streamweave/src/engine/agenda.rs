@@ -183,7 +183,11 @@ impl<K: StableKey> Agenda<K> {
 
     /// The unit stands: what it staged applies.
     pub(crate) fn commit(&mut self) {
-        for change in std::mem::take(&mut self.staged) {
+        if self.staged.is_empty() {
+            return;
+        }
+        let mut staged = std::mem::take(&mut self.staged);
+        for change in staged.drain(..) {
             match change {
                 Change::Promise(promise) => self.reached.own = self.reached.own.max(Some(promise)),
                 Change::Hold(until) => self.reached.hold = until,
@@ -212,6 +216,7 @@ impl<K: StableKey> Agenda<K> {
                 },
             }
         }
+        self.staged = staged;
     }
 
     /// The unit failed: what it staged is forgotten.

@@ -368,7 +368,35 @@ impl<T: 'static> Sender<T> {
 
     /// Sends control; it never waits, as there is a bounded number of it for each batch.
     pub(crate) fn control(&self, control: Control) {
-        let mut guard = lock(&self.0);
+        self.0.control(control);
+    }
+
+    /// The same at both ends, and unlike that of every other channel.
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
+    }
+
+    /// The input that the edge leads to.
+    pub(crate) fn path(&self) -> Arc<str> {
+        Arc::clone(&self.1.path)
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        lock(&self.0).capacity
+    }
+
+    /// The edge itself, with its type forgotten.
+    pub(crate) fn edge(&self) -> Arc<dyn Edge>
+    where
+        T: Send,
+    {
+        Arc::clone(&self.0) as Arc<dyn Edge>
+    }
+}
+
+impl<T> Channel<T> {
+    fn control(&self, control: Control) {
+        let mut guard = lock(self);
         let shared = &mut *guard;
         if shared.receiver != Far::Present {
             return;
@@ -396,37 +424,15 @@ impl<T: 'static> Sender<T> {
         }
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
         shared.queue.insert(at, Message::Control(control));
-        let waker = shared.stir(&self.0.stirred);
+        let waker = shared.stir(&self.stirred);
         drop(guard);
         if let Some(waker) = waker {
             waker.wake();
         }
     }
-
-    /// The same at both ends, and unlike that of every other channel.
-    pub(crate) fn id(&self) -> u64 {
-        Arc::as_ptr(&self.0).addr() as u64
-    }
-
-    /// The input that the edge leads to.
-    pub(crate) fn path(&self) -> Arc<str> {
-        Arc::clone(&self.1.path)
-    }
-
-    pub(crate) fn capacity(&self) -> Capacity {
-        lock(&self.0).capacity
-    }
-
-    /// The edge itself, with its type forgotten.
-    pub(crate) fn edge(&self) -> Arc<dyn Edge>
-    where
-        T: Send,
-    {
-        Arc::clone(&self.0) as Arc<dyn Edge>
-    }
 }
 
-/// What a simulation asks of an edge, whatever its records are.
+/// What a run asks of an edge, whatever its records are.
 pub(crate) trait Edge: Send + Sync {
     fn capacity(&self) -> Capacity;
     /// What waits stays; who waits for room looks again.
@@ -436,6 +442,8 @@ pub(crate) trait Edge: Send + Sync {
     /// Hands every frontier on, also those that a later one makes superfluous: how many come does
     /// not depend on how fast they are taken.
     fn keep_frontiers(&self);
+    /// Puts a barrier behind all that has been sent.
+    fn barrier(&self, epoch: u64);
 }
 
 impl<T: Send + 'static> Edge for Channel<T> {
@@ -454,6 +462,9 @@ impl<T: Send + 'static> Edge for Channel<T> {
     }
     fn keep_frontiers(&self) {
         lock(self).frontiers = Some(0);
+    }
+    fn barrier(&self, epoch: u64) {
+        self.control(Control::barrier(epoch));
     }
 }
 

@@ -43,6 +43,12 @@ pub enum Control {
     Failed,
 }
 
+impl Control {
+    pub(crate) fn barrier(epoch: u64) -> Self {
+        Control::Barrier { epoch, attempt: 0, kind: BarrierKind::Aligned }
+    }
+}
+
 /// How a barrier waits for the other inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -57,6 +57,8 @@ pub enum Phase {
     Idle(bool),
     /// A turn of a loop goes on, with what each node on its way still holds.
     Turn(Turn),
+    /// A checkpoint's barrier: all that came before it is done, and nothing behind it.
+    Barrier(u64),
     /// There is no more input: `on_stop`.
     Stop,
 }
@@ -64,7 +66,7 @@ pub enum Phase {
 impl Phase {
     /// Whether it says something of all records before it: calls that are in flight come first.
     pub(crate) fn waits_for_calls(self) -> bool {
-        matches!(self, Phase::Frontier(_) | Phase::Idle(_) | Phase::Turn(_) | Phase::Stop)
+        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_))
     }
 }
 

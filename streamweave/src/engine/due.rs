@@ -46,9 +46,10 @@ impl<T, K> fmt::Debug for DueTimers<T, K> {
 }
 
 impl<K: StableKey> Entry<K> {
-    fn new(key: K, name: &'static str) -> Self {
-        let mut encoded = Vec::new();
-        key.encode(&mut encoded);
+    /// `encoded` is a buffer to be used again.
+    fn new(key: K, name: &'static str, encoded: &mut Vec<u8>) -> Self {
+        encoded.clear();
+        key.encode(encoded);
         encoded.resize(encoded.len().max(8), 0);
         let prefix = encoded.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
         Entry { prefix, key, name }
@@ -97,7 +98,7 @@ impl<T: Ord + Copy, K: StableKey> DueTimers<T, K> {
                 }
             }
             Instant::Due(due) => {
-                let entry = Entry::new(key, name);
+                let entry = Entry::new(key, name, &mut Vec::new());
                 if let Err(at) = due.binary_search_by(|held| entry.order(held)) {
                     due.insert(at, entry);
                     self.len += 1;
@@ -133,8 +134,9 @@ impl<T: Ord + Copy, K: StableKey> DueTimers<T, K> {
         let mut first = self.instants.first_entry()?;
         let at = *first.key();
         if let Instant::Waiting(waiting) = first.get_mut() {
-            let mut due: Vec<_> =
-                waiting.drain().map(|entry| Entry::new(entry.key, entry.name)).collect();
+            let mut encoded = Vec::new();
+            let prefixed = |entry: Entry<K>| Entry::new(entry.key, entry.name, &mut encoded);
+            let mut due: Vec<_> = waiting.drain().map(prefixed).collect();
             due.sort_unstable_by(|a, b| b.order(a));
             *first.get_mut() = Instant::Due(due);
         }

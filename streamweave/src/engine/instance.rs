@@ -53,6 +53,8 @@ pub trait AnyInstance {
 pub struct Instance<N: Node, O> {
     pub(crate) node: Arc<N>,
     pub(crate) state: N::State,
+    /// The state logs what a unit changes. Otherwise it need not be told where one begins.
+    undo: bool,
     pub(crate) out: O,
     pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
@@ -86,6 +88,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         Instance {
             node,
             state,
+            undo: false,
             out,
             agenda: Agenda::new(N::TIMING),
             path,
@@ -193,7 +196,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::Promises | Phase::Idle(_) | Phase::Barrier(_) => None,
         }
     }
 
@@ -272,8 +275,31 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         false
     }
 
+    /// Runs the units that `phase` makes due in this node, until none is or the step must end;
+    /// whether there was one.
+    ///
+    /// They concern what is behind the node only: so they begin and stand here, and the way from
+    /// the stage's root to the node is gone once for all of them.
+    fn advance_own(&mut self, cx: &mut Cx, phase: Phase) -> bool
+    where
+        N: Lifecycle<O>,
+    {
+        let mut any = false;
+        while self.advance_self(cx, phase) {
+            any = true;
+            if cx.must_end() {
+                break;
+            }
+            if cx.take_staged() {
+                self.visit_all(&mut |node| node.commit_agenda());
+            }
+            self.begin_unit();
+        }
+        any
+    }
+
     /// Runs the next unit that `phase` makes due in this node; whether there was one.
-    pub(crate) fn advance_self(&mut self, cx: &mut Cx, phase: Phase) -> bool
+    fn advance_self(&mut self, cx: &mut Cx, phase: Phase) -> bool
     where
         N: Lifecycle<O>,
     {
@@ -357,6 +383,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.counters.publish(self.accepted(), out, &self.agenda);
     }
     fn set_undo(&mut self, on: bool) {
+        self.undo = on;
         self.state.set_undo(on);
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
@@ -394,7 +421,9 @@ impl<N: Node, const P: usize, O> fmt::Debug for Fused<N, P, O> {
 impl<N: Node, O: Emitters> Instance<N, O> {
     #[inline(always)]
     pub(crate) fn begin_unit(&mut self) {
-        self.state.begin();
+        if self.undo {
+            self.state.begin();
+        }
         self.out.each(&mut Begin);
     }
     pub(crate) fn rollback_unit(&mut self) {
@@ -453,7 +482,7 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
         if broken(Broken::FrontierBeforeTimers) && matches!(phase, Phase::Frontier(_)) {
             self.out.each(&mut Advance { cx, phase });
         }
-        if self.advance_self(cx, phase) {
+        if self.advance_own(cx, phase) {
             return true;
         }
         self.pass(cx, phase)

@@ -32,6 +32,8 @@ pub struct Outbox<T> {
     promised: Option<Promise>,
     /// The last turn that was sent.
     turn: u64,
+    /// The last barrier that was sent.
+    epoch: u64,
     sequence: u64,
     /// The bytes of what is ready and in memory.
     held: usize,
@@ -74,6 +76,7 @@ impl<T: 'static> Outbox<T> {
             batch,
             promised: None,
             turn: 0,
+            epoch: 0,
             sequence: 0,
             held: 0,
             spill: None,
@@ -301,6 +304,12 @@ impl<T: Send + 'static> Part for Outbox<T> {
                 self.turn = turn.number;
                 self.control(&Control::Turn(turn));
             }
+        }
+        if let Phase::Barrier(epoch) = phase
+            && self.epoch < epoch
+        {
+            self.epoch = epoch;
+            self.control(&Control::barrier(epoch));
         }
         if let Phase::Idle(idle) = phase {
             self.control(if idle { &Control::Idle } else { &Control::Active });

@@ -11,7 +11,7 @@ use crate::node::Part;
 use crate::state::StateError;
 
 /// The saved state of one instance: its path and the encoded fields.
-pub(crate) type InstanceState = (Arc<str>, Result<Vec<u8>, StateError>);
+pub(crate) type InstanceState = (Arc<str>, Result<Vec<u8>, Arc<StateError>>);
 
 /// The question to one stage, and its answer.
 #[derive(Debug, Default)]
@@ -27,7 +27,9 @@ pub(crate) struct Probe {
 #[derive(Debug, Default)]
 struct Answer {
     number: u64,
-    state: Vec<InstanceState>,
+    state: Arc<[InstanceState]>,
+    /// The last barrier that has passed, and the state at that.
+    barrier: (u64, Arc<[InstanceState]>),
     stage: Option<Waker>,
     asker: Option<Waker>,
     closed: bool,
@@ -50,16 +52,13 @@ impl Probe {
 
     /// The stage's state as of question `number` or later, once it has answered; of a stage that
     /// has finished, its last.
-    pub(crate) fn take(&self, number: u64) -> Option<Vec<InstanceState>> {
-        let mut answer = self.lock();
-        if answer.number >= number || answer.closed {
-            return Some(std::mem::take(&mut answer.state));
-        }
-        None
+    pub(crate) fn take(&self, number: u64) -> Option<Arc<[InstanceState]>> {
+        let answer = self.lock();
+        (answer.number >= number || answer.closed).then(|| Arc::clone(&answer.state))
     }
 
     /// As [`Probe::take`], once there is an answer.
-    pub(crate) async fn answered(&self, number: u64) -> Vec<InstanceState> {
+    pub(crate) async fn answered(&self, number: u64) -> Arc<[InstanceState]> {
         std::future::poll_fn(|task| match self.take(number) {
             Some(state) => Poll::Ready(state),
             None => {
@@ -69,6 +68,42 @@ impl Probe {
             }
         })
         .await
+    }
+
+    /// The stage's state as of barrier `epoch`, once that has passed; of a stage that has finished
+    /// before, its last.
+    pub(crate) fn at_barrier(&self, epoch: u64) -> Option<Arc<[InstanceState]>> {
+        let answer = self.lock();
+        if answer.barrier.0 == epoch {
+            return Some(Arc::clone(&answer.barrier.1));
+        }
+        answer.closed.then(|| Arc::clone(&answer.state))
+    }
+
+    /// Ready once barrier `epoch` has passed.
+    pub(crate) async fn passes(&self, epoch: u64) {
+        poll_fn(|task| {
+            let mut answer = self.lock();
+            if answer.barrier.0 == epoch || answer.closed {
+                return Poll::Ready(());
+            }
+            answer.asker = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// A barrier has passed the stage.
+    pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
+        let states = states(root);
+        let asker = {
+            let mut answer = self.lock();
+            answer.barrier = (epoch, states);
+            answer.asker.take()
+        };
+        if let Some(asker) = asker {
+            asker.wake();
+        }
     }
 
     /// The stage answers, if it was asked. Called between units.
@@ -122,8 +157,10 @@ impl Probe {
     }
 }
 
-fn states(root: &mut dyn Part) -> Vec<InstanceState> {
+fn states(root: &mut dyn Part) -> Arc<[InstanceState]> {
     let mut states = Vec::new();
-    root.visit(&mut |node| states.push((Arc::clone(node.path()), node.snapshot())));
-    states
+    root.visit(&mut |node| {
+        states.push((Arc::clone(node.path()), node.snapshot().map_err(Arc::new)));
+    });
+    states.into()
 }

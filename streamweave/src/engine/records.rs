@@ -65,6 +65,13 @@ impl Mark {
         Mark { carried: Carried::of(stamp), stamp }
     }
 
+    /// The same, copied field by field: a copy of the whole may move the bytes between them, too, in
+    /// pieces that overlap.
+    #[inline(always)]
+    pub(crate) fn fields(&self) -> Self {
+        Mark { carried: Carried(self.carried.0), stamp: self.stamp }
+    }
+
     pub(crate) fn stamp(self) -> Option<Stamp> {
         self.carried.is_stamped().then_some(self.stamp)
     }

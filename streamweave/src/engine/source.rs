@@ -11,15 +11,17 @@ use crate::engine::inlet::{AnyInlet, Arrival, Inlets};
 use crate::engine::instance::Instance;
 use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
+use crate::engine::signals::Signals;
 use crate::engine::stage::{StageEnd, StageEnv, StageLoop, Todo};
-use crate::engine::stop::StopSignal;
 use crate::node::{Emitters, Lifecycle, More, Source};
 use crate::time::Stamp;
 
 /// What the source will give, as the stage's loop sees it.
 struct Supply {
     more: More,
-    stop: StopSignal,
+    signals: Signals,
+    /// The last barrier that was sent.
+    epoch: u64,
     ended: bool,
 }
 
@@ -39,7 +41,12 @@ impl AnyInlet for Supply {
         if self.ended {
             return Poll::Pending;
         }
-        self.ended = self.more == More::End || self.stop.poll(task).is_ready();
+        let (stop, epoch) = self.signals.watch(task);
+        if self.epoch < epoch {
+            self.epoch = epoch;
+            return Poll::Ready(Arrival::Control(Control::barrier(epoch)));
+        }
+        self.ended = self.more == More::End || stop;
         match self.more {
             _ if self.ended => Poll::Ready(Arrival::Control(Control::End)),
             More::End => Poll::Pending,
@@ -62,7 +69,7 @@ impl AnyInlet for Supply {
 pub(crate) async fn run_source<N, O>(
     mut root: Instance<N, O>,
     env: StageEnv,
-    stop: StopSignal,
+    signals: Signals,
 ) -> StageEnd
 where
     N: Source<O> + Lifecycle<O>,
@@ -70,7 +77,7 @@ where
 {
     let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
-    let mut supply = Supply { more: More::Now, stop, ended: false };
+    let mut supply = Supply { more: More::Now, signals, epoch: 0, ended: false };
     loop {
         let todo = poll_fn(|task| match stage.poll_todo(&mut root, &mut supply, task) {
             Poll::Ready(todo) => Poll::Ready(Some(todo)),

@@ -88,6 +88,8 @@ pub(crate) struct StageLoop {
     gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
+    /// The barrier that waits for inlets by which it has not come.
+    barrier: Option<(u64, Vec<bool>)>,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -139,6 +141,7 @@ impl StageLoop {
             paused: false,
             frontier: None,
             rest: Rest::default(),
+            barrier: None,
             current: None,
             turn: 0,
             steps: 0,
@@ -196,6 +199,7 @@ impl StageLoop {
                 self.stopped = true;
                 root.control(&Control::End);
             }
+            Phase::Barrier(epoch) => self.env.probe.passed(epoch, root),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -375,6 +379,12 @@ impl StageLoop {
         while silent < count {
             if index >= count {
                 index = 0;
+            }
+            // What is behind a barrier waits until that has come by all inlets.
+            if self.barrier.as_ref().is_some_and(|(_, by)| by[index]) {
+                silent += 1;
+                index += 1;
+                continue;
             }
             match inlets.inlet(index)?.poll(task) {
                 Poll::Ready(Arrival::Turn) => {
@@ -561,6 +571,15 @@ impl StageLoop {
                 self.tell_idle(false);
             }
             Control::End => {}
+            Control::Barrier { epoch, .. } => {
+                // A later one takes the place of one that not all have sent.
+                if self.barrier.as_ref().is_none_or(|(before, _)| *before < epoch) {
+                    self.barrier = Some((epoch, vec![false; count]));
+                }
+                if let Some((waiting, by)) = &mut self.barrier {
+                    by[from] |= *waiting == epoch;
+                }
+            }
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
@@ -573,11 +592,22 @@ impl StageLoop {
                     gathered.arrives(turn);
                 }
             }
-            // Their coordinators come with checkpoints; nothing sends them before.
+            // Nothing sends them yet.
             _ => {}
         }
         self.look_out();
+        self.pass_barrier();
         Ok(())
+    }
+
+    /// A barrier that has come by all inlets that have not ended goes on.
+    fn pass_barrier(&mut self) {
+        let (Some((epoch, by)), Some(inputs)) = (&self.barrier, &self.inputs) else { return };
+        let has_come = |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet);
+        if by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody) {
+            self.phases.push_back(Phase::Barrier(*epoch));
+            self.barrier = None;
+        }
     }
 
     /// What the inputs promise together becomes the stage's frontier.

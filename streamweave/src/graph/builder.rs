@@ -40,6 +40,8 @@ pub struct GraphBuilder {
     pub(crate) timings: Vec<NodeTiming>,
     /// The feedback edges: their mailboxes, and the channels that they send to.
     pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    /// The edges of the graph's own inputs.
+    pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     /// The graph's outputs, which learn when it starts how their edges become one.
     pub(crate) output_merges: Vec<OutputMerge>,
 }
@@ -65,6 +67,7 @@ impl GraphBuilder {
             refusals: Vec::new(),
             timings: Vec::new(),
             cuts: Vec::new(),
+            input_edges: Vec::new(),
             output_merges: Vec::new(),
         }
     }
@@ -315,12 +318,14 @@ impl GraphBuilder {
         E: Emit<N::Item>,
     {
         let outbox = self.boundary_with(&format!("graph.{name}"), edge, emitter);
-        Input::new(name, outbox)
+        self.input_edge(name, outbox)
     }
 
     /// An input of the graph that leads to a node which heads its own stage.
     pub fn input_edge<T: Send + 'static>(&mut self, name: &str, edge: Outbox<T>) -> Input<T> {
-        Input::new(name, edge)
+        let input = Input::new(name, edge);
+        self.input_edges.push(input.edge());
+        input
     }
 
     /// An output of the graph: the edge that leads to it, and what its caller reads.

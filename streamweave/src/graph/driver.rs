@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::{Capacity, Chance, Clock, Counters, Edge, Note, Probe, StageEnd, StopSignal};
+use crate::engine::{Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd};
+use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
@@ -25,7 +26,8 @@ pub(crate) struct Driver {
     pub(crate) progress: ProgressHandle,
     over: watch::Sender<bool>,
     pub(crate) clock: Clock,
-    pub(crate) stop: StopSignal,
+    pub(crate) signals: Signals,
+    barriers: Barriers,
     pub(crate) chance: Chance,
     tasks: Vec<Driven>,
     /// In a simulation: the edges, with how much they were built to hold.
@@ -62,15 +64,27 @@ const MOVES: u32 = 100_000;
 impl Driver {
     /// Takes a graph apart: its handles, and what drives it.
     pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
-        let Graph { name, planned, counters, edges, inputs, outputs, flow, .. } = graph;
+        let barred = graph.barred();
+        let Graph { name, planned, counters, edges, inputs, outputs, flow, input_edges, .. } =
+            graph;
         let (over, is_over) = watch::channel(false);
+        let signals = Signals::default();
+        let probes =
+            planned.iter().map(|stage| (Arc::clone(&stage.path), Arc::clone(&stage.probe)));
         let mut driver = Driver {
+            barriers: Barriers::new(
+                name.clone(),
+                signals.clone(),
+                input_edges,
+                probes.collect(),
+                barred,
+            ),
             name,
             progress: ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over),
             over,
             counters,
             clock: Clock::manual(),
-            stop: StopSignal::default(),
+            signals,
             edges: Vec::new(),
             tasks: Vec::new(),
             schedule: Schedule::new(&chance),
@@ -80,7 +94,7 @@ impl Driver {
         for stage in planned {
             let (path, probe) = (Arc::clone(&stage.path), Arc::clone(&stage.probe));
             let clock = driver.clock.of(driver.tasks.len());
-            let future = stage.run(clock, driver.chance.clone(), &driver.stop);
+            let future = stage.run(clock, driver.chance.clone(), &driver.signals);
             driver.add(path, Some(probe), future);
         }
         if driver.chance.is_seeded() {
@@ -267,6 +281,21 @@ impl Driver {
         self.tasks.iter().find(|task| task.future.is_some()).map(|task| Arc::clone(&task.path))
     }
 
+    /// A cut through the whole graph; where a handler on its way waits for the clock, that is moved.
+    pub(crate) fn cut(&mut self) -> Result<Snapshot, RunError> {
+        let epoch = self.barriers.send()?;
+        self.step()?;
+        loop {
+            let Some(stage) = self.barriers.missing(epoch) else {
+                return self.barriers.cut(epoch);
+            };
+            let Some((due, _)) = self.clock.next_due() else {
+                return Err(RunError::Waiting { graph: self.name.clone(), stage });
+            };
+            self.move_clock(due.max(self.clock.now()))?;
+        }
+    }
+
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, RunError> {
         let mut asked = Vec::new();
         for task in &self.tasks {
@@ -279,7 +308,7 @@ impl Driver {
         let _ = self.step();
         let mut snapshot = Snapshot::default();
         for (probe, asked) in asked {
-            snapshot.add(probe.take(asked).unwrap_or_default())?;
+            snapshot.add(&probe.take(asked).unwrap_or_default())?;
         }
         Ok(snapshot)
     }

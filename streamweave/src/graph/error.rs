@@ -70,6 +70,14 @@ pub enum RunError {
         /// The node, its input, the record's position and the cause.
         failure: Arc<Failure>,
     },
+    /// No checkpoint can be taken of it.
+    #[error("no checkpoint of graph `{graph}`: {reason}")]
+    NoCheckpoint {
+        /// The graph's name.
+        graph: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// It was aborted before its end.
     #[error("graph `{graph}` was aborted")]
     Aborted {

@@ -31,6 +31,7 @@ pub struct Graph<I, O> {
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
     output_merges: Vec<OutputMerge>,
+    pub(crate) input_edges: Vec<Arc<dyn Edge>>,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -59,6 +60,7 @@ impl<I, O> Graph<I, O> {
             flow: Flow::default(),
             mode: ExecutionMode::default(),
             output_merges: builder.output_merges,
+            input_edges: builder.input_edges,
         }
     }
 
@@ -160,6 +162,15 @@ impl<I, O> Graph<I, O> {
             let _ = output.order.set(merging.order);
         }
         Ok(self)
+    }
+
+    /// Why no barrier goes through this graph, if none does.
+    pub(crate) fn barred(&self) -> Option<&'static str> {
+        if !self.cuts.is_empty() {
+            return Some("it has a loop, through which no barrier goes in this version");
+        }
+        let is_deterministic = self.mode == ExecutionMode::Deterministic;
+        is_deterministic.then_some("what a deterministic run puts aside is in no checkpoint yet")
     }
 
     fn check(mut self) -> Result<Self, StartError> {

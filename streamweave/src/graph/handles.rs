@@ -9,7 +9,7 @@ use std::task::{Context as Task, Poll, ready};
 use tokio::sync::watch;
 
 use crate::engine::{
-    Control, Mark, Merge, MergeNext, MergeOrder, Message, Outbox, Pending, Receiver, Refused,
+    Control, Edge, Mark, Merge, MergeNext, MergeOrder, Message, Outbox, Pending, Receiver, Refused,
     Sender, Stash, raise,
 };
 use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
@@ -87,6 +87,10 @@ impl<T: Send + 'static> Input<T> {
 
     pub(crate) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    pub(crate) fn edge(&self) -> Arc<dyn Edge> {
+        self.0.sender.edge()
     }
 
     /// Sends a record, waiting for room.

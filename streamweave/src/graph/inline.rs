@@ -126,9 +126,20 @@ impl<I, O> Inline<I, O> {
         self.driver.snapshot()
     }
 
+    /// The state of every node as of one cut through the whole graph: see
+    /// [`Running::cut`](crate::graph::Running::cut). Does all there is to do now, and moves the clock
+    /// on where a handler waits for it.
+    ///
+    /// # Errors
+    /// As [`Running::cut`](crate::graph::Running::cut); [`RunError::Waiting`] where it does not get
+    /// through, as an output has no room.
+    pub fn cut(&mut self) -> Result<Snapshot, RunError> {
+        self.driver.cut()
+    }
+
     /// Tells sources to stop; the next steps bring the graph to its end.
     pub fn stop_sources(&mut self) {
-        self.driver.stop.set();
+        self.driver.signals.stop();
     }
 
     /// The inputs, the outputs and the run as separate values, to be moved apart.

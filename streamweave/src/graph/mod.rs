@@ -1,6 +1,7 @@
 //! Graphs: the builder that `graph!` expands to, and the running graph.
 
 mod attach;
+mod barriers;
 mod builder;
 pub mod check;
 mod driver;

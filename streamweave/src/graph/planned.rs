@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, Merging, PopInlets, Probe, Stage,
-    StageCounters, StageEnd, StageEnv, StopSignal, Wiring, run_calls, run_serial, run_source,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, Merging, PopInlets, Probe,
+    Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial, run_source,
     run_sync,
 };
 use crate::node::{
@@ -17,7 +17,7 @@ pub(crate) trait PlannedStage: Send + 'static {
     fn part(&mut self) -> &mut dyn Part;
     /// Shows the channels that lead to the stage to `each`, in the order of its inlets.
     fn inlets(&self, each: &mut dyn FnMut(u64));
-    fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd>;
+    fn run(self: Box<Self>, env: StageEnv, signals: Signals) -> BoxFuture<'static, StageEnd>;
 }
 
 /// A stage of synchronous nodes.
@@ -36,7 +36,7 @@ impl<R: Part, L: DriveInlets<R>> PlannedStage for SyncStage<R, L> {
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
     }
-    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+    fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_sync(self.0, env))
     }
 }
@@ -53,7 +53,7 @@ where
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
     }
-    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+    fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_serial(self.0, env))
     }
 }
@@ -70,7 +70,7 @@ where
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
     }
-    fn run(self: Box<Self>, env: StageEnv, _: StopSignal) -> BoxFuture<'static, StageEnd> {
+    fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_calls(self.0, env))
     }
 }
@@ -84,8 +84,8 @@ where
         &mut self.0
     }
     fn inlets(&self, _: &mut dyn FnMut(u64)) {}
-    fn run(self: Box<Self>, env: StageEnv, stop: StopSignal) -> BoxFuture<'static, StageEnd> {
-        Box::pin(run_source(self.0, env, stop))
+    fn run(self: Box<Self>, env: StageEnv, signals: Signals) -> BoxFuture<'static, StageEnd> {
+        Box::pin(run_source(self.0, env, signals))
     }
 }
 
@@ -149,7 +149,7 @@ impl Planned {
         self,
         clock: Clock,
         chance: Chance,
-        stop: &StopSignal,
+        signals: &Signals,
     ) -> BoxFuture<'static, StageEnd> {
         let env = StageEnv {
             clock,
@@ -159,6 +159,6 @@ impl Planned {
             turns: self.turns,
             merging: self.merging,
         };
-        self.stage.run(env, stop.clone())
+        self.stage.run(env, signals.clone())
     }
 }

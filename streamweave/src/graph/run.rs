@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Probe, StageEnd, StopSignal};
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals, StageEnd};
+use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::mode::ExecutionMode;
@@ -33,9 +35,11 @@ impl<I, O> fmt::Debug for Running<I, O> {
 struct Run {
     name: String,
     counters: Arc<Counters>,
-    probes: Vec<(Arc<str>, Arc<Probe>)>,
+    barriers: Barriers,
+    /// One cut at a time.
+    cutting: tokio::sync::Mutex<()>,
     progress: ProgressHandle,
-    stop: StopSignal,
+    signals: Signals,
     ended: watch::Receiver<Option<Ended>>,
     supervisor: AbortHandle,
 }
@@ -77,26 +81,29 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(graph: Graph<I, O>) -> Self {
-        let Graph { name, planned, counters, inputs, outputs, flow, mode, .. } = graph;
+        let barred = graph.barred();
+        let Graph { name, planned, counters, inputs, outputs, flow, mode, input_edges, .. } = graph;
         let (over, is_over) = watch::channel(false);
         let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
         let clock = match mode {
             ExecutionMode::Concurrent => Clock::tokio(),
             ExecutionMode::Deterministic => Clock::standing(),
         };
-        let stop = StopSignal::default();
+        let signals = Signals::default();
         let probes = planned
             .iter()
             .map(|stage| (Arc::clone(&stage.path), Arc::clone(&stage.probe)))
             .collect();
         let mut stages = JoinSet::new();
         for stage in planned {
-            stages.spawn(stage.run(clock.clone(), Chance::default(), &stop));
+            stages.spawn(stage.run(clock.clone(), Chance::default(), &signals));
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
-        let run = Run { name, counters, probes, progress, stop, ended, supervisor };
+        let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
+        let cutting = tokio::sync::Mutex::default();
+        let run = Run { name, counters, barriers, cutting, progress, signals, ended, supervisor };
         Running { inputs, outputs, run }
     }
 
@@ -122,6 +129,38 @@ impl<I, O> Running<I, O> {
     /// When a stage does not answer within `limit`, or a node's state does not serialize.
     pub async fn snapshot(&self, limit: Duration) -> Result<Snapshot, RunError> {
         self.run.snapshot(limit).await
+    }
+
+    /// The state of every node as of one cut through the whole graph: of everything that its
+    /// inputs were sent and its sources gave before, and of nothing behind. A graph that is
+    /// [restored](Graph::restore) from it and gets what comes behind goes on as if nothing had
+    /// happened.
+    ///
+    /// The cut travels with the records; a node with several inputs waits until it has come by all
+    /// of them. What has left the graph by then is not taken back by a restore: its outputs may give
+    /// some records again.
+    ///
+    /// # Errors
+    /// When it does not get through within `limit` (an output that nobody reads keeps it), when the
+    /// graph has a loop or is deterministic ([`RunError::NoCheckpoint`]), or a state does not
+    /// serialize.
+    pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
+        self.run.cut(limit).await
+    }
+
+    /// Puts a [cut](Running::cut) into `storage`, beside the run, which goes on meanwhile; its id
+    /// once it is complete there.
+    ///
+    /// # Errors
+    /// As [`Running::cut`], and when it cannot be written.
+    pub async fn checkpoint<S>(&self, storage: &S, limit: Duration) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let (snapshot, storage) = (self.cut(limit).await?, storage.clone());
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
+        let published = tokio::task::spawn_blocking(move || storage.publish(&snapshot)).await;
+        published.unwrap_or_else(|_| Err(RunError::Aborted { graph: self.run.name.clone() }.into()))
     }
 
     /// Closes the graph's inputs, lets its sources run to their end, and waits until everything
@@ -157,7 +196,7 @@ impl<I, O> Running<I, O> {
     /// The failure that stopped the graph.
     pub async fn stop(self, limit: Duration) -> Result<StopReport, RunError> {
         let Running { inputs, outputs, run } = self;
-        run.stop.set();
+        run.signals.stop();
         drop(inputs);
         drop(outputs);
         let complete = match tokio::time::timeout(limit, run.end()).await {
@@ -190,8 +229,8 @@ impl Run {
         match ended {
             Ended::Finished => {
                 let mut state = Snapshot::default();
-                for (_, probe) in &self.probes {
-                    state.add(probe.take(0).unwrap_or_default())?;
+                for (_, probe) in &self.barriers.probes {
+                    state.add(&probe.take(0).unwrap_or_default())?;
                 }
                 Ok(Summary { metrics: self.counters.read(), state })
             }
@@ -200,11 +239,23 @@ impl Run {
         }
     }
 
+    async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
+        let _one = self.cutting.lock().await;
+        let epoch = self.barriers.send()?;
+        match tokio::time::timeout(limit, self.barriers.passed(epoch)).await {
+            Ok(()) => self.barriers.cut(epoch),
+            Err(_) => {
+                let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
+                Err(RunError::TimedOut { graph: self.name.clone(), stage, limit })
+            }
+        }
+    }
+
     async fn snapshot(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let asked: Vec<u64> = self.probes.iter().map(|(_, probe)| probe.ask()).collect();
+        let asked: Vec<u64> = self.barriers.probes.iter().map(|(_, probe)| probe.ask()).collect();
         let mut snapshot = Snapshot::default();
         let deadline = tokio::time::Instant::now() + limit;
-        for ((stage, probe), asked) in self.probes.iter().zip(asked) {
+        for ((stage, probe), asked) in self.barriers.probes.iter().zip(asked) {
             let answered = tokio::time::timeout_at(deadline, probe.answered(asked)).await;
             let Ok(states) = answered else {
                 return Err(RunError::TimedOut {
@@ -213,7 +264,7 @@ impl Run {
                     limit,
                 });
             };
-            snapshot.add(states)?;
+            snapshot.add(&states)?;
         }
         Ok(snapshot)
     }

@@ -18,14 +18,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Adds what a stage answered; instances without state leave nothing.
-    pub(crate) fn add(&mut self, states: Vec<InstanceState>) -> Result<(), RunError> {
+    pub(crate) fn add(&mut self, states: &[InstanceState]) -> Result<(), RunError> {
         for (path, state) in states {
-            let state = state.map_err(|error| RunError::State {
-                node: Arc::clone(&path),
-                error: Arc::new(error),
+            let state = state.as_ref().map_err(|error| RunError::State {
+                node: Arc::clone(path),
+                error: Arc::clone(error),
             })?;
             if !state.is_empty() {
-                self.nodes.insert((*path).to_owned(), state);
+                self.nodes.insert((**path).to_owned(), state.clone());
             }
         }
         Ok(())
@@ -40,6 +40,10 @@ impl Snapshot {
     /// with the format's version, the schema's fingerprint and a checksum.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
         self.nodes.get(path).map(Vec::as_slice)
+    }
+
+    pub(crate) fn insert(&mut self, path: String, state: Vec<u8>) {
+        self.nodes.insert(path, state);
     }
 
     /// Takes the state of the instance at `path` out.

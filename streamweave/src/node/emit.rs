@@ -209,6 +209,10 @@ impl<A: 'static, B: 'static, E: Emit<B>> Emit<A> for Via<B, E> {
     const CONNECTED: bool = E::CONNECTED;
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: A) {
+        if E::LENDS {
+            // It is not moved once more.
+            return self.lend(cx, &item);
+        }
         let mut item = Some(item);
         if let Some(item) = (&mut item as &mut dyn Any).downcast_mut::<Option<B>>()
             && let Some(item) = item.take()

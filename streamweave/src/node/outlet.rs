@@ -157,45 +157,72 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.spawned.spawn(Arc::clone(self.node), task)
     }
 
+    #[inline(always)]
     fn __stamp(&self, time: LogicalTime) -> Stamp {
-        let now = self.cx.mark.stamp().filter(|now| now.time == time);
-        let floor = self.agenda.floor().filter(|floor| floor.time == time);
-        now.max(floor).unwrap_or(time.into())
+        let (now, floor) = (self.cx.mark.stamp(), self.agenda.floor());
+        // Outside of loops there is nothing to look for.
+        let in_loop = |stamp: Stamp| stamp.rounds != Rounds::default();
+        if !now.is_some_and(in_loop) && !floor.is_some_and(in_loop) {
+            return time.into();
+        }
+        stamp_in_loop(time, now, floor)
     }
 
     fn __clock_moves(&self) -> bool {
         self.cx.clock.moves()
     }
 
+    #[inline(always)]
     fn __enter(&mut self, mut mark: Mark) -> Mark {
-        let outer = self.cx.mark;
+        let outer = self.cx.mark.fields();
         if let (Some(stamp), Some(floor)) = (mark.stamp(), self.agenda.floor())
             && !mark.carried.is_late()
             && stamp < floor
         {
-            let late = outer.carried.is_late() || self.agenda.timing() == Timing::Estimates;
-            mark.carried = mark.carried.late(late);
-            if !late {
-                let (time, promised) = (stamp.time, floor.time);
-                self.fail(TimeError::BehindPromise { time, promised }.into());
-            }
+            mark.carried = mark.carried.late(self.is_late_behind(stamp, floor));
         }
-        self.cx.mark = mark;
+        self.cx.mark = mark.fields();
         outer
     }
 
+    #[inline(always)]
     fn __leave(&mut self, outer: Mark) {
-        self.cx.mark = outer;
+        self.cx.mark = outer.fields();
     }
 }
 
 impl<K, O> Outlet<'_, K, O> {
+    /// Whether what is sent behind the promise is late; otherwise the unit fails.
+    #[inline(always)]
+    fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
+        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
+        if !late {
+            let (time, promised) = (stamp.time, floor.time);
+            fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
+        }
+        late
+    }
+
     /// Fails the unit: for what has no result of its own.
     #[cold]
     fn fail(&mut self, error: NodeError) {
-        let node = Arc::clone(self.node);
-        self.cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+        fail(self.cx, self.node, error);
     }
+}
+
+/// The stamp of what is sent at `time` in a unit of the stamp `now`, when `floor` was promised.
+#[inline(never)]
+fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) -> Stamp {
+    let at_time = |stamp: &Stamp| stamp.time == time;
+    now.filter(at_time).max(floor.filter(at_time)).unwrap_or(time.into())
+}
+
+/// Takes the parts of an [`Outlet`], which can stay in registers then.
+#[cold]
+#[inline(never)]
+fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
+    let node = Arc::clone(node);
+    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
 }
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {

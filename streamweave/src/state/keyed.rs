@@ -115,6 +115,29 @@ impl<K: StableKey, V: Clone> Keyed<K, V> {
         self.table.touch_or_insert(key, |key| key, |key| (key, make()), V::clone)
     }
 
+    /// Puts in the default where the key has no value; whether it had none. A value that is there
+    /// does not count as changed.
+    ///
+    /// ```
+    /// use streamweave::state::{Keyed, State};
+    ///
+    /// let mut seen: Keyed<String, ()> = Keyed::new();
+    /// seen.set_epoch(3);
+    /// assert!(seen.insert_absent("a"));
+    /// seen.set_epoch(4);
+    /// assert!(!seen.insert_absent("a"));
+    /// assert_eq!(seen.epoch_of("a"), Some(3));
+    /// ```
+    #[inline]
+    pub fn insert_absent<Q>(&mut self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StableHash + Eq + ToOwned<Owned = K> + ?Sized,
+        V: Default,
+    {
+        self.table.insert_absent(key, |key| (key.to_owned(), V::default()))
+    }
+
     /// Sets the key's value and returns the one before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         if let Some(held) = self.get_mut(&key) {

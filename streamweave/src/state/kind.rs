@@ -52,7 +52,7 @@ pub trait State: Send + 'static {
     /// [`rollback`](State::rollback) does nothing. Off at first.
     fn set_undo(&mut self, on: bool);
 
-    /// A unit starts: earlier changes stand.
+    /// A unit starts: earlier changes stand. Need not be called while undo is off.
     fn begin(&mut self);
 
     /// Undoes everything since [`begin`](State::begin) exactly, insertions, removals and epochs

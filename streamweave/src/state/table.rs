@@ -339,6 +339,33 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         }
     }
 
+    /// Puts in what `make` returns where the key is absent; whether it was. What is there counts as
+    /// looked at, not as changed.
+    #[inline(always)]
+    pub(super) fn insert_absent<Q>(&mut self, key: &Q, make: impl FnOnce(&Q) -> (K, S)) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StableHash + Eq + ?Sized,
+    {
+        let hash = key.stable_hash();
+        if self.ledger.crowded {
+            self.make_room();
+        }
+        let Self { segments, ledger, directory, .. } = self;
+        let segment = || directory[slice_of(hash)];
+        let held = match &mut segments[..] {
+            [only] => only,
+            several => &mut several[usize::from(segment())],
+        };
+        match held.find_held(hash, |held| held.borrow() == key) {
+            Ok(_) => false,
+            Err(absent) => {
+                ledger.insert(absent, segment(), hash, key, make);
+                true
+            }
+        }
+    }
+
     fn insert_new(&mut self, hash: u64, key: K, slot: S) -> At {
         let mark = self.ledger.epochs.now();
         let at = self.put(hash, Entry { key, slot }, mark);

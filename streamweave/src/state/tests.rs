@@ -102,13 +102,18 @@ fn keyed_with_rollbacks_equals_its_model() {
             |state: &mut Keyed<String, u64>, model: &mut BTreeMap<String, u64>, random| {
                 let key = format!("k{}", random.below(keys));
                 let value = random.next();
-                match random.below(5) {
+                match random.below(6) {
                     0 => assert_eq!(state.remove(key.as_str()), model.remove(&key)),
                     1 => assert_eq!(state.insert(key.clone(), value), model.insert(key, value)),
                     2 => assert_eq!(state.get_mut(&key), model.get_mut(&key)),
                     3 => {
                         *state.entry_ref(key.as_str()) ^= value;
                         *model.entry(key).or_default() ^= value;
+                    }
+                    4 => {
+                        let absent = !model.contains_key(&key);
+                        assert_eq!(state.insert_absent(key.as_str()), absent);
+                        model.entry(key).or_default();
                     }
                     _ => {
                         *state.entry(key.clone()) += 1;

@@ -77,6 +77,10 @@ impl Inputs {
         }
     }
 
+    pub(crate) fn has_ended(&self, input: usize) -> bool {
+        self.state(input) == InputState::Ended
+    }
+
     /// The input's producer is down or paused.
     #[cfg(test)]
     fn holds(&mut self, input: usize) {

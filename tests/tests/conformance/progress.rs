@@ -13,7 +13,7 @@ use super::cases::{each, int, kinds};
 /// Times are totally ordered here: of an antichain only the least element is left.
 fn antichain(case: &Json) {
     let mut frontier = Frontier::Ended;
-    let mut insert = |frontier: &mut Frontier, times: &[Json]| {
+    let insert = |frontier: &mut Frontier, times: &[Json]| {
         let mut rose = false;
         for time in times.iter().map(|time| LogicalTime(int(time))) {
             rose |= !frontier.less_equal(time);

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+mod cuts;
 mod deterministic;
 mod event_time;
 mod failures;
@@ -24,6 +25,7 @@ streamweave_tests::broken_variants! {
     NewestFirst => graphs::chain;
     NobodyIsWoken => graphs::buffers_of_one;
     FrontierBeforeTimers => event_time::what_the_frontier_makes_due;
+    BarrierWaitsForNobody => cuts::goes_on_from_a_cut;
     MergeByArrival => deterministic::where_edges_meet;
     StaleRounds => loops::rounds_of_several_times;
     DroppedBatch => graphs::chain;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamweave::nodes::try_map;
 use streamweave::nodes::window::{
-    Accumulation, Session, Sliding, Tumbling, count, window, window_by_count,
+    Accumulation, Session, Sliding, Tumbling, WindowResult, count, window, window_by_count,
 };
 use streamweave::prelude::*;
 
@@ -55,5 +55,40 @@ fn leaves_no_trace() -> Tested {
     undone!(sessions().early_after(2), [1, 2], 4);
     undone!(window_by_count(3, count()), [1, 2], 3);
     undone!(window_by_count(4, count()).sliding_by(1), [1, 2, 3, 4, 5, 6], 7);
+    Ok(())
+}
+
+/// Of windows that are complete at once, those before the one that fails have been sent, and
+/// those behind it are still to come.
+#[test]
+fn what_was_complete_before_stands() -> Tested {
+    let graph = |fails: u8| {
+        graph! {
+            windows: window(Tumbling::of(10 * MS), count()),
+            fail: try_map(move |result: WindowResult<u8, u64>| {
+                if result.key == fails { Err(NodeError::new("broken")) } else { Ok(result.key) }
+            }),
+            graph.items => windows.input,
+            windows.out => fail.input,
+            fail.out => graph.keys,
+        }
+    };
+    let mut failing = graph(2);
+    failing.set_undo(true);
+    let mut run = failing.inline()?;
+    for key in [3, 1, 2] {
+        run.inputs.items.try_send_at(LogicalTime(1), (key, ()))?;
+    }
+    run.inputs.items.advance(LogicalTime(10));
+    assert!(run.step().is_err());
+    let keys: Vec<_> = std::iter::from_fn(|| run.outputs.keys.try_recv()).collect();
+    assert_eq!(keys, [1]);
+    let mut rest = graph(0);
+    rest.restore(&run.snapshot()?)?;
+    let mut run = rest.inline()?;
+    run.inputs.items.advance(LogicalTime(10));
+    run.step()?;
+    let keys: Vec<_> = std::iter::from_fn(|| run.outputs.keys.try_recv()).collect();
+    assert_eq!(keys, [2, 3]);
     Ok(())
 }

@@ -115,6 +115,9 @@ pub struct Cut<E> {
     mailbox: Arc<Mailbox>,
     /// The earliest stamp that has crossed since the turn was sent.
     crossed: Option<Stamp>,
+    /// What the last record carried that crossed, and what it carries behind the edge: mostly the
+    /// next carries the same, which is noted already as long as `crossed` says anything.
+    last: (Mark, Mark),
     ended: bool,
     path: Arc<str>,
 }
@@ -127,7 +130,41 @@ impl<E> fmt::Debug for Cut<E> {
 
 impl<E> Cut<E> {
     pub(crate) fn new(edge: E, crossing: Crossing, mailbox: Arc<Mailbox>, path: Arc<str>) -> Self {
-        Cut { edge, crossing, mailbox, crossed: None, ended: false, path }
+        let last = (Mark::default(), Mark::default());
+        Cut { edge, crossing, mailbox, crossed: None, last, ended: false, path }
+    }
+
+    /// Takes note of a record that carries something else than the last one, in `crossed` and
+    /// `last`; whether it crosses.
+    #[inline(never)]
+    fn crosses(&mut self, cx: &mut Cx) -> bool {
+        if self.ended {
+            let message = "a record was sent back into the loop after the loop had ended: what a \
+                           node of a loop sends in `on_stop`, or when its input has ended, must \
+                           leave the loop";
+            self.fail(cx, message.to_owned());
+            return false;
+        }
+        let outer = cx.mark;
+        // Records without a time have the earliest there is.
+        match self.crossing.cross(outer.stamp().unwrap_or(Stamp::UNTIMED)) {
+            Ok(Some(stamp)) => {
+                self.crossed = earlier(self.crossed, Some(stamp));
+                self.last = (outer, Mark::crossing(outer, stamp));
+                true
+            }
+            Ok(None) => false,
+            Err(most) => {
+                let message = format!(
+                    "a record would begin round {} of a loop that is bounded to {most}: raise \
+                     `#[rounds(max = ..)]`, or write `#[rounds(limit = {most})]` if the result of \
+                     so many rounds is what is wanted",
+                    u64::from(most) + 1
+                );
+                self.fail(cx, message);
+                false
+            }
+        }
     }
 
     #[cold]
@@ -155,6 +192,7 @@ impl<E: Part> Cut<E> {
             }
             Some(Next::End) => {
                 self.ended = true;
+                self.crossed = None;
                 self.edge.control(&Control::End);
             }
             None => {}
@@ -229,36 +267,15 @@ impl<E: Part> Part for Cut<E> {
 impl<T, E: Emit<T>> Emit<T> for Cut<E> {
     const LENDS: bool = false;
 
+    #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: T) {
-        if cx.failed() {
+        if cx.failed() || ((self.crossed.is_none() || cx.mark != self.last.0) && !self.crosses(cx))
+        {
             return;
         }
-        if self.ended {
-            let message = "a record was sent back into the loop after the loop had ended: what a \
-                           node of a loop sends in `on_stop`, or when its input has ended, must \
-                           leave the loop";
-            return self.fail(cx, message.to_owned());
-        }
-        let outer = cx.mark;
-        // Records without a time have the earliest there is.
-        match self.crossing.cross(outer.stamp().unwrap_or(Stamp::UNTIMED)) {
-            Ok(Some(stamp)) => {
-                self.crossed = earlier(self.crossed, Some(stamp));
-                cx.mark = Mark::crossing(outer, stamp);
-                self.edge.emit(cx, item);
-                cx.mark = outer;
-            }
-            Ok(None) => {}
-            Err(most) => self.fail(
-                cx,
-                format!(
-                    "a record would begin round {} of a loop that is bounded to {most}: raise \
-                     `#[rounds(max = ..)]`, or write `#[rounds(limit = {most})]` if the result of \
-                     so many rounds is what is wanted",
-                    u64::from(most) + 1
-                ),
-            ),
-        }
+        cx.mark = self.last.1;
+        self.edge.emit(cx, item);
+        cx.mark = self.last.0;
     }
 
     fn lend(&mut self, _: &mut Cx, _: &T) {}

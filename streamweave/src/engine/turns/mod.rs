@@ -60,5 +60,8 @@ impl Turn {
 
 /// The earlier of both; `None` is nothing at all.
 pub(crate) fn earlier(one: Option<Stamp>, other: Option<Stamp>) -> Option<Stamp> {
-    [one, other].into_iter().flatten().min()
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }

@@ -123,6 +123,7 @@ where
     K: StableKey + Serialize + DeserializeOwned,
     T: Send + 'static,
 {
-    let whole = millis(horizon).saturating_add(i64::from(horizon.subsec_nanos() % 1_000_000 != 0));
+    let whole = millis(horizon)
+        .saturating_add(i64::from(!horizon.subsec_nanos().is_multiple_of(1_000_000)));
     DedupWithin { horizon: whole, items: PhantomData }
 }

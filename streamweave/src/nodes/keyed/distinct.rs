@@ -31,8 +31,7 @@ impl<T: StableKey + Serialize + DeserializeOwned> DistinctHandlers<T> for Distin
         input: &T,
         out: &mut impl DistinctOut<T>,
     ) -> NodeResult {
-        if !state.seen.contains_key(input) {
-            state.seen.insert(input.clone(), ());
+        if state.seen.insert_absent(input) {
             out.out(input.clone());
         }
         Ok(())

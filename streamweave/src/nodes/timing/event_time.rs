@@ -34,6 +34,9 @@ where
     /// How far they have come.
     #[state]
     seen: Value<Seen>,
+    /// The latest time of each split.
+    #[state]
+    splits: Value<BTreeMap<u64, i64>>,
     time: F,
     disorder: i64,
     every: u32,
@@ -48,16 +51,14 @@ where
 }
 
 /// How far the records have come.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Seen {
     /// The latest time; `None` before the first record.
     latest: Option<i64>,
     /// What was promised last.
     promised: Option<i64>,
-    /// Records since then.
+    /// Records since then, up to as many as the frontier waits for.
     records: u32,
-    /// The latest time of each split.
-    splits: BTreeMap<u64, i64>,
     /// Where the run's clock stood when `latest` last rose.
     at: i64,
 }
@@ -153,26 +154,62 @@ where
         }
     }
 
-    /// Takes note of a record; the time that can be promised behind it.
-    fn note(&self, seen: &mut Seen, item: &T, time: i64) -> Option<i64> {
+    /// Takes note of a record; the time that can be promised behind it. Where its time alone
+    /// counts: otherwise see [`note_otherwise`](Self::note_otherwise).
+    #[inline(always)]
+    fn note(&self, seen: &mut Seen, time: i64) -> Option<i64> {
+        if seen.latest.is_none_or(|latest| latest < time) {
+            seen.latest = Some(time);
+        }
+        self.count(seen)
+    }
+
+    /// Where the records say more than their times, or the clock counts too: this is `now`.
+    #[inline(never)]
+    fn note_otherwise(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        item: &T,
+        time: i64,
+        now: Option<i64>,
+    ) -> Option<i64> {
         if let Some(punctuation) = self.punctuation {
             return punctuation(item).map(|promise| promise.0);
         }
+        let seen = state.seen.get_mut();
+        let before = seen.latest;
         if let Some(split) = self.split {
-            let latest = seen.splits.entry(split(item)).or_insert(time);
+            let splits = state.splits.get_mut();
+            let latest = splits.entry(split(item)).or_insert(time);
             *latest = time.max(*latest);
             if let Some(behind) = self.abandon {
-                let first = seen.splits.values().copied().max().unwrap_or(time);
-                seen.splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
+                let first = splits.values().copied().max().unwrap_or(time);
+                splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
             }
-            seen.latest = seen.splits.values().copied().min();
-        } else if seen.latest.is_none_or(|latest| latest < time) {
-            seen.latest = Some(time);
+            seen.latest = splits.values().copied().min();
+        } else {
+            seen.latest = before.max(Some(time));
         }
-        seen.records = seen.records.saturating_add(1);
-        if seen.records < self.every {
+        if let Some(now) = now
+            && before < seen.latest
+        {
+            seen.at = now;
+        }
+        self.count(seen)
+    }
+
+    #[inline(always)]
+    fn count(&self, seen: &mut Seen) -> Option<i64> {
+        if seen.records < self.every - 1 {
+            seen.records += 1;
             return None;
         }
+        self.rise(seen)
+    }
+
+    /// There were enough records since the last promise.
+    #[inline(never)]
+    fn rise(&self, seen: &Seen) -> Option<i64> {
         let next = seen.latest?.saturating_sub(self.disorder);
         match seen.promised {
             Some(before) if next.saturating_sub(before) < self.step => None,
@@ -218,14 +255,15 @@ where
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         let time = (self.time)(&input);
-        let seen = state.seen.get_mut();
-        let before = seen.latest;
-        let promise = self.note(seen, &input, time.0);
-        if self.clocked.is_some() && before < seen.latest {
-            seen.at = out.now();
-        }
+        let plain = self.punctuation.is_none() && self.split.is_none() && self.clocked.is_none();
+        let promise = if plain {
+            self.note(state.seen.get_mut(), time.0)
+        } else {
+            let now = self.clocked.map(|_| out.now());
+            self.note_otherwise(state, &input, time.0, now)
+        };
         if let Some(promise) = promise {
-            self.promise(seen, promise, out);
+            self.promise(state.seen.get_mut(), promise, out);
         }
         out.at(time).out(input);
         Ok(())

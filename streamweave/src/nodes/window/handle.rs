@@ -35,28 +35,45 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         K: StableKey + Serialize + DeserializeOwned,
     {
         if !self.sliced {
-            let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
-            let Some(time) = time else { return Err(TimeError::Untimed.into()) };
-            if !self.add(held.windows, key, record, time, out) {
-                out.late(key, record);
-            }
-            return Ok(());
+            return self.on_record_whole(held.windows, (key, record), time, out);
         }
-        let Some(time) = time else { return Err(TimeError::Untimed.into()) };
-        let (place, slice) = cursor.place(self, time, || out.frontier());
-        match place {
-            Place::Slice => {}
+        let Some(time) = time else { return untimed() };
+        let slice = match cursor.place(self, time, || out.frontier()) {
+            Place::Slice(slice) => slice,
             Place::Nowhere => return Ok(()),
             Place::Late => {
                 out.late(key, record);
                 return Ok(());
             }
-        }
+        };
         let mut slices = Slices { recent: held.recent, older: held.older };
         let add = |state: &mut A::State| self.aggregate.add(state, record);
         let neighbours = slices.add(key, slice, || self.aggregate.empty(), add);
         if let Some(neighbours) = neighbours {
-            self.set_timers(slice, neighbours, out);
+            let (first, more) = self.new_ends(slice, neighbours, out.frontier());
+            for last in first.into_iter().chain(more) {
+                out.set_timer("end", TimerAt::Event(last));
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`on_record`](Self::on_record), where each window has a state of its own.
+    #[inline(never)]
+    fn on_record_whole<K>(
+        &self,
+        windows: &mut Windows<K, A::State>,
+        (key, record): (&K, &A::Input),
+        time: Option<LogicalTime>,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) -> NodeResult
+    where
+        K: StableKey + Serialize + DeserializeOwned,
+    {
+        let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
+        let Some(time) = time else { return untimed() };
+        if !self.add(windows, key, record, time, out) {
+            out.late(key, record);
         }
         Ok(())
     }
@@ -79,4 +96,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             self.end_sliced(&mut slices, key, last, out);
         }
     }
+}
+
+#[cold]
+fn untimed() -> NodeResult {
+    Err(TimeError::Untimed.into())
 }

@@ -118,6 +118,7 @@ impl<
     fn now(&self) -> i64 {
         self.0.now()
     }
+    #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.set_timer(name, at);
     }

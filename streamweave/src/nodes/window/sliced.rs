@@ -3,94 +3,95 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::TimerAt;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
 use crate::nodes::window::slices::{Neighbours, Slices};
 use crate::nodes::window::{Aggregate, Pane, Window, WindowAssigner};
 use crate::{Frontier, LogicalTime, StableKey};
 
-/// The slice of the last record, so that the next one mostly need not look for its own. It holds
-/// until the frontier rises.
-#[derive(Clone, Copy, Debug)]
+/// The slice of the last record that went to one, so that the next mostly need not look for its
+/// own. It holds until the frontier rises.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     start: i64,
     /// How many times the slice has; 0 before there is one.
     span: u64,
-    place: Place,
 }
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// To its slice.
-    Slice,
+    /// To the slice that starts there.
+    Slice(i64),
     /// All its windows are complete.
     Late,
     /// It belongs to no window.
     Nowhere,
 }
 
-impl Default for Cursor {
-    fn default() -> Self {
-        Cursor { start: 0, span: 0, place: Place::Nowhere }
-    }
-}
-
 impl Cursor {
-    /// Where a record of this time goes, and the start of its slice.
+    /// Where a record of this time goes.
     #[inline(always)]
     pub(super) fn place<W: WindowAssigner, A: Aggregate>(
         &mut self,
         plan: &Plan<W, A>,
         time: LogicalTime,
         frontier: impl FnOnce() -> Option<Frontier>,
-    ) -> (Place, i64) {
-        if time.0.wrapping_sub(self.start) as u64 >= self.span {
-            *self = Cursor::of(plan, time, frontier());
+    ) -> Place {
+        if (time.0.wrapping_sub(self.start) as u64) < self.span {
+            return Place::Slice(self.start);
         }
-        (self.place, self.start)
+        self.look(plan, time, frontier())
     }
 
     #[inline(never)]
-    fn of<W: WindowAssigner, A: Aggregate>(
+    fn look<W: WindowAssigner, A: Aggregate>(
+        &mut self,
         plan: &Plan<W, A>,
         time: LogicalTime,
         frontier: Option<Frontier>,
-    ) -> Self {
+    ) -> Place {
         let slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
         let mut closes = None;
         plan.assigner.assign(time, &mut |window| {
             closes = closes.max(Some(plan.assigner.last(window)));
         });
-        let place = match closes {
+        match closes {
             Some(closes) if passed(frontier, closes) => Place::Late,
-            Some(_) => Place::Slice,
+            Some(_) => {
+                let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
+                *self = Cursor { start: slice.start.0, span };
+                Place::Slice(slice.start.0)
+            }
             None => Place::Nowhere,
-        };
-        let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
-        Cursor { start: slice.start.0, span, place }
+        }
     }
 }
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
-    /// A slice has been put in: sets timers for the windows that had none of the key's records.
+    /// A slice has been put in: when the windows end that had none of the key's records, the first
+    /// and the others.
     #[inline(never)]
-    pub(super) fn set_timers<K, T, V>(
+    pub(super) fn new_ends(
         &self,
         slice: i64,
         neighbours: Neighbours,
-        out: &mut impl Outputs<K, T, V>,
-    ) {
-        let frontier = out.frontier();
+        frontier: Option<Frontier>,
+    ) -> (Option<LogicalTime>, Vec<LogicalTime>) {
+        let (mut first, mut more) = (None, Vec::new());
         let Neighbours { before, after } = neighbours;
         self.assigner.assign(LogicalTime(slice), &mut |window| {
             let holds =
                 |start: Option<i64>| start.is_some_and(|start| window.contains(LogicalTime(start)));
-            if !holds(before) && !holds(after) && !passed(frontier, self.assigner.last(window)) {
-                out.set_timer("end", TimerAt::Event(self.assigner.last(window)));
+            let last = self.assigner.last(window);
+            if holds(before) || holds(after) || passed(frontier, last) {
+            } else if first.is_none() {
+                first = Some(last);
+            } else {
+                more.push(last);
             }
         });
+        (first, more)
     }
 
     /// The windows of the key that end with this time are complete.

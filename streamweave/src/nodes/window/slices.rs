@@ -59,6 +59,7 @@ pub(super) struct Slices<'a, K, S> {
 impl<K: StableKey, S: Clone> Slices<'_, K, S> {
     /// Adds to the slice that starts there. Where that was absent it is put in as `empty` says,
     /// and its neighbours are the answer.
+    #[inline(always)]
     pub(super) fn add(
         &mut self,
         key: &K,
@@ -66,11 +67,23 @@ impl<K: StableKey, S: Clone> Slices<'_, K, S> {
         empty: impl FnOnce() -> S,
         add: impl FnOnce(&mut S),
     ) -> Option<Neighbours> {
-        let recent = self.recent.entry_ref(key);
-        if let Some(state) = recent.get_mut(start) {
+        if let Some(state) = self.recent.entry_ref(key).get_mut(start) {
             add(state);
             return None;
         }
+        self.add_absent(key, start, empty, add)
+    }
+
+    /// Adds to a slice that is none of the two newest.
+    #[inline(never)]
+    fn add_absent(
+        &mut self,
+        key: &K,
+        start: i64,
+        empty: impl FnOnce() -> S,
+        add: impl FnOnce(&mut S),
+    ) -> Option<Neighbours> {
+        let recent = self.recent.entry_ref(key);
         let starts = |slice: &Option<(i64, S)>| slice.as_ref().map(|(start, _)| *start);
         let (newest, second) = (starts(&recent.newest), starts(&recent.second));
         if newest.is_some_and(|newest| newest > start)

@@ -104,6 +104,7 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
     fn now(&self) -> i64 {
         self.0.now()
     }
+    #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.set_timer(name, at);
     }

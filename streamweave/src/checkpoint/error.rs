@@ -1,0 +1,57 @@
+//! What can go wrong with a checkpoint.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::graph::RunError;
+
+/// Why there is no checkpoint, or why it cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file system refused something.
+    #[error("cannot {action} `{}`: {error}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// Another process, or another part of this one, keeps its checkpoints there.
+    #[error(
+        "the checkpoints in `{}` are in use: two runs on one folder would overwrite each other. End \
+         the other one, or give each a folder of its own",
+        folder.display()
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file is not what was written.
+    #[error(
+        "checkpoint {id} is damaged: `{}` {reason}. To go on from the one before it, which may send \
+         again what this one has seen sent, use `latest_intact`",
+        file.display()
+    )]
+    Damaged {
+        /// The checkpoint.
+        id: u64,
+        /// The file.
+        file: PathBuf,
+        /// In what way.
+        reason: String,
+    },
+    /// No cut got through the graph.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl CheckpointError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| CheckpointError::Io { action, path, error }
+    }
+}

@@ -1,0 +1,88 @@
+//! Checkpoints that survive the process: a cut through a running graph, put where the next run finds
+//! it.
+//!
+//! ```
+//! use std::time::Duration;
+//! use streamweave::checkpoint::FileCheckpointStorage;
+//! use streamweave::nodes::from_iter;
+//! use streamweave::prelude::*;
+//!
+//! # let folder = std::env::temp_dir().join(format!("streamweave-doc-{}", std::process::id()));
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let make = || {
+//!     graph! {
+//!         numbers: from_iter(0..1_000_000_u64),
+//!         sum: streamweave::nodes::fold(0_u64, |sum: &mut u64, n: u64| *sum += n),
+//!         numbers.out => sum.input,
+//!         sum.out => graph.sum,
+//!     }
+//! };
+//! let storage = FileCheckpointStorage::open(&folder)?;
+//! let run = make().start()?;
+//! run.checkpoint(&storage, Duration::from_secs(10)).await?;
+//! run.abort();
+//!
+//! // Another run, in this process or in the next, goes on from there.
+//! let mut graph = make();
+//! if let Some(checkpoint) = storage.latest()? {
+//!     graph.restore(checkpoint.snapshot())?;
+//! }
+//! let mut run = graph.start()?;
+//! assert_eq!(run.outputs.sum.recv().await, Some(499_999_500_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod files;
+mod manifest;
+
+pub use error::CheckpointError;
+pub use files::FileCheckpointStorage;
+
+use crate::graph::Snapshot;
+
+/// Where checkpoints are kept.
+pub trait CheckpointStorage: Send + Sync {
+    /// Keeps `snapshot` as the checkpoint after the last one; its id. When this returns without an
+    /// error the checkpoint is complete, and stays whatever happens to the process or the machine.
+    /// After an error it may be there or not; no other ever gets its id.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError>;
+
+    /// The last complete checkpoint; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged: which file, and what can be done.
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError>;
+}
+
+/// A complete checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    id: u64,
+    parent: Option<u64>,
+    snapshot: Snapshot,
+}
+
+impl Checkpoint {
+    /// Its number: ids only grow.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The checkpoint before it.
+    pub fn parent(&self) -> Option<u64> {
+        self.parent
+    }
+
+    /// The state of all nodes.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}

@@ -1,0 +1,67 @@
+//! Barriers through a running graph: what is before one is one consistent cut.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::engine::{Edge, Probe, Signals};
+use crate::graph::error::RunError;
+use crate::graph::snapshot::Snapshot;
+
+/// What sends barriers, and gathers what the stages tell of them.
+pub(crate) struct Barriers {
+    graph: String,
+    signals: Signals,
+    /// The graph's own inputs.
+    inputs: Vec<Arc<dyn Edge>>,
+    /// The stages.
+    pub(crate) probes: Vec<(Arc<str>, Arc<Probe>)>,
+    /// Why none goes through, if none does.
+    barred: Option<&'static str>,
+    epoch: AtomicU64,
+}
+
+impl Barriers {
+    pub(crate) fn new(
+        graph: String,
+        signals: Signals,
+        inputs: Vec<Arc<dyn Edge>>,
+        probes: Vec<(Arc<str>, Arc<Probe>)>,
+        barred: Option<&'static str>,
+    ) -> Self {
+        Barriers { graph, signals, inputs, probes, barred, epoch: AtomicU64::new(0) }
+    }
+
+    /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources
+    /// have given.
+    pub(crate) fn send(&self) -> Result<u64, RunError> {
+        if let Some(reason) = self.barred {
+            return Err(RunError::NoCheckpoint { graph: self.graph.clone(), reason });
+        }
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.signals.barrier(epoch);
+        self.inputs.iter().for_each(|input| input.barrier(epoch));
+        Ok(epoch)
+    }
+
+    /// Ready once this barrier has passed all stages.
+    pub(crate) async fn passed(&self, epoch: u64) {
+        for (_, probe) in &self.probes {
+            probe.passes(epoch).await;
+        }
+    }
+
+    /// The first stage that this barrier has not passed.
+    pub(crate) fn missing(&self, epoch: u64) -> Option<Arc<str>> {
+        let missing = self.probes.iter().find(|(_, probe)| probe.at_barrier(epoch).is_none());
+        missing.map(|(stage, _)| Arc::clone(stage))
+    }
+
+    /// The state of all stages that this barrier has passed, as of then.
+    pub(crate) fn cut(&self, epoch: u64) -> Result<Snapshot, RunError> {
+        let mut snapshot = Snapshot::default();
+        for (_, probe) in &self.probes {
+            snapshot.add(&probe.at_barrier(epoch).unwrap_or_default())?;
+        }
+        Ok(snapshot)
+    }
+}

@@ -1,0 +1,198 @@
+//! Checkpoints on disk: kept, retained, fenced, checked byte by byte; and a job that is killed again
+//! and again.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
+use streamweave::graph::Snapshot;
+use streamweave::nodes::scan;
+use streamweave::prelude::*;
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+/// The state of a graph that has added up to `n`.
+fn snapshot(n: u64) -> Result<Snapshot, Box<dyn std::error::Error>> {
+    let graph = graph! {
+        sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        more: scan(1_u64, |product: &mut u64, n: u64| { *product = product.wrapping_mul(n + 1); *product }),
+        graph.numbers => [sums.input, more.input],
+        sums.out => graph.sums,
+        more.out => graph.products,
+    };
+    let mut run = graph.inline()?;
+    for n in 0..n {
+        run.inputs.numbers.try_send(n)?;
+    }
+    Ok(run.cut()?)
+}
+
+#[test]
+fn the_last_few_are_kept_and_ids_only_grow() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    assert!(storage.latest()?.is_none());
+    for n in 1..=5 {
+        assert_eq!(storage.publish(&snapshot(n)?)?, n);
+    }
+    assert_eq!(storage.ids()?, [3, 4, 5]);
+    drop(storage);
+    let storage = FileCheckpointStorage::open_with(folder.path(), 1)?;
+    let latest = storage.latest()?.unwrap();
+    assert_eq!((latest.id(), latest.parent()), (5, Some(4)));
+    assert_eq!(*latest.snapshot(), snapshot(5)?);
+    assert_eq!(storage.publish(&snapshot(6)?)?, 6);
+    assert_eq!(storage.ids()?, [6]);
+    assert_eq!(storage.read(6)?.parent(), Some(5));
+    Ok(())
+}
+
+#[test]
+fn a_second_run_on_the_same_folder_is_refused() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let refused = FileCheckpointStorage::open(folder.path()).unwrap_err();
+    assert!(matches!(refused, CheckpointError::InUse { .. }), "{refused}");
+    // Nor does another process get in.
+    let other = Command::new(env!("CARGO_BIN_EXE_survivor"))
+        .args([folder.path().to_str().unwrap(), "10"])
+        .output()?;
+    assert!(!other.status.success());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("InUse"));
+    drop(storage);
+    FileCheckpointStorage::open(folder.path())?;
+    Ok(())
+}
+
+fn files(folder: &Path, id: u64) -> [std::path::PathBuf; 2] {
+    ["states", "manifest"].map(|name| folder.join(format!("checkpoint-{id}")).join(name))
+}
+
+/// Whatever happens to a byte is noticed, told with the file's name, and nothing else is restored
+/// unless that is asked for.
+#[test]
+fn every_flipped_bit_and_every_truncation_is_noticed() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    storage.publish(&snapshot(3)?)?;
+    storage.publish(&snapshot(4)?)?;
+    let sound = storage.latest()?;
+    let mut damages = 0;
+    for file in files(folder.path(), 2) {
+        let bytes = std::fs::read(&file)?;
+        let mut damage = |damaged: &[u8]| -> Tested {
+            std::fs::write(&file, damaged)?;
+            let error = storage.latest().unwrap_err();
+            let CheckpointError::Damaged { id, file: named, .. } = &error else {
+                panic!("{error:?}");
+            };
+            assert_eq!((*id, named), (2, &file));
+            assert_eq!(storage.latest_intact()?.unwrap().id(), 1);
+            damages += 1;
+            Ok(())
+        };
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                damage(&flipped)?;
+            }
+            damage(&bytes[..at])?;
+        }
+        damage(&[&bytes[..], b"x"].concat())?;
+        std::fs::write(&file, bytes)?;
+    }
+    println!("{damages} damages");
+    assert_eq!(storage.latest()?, sound);
+    // A file that is gone is told as such.
+    let [states, manifest] = files(folder.path(), 2);
+    std::fs::remove_file(&states)?;
+    let error = storage.latest().unwrap_err().to_string();
+    assert!(error.contains("states") && error.contains("read"), "{error}");
+    // Nothing is removed while one of those that are kept cannot be read.
+    std::fs::write(&manifest, b"")?;
+    for n in 5..7 {
+        storage.publish(&snapshot(n)?)?;
+    }
+    assert_eq!(storage.ids()?, [1, 2, 3, 4]);
+    Ok(())
+}
+
+/// What an interrupted one left is no checkpoint, whatever part of it is there.
+#[test]
+fn what_was_begun_is_no_checkpoint() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    storage.publish(&snapshot(3)?)?;
+    // In the way of the next: that one fails, and names what it could not make.
+    std::fs::write(folder.path().join("begun-2"), b"")?;
+    let error = storage.publish(&snapshot(4)?).unwrap_err().to_string();
+    assert!(error.contains("begun-2"), "{error}");
+    assert_eq!(storage.latest()?.unwrap().id(), 1);
+    assert_eq!(storage.publish(&snapshot(4)?)?, 3);
+    drop(storage);
+    std::fs::remove_file(folder.path().join("begun-2"))?;
+    std::fs::rename(folder.path().join("checkpoint-3"), folder.path().join("begun-3"))?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    assert_eq!(storage.ids()?, [1]);
+    assert!(!folder.path().join("begun-3").exists());
+    assert_eq!(storage.publish(&snapshot(5)?)?, 4);
+    Ok(())
+}
+
+/// Runs the job to its end, killing it behind so many of its checkpoints each time.
+fn survive(
+    folder: &Path,
+    records: u64,
+    mut kill_behind: impl FnMut() -> Option<u64>,
+) -> (String, u64) {
+    let mut kills = 0;
+    loop {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_survivor"))
+            .args([folder.to_str().unwrap(), &records.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut left = kill_behind();
+        let mut last = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            last = line.unwrap();
+            if last.starts_with("checkpoint ")
+                && let Some(left) = &mut left
+            {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    child.kill().unwrap();
+                }
+            }
+        }
+        if child.wait().unwrap().success() {
+            return (last, kills);
+        }
+        kills += 1;
+    }
+}
+
+/// `kill -9` at any instant: what is counted in the end is what the undisturbed job counts.
+/// `STREAMWEAVE_KILLS` says how often at most.
+#[test]
+fn a_job_that_is_killed_again_and_again_counts_every_record_once() {
+    let most = std::env::var("STREAMWEAVE_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let most: u64 = most.unwrap_or(15);
+    let records = 600_000 * (most + 5);
+    let undisturbed = tempfile::tempdir().unwrap();
+    let (expected, _) = survive(undisturbed.path(), records, || None);
+    assert!(expected.starts_with("total "));
+    let folder = tempfile::tempdir().unwrap();
+    let (mut seed, mut begun) = (7_u64, 0);
+    let (got, kills) = survive(folder.path(), records, || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        begun += 1;
+        (begun <= most).then_some(1 + (seed >> 33) % 4)
+    });
+    assert_eq!(got, expected);
+    println!("{kills} kills");
+    assert!(kills > most / 3, "only {kills} kills: too few records");
+}

@@ -1,0 +1,170 @@
+//! Cuts through a running graph: what goes on from one ends as the undisturbed run does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use streamweave::graph::{RunError, Snapshot};
+use streamweave::nodes::window::{Tumbling, count};
+use streamweave::nodes::{event_time_by, map, merge, window};
+use streamweave::prelude::*;
+use streamweave::testing::simulate;
+
+use crate::nodes::*;
+use crate::{SEEDS, Tested};
+
+/// Counts what comes, record by record.
+#[node(sink)]
+pub(crate) struct Ledger {
+    #[input]
+    input: String,
+    #[state]
+    entries: Value<BTreeMap<String, u64>>,
+}
+
+impl LedgerHandlers for Ledger {
+    fn on_input(
+        &self,
+        state: &mut LedgerState,
+        entry: String,
+        _: &mut impl LedgerOut,
+    ) -> NodeResult {
+        *state.entries.get_mut().entry(entry).or_default() += 1;
+        Ok(())
+    }
+}
+
+/// Two sources, calls, workers, windows, and a ledger of all that came out.
+macro_rules! counted {
+    ($few:expr, $many:expr) => {
+        graph! {
+            few: numbers($few, 1), many: numbers($many, 2),
+            ask: AskInOrder { flaky: Flaky::default() }, nap: nap(3), all: merge(),
+            #[workers(2)]
+            number: Number {},
+            times: event_time_by(|(rec, _): &(Rec, u64)| LogicalTime(rec.id as i64))
+                .disorder(Duration::from_secs(10)),
+            key: map(|(rec, _): (Rec, u64)| (rec.way, rec)),
+            windows: window(Tumbling::of(Duration::from_millis(10)), count()),
+            show: map(|(rec, _): (Rec, u64)| format!("{rec:?}")),
+            show_windows: map(|window| format!("{window:?}")),
+            ledger: Ledger {},
+            few.out => ask.input,
+            many.out => nap.input,
+            #[buffer(2)] ask.out => all.left,
+            #[buffer(3)] nap.out => all.right,
+            all.out => number.input,
+            number.out => [times.input, show.input],
+            times.out => key.input,
+            key.out => windows.input,
+            windows.out => show_windows.input,
+            show.out => ledger.input,
+            show_windows.out => ledger.input,
+        }
+    };
+}
+
+/// What does not depend on who came first.
+fn counts(state: &Snapshot) -> Vec<Option<&[u8]>> {
+    ["ledger", "number#0", "number#1", "few", "many"].map(|path| state.get(path)).to_vec()
+}
+
+#[test]
+pub(crate) fn goes_on_from_a_cut() -> Tested {
+    simulate(SEEDS / 2, |sim| {
+        let (few, many) = (sim.below(30), sim.below(120));
+        let mut run = sim.start(counted!(few, many))?;
+        // Somewhere on the way, more than once.
+        let mut cut = run.cut()?;
+        for _ in 0..sim.below(4) {
+            run.advance(Duration::from_millis(sim.below(30)))?;
+            cut = run.cut()?;
+        }
+        // That cuts were made changes nothing.
+        run.until_idle()?;
+        let undisturbed = run.drain()?.state;
+        assert!(few + many == 0 || undisturbed.get("ledger").is_some());
+        let mut graph = counted!(few, many);
+        graph.restore(&cut)?;
+        let mut run = sim.start(graph)?;
+        run.until_idle()?;
+        let got = run.drain()?.state;
+        assert_eq!(counts(&got), counts(&undisturbed));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// On threads, one cut after the other while the graph runs; each is a place to go on from.
+#[test]
+fn cuts_of_a_graph_that_runs() -> Tested {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let limit = Duration::from_secs(60);
+    runtime.block_on(async {
+        let run = counted!(2_000, 3_000).start()?;
+        let mut cuts = Vec::new();
+        while !run.has_ended() && cuts.len() < 40 {
+            cuts.push(run.cut(limit).await?);
+            tokio::task::yield_now().await;
+        }
+        let undisturbed = run.drain().await?.state;
+        for cut in cuts.iter().step_by(5) {
+            let mut graph = counted!(2_000, 3_000);
+            graph.restore(cut)?;
+            assert_eq!(counts(&graph.start()?.drain().await?.state), counts(&undisturbed));
+        }
+        Ok(())
+    })
+}
+
+/// What was sent before the cut is in it, and nothing that is sent behind it; an output that
+/// nobody reads keeps it from getting through.
+#[tokio::test]
+async fn a_cut_is_behind_what_was_sent_before() -> Tested {
+    let make = || {
+        graph! {
+            number: Number {},
+            graph.records => number.input,
+            #[buffer(4)] number.out => graph.out,
+        }
+    };
+    let rec = |id| Rec { id, way: 0 };
+    let mut run = make().start()?;
+    for id in 0..3 {
+        run.inputs.records.send(rec(id * 5)).await?;
+    }
+    let cut = run.cut(Duration::from_secs(60)).await?;
+    run.inputs.records.send(rec(15)).await?;
+    for number in 1..=4 {
+        assert_eq!(run.outputs.out.recv().await.map(|(_, number)| number), Some(number));
+    }
+    let mut graph = make();
+    graph.restore(&cut)?;
+    let mut again = graph.start()?;
+    again.inputs.records.send(rec(15)).await?;
+    assert_eq!(again.outputs.out.recv().await, Some((rec(15), 4)));
+
+    for id in 0..9_000 {
+        if run.inputs.records.try_send(rec(id)).is_err() {
+            break;
+        }
+    }
+    tokio::task::yield_now().await;
+    let kept = run.cut(Duration::from_millis(1)).await.unwrap_err();
+    assert!(matches!(&kept, RunError::TimedOut { stage, .. } if !stage.is_empty()), "{kept}");
+    Ok(())
+}
+
+#[test]
+fn no_cut_goes_through_a_loop() -> Tested {
+    let graph = graph! {
+        #[rounds(max = 3)] loop again { via: Both {}, odd: Even },
+        graph.records => via.left,
+        via.out => odd.input,
+        odd.out => feedback via.right,
+        odd.out => graph.out,
+    };
+    let refused = graph.inline()?.cut().unwrap_err();
+    assert!(matches!(refused, RunError::NoCheckpoint { .. }), "{refused}");
+    Ok(())
+}
