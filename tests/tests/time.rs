@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use streamweave::node::TimeError;
-use streamweave::nodes::{Late, event_time_by, from_iter, in_order_by, map, merge, settle};
+use streamweave::nodes::{
+    Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, settle,
+};
 use streamweave::prelude::*;
 use streamweave::state::KeyedList;
 use streamweave::{Alignment, StreamMessage, Timestamped};
@@ -504,5 +506,99 @@ fn an_aligned_stream_waits_for_the_slowest_but_not_for_the_idle_or_the_ended() -
     drop((inputs.quiet, inputs.slow));
     run.step()?;
     assert_eq!(read(&mut outputs.fast).last(), Some(&(Some(104), 104)));
+    Ok(())
+}
+
+/// A source that is paused is not asked for more, whatever kind it is.
+#[test]
+fn an_aligned_source_waits_at_rest() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    let times = || event_time_by(|n: &i64| LogicalTime(*n)).align(&together);
+    let graph = graph! {
+        numbers: from_iter(1_000..9_000_i64),
+        stream: from_stream(futures_util::stream::iter(1_000..9_000_i64)),
+        fast: times(), faster: times(), slow: times(),
+        numbers.out => fast.input,
+        stream.out => faster.input,
+        graph.slow => slow.input,
+        fast.out => graph.fast,
+        faster.out => graph.faster,
+        slow.out => graph.slow,
+    };
+    let mut run = graph.inline()?;
+    run.step()?;
+    let mut got = [read(&mut run.outputs.fast).len(), read(&mut run.outputs.faster).len()];
+    assert!(got.iter().all(|got| *got < 8_000), "{got:?}");
+    run.inputs.slow.try_send(9_000)?;
+    let mut run = run.close_inputs()?;
+    got[0] += read(&mut run.outputs.fast).len();
+    got[1] += read(&mut run.outputs.faster).len();
+    assert_eq!(got, [8_000, 8_000]);
+    run.drain()?;
+    Ok(())
+}
+
+#[test]
+fn nobody_waits_for_a_stream_of_a_graph_that_is_gone() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    for at in [100, 500] {
+        let times = || event_time_by(|n: &i64| LogicalTime(*n)).align(&together);
+        let graph = graph! {
+            a: times(), b: times(),
+            graph.a => a.input,
+            graph.b => b.input,
+            a.out => graph.a,
+            b.out => graph.b,
+        };
+        let mut run = graph.inline()?;
+        run.inputs.a.try_send(at)?;
+        run.inputs.b.try_send(at)?;
+        run.step()?;
+        run.inputs.a.try_send(at + 1)?;
+        run.step()?;
+        assert_eq!(read(&mut run.outputs.a), [(Some(at), at), (Some(at + 1), at + 1)]);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_restored_is_as_far_as_it_was() -> Tested {
+    let make = || {
+        let together = Alignment::within(Duration::from_millis(10));
+        let times = || {
+            let times = event_time_by(|n: &i64| LogicalTime(*n));
+            times.clocked(Duration::from_millis(10)).align(&together)
+        };
+        graph! {
+            a: times(), b: times(),
+            graph.a => a.input,
+            graph.b => b.input,
+            a.out => graph.a,
+            b.out => graph.b,
+        }
+    };
+    let mut run = make().inline()?;
+    run.inputs.a.try_send(100)?;
+    run.inputs.b.try_send(100)?;
+    run.step()?;
+    let first = run.snapshot()?;
+    let mut graph = make();
+    graph.restore(&first)?;
+    let mut run = graph.inline()?;
+    for at in [101, 102] {
+        run.inputs.a.try_send(at)?;
+        run.step()?;
+        assert_eq!(read(&mut run.outputs.a), [(Some(at), at)]);
+    }
+    // However often that happens, the clock is looked at once in a while.
+    let mut last = first.clone();
+    for wait in [3, 14, 8, 27] {
+        let mut graph = make();
+        graph.restore(&last)?;
+        let mut run = graph.inline()?;
+        run.advance(Duration::from_millis(wait))?;
+        last = run.snapshot()?;
+    }
+    assert_eq!(last.get("a").map(<[u8]>::len), first.get("a").map(<[u8]>::len));
     Ok(())
 }

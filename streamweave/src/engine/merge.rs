@@ -78,6 +78,11 @@ impl Merge {
         }
     }
 
+    /// Whether all wait for this edge: only what it brings can make something due.
+    pub(crate) fn waits_for(&self, edge: usize) -> bool {
+        self.promised.iter().all(|promised| *promised >= self.promised[edge])
+    }
+
     /// What comes next, where these are the positions of the first that are stashed for each edge.
     pub(crate) fn next(&mut self, first: &[Option<Stamp>]) -> MergeNext {
         let Some(reach) = self.promised.iter().copied().min().flatten() else {

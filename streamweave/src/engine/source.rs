@@ -81,7 +81,10 @@ where
     loop {
         let todo = poll_fn(|task| match stage.poll_todo(&mut root, &mut supply, task) {
             Poll::Ready(todo) => Poll::Ready(Some(todo)),
-            Poll::Pending if stage.is_idle() && !supply.ended => Poll::Ready(None),
+            // Of a stage that takes nothing in the source is not asked either: it may have some.
+            Poll::Pending if stage.is_idle() && !stage.is_paused() && !supply.ended => {
+                Poll::Ready(None)
+            }
             Poll::Pending => Poll::Pending,
         })
         .await;

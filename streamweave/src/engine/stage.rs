@@ -120,8 +120,8 @@ struct Rest {
     asked: bool,
 }
 
-/// So many batches of an inlet are put aside before the others are asked.
-const AT_ONCE: usize = 16;
+/// So many times something is put aside before the other tasks of the thread run.
+const AT_ONCE: usize = 64;
 
 /// After so many steps a stage lets the other tasks of its thread run.
 const STEPS_A_TURN: u32 = 16;
@@ -311,6 +311,11 @@ impl StageLoop {
         self.idle
     }
 
+    /// Whether it was pending because it is to wait for others that it is aligned with.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Flushes; ready once there is room, or with why there never will be.
     pub(crate) fn poll_room(
         &mut self,
@@ -421,7 +426,7 @@ impl StageLoop {
         ahead
     }
 
-    /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: all that comes in is put
+    /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: what comes in is put
     /// aside, until nothing can come any more that is to go before it.
     fn poll_merged(
         &mut self,
@@ -431,64 +436,98 @@ impl StageLoop {
         if let Some(index) = self.current.filter(|index| is_waiting(inlets, *index)) {
             return Some(Ok(index));
         }
-        let count = inlets.count();
-        let order = self.env.merging.order;
-        let merge = self.merge.get_or_insert_with(|| Merge::new(order, count));
-        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
-        for index in 0..count {
-            let inlet = inlets.inlet(index)?;
-            for taken in 0.. {
-                let control = match inlet.poll(task) {
-                    // A producer that is faster than this stage is not to keep it here.
-                    Poll::Ready(Arrival::Records) if taken >= AT_ONCE => {
-                        inlet.stash(merge, index);
-                        task.waker().wake_by_ref();
-                        break;
-                    }
-                    Poll::Ready(Arrival::Records) => {
-                        inlet.stash(merge, index);
-                        continue;
-                    }
-                    Poll::Ready(Arrival::Control(control)) => control,
-                    Poll::Ready(Arrival::Turn) | Poll::Pending => break,
-                };
-                let promise = match control {
-                    Control::Failed => return Some(Err(StageEnd::Cancelled)),
-                    Control::End => {
-                        inputs.ends(index);
-                        Promise::ENDED
-                    }
-                    Control::Frontier(promise) => promise,
-                    Control::Turn(turn) => {
-                        if let Some(gathered) = &mut self.gathered {
-                            gathered.arrives(turn);
-                        }
-                        turn.promise
-                    }
-                    // Who has nothing for now is a matter of time: it is waited for all the same.
-                    _ => continue,
-                };
-                if promise != Promise::ENDED {
-                    inputs.promises(index, promise);
+        let (order, count) = (self.env.merging.order, inlets.count());
+        for taken in 0.. {
+            let merge = self.merge.get_or_insert_with(|| Merge::new(order, count));
+            match merge.next(&stashed(inlets)) {
+                MergeNext::Records(index, until) => {
+                    inlets.inlet(index)?.unstash(until);
+                    self.current = Some(index);
+                    return Some(Ok(index));
                 }
-                merge.promises(index, promise);
+                MergeNext::Frontier(promise) => {
+                    if promise == Promise::ENDED {
+                        self.end();
+                    } else {
+                        self.frontier = Some(promise);
+                        self.phases.push_back(Phase::Frontier(promise));
+                    }
+                    break;
+                }
+                // A producer that is faster than this stage is not to keep it here.
+                MergeNext::Nothing if taken == AT_ONCE => {
+                    task.waker().wake_by_ref();
+                    break;
+                }
+                MergeNext::Nothing => match self.take_in(inlets, task) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(end) => return Some(Err(end)),
+                },
             }
-        }
-        match merge.next(&stashed(inlets)) {
-            MergeNext::Records(index, until) => {
-                inlets.inlet(index)?.unstash(until);
-                self.current = Some(index);
-                return Some(Ok(index));
-            }
-            MergeNext::Frontier(Promise::ENDED) => self.end(),
-            MergeNext::Frontier(promise) => {
-                self.frontier = Some(promise);
-                self.phases.push_back(Phase::Frontier(promise));
-            }
-            MergeNext::Nothing => {}
         }
         self.pass_turn(inlets);
         None
+    }
+
+    /// Takes in a message of each inlet that all wait for; only where these have none, one of each
+    /// of the others: what is further on is best left where it comes from, but there it may be in
+    /// the way of what is waited for. Whether there was any.
+    fn take_in(&mut self, inlets: &mut dyn Inlets, task: &mut Task<'_>) -> Result<bool, StageEnd> {
+        let mut any = false;
+        for waited_for in [true, false] {
+            for index in 0..inlets.count() {
+                if self.merge.as_ref().is_some_and(|merge| merge.waits_for(index) == waited_for) {
+                    any |= self.take_in_from(inlets, index, task)?;
+                }
+            }
+            if any {
+                break;
+            }
+        }
+        Ok(any)
+    }
+
+    fn take_in_from(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        index: usize,
+        task: &mut Task<'_>,
+    ) -> Result<bool, StageEnd> {
+        let count = inlets.count();
+        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
+        let (Some(inlet), Some(merge)) = (inlets.inlet(index), &mut self.merge) else {
+            return Ok(false);
+        };
+        let control = match inlet.poll(task) {
+            Poll::Ready(Arrival::Records) => {
+                inlet.stash(merge, index);
+                return Ok(true);
+            }
+            Poll::Ready(Arrival::Control(control)) => control,
+            Poll::Ready(Arrival::Turn) | Poll::Pending => return Ok(false),
+        };
+        let promise = match control {
+            Control::Failed => return Err(StageEnd::Cancelled),
+            Control::End => {
+                inputs.ends(index);
+                Promise::ENDED
+            }
+            Control::Frontier(promise) => promise,
+            Control::Turn(turn) => {
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+                turn.promise
+            }
+            // Who has nothing for now is a matter of time: it is waited for all the same.
+            _ => return Ok(true),
+        };
+        if promise != Promise::ENDED {
+            inputs.promises(index, promise);
+        }
+        merge.promises(index, promise);
+        Ok(true)
     }
 
     /// A turn of a loop goes on if it can; what is put aside is still to come.

@@ -205,6 +205,9 @@ where
     ) -> L::Outboxes {
         let mut counts = vec![0; N::descriptor().inputs.len()];
         edges.count(&mut counts);
+        if edges.loops_back() {
+            builder.refuse_feedback(&path);
+        }
         let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &counts));
         inputs.resize_with(counts.len(), NestedInput::none);
         edges.nested(&mut inputs)

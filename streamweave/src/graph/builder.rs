@@ -153,6 +153,13 @@ impl GraphBuilder {
         ));
     }
 
+    pub(crate) fn refuse_feedback(&mut self, path: &Arc<str>) {
+        self.refusals.push(format!(
+            "a feedback edge leads to `{path}`, which is a graph: in this version it must lead to \
+             a node, such as a `merge()` before the graph"
+        ));
+    }
+
     /// Attaches a node of a region of workers that has one incoming edge, from the same region.
     pub fn attach_wide<N, const P: usize, T, O>(
         &mut self,

@@ -123,7 +123,9 @@ impl Flow {
         let places = [path, &port, &format!("input {port}")];
         match places.into_iter().find_map(|place| self.into.get(place)) {
             // The rounds of a loop order what is in it, once what leads into it has ended.
-            _ if self.loops.contains(path) => Some(MergeOrder::ByTime),
+            _ if places.into_iter().any(|place| self.loops.contains(place)) => {
+                Some(MergeOrder::ByTime)
+            }
             Some(stream) if !stream.untimed => Some(MergeOrder::ByTime),
             Some(stream) => stream.in_turn.then_some(MergeOrder::InTurn),
             None => Some(MergeOrder::ByTime),
@@ -229,7 +231,9 @@ fn out_of(
                 Timing::Estimates => (true, true),
                 Timing::Settles => (input.timed, input.estimated && edge.from.ends_with(".late")),
             };
-            Stream { timed, estimated, ..Stream::default() }
+            // What is taken in turn has no frontier but the end.
+            let untimed = input.untimed && !timing.is_own();
+            Stream { timed, estimated, untimed, ..Stream::default() }
         }
     }
 }
@@ -282,6 +286,28 @@ mod tests {
         let refused = flow(&edges, &nodes).unwrap_err();
         assert!(refused.contains("`inner.done`") && refused.contains("settle()"), "{refused}");
     }
+    #[test]
+    fn rounds_order_what_meets_at_a_port_in_a_loop() {
+        let nodes =
+            ["source", "enter", "inner/step", "last"].map(|path| (path, Timing::Passes, false));
+        let edges = [
+            ("source.out", "enter.records"),
+            ("enter.out", "inner.records"),
+            ("enter.past", "inner.records"),
+            ("inner/graph.records", "inner/step.input"),
+            ("inner/step.out", "inner/graph.done"),
+            ("inner.done", "last.input"),
+            ("last.again", "feedback enter.back"),
+            ("last.out", "behind.left"),
+            ("source.out", "behind.right"),
+        ];
+        let flow = flow(&edges, &nodes).unwrap();
+        for place in ["enter", "inner/records", "last"] {
+            assert_eq!(flow.merge(place), Some(MergeOrder::ByTime), "{place}");
+        }
+        assert_eq!(flow.merge("behind"), None);
+    }
+
     #[test]
     fn loops_take_strict_edges_only() {
         let nodes = |times| {

@@ -183,6 +183,10 @@ impl<T: Send + 'static> Input<T> {
     }
 }
 
+/// So many times something is put aside that nobody waits for, before the other tasks of the
+/// thread run.
+const AT_ONCE: usize = 64;
+
 /// An output of a graph.
 pub struct Output<T> {
     receivers: Vec<Receiver<T>>,
@@ -337,47 +341,70 @@ impl<T: Send + 'static> Output<T> {
     /// As [`Output::poll_batch`], in the order of a deterministic run; whether there is more.
     fn poll_merged(&mut self, order: MergeOrder, task: &mut Task<'_>) -> Poll<bool> {
         let count = self.receivers.len();
-        let (merge, stashes) = self.merge.get_or_insert_with(|| {
-            (Merge::new(order, count), (0..count).map(|_| Stash::default()).collect())
-        });
-        for (index, receiver) in self.receivers.iter_mut().enumerate() {
-            while !self.ended[index] {
-                match receiver.poll_recv(task, &mut self.batch.records) {
-                    Poll::Ready(Message::Records(batch)) => {
-                        let mut batch = Pending::of(batch.records);
-                        while let Some((record, mark)) = batch.pop() {
-                            stashes[index].put(merge.position(index, mark), mark, record);
-                        }
-                    }
-                    Poll::Ready(Message::Control(Control::End)) => {
-                        self.ended[index] = true;
-                        merge.promises(index, Promise::ENDED);
-                    }
-                    Poll::Ready(Message::Control(Control::Failed)) => {
-                        self.ended[index] = true;
-                        self.failed = true;
-                    }
-                    Poll::Ready(Message::Control(Control::Frontier(promise))) => {
-                        merge.promises(index, promise);
-                    }
-                    Poll::Ready(Message::Control(_)) => {}
-                    Poll::Pending => break,
+        let mut taken = 0;
+        loop {
+            let (merge, stashes) = self.merge.get_or_insert_with(|| {
+                (Merge::new(order, count), (0..count).map(|_| Stash::default()).collect())
+            });
+            let first: Vec<_> = stashes.iter().map(Stash::first).collect();
+            match merge.next(&first) {
+                MergeNext::Records(edge, until) => {
+                    self.batch = Pending::of(stashes[edge].take(until));
+                    return Poll::Ready(true);
                 }
+                MergeNext::Frontier(promise) => {
+                    raise(&self.frontier, promise.frontier);
+                    return Poll::Ready(true);
+                }
+                MergeNext::Nothing if self.take_in(true, task) => {}
+                // What is further on is best left where it comes from, but there it may be in the
+                // way of what is waited for; and it is not to keep the reader here.
+                MergeNext::Nothing if taken < AT_ONCE && self.take_in(false, task) => taken += 1,
+                MergeNext::Nothing if taken == AT_ONCE => {
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                MergeNext::Nothing if self.failed || self.ended.iter().all(|ended| *ended) => {
+                    return Poll::Ready(false);
+                }
+                MergeNext::Nothing => return Poll::Pending,
             }
         }
-        let first: Vec<_> = stashes.iter().map(Stash::first).collect();
-        match merge.next(&first) {
-            MergeNext::Records(edge, until) => {
-                self.batch = Pending::of(stashes[edge].take(until));
+    }
+
+    /// Puts a message of each edge aside that all wait for, or of each of the others; whether there
+    /// was any.
+    fn take_in(&mut self, waited_for: bool, task: &mut Task<'_>) -> bool {
+        let Some((merge, stashes)) = &mut self.merge else { return false };
+        let mut any = false;
+        for (index, receiver) in self.receivers.iter_mut().enumerate() {
+            if self.ended[index] || merge.waits_for(index) != waited_for {
+                continue;
             }
-            MergeNext::Frontier(promise) => {
-                raise(&self.frontier, promise.frontier);
-                return Poll::Ready(promise != Promise::ENDED);
+            let Poll::Ready(message) = receiver.poll_recv(task, &mut self.batch.records) else {
+                continue;
+            };
+            any = true;
+            match message {
+                Message::Records(batch) => {
+                    let mut batch = Pending::of(batch.records);
+                    while let Some((record, mark)) = batch.pop() {
+                        stashes[index].put(merge.position(index, mark), mark, record);
+                    }
+                }
+                Message::Control(Control::End) => {
+                    self.ended[index] = true;
+                    merge.promises(index, Promise::ENDED);
+                }
+                Message::Control(Control::Failed) => {
+                    self.ended[index] = true;
+                    self.failed = true;
+                }
+                Message::Control(Control::Frontier(promise)) => merge.promises(index, promise),
+                Message::Control(_) => {}
             }
-            MergeNext::Nothing if self.failed => return Poll::Ready(false),
-            MergeNext::Nothing => return Poll::Pending,
         }
-        Poll::Ready(true)
+        any
     }
 
     fn control(&mut self, from: usize, control: Control) {

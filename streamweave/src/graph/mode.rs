@@ -14,8 +14,8 @@ pub enum ExecutionMode {
     ///   records are put aside until every edge has promised to be past their time, and go on
     ///   ordered by (time, edge, order on the edge); edges are numbered by port, in the order of
     ///   their declaration, and by worker. Every promise made on any of the edges becomes the
-    ///   frontier behind them. What waits is kept in memory: an edge that is far ahead of the
-    ///   others takes as much.
+    ///   frontier behind them. What waits is kept in memory, and is no part of a snapshot: where one
+    ///   edge has to be read far ahead of the others, it takes as much.
     /// - Records without times have no such order. `#[in_turn]` before one of the edges takes one
     ///   record of each in turn instead; where no edge says so, the graph does not start
     ///   ([`StartError::Unordered`](crate::graph::StartError::Unordered)). In a loop the rounds

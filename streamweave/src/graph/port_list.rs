@@ -152,6 +152,9 @@ pub trait EdgeList<N: Node> {
     /// How many edges lead to each port.
     #[doc(hidden)]
     fn count(&self, ports: &mut Vec<usize>);
+    /// Whether one of them is a feedback edge.
+    #[doc(hidden)]
+    fn loops_back(&self) -> bool;
     /// The sending ends of a nested graph's inputs, taken from the last edge to the first.
     #[doc(hidden)]
     fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes;
@@ -168,6 +171,9 @@ impl<N: Node> EdgeList<N> for () {
         (vec![(); workers], ())
     }
     fn count(&self, _: &mut Vec<usize>) {}
+    fn loops_back(&self) -> bool {
+        false
+    }
     fn nested(self, _: &mut [NestedInput]) {}
 }
 
@@ -229,6 +235,10 @@ where
         self.1.count(ports);
     }
 
+    fn loops_back(&self) -> bool {
+        self.1.loops_back()
+    }
+
     fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
         let outboxes = self.1.nested(inputs);
         let outbox = inputs[P].take();
@@ -270,6 +280,10 @@ where
         self.1.count(ports);
     }
 
+    fn loops_back(&self) -> bool {
+        self.1.loops_back()
+    }
+
     fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
         let others = self.1.nested(inputs);
         let outboxes = (0..self.0.senders).map(|_| inputs[P].take()).collect();
@@ -308,6 +322,10 @@ where
 
     fn count(&self, ports: &mut Vec<usize>) {
         self.1.count(ports);
+    }
+
+    fn loops_back(&self) -> bool {
+        true
     }
 
     fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {

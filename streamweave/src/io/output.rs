@@ -152,9 +152,10 @@ macro_rules! buffered {
 }
 pub(crate) use buffered;
 
-/// Sees to it that what waits is written soon; once for each flush.
+/// Sees to it that what waits is written soon; once for each flush. Where no timer of the clock can
+/// be set, it is written when there is enough of it, and at the end.
 pub(crate) fn flush_soon(flushes: &mut bool, out: &mut impl crate::node::Context) {
-    if !std::mem::replace(flushes, true) {
+    if out.__clock_moves() && !std::mem::replace(flushes, true) {
         let at = out.now().saturating_add(FLUSH_AFTER);
         out.set_timer("flush", crate::node::TimerAt::Clock(at));
     }

@@ -99,6 +99,9 @@ impl<C: Context> Context for At<'_, C> {
     fn __stamp(&self, time: LogicalTime) -> Stamp {
         self.context.__stamp(time)
     }
+    fn __clock_moves(&self) -> bool {
+        self.context.__clock_moves()
+    }
     fn __align(&mut self, place: AlignedPlace) {
         self.context.__align(place);
     }

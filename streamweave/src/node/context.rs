@@ -486,6 +486,10 @@ pub trait Context: Send {
     #[doc(hidden)]
     fn __stamp(&self, time: LogicalTime) -> Stamp;
 
+    /// Whether timers of the clock can be set: not in a deterministic run on tokio.
+    #[doc(hidden)]
+    fn __clock_moves(&self) -> bool;
+
     /// The stage takes nothing in while it is ahead of the others of this alignment.
     #[doc(hidden)]
     fn __align(&mut self, place: AlignedPlace);

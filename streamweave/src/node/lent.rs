@@ -45,6 +45,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn __stamp(&self, time: LogicalTime) -> Stamp {
         (**self).__stamp(time)
     }
+    fn __clock_moves(&self) -> bool {
+        (**self).__clock_moves()
+    }
     fn __align(&mut self, place: AlignedPlace) {
         (**self).__align(place);
     }

@@ -81,7 +81,7 @@ impl Alignment {
     pub(crate) fn join(&self) -> AlignedPlace {
         let mut streams = self.0.streams();
         streams.each.push((LogicalTime::MIN, false));
-        AlignedPlace { group: Arc::clone(&self.0), number: streams.each.len() - 1 }
+        AlignedPlace(Arc::new(Place { group: Arc::clone(&self.0), number: streams.each.len() - 1 }))
     }
 }
 
@@ -94,12 +94,22 @@ impl Group {
 /// The place of one stream in an [`Alignment`]; clones are the same place.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
-pub struct AlignedPlace {
+pub struct AlignedPlace(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
     group: Arc<Group>,
     number: usize,
 }
 
-impl AlignedPlace {
+/// Nobody waits for a stream whose graph is gone, or that never ran.
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.change(|place| place.1 = true);
+    }
+}
+
+impl Place {
     fn change(&self, change: impl FnOnce(&mut (LogicalTime, bool))) {
         let woken = {
             let mut streams = self.group.streams();
@@ -108,26 +118,28 @@ impl AlignedPlace {
         };
         woken.into_iter().for_each(Waker::wake);
     }
+}
 
+impl AlignedPlace {
     /// The stream has come to this time, and is not idle.
     pub(crate) fn comes_to(&self, time: LogicalTime) {
-        self.change(|place| *place = (time.max(place.0), false));
+        self.0.change(|place| *place = (time.max(place.0), false));
     }
 
     /// The stream has nothing for now, or no more; or again something.
     pub(crate) fn idles(&self, idle: bool) {
-        self.change(|place| place.1 = idle);
+        self.0.change(|place| place.1 = idle);
     }
 
     /// Whether the stream is to wait; if so, `task` is woken when another has come on.
     pub(crate) fn is_ahead(&self, task: &Task<'_>) -> bool {
-        let mut streams = self.group.streams();
-        let own = streams.each[self.number].0;
+        let mut streams = self.0.group.streams();
+        let own = streams.each[self.0.number].0;
         let waited_for = streams.each.iter().filter(|(_, idle)| !idle);
         let ahead = waited_for
             .map(|(time, _)| time.0)
             .min()
-            .is_some_and(|slowest| own.0.saturating_sub(self.group.drift) > slowest);
+            .is_some_and(|slowest| own.0.saturating_sub(self.0.group.drift) > slowest);
         if ahead && !streams.waiting.iter().any(|waker| waker.will_wake(task.waker())) {
             streams.waiting.push(task.waker().clone());
         }

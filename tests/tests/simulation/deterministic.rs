@@ -1,12 +1,17 @@
 //! Deterministic runs: the same output whatever the schedule, and on any number of threads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
 use streamweave::graph::{ExecutionMode, Output, StartError};
+use streamweave::io::FileLinesSink;
 use streamweave::nodes::window::{Tumbling, count};
 use streamweave::nodes::{
-    Late, delay, event_time_by, in_order_by, interval_join, map, merge, settle, window,
+    Late, delay, event_time_by, for_each, from_iter, in_order_by, interval_join, map, merge,
+    settle, window,
 };
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
@@ -347,6 +352,104 @@ fn what_nothing_orders_is_refused() -> Tested {
     graph.set_mode(ExecutionMode::Deterministic);
     let refused = graph.inline().unwrap_err().to_string();
     assert!(refused.contains("`graph.out`"), "{refused}");
+
+    // What is taken in turn has no frontier: nothing behind could be ordered by it before the end.
+    let mut graph = graph! {
+        few: numbers(20, 1), all: merge(), last: merge(),
+        #[in_turn] few.out => all.left,
+        graph.many => all.right,
+        all.out => last.left,
+        graph.more => last.right,
+        last.out => graph.out,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    let refused = graph.inline().unwrap_err().to_string();
+    assert!(refused.contains("`last`"), "{refused}");
+    Ok(())
+}
+
+/// Edges that come on together: what is put aside is not all there is, in a stage or at an output.
+#[test]
+fn what_waits_is_bounded_where_edges_are_level() -> Tested {
+    const MANY: i64 = 200_000;
+    let live = Arc::new(AtomicI64::new(0));
+    let most = Arc::new(AtomicI64::new(0));
+    let feed = || {
+        let (live, most) = (Arc::clone(&live), Arc::clone(&most));
+        from_iter((0..MANY).inspect(move |_| {
+            most.fetch_max(live.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }))
+    };
+    let times = || in_order_by(|n: &i64| LogicalTime(*n / 100));
+    let done = Arc::clone(&live);
+    let mut graph = graph! {
+        a: feed(), b: feed(), times_a: times(), times_b: times(), both: merge(),
+        done: for_each(move |_: i64| {
+            done.fetch_sub(1, Ordering::Relaxed);
+        }),
+        a.out => times_a.input,
+        b.out => times_b.input,
+        times_a.out => both.left,
+        times_b.out => both.right,
+        both.out => done.input,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    graph.inline()?.drain()?;
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+    let waited = most.swap(0, Ordering::Relaxed);
+    assert!(waited < 100_000, "{waited} records at once");
+
+    let mut graph = graph! {
+        a: feed(), b: feed(), times_a: times(), times_b: times(),
+        a.out => times_a.input,
+        b.out => times_b.input,
+        times_a.out => graph.out,
+        times_b.out => graph.out,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    let mut run = graph.inline()?;
+    for _ in 0..2 * MANY {
+        if run.outputs.out.try_recv().is_none() {
+            run.step()?;
+            assert!(run.outputs.out.try_recv().is_some());
+        }
+        live.fetch_sub(1, Ordering::Relaxed);
+    }
+    let waited = most.load(Ordering::Relaxed);
+    assert!(waited < 100_000, "{waited} records at once at the output");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_output_that_has_ended_stays_so() -> Tested {
+    let mut graph = graph! {
+        left: via(1), right: via(2),
+        graph.a => left.input,
+        graph.b => right.input,
+        left.out => graph.out,
+        right.out => graph.out,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    let mut run = graph.start()?.close_inputs();
+    assert_eq!(run.outputs.out.recv().await, None);
+    let again = run.outputs.out.poll_recv(&mut Task::from_waker(Waker::noop()));
+    assert_eq!(again, Poll::Ready(None));
+    run.drain().await?;
+    Ok(())
+}
+
+/// When it is written depends on how much there is, and not on the clock.
+#[tokio::test]
+async fn sinks_write_without_a_clock() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("lines");
+    let mut graph = graph! {
+        numbers: from_iter(0..5_u64), sink: FileLinesSink::create(&path),
+        numbers.out => sink.records,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    graph.start()?.drain().await?;
+    assert_eq!(std::fs::read_to_string(&path)?, "0\n1\n2\n3\n4\n");
     Ok(())
 }
 

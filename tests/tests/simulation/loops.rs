@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamweave::nodes::timing::FixedPoint;
-use streamweave::nodes::{converged, rounds};
+use streamweave::nodes::{converged, map, merge, rounds};
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
 use streamweave::{StreamMessage, Timestamped};
@@ -249,4 +249,82 @@ pub(crate) fn rounds_of_several_times() -> Tested {
         Ok(())
     })?;
     Ok(())
+}
+
+/// Sends a number back, one less, until it is zero.
+#[node]
+pub(crate) struct Less {
+    #[input]
+    numbers: u64,
+    #[output]
+    again: u64,
+    #[output]
+    done: u64,
+}
+
+impl LessHandlers for Less {
+    fn on_numbers(&self, n: u64, out: &mut impl LessOut) -> NodeResult {
+        if n > 0 {
+            out.again(n - 1);
+        } else {
+            out.done(n);
+        }
+        Ok(())
+    }
+}
+
+/// What an idle entry brings late reaches its fixed point too.
+#[test]
+fn what_is_late_has_its_fixed_point_too() -> Tested {
+    let graph = graph! {
+        #[rounds(max = 100)] loop down { both: merge(), less: Less {}, rounds: rounds(0) },
+        converged: converged(),
+        graph.a => both.left,
+        graph.b => both.left,
+        both.out => less.numbers,
+        less.again => rounds.input,
+        rounds.out => feedback both.right,
+        less.done => graph.done,
+        rounds.round => converged.rounds,
+        converged.out => graph.converged,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.b.idle();
+    run.inputs.a.try_send_at(LogicalTime(1), 3)?;
+    run.inputs.a.advance(LogicalTime(10));
+    run.step()?;
+    run.inputs.b.try_send_at(LogicalTime(2), 2)?;
+    run.step()?;
+    let mut run = run.close_inputs()?;
+    let mut points = Vec::new();
+    while let Some((time, point)) = run.outputs.converged.try_recv_timed() {
+        points.push((time.map(|time| time.0), point.time.map(|time| time.0), point.round));
+    }
+    assert_eq!(points, [(Some(1), Some(1), 2), (Some(10), Some(2), 1)]);
+    run.drain()?;
+    Ok(())
+}
+
+graph! {
+    pub(crate) struct Inner {
+        #[input] places: u64,
+        #[output] out: u64,
+
+        same: map(|place: u64| place),
+
+        graph.places => same.input,
+        same.out => graph.out,
+    }
+}
+
+#[test]
+fn a_feedback_edge_to_a_graph_is_refused() {
+    let graph = graph! {
+        #[rounds(limit = 3)] loop round { inner: Inner::new() },
+        graph.places => inner.places,
+        inner.out => feedback inner.places,
+        inner.out => graph.out,
+    };
+    let refused = graph.inline().unwrap_err().to_string();
+    assert!(refused.contains("inner`") && refused.contains("feedback"), "{refused}");
 }

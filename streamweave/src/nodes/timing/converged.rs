@@ -92,7 +92,8 @@ impl ConvergedHandlers for Converged {
         for (time, round) in last.extract_if(.., |time, _| is_past(time)) {
             let point = FixedPoint { time, round };
             match time {
-                Some(time) => out.at(time).out(point),
+                // What an idle entry brought late cannot be told at its own time any more.
+                Some(time) => out.at(time.max(out.promised().unwrap_or(time))).out(point),
                 None => out.out(point),
             }
         }

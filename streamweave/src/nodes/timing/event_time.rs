@@ -134,9 +134,13 @@ where
         self
     }
 
+    /// Always at multiples of the period: so the timer that a restored node brings along and the one
+    /// that it sets when it starts become one.
     fn look_at_clock(&self, out: &mut impl EventTimeOut<T, F>) {
-        if let Some(every) = self.clocked {
-            out.set_timer("clock", TimerAt::Clock(out.now().saturating_add(millis(every))));
+        if let Some(every) = self.clocked.map(millis) {
+            let now = out.now();
+            let next = now.saturating_sub(now.rem_euclid(every)).saturating_add(every);
+            out.set_timer("clock", TimerAt::Clock(next));
         }
     }
 
@@ -221,7 +225,7 @@ where
 {
     fn on_start(
         &self,
-        _: &mut EventTimeState<T, F>,
+        state: &mut EventTimeState<T, F>,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         if let Some(limit) = self.idle_after {
@@ -229,6 +233,9 @@ where
         }
         if let Some(place) = &self.place {
             out.__align(place.clone());
+            if let Some(promised) = state.seen.promised {
+                place.comes_to(LogicalTime(promised));
+            }
         }
         self.look_at_clock(out);
         Ok(())
