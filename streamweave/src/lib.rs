@@ -1,4 +1,11 @@
-//! Typed stream processing for Rust.
+//! Typed stream processing for Rust, as a library.
+//!
+//! - [`node`](macro@node) makes nodes of structs and functions, [`graph!`] wires them; [`nodes`] and
+//!   [`io`] have many ready to use.
+//! - [`graph::Graph`] is started on tokio, or stepped inline; [`graph::Running`] is what runs.
+//! - [`state`] is what nodes keep; [`checkpoint`] keeps it over restarts.
+//! - [`testing`] simulates graphs under many seeds.
+//! - [`prelude`] has the names that every program uses.
 
 #[doc(hidden)]
 pub mod broken;

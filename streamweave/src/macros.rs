@@ -4,19 +4,81 @@
 ///
 /// The expression form gives a [`Graph`](crate::graph::Graph); start it with `start` or `inline`:
 ///
-/// ```text
+/// ```
+/// use streamweave::nodes::{from_iter, map, merge};
+/// use streamweave::prelude::*;
+///
 /// let graph = graph! {
-///     #![name = "venue"]
-///     feed: CsvFeed::open(path),
-///     audit: Audit::default(),
-///     feed.orders  => audit.orders,
-///     graph.fills  => audit.fills,
-///     audit.report => graph.report,
+///     #![name = "sums"]
+///     numbers: from_iter(0..3_u64),
+///     double: map(|n: u64| n * 2),
+///     both: merge(),
+///     numbers.out  => [double.input, graph.seen],
+///     double.out   => both.left,
+///     graph.others => both.right,
+///     both.out     => graph.all,
 /// };
+/// let run = graph.inline()?;
+/// run.inputs.others.try_send(7)?;
+/// let mut run = run.close_inputs()?;
+/// let mut all: Vec<_> = std::iter::from_fn(|| run.outputs.all.try_recv()).collect();
+/// all.sort();
+/// assert_eq!(all, [0, 2, 4, 7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The item form, `graph! { pub struct Risk(limits: Limits) { .. } }`, declares a node whose
-/// ports are edges.
+/// | written | says |
+/// |---|---|
+/// | `name: expression,` | a node: whatever `#[node]` made, a library node, or a nested graph |
+/// | `a.out => b.input,` | an edge; the ports are the fields with `#[output]` and `#[input]` |
+/// | `a.out => [b.input, c.input],` | to several inputs; the item is cloned, unless it is lent |
+/// | `graph.x => a.input,` | an input of the graph: `run.inputs.x` |
+/// | `a.out => graph.x,` | an output of the graph: `run.outputs.x` |
+/// | `a.out => feedback b.input,` | an edge that closes a cycle |
+/// | `#![name = "..."]` | the graph's name, in what is told of it |
+/// | `#[workers(n)]` before a node or a group | so many instances; records go to a keyed input by their key, to others as they come |
+/// | `#[buffer(n)]` before an edge | so many records may wait on it; its target has a task of its own |
+/// | `#[boundary]` before an edge | its target has a task of its own |
+/// | `#[in_turn]` before an edge | in a [deterministic run](crate::graph::ExecutionMode) its target takes one record of each edge in turn |
+/// | `group name { .. },` | nodes that belong together; `name/node` is their path |
+/// | `#[rounds(max = n)] loop name { .. },` | the nodes of a loop, and its bound: beyond it is an error (`max`) or the result (`limit`) |
+/// | `#[restart(..)]`, `#[on_failure(..)]` before a node or a group | what happens when it fails: kept and checked, not yet acted on |
+///
+/// Every input has to be connected, unless it is `#[input(optional)]`. What leaves by an output
+/// that is not connected is dropped. Read all outputs of a started graph while you feed it: one
+/// that nobody reads keeps back what is behind it, up to the inputs.
+///
+/// The item form declares a node whose ports are edges:
+///
+/// ```
+/// use streamweave::nodes::map;
+/// use streamweave::prelude::*;
+///
+/// graph! {
+///     /// Adds, then doubles.
+///     pub struct Both(by: u64) {
+///         #[input] numbers: u64,
+///         #[output] out: u64,
+///
+///         add: map(move |n: u64| n + by),
+///         double: map(|n: u64| n * 2),
+///         graph.numbers => add.input,
+///         add.out => double.input,
+///         double.out => graph.out,
+///     }
+/// }
+///
+/// let graph = graph! {
+///     both: Both::new(3),
+///     graph.numbers => both.numbers,
+///     both.out => graph.out,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.numbers.try_send(4)?;
+/// let mut run = run.close_inputs()?;
+/// assert_eq!(run.outputs.out.try_recv(), Some(14));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[macro_export]
 macro_rules! graph {
     ($($tokens:tt)*) => { $crate::expansion::graph_at! { ($crate) $($tokens)* } };

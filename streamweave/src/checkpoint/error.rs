@@ -1,12 +1,12 @@
 //! What can go wrong with a checkpoint.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::graph::RunError;
 
 /// Why there is no checkpoint, or why it cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file system refused something.
@@ -53,5 +53,12 @@ impl CheckpointError {
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| CheckpointError::Io { action, path, error }
+    }
+}
+
+// `main` shows an error by `Debug`: it is to be read there too.
+impl fmt::Debug for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -97,8 +97,14 @@ impl FileCheckpointStorage {
         let folder = self.0.folder.join(format!("{COMPLETE}{id}"));
         let read = |name: &str| {
             let path = folder.join(name);
-            let bytes = fs::read(&path).map_err(CheckpointError::io("read", &path))?;
-            Ok::<_, CheckpointError>((path, bytes))
+            match fs::read(&path) {
+                Ok(bytes) => Ok((path, bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let reason = "is not there".to_owned();
+                    Err(CheckpointError::Damaged { id, file: path, reason })
+                }
+                Err(error) => Err(CheckpointError::io("read", &path)(error)),
+            }
         };
         let damaged = |file: PathBuf| |reason| CheckpointError::Damaged { id, file, reason };
         let (path, bytes) = read(MANIFEST)?;

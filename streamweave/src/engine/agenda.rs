@@ -71,8 +71,8 @@ impl Reached {
         }
     }
 
-    pub(super) fn holds_nothing(&self) -> bool {
-        self.hold.is_none()
+    pub(super) fn holds(&self) -> bool {
+        self.hold.is_some()
     }
 }
 

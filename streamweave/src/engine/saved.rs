@@ -61,7 +61,8 @@ impl<K: StableKey> Agenda<K> {
             if let Some(field) = part.fields.remove(FIELD) {
                 agenda = rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)?;
             }
-            if !alone && !(agenda.kept.is_empty() && agenda.reached.holds_nothing()) {
+            let keeps = !agenda.kept.is_empty() || agenda.reached.holds();
+            if keeps && !alone {
                 return Err(StateError::decode(
                     "the node keeps or holds records of which it is not known to which worker they \
                      go: restore with as many workers as there were",

@@ -17,6 +17,7 @@ use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
+use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, earlier};
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
@@ -43,6 +44,8 @@ pub(crate) struct StageEnv {
     /// By which inlets the turns of a loop come in.
     pub(crate) turns: Vec<bool>,
     pub(crate) merging: Merging,
+    /// What sources are told, and who waits for others must know.
+    pub(crate) signals: Signals,
 }
 
 /// How a stage takes what comes in by several inlets.
@@ -90,6 +93,8 @@ pub(crate) struct StageLoop {
     rest: Rest,
     /// The barrier that waits for inlets by which it has not come.
     barrier: Option<(u64, Vec<bool>)>,
+    /// The last one that has passed.
+    passed: u64,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -142,6 +147,7 @@ impl StageLoop {
             frontier: None,
             rest: Rest::default(),
             barrier: None,
+            passed: 0,
             current: None,
             turn: 0,
             steps: 0,
@@ -199,7 +205,10 @@ impl StageLoop {
                 self.stopped = true;
                 root.control(&Control::End);
             }
-            Phase::Barrier(epoch) => self.env.probe.passed(epoch, root),
+            Phase::Barrier(epoch) => {
+                self.passed = epoch;
+                self.env.probe.passed(epoch, root);
+            }
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -421,9 +430,15 @@ impl StageLoop {
 
     /// Whether the stage is to wait for others that it is aligned with; it is woken when they come on.
     fn is_ahead(&mut self, task: &Task<'_>) -> bool {
-        let ahead = self.cx.aligned.iter().any(|place| place.is_ahead(task));
-        self.paused = ahead;
-        ahead
+        self.paused = false;
+        if self.cx.aligned.is_empty() {
+            return false;
+        }
+        // What waits for a barrier may be what it waits for: that, and an end, come first.
+        let (stop, epoch) = self.env.signals.watch(task);
+        let due = stop || self.passed < epoch;
+        self.paused = !due && self.cx.aligned.iter().any(|place| place.is_ahead(task));
+        self.paused
     }
 
     /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: what comes in is put

@@ -1,5 +1,6 @@
 //! What can go wrong when a graph starts, runs or gets its state back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::engine::Failure;
 use crate::state::StateError;
 
 /// Why a graph does not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// It asks for something that this version does not run.
@@ -59,7 +60,7 @@ pub enum StartError {
 }
 
 /// Why a run did not come to its end.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// A unit failed, and with it the graph.
@@ -141,7 +142,7 @@ pub enum RunError {
 }
 
 /// Why a snapshot was not restored.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
     /// A node's state does not fit.
@@ -162,4 +163,23 @@ pub enum RestoreError {
         /// The instance path in the snapshot.
         node: String,
     },
+}
+
+// `main` shows an error by `Debug`: it is to be read there too.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

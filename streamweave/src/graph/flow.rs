@@ -126,8 +126,8 @@ impl Flow {
             _ if places.into_iter().any(|place| self.loops.contains(place)) => {
                 Some(MergeOrder::ByTime)
             }
-            Some(stream) if !stream.untimed => Some(MergeOrder::ByTime),
-            Some(stream) => stream.in_turn.then_some(MergeOrder::InTurn),
+            Some(stream) if stream.in_turn => Some(MergeOrder::InTurn),
+            Some(stream) => (!stream.untimed).then_some(MergeOrder::ByTime),
             None => Some(MergeOrder::ByTime),
         }
     }

@@ -16,6 +16,9 @@ pub enum ExecutionMode {
     ///   their declaration, and by worker. Every promise made on any of the edges becomes the
     ///   frontier behind them. What waits is kept in memory, and is no part of a snapshot: where one
     ///   edge has to be read far ahead of the others, it takes as much.
+    /// - The graph's own inputs count as timed: they have promised as much as they were
+    ///   [advanced](crate::graph::Input::advance) to, and everything when they end. Where records are
+    ///   sent into several without times, and are to come out before that, say `#[in_turn]`.
     /// - Records without times have no such order. `#[in_turn]` before one of the edges takes one
     ///   record of each in turn instead; where no edge says so, the graph does not start
     ///   ([`StartError::Unordered`](crate::graph::StartError::Unordered)). In a loop the rounds
@@ -23,7 +26,8 @@ pub enum ExecutionMode {
     /// - Answers of asynchronous calls are taken in the order of the records.
     /// - Nothing depends on a clock. In a started graph it stands at 0, timers of the clock fail
     ///   the unit that sets them, and nobody is idle because nothing has come for so long. Inline
-    ///   and in a simulation the clock is part of the input: there timers of the clock fire.
+    ///   and in a simulation the clock is part of the input: there timers of the clock fire, and nodes that ask
+    ///   for the time (`throttle`, `interval`) do as they should.
     /// - An input that is idle ([`Input::idle`](crate::graph::Input::idle)) is waited for all the
     ///   same.
     ///

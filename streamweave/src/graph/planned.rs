@@ -158,6 +158,7 @@ impl Planned {
             probe: self.probe,
             turns: self.turns,
             merging: self.merging,
+            signals: signals.clone(),
         };
         self.stage.run(env, signals.clone())
     }

@@ -18,7 +18,7 @@ pub enum StateError {
     /// The bytes are not what this state would have written.
     #[error(
         "saved state cannot be read: {reason}; if the type changed, give the new fields \
-         `#[serde(default)]` or declare a migration; otherwise restore an older checkpoint"
+         `#[serde(default)]`; otherwise restore an older checkpoint"
     )]
     Decode {
         /// What the deserializer said.
@@ -54,8 +54,8 @@ pub enum StateError {
     },
     /// The field's declared type no longer has the shape that was saved.
     #[error(
-        "the state was saved as `{saved}` but is now declared as `{declared}`; declare a \
-         migration on the node, or drop the saved state on purpose"
+        "the state was saved as `{saved}` but is now declared as `{declared}`: give the \
+         field its old type back, or remove the node's state from the snapshot on purpose"
     )]
     Shape {
         /// The saved kind and shape.

@@ -60,7 +60,7 @@ fn a_second_run_on_the_same_folder_is_refused() -> Tested {
         .args([folder.path().to_str().unwrap(), "10"])
         .output()?;
     assert!(!other.status.success());
-    assert!(String::from_utf8_lossy(&other.stderr).contains("InUse"));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("are in use"));
     drop(storage);
     FileCheckpointStorage::open(folder.path())?;
     Ok(())
@@ -110,7 +110,7 @@ fn every_flipped_bit_and_every_truncation_is_noticed() -> Tested {
     let [states, manifest] = files(folder.path(), 2);
     std::fs::remove_file(&states)?;
     let error = storage.latest().unwrap_err().to_string();
-    assert!(error.contains("states") && error.contains("read"), "{error}");
+    assert!(error.contains("states") && error.contains("is not there"), "{error}");
     // Nothing is removed while one of those that are kept cannot be read.
     std::fs::write(&manifest, b"")?;
     for n in 5..7 {

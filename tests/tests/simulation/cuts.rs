@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use streamweave::Alignment;
 use streamweave::graph::{RunError, Snapshot};
 use streamweave::nodes::window::{Tumbling, count};
 use streamweave::nodes::{event_time_by, map, merge, window};
@@ -172,5 +173,46 @@ fn no_cut_goes_through_a_loop() -> Tested {
     };
     let refused = graph.inline()?.cut().unwrap_err();
     assert!(matches!(refused, RunError::NoCheckpoint { .. }), "{refused}");
+    Ok(())
+}
+
+/// A stream that waits for another lets a cut through, and all that is before it.
+#[test]
+fn a_cut_gets_through_a_stream_that_waits_for_others() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    let make = || {
+        graph! {
+            fast: event_time_by(|rec: &Rec| LogicalTime(rec.id as i64)).align(&together),
+            slow: event_time_by(|rec: &Rec| LogicalTime(rec.id as i64)).align(&together),
+            number: Number {}, both: merge(),
+            graph.fast => fast.input,
+            graph.slow => slow.input,
+            fast.out => both.left,
+            slow.out => both.right,
+            both.out => number.input,
+            number.out => graph.out,
+        }
+    };
+    let rec = |id| Rec { id, way: 0 };
+    let mut run = make().inline()?;
+    for id in [1000, 1005, 1010] {
+        run.inputs.fast.try_send(rec(id))?;
+        run.step()?;
+    }
+    assert_eq!(run.outputs.out.try_recv(), Some((rec(1000), 1)));
+    assert_eq!(run.outputs.out.try_recv(), None);
+    let cut = run.cut()?;
+    assert_eq!(run.outputs.out.try_recv(), Some((rec(1005), 2)));
+    assert_eq!(run.outputs.out.try_recv(), Some((rec(1010), 3)));
+    // Behind it the stream waits again.
+    run.inputs.fast.try_send(rec(1015))?;
+    run.step()?;
+    assert_eq!(run.outputs.out.try_recv(), None);
+    let mut graph = make();
+    graph.restore(&cut)?;
+    let mut run = graph.inline()?;
+    run.inputs.slow.try_send(rec(1005))?;
+    run.step()?;
+    assert_eq!(run.outputs.out.try_recv(), Some((rec(1005), 4)));
     Ok(())
 }

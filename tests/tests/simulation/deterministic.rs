@@ -221,6 +221,30 @@ fn in_turn() -> Tested {
     Ok(())
 }
 
+/// The graph's own inputs too: nothing has to end before it comes out.
+#[test]
+fn inputs_in_turn() -> Tested {
+    let mut graph = graph! {
+        all: merge(),
+        #[in_turn] graph.left => all.left,
+        graph.right => all.right,
+        all.out => graph.out,
+    };
+    graph.set_mode(ExecutionMode::Deterministic);
+    let mut run = graph.inline()?;
+    for n in 0..3 {
+        run.inputs.left.try_send(n)?;
+    }
+    for n in 10..12 {
+        run.inputs.right.try_send(n)?;
+    }
+    run.step()?;
+    for expected in [0, 10, 1, 11] {
+        assert_eq!(run.outputs.out.try_recv(), Some(expected));
+    }
+    Ok(())
+}
+
 /// What is late is late for everyone, and what windows and joins give comes in one order.
 #[test]
 fn windows_joins_and_late_records() -> Tested {
