@@ -1,0 +1,46 @@
+//! An edge with the type of its records forgotten.
+
+use super::*;
+
+/// What a run asks of an edge, whatever its records are.
+pub(crate) trait Edge: Send + Sync {
+    fn capacity(&self) -> Capacity;
+    /// What waits stays; who waits for room looks again.
+    fn set_capacity(&self, capacity: Capacity);
+    /// Notes what is received in the trace of `chance`, as of edge number `edge`.
+    fn trace(&self, chance: Chance, edge: u32);
+    /// Hands every frontier on, also those that a later one makes superfluous: how many come does
+    /// not depend on how fast they are taken.
+    fn keep_frontiers(&self);
+    /// Puts a barrier behind all that has been sent.
+    fn barrier(&self, epoch: u64);
+}
+
+impl<T: Send + 'static> Edge for Channel<T> {
+    fn capacity(&self) -> Capacity {
+        lock(self).capacity
+    }
+    fn set_capacity(&self, capacity: Capacity) {
+        let mut shared = lock(self);
+        shared.capacity = capacity;
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+    fn trace(&self, chance: Chance, edge: u32) {
+        lock(self).traced = Some((chance, edge));
+    }
+    fn keep_frontiers(&self) {
+        lock(self).frontiers = Some(0);
+    }
+    fn barrier(&self, epoch: u64) {
+        self.control(Control::barrier(epoch));
+    }
+}
+
+pub(super) fn note<T>(edge: u32, message: &Message<T>) -> Note {
+    match message {
+        Message::Records(batch) => Note::Records { edge, count: batch.records.len() },
+        Message::Control(control) => Note::Control { edge, hash: hash_of(control) },
+    }
+}

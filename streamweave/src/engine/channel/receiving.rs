@@ -1,0 +1,96 @@
+//! The receiving end.
+
+use super::edge::note;
+use super::*;
+
+impl<T: 'static> Receiver<T> {
+    /// The next message. A sender that is gone without [`Control::End`] has failed.
+    /// `emptied` goes back to the sender, if it is a buffer and nothing is to be waited for.
+    pub(crate) fn poll_recv(
+        &mut self,
+        task: &mut Task<'_>,
+        emptied: &mut Records<T>,
+    ) -> Poll<Message<T>> {
+        if !self.channel.stirred.load(Ordering::Acquire)
+            && self.stays.as_ref().is_some_and(|waker| waker.will_wake(task.waker()))
+        {
+            return Poll::Pending;
+        }
+        let mut guard = lock(&self.channel);
+        let shared = &mut *guard;
+        if emptied.items.capacity() > 0 && shared.spare.len() < SPARE {
+            emptied.clear();
+            shared.spare.push(std::mem::take(emptied));
+        }
+        let newest =
+            broken(Broken::NewestFirst) && matches!(shared.queue.back(), Some(Message::Records(_)));
+        let next = if newest { shared.queue.pop_back() } else { shared.queue.pop_front() };
+        let Some(message) = next else {
+            if shared.sender_gone {
+                if broken(Broken::FailureLooksLikeEnd) {
+                    return Poll::Ready(Message::Control(Control::End));
+                }
+                return Poll::Ready(Message::Control(Control::Failed));
+            }
+            keep(&mut shared.receiving, task);
+            if shared.stays {
+                self.stays.clone_from(&shared.receiving);
+                self.channel.stirred.store(false, Ordering::Release);
+            }
+            return Poll::Pending;
+        };
+        if shared.stays && shared.queue.is_empty() && !shared.sender_gone {
+            self.channel.stirred.store(false, Ordering::Release);
+        }
+        if let Some((chance, edge)) = &shared.traced {
+            chance.note(note(*edge, &message));
+        }
+        match (&message, &mut shared.frontiers) {
+            (Message::Records(batch), _) => {
+                shared.records -= batch.records.len();
+                shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
+                self.counters.waiting(shared.records as u64);
+            }
+            (Message::Control(Control::Frontier(_)), Some(waiting)) => *waiting -= 1,
+            _ => return Poll::Ready(message),
+        }
+        if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
+            let wakers = std::mem::take(&mut shared.sending);
+            drop(guard);
+            wakers.into_iter().for_each(Waker::wake);
+        }
+        Poll::Ready(message)
+    }
+
+    /// The waker that is left here stays for all that is sent from then on, so that neither end
+    /// handles it for each message, and an empty queue is left alone without a lock. For stages:
+    /// they are run again after whatever woke them anyway.
+    pub(crate) fn stay(&mut self) {
+        lock(&self.channel).stays = true;
+    }
+
+    /// See [`Sender::id`].
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.channel).addr() as u64
+    }
+
+    /// When this end is dropped, what is sent from then on is counted and dropped: the end of a
+    /// graph's output that its caller no longer reads.
+    pub(crate) fn discard_on_drop(&mut self) {
+        self.discard_on_drop = true;
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.channel);
+        shared.receiver = if self.discard_on_drop { Far::Discards } else { Far::Gone };
+        self.counters.discarded(shared.records as u64);
+        let queue = std::mem::take(&mut shared.queue);
+        shared.spare.clear();
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+        drop(queue);
+    }
+}

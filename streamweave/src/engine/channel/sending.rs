@@ -1,0 +1,189 @@
+//! The sending end.
+
+use super::*;
+
+impl<T: 'static> Sender<T> {
+    /// Ready when there is room.
+    pub(crate) fn poll_ready(&self, task: &mut Task<'_>) -> Poll<Flushed> {
+        let mut shared = lock(&self.0);
+        match shared.receiver {
+            Far::Gone => return Poll::Ready(Err(Halt::Gone)),
+            Far::Discards => return Poll::Ready(Ok(())),
+            Far::Present => {}
+        }
+        if shared.is_full() {
+            shared.wait_for_room(task);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Adds one record to the batch that waits last, or to a new one: full batches under load,
+    /// no waiting when idle. Gives the record back when there is no room for it.
+    pub(crate) fn push(&self, mark: Mark, record: T) -> Result<(), (T, Refused)> {
+        let mut guard = lock(&self.0);
+        let shared = &mut *guard;
+        match shared.receiver {
+            Far::Present => {}
+            Far::Discards => {
+                self.1.discarded(1);
+                return Ok(());
+            }
+            Far::Gone => return Err((record, Refused::Gone)),
+        }
+        if let (Some(stamp), Some(promise)) = (mark.stamp(), shared.promised)
+            && Promise::from(stamp) < promise
+        {
+            return Err((record, Refused::Behind(promise)));
+        }
+        if shared.is_full() {
+            return Err((record, Refused::Full));
+        }
+        let first = shared.pushed;
+        shared.pushed += 1;
+        shared.records += 1;
+        match shared.queue.back_mut() {
+            Some(Message::Records(batch))
+                if batch.records.len() < shared.capacity.batch
+                    && batch.records.carried() == mark.carried =>
+            {
+                shared.bytes += bytes_of_one(&record);
+                batch.records.push(&mark, record);
+            }
+            _ => {
+                let mut records = shared.spare.pop().unwrap_or_default();
+                shared.bytes += bytes_of_one(&record);
+                records.prepare(mark.carried, 1);
+                records.push(&mark, record);
+                let header = Header { first, ..Header::default() };
+                shared.queue.push_back(Message::Records(Batch { header, records }));
+            }
+        }
+        let waker = shared.stir(&self.0.stirred);
+        drop(guard);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Sends `records` once there is room for them (of the rest: at once), and leaves an empty buffer in their place.
+    pub(crate) fn poll_send(
+        &self,
+        task: &mut Task<'_>,
+        what: Sending,
+        header: Header,
+        records: &mut Records<T>,
+    ) -> Poll<Flushed> {
+        let mut guard = lock(&self.0);
+        let shared = &mut *guard;
+        match shared.receiver {
+            Far::Gone => return Poll::Ready(Err(Halt::Gone)),
+            Far::Discards => {
+                drop(guard);
+                self.1.discarded(records.len() as u64);
+                records.clear();
+                return Poll::Ready(Ok(()));
+            }
+            Far::Present => {}
+        }
+        if what != Sending::Rest && shared.is_full() {
+            shared.wait_for_room(task);
+            return Poll::Pending;
+        }
+        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
+        if broken(Broken::DroppedBatch) && second {
+            records.clear();
+            return Poll::Ready(Ok(()));
+        }
+        let len = records.len();
+        shared.records += len;
+        shared.bytes += bytes_of(&records.items);
+        let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
+        shared.queue.push_back(Message::Records(Batch { header, records }));
+        self.1.sent(len as u64, shared.records as u64);
+        let waker = shared.stir(&self.0.stirred);
+        drop(guard);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends control; it never waits, as there is a bounded number of it for each batch.
+    pub(crate) fn control(&self, control: Control) {
+        self.0.control(control);
+    }
+
+    /// The same at both ends, and unlike that of every other channel.
+    pub(crate) fn id(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
+    }
+
+    /// The input that the edge leads to.
+    pub(crate) fn path(&self) -> Arc<str> {
+        Arc::clone(&self.1.path)
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        lock(&self.0).capacity
+    }
+
+    /// The edge itself, with its type forgotten.
+    pub(crate) fn edge(&self) -> Arc<dyn Edge>
+    where
+        T: Send,
+    {
+        Arc::clone(&self.0) as Arc<dyn Edge>
+    }
+}
+
+impl<T> Channel<T> {
+    pub(super) fn control(&self, control: Control) {
+        let mut guard = lock(self);
+        let shared = &mut *guard;
+        if shared.receiver != Far::Present {
+            return;
+        }
+        if let Control::Frontier(promise) = control {
+            if shared.promised >= Some(promise) {
+                return;
+            }
+            shared.promised = Some(promise);
+            match (&mut shared.frontiers, shared.queue.back_mut()) {
+                (Some(waiting), _) => *waiting += 1,
+                // Without records in between, the later promise says all.
+                (None, Some(Message::Control(Control::Frontier(last)))) => {
+                    *last = promise;
+                    return;
+                }
+                (None, _) => {}
+            }
+        }
+        // Said twice it says no more.
+        if matches!(control, Control::Idle | Control::Active)
+            && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
+        {
+            return;
+        }
+        let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
+        shared.queue.insert(at, Message::Control(control));
+        let waker = shared.stir(&self.stirred);
+        drop(guard);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.0);
+        shared.sender_gone = true;
+        let waker = shared.stir(&self.0.stirred);
+        drop(shared);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use super::*;
+
+fn pair(records: usize, batch: usize) -> (Sender<u32>, Receiver<u32>) {
+    let capacity = Capacity { records, batch, bytes: 1 << 20 };
+    channel(capacity, Arc::new(EdgeCounters::new("test".into())))
+}
+
+fn poll<T>(poll: impl FnOnce(&mut Task<'_>) -> Poll<T>) -> Option<T> {
+    match poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(ready) => Some(ready),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn control_stays_in_order_with_records() {
+    let (sender, mut receiver) = pair(100, 4);
+    for n in 0..6 {
+        sender.push(Mark::default(), n).unwrap();
+    }
+    sender.control(Control::Idle);
+    sender.push(Mark::default(), 6).unwrap();
+    sender.control(Control::End);
+    let mut seen = Vec::new();
+    while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Records::default())) {
+        match message {
+            Message::Records(batch) => seen.extend(batch.records.items.iter().map(u32::to_string)),
+            Message::Control(control) => {
+                seen.push(format!("{control:?}"));
+                if control == Control::End {
+                    break;
+                }
+            }
+        }
+    }
+    assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "Idle", "6", "End"]);
+}
+
+#[test]
+fn a_full_channel_refuses_and_has_room_again() {
+    let (sender, mut receiver) = pair(2, 1);
+    sender.push(Mark::default(), 1).unwrap();
+    sender.push(Mark::default(), 2).unwrap();
+    assert_eq!(sender.push(Mark::default(), 3), Err((3, Refused::Full)));
+    assert!(poll(|task| sender.poll_ready(task)).is_none());
+    assert!(poll(|task| receiver.poll_recv(task, &mut Records::default())).is_some());
+    assert!(sender.push(Mark::default(), 3).is_ok());
+}
+
+#[test]
+fn a_sender_that_is_gone_without_an_end_has_failed() {
+    let (sender, mut receiver) = pair(2, 1);
+    sender.push(Mark::default(), 1).unwrap();
+    drop(sender);
+    assert!(matches!(
+        poll(|task| receiver.poll_recv(task, &mut Records::default())),
+        Some(Message::Records(_))
+    ));
+    let last = poll(|task| receiver.poll_recv(task, &mut Records::default()));
+    assert!(matches!(last, Some(Message::Control(Control::Failed))));
+}
+
+#[test]
+fn bytes_bound_as_well_as_records() {
+    let capacity = Capacity { records: 1000, batch: 10, bytes: 100 };
+    let counters = Arc::new(EdgeCounters::new("test".into()));
+    let (sender, _receiver) = channel::<String>(capacity, counters);
+    sender.push(Mark::default(), "x".repeat(200)).unwrap();
+    assert!(matches!(sender.push(Mark::default(), "y".into()), Err((_, Refused::Full))));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(std::sync::atomic::AtomicUsize);
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// Catches a message that comes without a wake-up, whatever came before: a receiver that found
+// nothing, one that emptied the queue, another task's, and the end of the sender.
+#[test]
+fn a_waker_that_stays_is_woken_by_everything_that_comes() {
+    let (sender, mut receiver) = pair(100, 1);
+    receiver.stay();
+    let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
+    let wakers = counts.clone().map(Waker::from);
+    let woken = |task: usize| counts[task].0.load(Ordering::Relaxed);
+    let mut poll = |task: usize| {
+        receiver.poll_recv(&mut Task::from_waker(&wakers[task]), &mut Records::default()).is_ready()
+    };
+    assert!(!poll(0) && !poll(0));
+    sender.push(Mark::default(), 1).unwrap();
+    sender.push(Mark::default(), 2).unwrap();
+    assert_eq!(woken(0), 2);
+    assert!(poll(0) && poll(0) && !poll(0));
+    sender.control(Control::Idle);
+    assert_eq!(woken(0), 3);
+    assert!(poll(0));
+    // It emptied the queue and was not polled since.
+    sender.push(Mark::default(), 3).unwrap();
+    assert_eq!(woken(0), 4);
+    assert!(poll(0) && !poll(1));
+    sender.push(Mark::default(), 4).unwrap();
+    assert_eq!((woken(0), woken(1)), (4, 1));
+    assert!(poll(1) && !poll(1));
+    drop(sender);
+    assert_eq!(woken(1), 2);
+    assert!(poll(1));
+}
+
+#[test]
+fn a_dropped_output_takes_all_and_counts_it() {
+    let (sender, mut receiver) = pair(1, 1);
+    receiver.discard_on_drop();
+    sender.push(Mark::default(), 1).unwrap();
+    drop(receiver);
+    sender.push(Mark::default(), 2).unwrap();
+    assert!(poll(|task| sender.poll_ready(task)).is_some_and(|ready| ready.is_ok()));
+    assert_eq!(sender.1.read().discarded, 2);
+}

@@ -1,0 +1,294 @@
+//! What a stage takes in: from whoever has something, or in the order of a deterministic run.
+
+use super::*;
+
+/// So many times something is put aside before the other tasks of the thread run.
+const AT_ONCE: usize = 64;
+
+impl StageLoop {
+    /// The next inlet to drive; control is dealt with on the way.
+    pub(super) fn poll_inlets(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
+        if !self.takes_in || self.is_ahead(task) {
+            return None;
+        }
+        let count = inlets.count();
+        let merges = self.env.merging.is_deterministic && !broken(Broken::MergeByArrival);
+        if merges && count > 1 {
+            return self.poll_merged(inlets, task);
+        }
+        let mut silent = 0;
+        // The inlet that is being driven goes on until its batch is done; then it is the next
+        // one's turn, so that none starves.
+        let mut index = self.current.take().unwrap_or(self.turn);
+        while silent < count {
+            if index >= count {
+                index = 0;
+            }
+            // What is behind a barrier waits until that has come by all inlets.
+            if self.barrier.as_ref().is_some_and(|(_, by)| by[index]) {
+                silent += 1;
+                index += 1;
+                continue;
+            }
+            match inlets.inlet(index)?.poll(task) {
+                Poll::Ready(Arrival::Turn) => {
+                    self.current = Some(index);
+                    return Some(Ok(index));
+                }
+                Poll::Ready(Arrival::Records) => {
+                    self.arrived(inlets, index);
+                    if !self.phases.is_empty() {
+                        self.current = Some(index);
+                        return None;
+                    }
+                    self.current = Some(index);
+                    self.turn = index + 1;
+                    return Some(Ok(index));
+                }
+                Poll::Ready(Arrival::Control(control)) => {
+                    if let Err(end) = self.control(count, index, control) {
+                        return Some(Err(end));
+                    }
+                    if !self.phases.is_empty() {
+                        return None;
+                    }
+                    silent = 0;
+                }
+                Poll::Pending => {
+                    silent += 1;
+                    index += 1;
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether the stage is to wait for others that it is aligned with; it is woken when they come on.
+    fn is_ahead(&mut self, task: &Task<'_>) -> bool {
+        self.paused = false;
+        if self.cx.aligned.is_empty() {
+            return false;
+        }
+        // What waits for a barrier may be what it waits for: that, and an end, come first.
+        let (stop, epoch) = self.env.signals.watch(task);
+        let due = stop || self.passed < epoch;
+        self.paused = !due && self.cx.aligned.iter().any(|place| place.is_ahead(task));
+        self.paused
+    }
+
+    /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: what comes in is put
+    /// aside, until nothing can come any more that is to go before it.
+    fn poll_merged(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
+        if let Some(index) = self.current.filter(|index| is_waiting(inlets, *index)) {
+            return Some(Ok(index));
+        }
+        let (order, count) = (self.env.merging.order, inlets.count());
+        for taken in 0.. {
+            let merge = self.merge.get_or_insert_with(|| Merge::new(order, count));
+            match merge.next(&stashed(inlets)) {
+                MergeNext::Records(index, until) => {
+                    inlets.inlet(index)?.unstash(until);
+                    self.current = Some(index);
+                    return Some(Ok(index));
+                }
+                MergeNext::Frontier(promise) => {
+                    if promise == Promise::ENDED {
+                        self.end();
+                    } else {
+                        self.frontier = Some(promise);
+                        self.phases.push_back(Phase::Frontier(promise));
+                    }
+                    break;
+                }
+                // A producer that is faster than this stage is not to keep it here.
+                MergeNext::Nothing if taken == AT_ONCE => {
+                    task.waker().wake_by_ref();
+                    break;
+                }
+                MergeNext::Nothing => match self.take_in(inlets, task) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(end) => return Some(Err(end)),
+                },
+            }
+        }
+        self.pass_turn(inlets);
+        None
+    }
+
+    /// Takes in a message of each inlet that all wait for; only where these have none, one of each
+    /// of the others: what is further on is best left where it comes from, but there it may be in
+    /// the way of what is waited for. Whether there was any.
+    fn take_in(&mut self, inlets: &mut dyn Inlets, task: &mut Task<'_>) -> Result<bool, StageEnd> {
+        let mut any = false;
+        for waited_for in [true, false] {
+            for index in 0..inlets.count() {
+                if self.merge.as_ref().is_some_and(|merge| merge.waits_for(index) == waited_for) {
+                    any |= self.take_in_from(inlets, index, task)?;
+                }
+            }
+            if any {
+                break;
+            }
+        }
+        Ok(any)
+    }
+
+    fn take_in_from(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        index: usize,
+        task: &mut Task<'_>,
+    ) -> Result<bool, StageEnd> {
+        let count = inlets.count();
+        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
+        let (Some(inlet), Some(merge)) = (inlets.inlet(index), &mut self.merge) else {
+            return Ok(false);
+        };
+        let control = match inlet.poll(task) {
+            Poll::Ready(Arrival::Records) => {
+                inlet.stash(merge, index);
+                return Ok(true);
+            }
+            Poll::Ready(Arrival::Control(control)) => control,
+            Poll::Ready(Arrival::Turn) | Poll::Pending => return Ok(false),
+        };
+        let promise = match control {
+            Control::Failed => return Err(StageEnd::Cancelled),
+            Control::End => {
+                inputs.ends(index);
+                Promise::ENDED
+            }
+            Control::Frontier(promise) => promise,
+            Control::Turn(turn) => {
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+                turn.promise
+            }
+            // Who has nothing for now is a matter of time: it is waited for all the same.
+            _ => return Ok(true),
+        };
+        if promise != Promise::ENDED {
+            inputs.promises(index, promise);
+        }
+        merge.promises(index, promise);
+        Ok(true)
+    }
+
+    /// A turn of a loop goes on if it can; what is put aside is still to come.
+    fn pass_turn(&mut self, inlets: &mut dyn Inlets) {
+        let outlook = Outlook { promise: self.frontier, idle: false };
+        if let (Some(gathered), Some(inputs)) = (&mut self.gathered, &self.inputs)
+            && let Some(mut turn) = gathered.take(inputs, outlook)
+        {
+            turn.hold = earlier(turn.hold, stashed(inlets).into_iter().flatten().min());
+            self.phases.push_back(Phase::Turn(turn));
+        }
+    }
+
+    /// Records have come in by an inlet: it is active, and what it has may be late.
+    fn arrived(&mut self, inlets: &mut dyn Inlets, from: usize) {
+        self.wake_up();
+        let Some(inputs) = &mut self.inputs else { return };
+        let was = inputs.state(from);
+        if was == InputState::Active {
+            return;
+        }
+        inputs.wakes(from);
+        if let Some(inlet) = inlets.inlet(from) {
+            inlet.mark_late(&|stamp| inputs.is_late(from, stamp));
+        }
+        if was != InputState::CatchingUp {
+            self.look_out();
+        }
+    }
+
+    fn control(&mut self, count: usize, from: usize, control: Control) -> Result<(), StageEnd> {
+        let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
+        match control {
+            Control::Failed => return Err(StageEnd::Cancelled),
+            Control::End if inputs.ends(from) => {
+                self.end();
+                return Ok(());
+            }
+            // A loop that rests must hear of it.
+            Control::End if self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from)) => {
+                self.tell_idle(false);
+            }
+            Control::End => {}
+            Control::Barrier { epoch, .. } => {
+                // A later one takes the place of one that not all have sent.
+                if self.barrier.as_ref().is_none_or(|(before, _)| *before < epoch) {
+                    self.barrier = Some((epoch, vec![false; count]));
+                }
+                if let Some((waiting, by)) = &mut self.barrier {
+                    by[from] |= *waiting == epoch;
+                }
+            }
+            Control::Frontier(promise) => inputs.promises(from, promise),
+            Control::Idle => inputs.idles(from),
+            Control::Active => inputs.wakes(from),
+            Control::Turn(turn) => {
+                inputs.promises(from, turn.promise);
+                if turn.rests {
+                    inputs.idles(from);
+                }
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.arrives(turn);
+                }
+            }
+            // Nothing sends them yet.
+            _ => {}
+        }
+        self.look_out();
+        self.pass_barrier();
+        Ok(())
+    }
+
+    /// A barrier that has come by all inlets that have not ended goes on.
+    fn pass_barrier(&mut self) {
+        let (Some((epoch, by)), Some(inputs)) = (&self.barrier, &self.inputs) else { return };
+        let has_come = |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet);
+        if by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody) {
+            self.phases.push_back(Phase::Barrier(*epoch));
+            self.barrier = None;
+        }
+    }
+
+    /// What the inputs promise together becomes the stage's frontier.
+    fn look_out(&mut self) {
+        let Some(inputs) = &mut self.inputs else { return };
+        let outlook = inputs.outlook();
+        if self.frontier < outlook.promise
+            && let Some(promise) = outlook.promise
+        {
+            self.frontier = Some(promise);
+            self.phases.push_back(Phase::Frontier(promise));
+        }
+        if let Some(gathered) = &mut self.gathered
+            && let Some(turn) = gathered.take(inputs, outlook)
+        {
+            self.phases.push_back(Phase::Turn(turn));
+        }
+        self.rest.inputs_idle = outlook.idle;
+        self.tell_rest();
+    }
+}
+
+/// The positions of the first records that are put aside for each inlet.
+fn stashed(inlets: &mut dyn Inlets) -> Vec<Option<Stamp>> {
+    (0..inlets.count()).map(|index| inlets.inlet(index)?.stashed()).collect()
+}
+
+fn is_waiting(inlets: &mut dyn Inlets, index: usize) -> bool {
+    inlets.inlet(index).is_some_and(|inlet| inlet.is_waiting())
+}
