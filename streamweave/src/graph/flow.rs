@@ -288,8 +288,8 @@ mod tests {
     }
     #[test]
     fn rounds_order_what_meets_at_a_port_in_a_loop() {
-        let nodes =
-            ["source", "enter", "inner/step", "last"].map(|path| (path, Timing::Passes, false));
+        let nodes = ["source", "enter", "inner/step", "last", "behind"]
+            .map(|path| (path, Timing::Passes, false));
         let edges = [
             ("source.out", "enter.records"),
             ("enter.out", "inner.records"),
