@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use streamweave::checkpoint::FileCheckpointStorage;
+//! use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
 //! use streamweave::nodes::from_iter;
 //! use streamweave::prelude::*;
 //!
