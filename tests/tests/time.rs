@@ -602,3 +602,46 @@ fn what_was_restored_is_as_far_as_it_was() -> Tested {
     assert_eq!(last.get("a").map(<[u8]>::len), first.get("a").map(<[u8]>::len));
     Ok(())
 }
+
+/// Where no sink sees a frontier, the graph's progress is its end, and not before.
+#[test]
+fn progress_without_timed_sinks_is_the_end() -> Tested {
+    let graph = graph! {
+        numbers: from_iter(0..3_i64),
+        same: map(|n: i64| n),
+        numbers.out => same.input,
+        same.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    let progress = run.progress();
+    assert_eq!(progress.frontier(), None);
+    assert!(progress.less_equal(LogicalTime(0)));
+    run.step()?;
+    read(&mut run.outputs.out);
+    assert_eq!(progress.frontier(), Some(Frontier::Ended));
+    Ok(())
+}
+
+/// A split that is far behind the others keeps the frontier back until it is abandoned.
+#[test]
+fn a_split_that_is_far_behind_is_abandoned() -> Tested {
+    for (abandon, expected) in [(None, 5), (Some(100), 5), (Some(20), 50)] {
+        let mut times = event_time_by(|n: &i64| LogicalTime(*n)).per_split(|n| *n as u64 % 2);
+        if let Some(behind) = abandon {
+            times = times.abandon(Duration::from_millis(behind));
+        }
+        let graph = graph! {
+            times: times,
+            graph.numbers => times.input,
+            times.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        for n in [5, 4, 10, 50] {
+            run.inputs.numbers.try_send(n)?;
+        }
+        run.step()?;
+        read(&mut run.outputs.out);
+        assert_eq!(run.outputs.out.frontier(), at(expected), "{abandon:?}");
+    }
+    Ok(())
+}
