@@ -4,6 +4,7 @@
 //!   [`io`] have many ready to use.
 //! - [`graph::Graph`] is started on tokio, or stepped inline; [`graph::Running`] is what runs.
 //! - [`state`] is what nodes keep; [`checkpoint`] keeps it over restarts.
+//! - [`supervision`] says what happens when a unit fails.
 //! - [`testing`] simulates graphs under many seeds.
 //! - [`prelude`] has the names that every program uses.
 
@@ -20,6 +21,7 @@ pub mod node;
 pub mod nodes;
 pub mod prelude;
 pub mod state;
+pub mod supervision;
 pub mod testing;
 mod time;
 

@@ -144,7 +144,8 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         (None, _) => None,
     };
-    mixed!(#port.edge()#codec #buffer #from)
+    let copy = mixed!(.copy((&#port).copied()));
+    mixed!(#port.edge()#codec #copy #buffer #from)
 }
 
 /// `(out, (input, ()))`: every port of the node that an edge mentions.
@@ -162,29 +163,21 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
     let krate = cx.krate;
     let outlets = &cx.plan.outlets[index];
     let (handle, ports) = (handle(index), ports(cx, index));
-    let letters: Vec<_> = outlets
-        .iter()
-        .filter(|outlet| cx.model.outs[outlet.out].letters)
-        .map(|outlet| emitter(cx, outlet))
-        .collect();
-    let mut letters = letters.into_iter();
-    let mut letters_expr = letters.next();
+    let letters = outlets.iter().filter(|outlet| cx.model.outs[outlet.out].letters);
+    let letters = letters.map(|outlet| {
+        let (builder, path) = (builder(), &cx.model.nodes[index].path);
+        let (port, emitter) = (out(outlet.out), emitter(cx, outlet));
+        mixed!(#builder.dead_letters(#path, #port, #emitter);)
+    });
     let mut setters = TokenStream::new();
     for outlet in outlets.iter().filter(|outlet| !cx.model.outs[outlet.out].letters) {
         let mut port = cx.model.outs[outlet.out].port.clone();
         port.set_span(Span::mixed_site());
-        let mut emitter = emitter(cx, outlet);
-        if let Some(letters) = letters_expr.take() {
-            emitter = mixed!(#krate::node::Beside::new(#emitter, #letters));
-        }
+        let emitter = emitter(cx, outlet);
         setters.extend(mixed!(.#port(#emitter)));
     }
-    let alone = letters_expr.map(|letters| {
-        let (builder, path) = (builder(), &cx.model.nodes[index].path);
-        mixed!(#builder.no_letters(#path, #letters);)
-    });
     let one = mixed! {
-        #alone
+        #(#letters)*
         #krate::graph::check::tied(#ports, #krate::graph::check::open(&#handle)) #setters
     };
     let Some(region) = cx.model.nodes[index].region else {

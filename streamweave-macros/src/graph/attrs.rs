@@ -36,6 +36,9 @@ pub(crate) struct Restart {
     pub(crate) max: LitInt,
     pub(crate) within: Option<Duration>,
     pub(crate) backoff: Option<(Duration, Duration)>,
+    /// The variants of `FailureAction` and of `RestartedState`.
+    pub(crate) then: &'static str,
+    pub(crate) state: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -239,6 +242,7 @@ fn rounds(attr: &Attribute) -> syn::Result<Rounds> {
 fn restart(attr: &Attribute) -> syn::Result<Restart> {
     let example = "#[restart(max = 3, within = \"10s\", backoff = \"100ms..5s\")]";
     let (mut max, mut within, mut backoff) = (None, None, None);
+    let (mut then, mut state) = ("Escalate", "Kept");
     for (name, value) in arguments(attr, example)? {
         let bad = |form: &str| {
             let text = value.to_token_stream();
@@ -256,9 +260,14 @@ fn restart(attr: &Attribute) -> syn::Result<Restart> {
             backoff = Some(read.ok_or_else(|| {
                 bad("a duration or a rising range of two, such as \"100ms..5s\"")
             })?);
+        } else if name == "then" {
+            then = variant(&name, &value, THEN)?;
+        } else if name == "state" {
+            state = variant(&name, &value, STATE)?;
         } else {
-            let meant = did_you_mean(&name.to_string(), ["max", "within", "backoff"]);
-            let known = "`restart` takes `max`, `within` and `backoff`";
+            let all = ["max", "within", "backoff", "then", "state"];
+            let meant = did_you_mean(&name.to_string(), all);
+            let known = "`restart` takes `max`, `within`, `backoff`, `then` and `state`";
             let message = format!("unknown argument `{name}`: {known}{meant}");
             return Err(syn::Error::new_spanned(&name, message));
         }
@@ -266,7 +275,32 @@ fn restart(attr: &Attribute) -> syn::Result<Restart> {
     let max = max.ok_or_else(|| {
         syn::Error::new_spanned(attr.path(), format!("`restart` needs `max`: `{example}`"))
     })?;
-    Ok(Restart { max, within, backoff })
+    Ok(Restart { max, within, backoff, then, state })
+}
+
+/// What happens when the restarts are used up, as written and as a variant.
+const THEN: &[(&str, &str)] = &[
+    ("escalate", "Escalate"),
+    ("stop", "Stop"),
+    ("restart", "Restart"),
+    ("restart_group", "RestartGroup"),
+];
+/// With what state a node starts again.
+const STATE: &[(&str, &str)] = &[("kept", "Kept"), ("fresh", "Fresh")];
+
+fn variant(
+    name: &Ident,
+    value: &Lit,
+    known: &'static [(&'static str, &'static str)],
+) -> syn::Result<&'static str> {
+    let written = text(value).unwrap_or_default();
+    let found = known.iter().find(|(text, _)| *text == written);
+    found.map(|(_, variant)| *variant).ok_or_else(|| {
+        let all: Vec<String> = known.iter().map(|(text, _)| format!("\"{text}\"")).collect();
+        let meant = did_you_mean(&written, known.iter().map(|(text, _)| *text));
+        let message = format!("`{name}` is {}, not `{}`{meant}", all.join(" or "), value.to_token_stream());
+        syn::Error::new_spanned(value, message)
+    })
 }
 
 fn on_failure(attr: &Attribute) -> syn::Result<OnFailure> {

@@ -3,6 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 
+use crate::graph::attrs::OnFailure;
 use crate::graph::expand::{Cx, handle, input};
 use crate::graph::model::{From, To};
 
@@ -10,6 +11,7 @@ use crate::graph::model::{From, To};
 pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
     let edges = (0..cx.model.edges.len()).map(|index| edge(cx, index));
     let fan_outs = fan_outs(cx);
+    let kept = (0..cx.model.edges.len()).map(|index| kept(cx, index));
     let complete = (0..cx.model.nodes.len()).map(|index| complete(cx, index));
     // Seen by editors only, which complete what is half typed.
     let unresolved =
@@ -19,6 +21,7 @@ pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
         if false {
             #(#edges)*
             #(#fan_outs)*
+            #(#kept)*
             #(#complete)*
             #(#unresolved)*
         }
@@ -87,6 +90,22 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
         }}
     })
     .collect()
+}
+
+/// That failed records of the edge's target can be kept, where they are to be.
+fn kept(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let (krate, edge) = (cx.krate, &cx.model.edges[index]);
+    let To::In(end) = edge.to else { return TokenStream::new() };
+    let on_failure = cx.model.on_failure(cx.model.ins[end].node);
+    if !matches!(on_failure, OnFailure::Retry | OnFailure::DeadLetter) {
+        return TokenStream::new();
+    }
+    let (start, last) = (edge.to_text.node.span(), edge.to_text.port.as_ref().map(Ident::span));
+    let port = input(end);
+    let mut port = Group::new(Delimiter::Parenthesis, mixed!(#port));
+    port.set_span(last.unwrap_or(start));
+    let and = quote_spanned!(start=> &);
+    mixed!(#krate::graph::check::kept(#and #port);)
 }
 
 /// The required inputs of a node.

@@ -64,7 +64,8 @@ pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
     mixed!(
         #[allow(unused_imports, reason = "which of them are used depends on the types")]
         use #krate::graph::check::{
-            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _, HowByClone as _,
+            HowNot as _,
         };
     )
 }

@@ -237,16 +237,30 @@ impl Model {
         }
     }
 
-    /// Whether failed records of `node` leave by its `dead_letters`.
-    fn has_letters(&self, node: usize) -> bool {
+    /// What becomes of a record whose unit fails in `node`: what the node says, or the innermost
+    /// group that does; where it is only said how often there may be a restart, it is tried again.
+    pub(crate) fn on_failure(&self, node: usize) -> OnFailure {
         let node = &self.nodes[node];
         let mut on_failure = node.options.on_failure;
+        let mut restarts = node.options.restart.is_some();
         let mut group = node.group;
-        while let (None, Some(index)) = (on_failure, group) {
-            on_failure = self.groups[index].options.on_failure;
-            group = self.groups[index].parent;
+        while let Some(index) = group {
+            let around = &self.groups[index];
+            on_failure = on_failure.or(around.options.on_failure);
+            restarts |= around.options.restart.is_some() || around.strategy.is_some();
+            group = around.parent;
         }
-        on_failure == Some(OnFailure::DeadLetter)
+        on_failure.unwrap_or(if restarts { OnFailure::Retry } else { OnFailure::Stop })
+    }
+
+    /// Whether a failure of `node` is treated otherwise than by stopping the graph.
+    pub(crate) fn is_supervised(&self, node: usize) -> bool {
+        self.on_failure(node) != OnFailure::Stop
+    }
+
+    /// Whether failed records of `node` leave by its `dead_letters`.
+    fn has_letters(&self, node: usize) -> bool {
+        self.on_failure(node) == OnFailure::DeadLetter
     }
 
     fn connect(&mut self, decl: EdgeDecl, names: &BTreeMap<String, usize>, errors: &mut Errors) {

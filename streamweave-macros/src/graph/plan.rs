@@ -147,15 +147,19 @@ fn joins(model: &Model) -> Vec<Join> {
 fn is_boundary(model: &Model, index: usize) -> bool {
     let edge = &model.edges[index];
     let To::In(input) = edge.to else { return true };
-    let to = &model.nodes[model.ins[input].node];
-    let from = match edge.from {
-        From::Out(out) => Some(&model.nodes[model.outs[out].node]),
+    let end = model.ins[input].node;
+    let to = &model.nodes[end];
+    let start = match edge.from {
+        From::Out(out) => Some(model.outs[out].node),
         From::Input(_) => None,
     };
+    let from = start.map(|start| &model.nodes[start]);
     edge.options.boundary.is_some()
         || edge.options.buffer.is_some()
         || edge.feedback.is_some()
-        || to.options.has_policy()
+        // What it is sent leaves only when the unit stands.
+        || model.is_supervised(end)
+        || start.is_some_and(|start| model.is_supervised(start))
         || from.and_then(|from| from.region) != to.region
         || border(model, from.and_then(|from| from.group)) != border(model, to.group)
         || matches!(edge.from, From::Out(out) if model.outs[out].letters)

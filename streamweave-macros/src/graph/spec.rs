@@ -28,11 +28,14 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
         let path = &group.path;
         let policy = policy(krate, &group.options);
         let workers = workers(group.options.workers.is_some().then_some(group.region).flatten());
-        let strategy = match group.strategy.as_ref().map(ToString::to_string).as_deref() {
-            Some("one_for_all") => mixed!(OneForAll),
-            Some("rest_for_one") => mixed!(RestForOne),
-            _ => mixed!(OneForOne),
-        };
+        let strategy = option(group.strategy.as_ref().map(|strategy| {
+            let strategy = match strategy.to_string().as_str() {
+                "one_for_all" => mixed!(OneForAll),
+                "rest_for_one" => mixed!(RestForOne),
+                _ => mixed!(OneForOne),
+            };
+            mixed!(#krate::supervision::Strategy::#strategy)
+        }));
         let rounds = option(group.options.rounds.as_ref().map(|rounds| {
             let rounds = rounds.number.base10_parse::<u64>().unwrap_or(1);
             mixed!(#rounds)
@@ -41,7 +44,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
         mixed! {
             #krate::graph::GroupSpec {
                 path: ::std::string::String::from(#path),
-                strategy: #krate::graph::Strategy::#strategy,
+                strategy: #strategy,
                 policy: #policy, workers: #workers, rounds: #rounds, is_loop: #is_loop,
             }
         }
@@ -95,13 +98,16 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
     if !options.has_policy() {
         return mixed!(::core::default::Default::default());
     }
-    let on_failure = match options.on_failure {
-        Some(OnFailure::Retry) => "Retry",
-        Some(OnFailure::DeadLetter) => "DeadLetter",
-        Some(OnFailure::Skip) => "Skip",
-        Some(OnFailure::Stop) | None => "Stop",
-    };
-    let on_failure = format_ident!("{on_failure}");
+    let on_failure = option(options.on_failure.map(|on_failure| {
+        let on_failure = match on_failure {
+            OnFailure::Stop => "Stop",
+            OnFailure::Retry => "Retry",
+            OnFailure::DeadLetter => "DeadLetter",
+            OnFailure::Skip => "Skip",
+        };
+        let on_failure = format_ident!("{on_failure}");
+        mixed!(#krate::supervision::OnFailure::#on_failure)
+    }));
     let restart = option(options.restart.as_ref().map(|restart| {
         let max = restart.max.base10_parse::<u32>().unwrap_or(0);
         let within = option(restart.within.map(duration));
@@ -109,12 +115,18 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
             let (first, last) = (duration(first), duration(last));
             mixed!((#first, #last))
         }));
-        mixed!(#krate::graph::RestartSpec { max: #max, within: #within, backoff: #backoff })
+        let then = format_ident!("{}", restart.then);
+        let state = format_ident!("{}", restart.state);
+        mixed! {
+            #krate::supervision::RestartSpec {
+                max: #max, within: #within, backoff: #backoff,
+                then: #krate::supervision::FailureAction::#then,
+                state: #krate::supervision::RestartedState::#state,
+            }
+        }
     }));
     mixed! {
-        #krate::graph::PolicySpec {
-            on_failure: #krate::graph::OnFailure::#on_failure, restart: #restart,
-        }
+        #krate::supervision::SupervisionPolicy { on_failure: #on_failure, restart: #restart }
     }
 }
 

@@ -167,6 +167,14 @@ impl<K> Agenda<K> {
         self.reached.frontier == Some(Promise::ENDED)
     }
 
+    /// No timer is left, and nothing holds the node's promise any more.
+    pub(crate) fn forget(&mut self) {
+        self.event = DueTimers::default();
+        self.clock = DueTimers::default();
+        self.kept.clear();
+        self.reached.hold = None;
+    }
+
     /// The input has ended: what waits for the clock will not fire.
     pub(crate) fn drop_clock_timers(&mut self) {
         self.dropped += self.clock.len() as u64;

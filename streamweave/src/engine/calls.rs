@@ -15,7 +15,7 @@ use crate::engine::instance::Instance;
 use crate::engine::records::Mark;
 use crate::engine::serial::catch;
 use crate::engine::spawn::panic_message;
-use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::stage::{Doing, Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
 };
@@ -69,16 +69,25 @@ impl Attempts {
     }
 }
 
-/// An answer, and what is known about the record that was asked for.
-type Answer<A> = (Mark, Result<NodeResult<A>, Panicked>);
-
-/// The calls in flight.
-enum Flight<A> {
-    Ordered(FuturesOrdered<BoxFuture<'static, Answer<A>>>),
-    Unordered(FuturesUnordered<BoxFuture<'static, Answer<A>>>),
+/// What is known about the record that was asked for.
+struct Asked<T> {
+    mark: Mark,
+    /// By which inlet it came.
+    inlet: usize,
+    /// A copy, where it may be needed again.
+    kept: Option<T>,
 }
 
-impl<A: Send + 'static> Flight<A> {
+/// An answer, and to what.
+type Answer<T, A> = (Asked<T>, Result<NodeResult<A>, Panicked>);
+
+/// The calls in flight.
+enum Flight<T, A> {
+    Ordered(FuturesOrdered<BoxFuture<'static, Answer<T, A>>>),
+    Unordered(FuturesUnordered<BoxFuture<'static, Answer<T, A>>>),
+}
+
+impl<T: Send + 'static, A: Send + 'static> Flight<T, A> {
     fn new(ordered: bool) -> Self {
         if ordered {
             Flight::Ordered(FuturesOrdered::new())
@@ -94,16 +103,18 @@ impl<A: Send + 'static> Flight<A> {
         }
     }
 
-    fn start(&mut self, mark: Mark, call: BoxFuture<'static, NodeResult<A>>) {
-        let call: BoxFuture<'static, Answer<A>> =
-            Box::pin(async move { (mark, catch(call).await) });
+    /// Starts a call: before those that are in flight where it is made `again`.
+    fn start(&mut self, asked: Asked<T>, again: bool, call: BoxFuture<'static, NodeResult<A>>) {
+        let call: BoxFuture<'static, Answer<T, A>> =
+            Box::pin(async move { (asked, catch(call).await) });
         match self {
+            Flight::Ordered(calls) if again => calls.push_front(call),
             Flight::Ordered(calls) => calls.push_back(call),
             Flight::Unordered(calls) => calls.push(call),
         }
     }
 
-    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Answer<A>>> {
+    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Option<Answer<T, A>>> {
         match self {
             Flight::Ordered(calls) => calls.poll_next_unpin(task),
             Flight::Unordered(calls) => calls.poll_next_unpin(task),
@@ -121,7 +132,7 @@ where
     let Stage { mut root, mut inlets } = stage;
     let options = root.node.options();
     let limit = options.concurrency.max(1);
-    let mut flight = Flight::<N::Answer>::new(options.ordered || env.merging.is_deterministic);
+    let mut flight = Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
     loop {
@@ -129,8 +140,15 @@ where
         let next = poll_fn(|task| {
             probe.set_awaited(false);
             match stage.poll_todo(&mut root, &mut inlets, task) {
-                // What came before it is answered first, and no further call begins meanwhile.
-                Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() && flight.len() > 0 => {}
+                // What came before it is answered first, and no further call begins meanwhile,
+                // unless it is one that is made again.
+                Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() => {
+                    match (0..inlets.count()).find(|index| is_again(&mut inlets, *index)) {
+                        Some(index) => return Poll::Ready(Next::Todo(Todo::Drive(index))),
+                        None if flight.len() > 0 => {}
+                        None => return Poll::Ready(Next::Todo(Todo::Run(phase))),
+                    }
+                }
                 Poll::Ready(todo) => return Poll::Ready(Next::Todo(todo)),
                 Poll::Pending if stage.is_idle() => {}
                 Poll::Pending => return Poll::Pending,
@@ -156,14 +174,27 @@ where
                 ran
             }
             Next::Todo(Todo::Drive(index)) => {
-                if let Some((item, mark)) = inlets.pop(index) {
+                let again = is_again(&mut inlets, index);
+                if let Some(inlet) = inlets.typed(index)
+                    && let Some((item, mark)) = inlet.pop()
+                {
                     let attempts =
                         Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
-                    flight.start(mark, Arc::clone(&root.node).call(item, attempts));
+                    let asked = Asked { mark, inlet: index, kept: inlet.aside.copy_of(&item) };
+                    flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
             }
-            Next::Answer(answer) => complete(&mut root, &mut stage, answer),
+            Next::Answer((asked, answer)) => {
+                stage.doing = Doing::Records(asked.inlet);
+                let ran = complete(&mut root, &mut stage, asked.mark, answer);
+                if (ran.is_err() || stage.cx.has_failure())
+                    && let (Some(inlet), Some(kept)) = (inlets.typed(asked.inlet), asked.kept)
+                {
+                    inlet.aside.put(kept, asked.mark);
+                }
+                ran
+            }
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {
             return StageEnd::Failed(failure);
@@ -171,21 +202,26 @@ where
     }
 }
 
-enum Next<A> {
+enum Next<T, A> {
     Todo(Todo),
-    Answer(Answer<A>),
+    Answer(Answer<T, A>),
+}
+
+/// Whether a record that came in by this inlet is to be asked for again.
+fn is_again<T>(inlets: &mut impl PopInlets<T>, index: usize) -> bool {
+    inlets.typed(index).is_some_and(|inlet| inlet.aside.is_waiting())
 }
 
 /// One unit: an answer is taken.
 fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     root: &mut Instance<N, O>,
     stage: &mut StageLoop,
-    answer: Answer<N::Answer>,
+    mark: Mark,
+    answer: Result<NodeResult<N::Answer>, Panicked>,
 ) -> Result<(), Panicked> {
     root.begin_unit();
     root.enter_by(N::NAME);
     let unit = root.enter();
-    let (mark, answer) = answer;
     stage.cx.mark = mark;
     let answer = answer?;
     let result = {

@@ -200,6 +200,11 @@ impl Cx {
         self.failure.get_or_insert_with(|| failure.into());
     }
 
+    /// Whether something has failed in this step.
+    pub(crate) fn has_failure(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Takes the failure out, so that the stage can report it.
     pub(crate) fn take_failure(&mut self) -> Option<Arc<Failure>> {
         self.status &= !FAILED;

@@ -9,6 +9,7 @@ use std::vec::Drain;
 
 use crate::broken::{Broken, broken};
 use crate::engine::Instance;
+use crate::engine::aside::Aside;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
@@ -210,6 +211,41 @@ fn run_lent<T, Port, A: Accept<T, Port>>(
             return;
         }
     }
+}
+
+/// As [`drive`], where each record is kept until its unit stands: the one that fails is put aside.
+pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
+    pending: &mut Pending<T>,
+    aside: &mut Aside<T>,
+    to: &mut A,
+    cx: &mut Cx,
+) -> Result<(), Panicked> {
+    while let Some((record, mark)) = aside.take_again().or_else(|| pending.pop()) {
+        to.enter();
+        cx.mark = mark;
+        let copy = if A::LENDS { None } else { aside.copy_of(&record) };
+        let mut kept = Some(record);
+        let mut has_run = false;
+        let ran = catch(|| {
+            to.begin();
+            match copy {
+                Some(copy) => to.accept(cx, copy),
+                None if A::LENDS => kept.iter().for_each(|record| to.accept_lent(cx, record)),
+                None => kept.take().into_iter().for_each(|record| to.accept(cx, record)),
+            }
+            has_run = !cx.has_failure();
+            unit_stands(to, cx);
+        });
+        if let Some(record) = kept.filter(|_| !has_run) {
+            aside.put(record, mark);
+        }
+        cx.mark.carried = Carried::NOTHING;
+        ran?;
+        if cx.must_end() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn catch(run: impl FnOnce()) -> Result<(), Panicked> {

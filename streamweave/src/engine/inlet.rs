@@ -3,19 +3,22 @@
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
+use crate::engine::aside::{AnyAside, Aside};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
-use crate::engine::drive::{AtPort, AtRoot, Panicked, Pending, drive};
+use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
-use crate::node::{Emit, Emitters, InputPort, Lifecycle, Receive};
+use crate::node::{Emit, Emitters, InputPort, Lifecycle, Passing, Receive};
 use crate::time::Stamp;
 
 /// The receiving end of an edge.
 pub struct Inlet<T> {
     receiver: Receiver<T>,
     pending: Pending<T>,
+    /// The record whose unit has failed.
+    pub(crate) aside: Aside<T>,
     /// What came with `pending` and is not to be driven with it.
     rest: Records<T>,
     /// What waits has been told apart by whether it is late.
@@ -48,6 +51,7 @@ impl<T: Send + 'static> Inlet<T> {
         Inlet {
             receiver,
             pending: Pending::default(),
+            aside: Aside::default(),
             rest: Records::default(),
             judged: false,
             ended: false,
@@ -57,7 +61,19 @@ impl<T: Send + 'static> Inlet<T> {
 
     /// The next record, for handlers that are awaited.
     pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
-        self.pending.pop()
+        self.aside.take_again().or_else(|| self.pending.pop())
+    }
+
+    #[inline]
+    fn drive<Port, A: Accept<T, Port>>(
+        &mut self,
+        root: &mut A,
+        cx: &mut Cx,
+    ) -> Result<(), Panicked> {
+        if self.aside.keeps() {
+            return drive_kept(&mut self.pending, &mut self.aside, root, cx);
+        }
+        drive(&mut self.pending, root, cx)
     }
 }
 
@@ -78,11 +94,14 @@ pub trait AnyInlet {
     /// The first that were put aside, and those before `until`, wait to be driven.
     #[doc(hidden)]
     fn unstash(&mut self, until: Option<Stamp>);
+    /// Where a record waits whose unit has failed, if there are records at all.
+    #[doc(hidden)]
+    fn aside(&mut self) -> Option<&mut dyn AnyAside>;
 }
 
 impl<T: Send + 'static> AnyInlet for Inlet<T> {
     fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival> {
-        if !self.pending.is_empty() {
+        if self.is_waiting() {
             return Poll::Ready(Arrival::Records);
         }
         if !self.rest.is_empty() {
@@ -119,7 +138,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     }
 
     fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.aside.is_waiting()
     }
 
     fn stash(&mut self, merge: &mut Merge, index: usize) {
@@ -136,6 +155,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     fn unstash(&mut self, until: Option<Stamp>) {
         self.pending = Pending::of(self.stash.take(until));
     }
+
+    fn aside(&mut self) -> Option<&mut dyn AnyAside> {
+        Some(&mut self.aside)
+    }
 }
 
 /// All inlets of a stage, by number.
@@ -147,6 +170,15 @@ pub trait Inlets: Send + 'static {
     /// The channels, in the order of the numbers.
     #[doc(hidden)]
     fn channels(&self, each: &mut dyn FnMut(u64));
+    /// Keeps records until their units stand; whether they all can be. Those that a synchronous
+    /// handler borrows need not be copied for it.
+    #[doc(hidden)]
+    fn keep(&mut self, is_sync: bool) -> bool;
+    /// Where the failed record of number `index` waits, if that has records.
+    #[doc(hidden)]
+    fn aside(&mut self, index: usize) -> Option<&mut dyn AnyAside> {
+        self.inlet(index)?.aside()
+    }
 }
 
 /// Inlets whose records can be driven through root `R`.
@@ -166,11 +198,15 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.iter().for_each(|inlet| each(inlet.receiver.id()));
     }
+    /// A boundary's or a border's: what is behind says nothing of failures.
+    fn keep(&mut self, _: bool) -> bool {
+        self.iter_mut().fold(true, |all, inlet| inlet.aside.keep(false) && all)
+    }
 }
 
 impl<T: Send + 'static, E: Emit<T>> DriveInlets<E> for Vec<Inlet<T>> {
     fn drive(&mut self, index: usize, root: &mut E, cx: &mut Cx) -> Result<(), Panicked> {
-        drive::<T, AtRoot, E>(&mut self[index].pending, root, cx)
+        self[index].drive::<AtRoot, E>(root, cx)
     }
 }
 
@@ -187,6 +223,9 @@ impl<N: InputPort<P>, const P: usize, Rest> fmt::Debug for PortInlets<N, P, Rest
 }
 
 impl Inlets for () {
+    fn keep(&mut self, _: bool) -> bool {
+        true
+    }
     fn count(&self) -> usize {
         0
     }
@@ -210,6 +249,11 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.inlets.channels(each);
         self.rest.channels(each);
+    }
+    fn keep(&mut self, is_sync: bool) -> bool {
+        let lends = is_sync && <N as InputPort<P>>::Passing::LENDS;
+        let own = self.inlets.iter_mut().fold(true, |all, inlet| inlet.aside.keep(lends) && all);
+        self.rest.keep(is_sync) && own
     }
 }
 
@@ -236,7 +280,7 @@ where
     ) -> Result<(), Panicked> {
         let before = self.inlets.len();
         match self.inlets.get_mut(index) {
-            Some(inlet) => drive::<N::Item, AtPort<P>, _>(&mut inlet.pending, root, cx),
+            Some(inlet) => inlet.drive::<AtPort<P>, _>(root, cx),
             None => self.rest.drive(index - before, root, cx),
         }
     }
@@ -244,12 +288,13 @@ where
 
 /// Inlets whose records are taken out one by one.
 pub trait PopInlets<T>: Inlets {
-    /// The next record that waits in number `index`, and what is known about it.
-    fn pop(&mut self, index: usize) -> Option<(T, Mark)>;
+    /// Number `index`.
+    #[doc(hidden)]
+    fn typed(&mut self, index: usize) -> Option<&mut Inlet<T>>;
 }
 
 impl<T> PopInlets<T> for () {
-    fn pop(&mut self, _: usize) -> Option<(T, Mark)> {
+    fn typed(&mut self, _: usize) -> Option<&mut Inlet<T>> {
         None
     }
 }
@@ -259,10 +304,11 @@ where
     N: InputPort<0>,
     Rest: PopInlets<N::Item>,
 {
-    fn pop(&mut self, index: usize) -> Option<(N::Item, Mark)> {
+    fn typed(&mut self, index: usize) -> Option<&mut Inlet<N::Item>> {
+        let own = self.inlets.len();
         match self.inlets.get_mut(index) {
-            Some(inlet) => inlet.pop(),
-            None => self.rest.pop(index - self.inlets.len()),
+            Some(inlet) => Some(inlet),
+            None => self.rest.typed(index - own),
         }
     }
 }

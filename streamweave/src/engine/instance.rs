@@ -1,20 +1,23 @@
 //! One instance of a node in a stage, and the node fused into the stage that feeds it.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
+use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
-    EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
+    About, DeadLetter, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError};
+use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
 
 /// What a stage can ask of any of its nodes.
@@ -48,6 +51,14 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Starts again, between units: with empty scratch, and `on_start` due.
+    fn restart(&mut self, state: RestartedState);
+    /// Notes what became of the record, or the timer, whose unit has failed.
+    fn treated(&mut self, treatment: Treatment);
+    /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
+    fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
+    /// Sends a dead letter; whether anybody is there to take it.
+    fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool;
 }
 
 /// An instance of node `N` with the emitters `O` behind it.
@@ -57,6 +68,8 @@ pub struct Instance<N: Node, O> {
     /// The state logs what a unit changes. Otherwise it need not be told where one begins.
     undo: bool,
     pub(crate) out: O,
+    /// Behind `dead_letters`. It lives and ends with what is behind the node's other outputs.
+    letters: Option<Letters>,
     pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
     entered: u64,
@@ -67,7 +80,50 @@ pub struct Instance<N: Node, O> {
     progress: Progress,
     /// The frontier that the counters know.
     told: Option<Frontier>,
+    /// What became of units that failed.
+    failures: Failures,
     counters: Arc<NodeCounters>,
+}
+
+/// What became of the units of a node that failed: counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Failures {
+    pub(crate) restarts: u64,
+    pub(crate) skipped: u64,
+    pub(crate) letters: u64,
+}
+
+/// What takes the dead letters of a node.
+pub(crate) trait Letterbox: Part {
+    fn post(&mut self, cx: &mut Cx, letter: Letter);
+}
+
+/// A letterbox, whatever letters it takes.
+struct Letters(Box<dyn Letterbox>);
+
+impl Part for Letters {
+    delegate_part!(0);
+}
+
+/// Dead letters that hold records of type `T` go into this emitter.
+pub(crate) struct LettersTo<T, E>(E, PhantomData<fn() -> T>);
+
+impl<T, E> LettersTo<T, E> {
+    pub(crate) fn new(emitter: E) -> Self {
+        LettersTo(emitter, PhantomData)
+    }
+}
+
+impl<T: 'static, E: Part> Part for LettersTo<T, E> {
+    delegate_part!(0);
+}
+
+impl<T: 'static, E: Emit<DeadLetter<T>>> Letterbox for LettersTo<T, E> {
+    fn post(&mut self, cx: &mut Cx, letter: Letter) {
+        if let Ok(letter) = letter.downcast::<DeadLetter<T>>() {
+            self.0.emit(cx, *letter);
+        }
+    }
 }
 
 /// Which phases the node has completed, so that a retry resumes where it failed.
@@ -84,13 +140,20 @@ impl<N: Node, O> fmt::Debug for Instance<N, O> {
 }
 
 impl<N: Node, O: Emitters> Instance<N, O> {
-    pub(crate) fn new(node: Arc<N>, path: Arc<str>, out: O, counters: Arc<NodeCounters>) -> Self {
+    pub(crate) fn new(
+        node: Arc<N>,
+        path: Arc<str>,
+        out: O,
+        letters: Option<Box<dyn Letterbox>>,
+        counters: Arc<NodeCounters>,
+    ) -> Self {
         let state = node.new_state();
         Instance {
             node,
             state,
             undo: false,
             out,
+            letters: letters.map(Letters),
             agenda: Agenda::new(N::TIMING),
             path,
             entered: 0,
@@ -99,6 +162,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             input: "on_start",
             progress: Progress::default(),
             told: None,
+            failures: Failures::default(),
             counters,
         }
     }
@@ -258,7 +322,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             self.agenda.turn = Some(turn);
         } else {
             let phase = self.pass_on(phase);
-            if !self.out.each(&mut Advance { cx, phase }) {
+            if !self.behind(&mut Advance { cx, phase }) {
                 return true;
             }
         }
@@ -268,7 +332,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             let held = self.agenda.pending().filter(|_| !broken(Broken::HoldForgotten));
             let hold = earlier(turn.hold, held);
             let phase = Phase::Turn(Turn { hold, ..turn });
-            if !self.out.each(&mut Advance { cx, phase }) {
+            if !self.behind(&mut Advance { cx, phase }) {
                 return true;
             }
             self.agenda.turn = None;
@@ -336,6 +400,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 }
 
+/// What a timer's unit is called.
+pub(crate) const ON_TIMER: &str = "on_timer";
+
 /// A unit that no record asked for.
 #[derive(Debug)]
 pub(crate) enum Due<K> {
@@ -350,7 +417,7 @@ impl<K> Due<K> {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Due::Start => "on_start",
-            Due::Timer(..) => "on_timer",
+            Due::Timer(..) => ON_TIMER,
             Due::Frontier(_) => "on_frontier",
             Due::Stop => "on_stop",
         }
@@ -381,7 +448,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn publish(&mut self) {
         let out = self.emitted();
-        self.counters.publish(self.accepted(), out, &self.agenda);
+        self.counters.publish(self.accepted(), out, &self.agenda, self.failures);
     }
     fn set_undo(&mut self, on: bool) {
         self.undo = on;
@@ -412,6 +479,42 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         Ok(())
     }
+    fn restart(&mut self, state: RestartedState) {
+        let mut fresh = self.node.new_state();
+        match state {
+            RestartedState::Kept => fresh.keep_saved(&mut self.state),
+            RestartedState::Fresh => {
+                fresh.set_undo(self.undo);
+                self.agenda.forget();
+            }
+        }
+        self.state = fresh;
+        self.progress.started = false;
+        self.failures.restarts += 1;
+    }
+    fn treated(&mut self, treatment: Treatment) {
+        match treatment {
+            // It has not been taken yet.
+            Treatment::Retry => self.phases += 1,
+            Treatment::Skip => self.failures.skipped += 1,
+            Treatment::DeadLetter => self.failures.letters += 1,
+            Treatment::Stop => {}
+        }
+    }
+    fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter> {
+        let Some(Due::Timer(timer, waited_for)) = self.due(phase) else { return None };
+        self.agenda.fires(timer.clone(), waited_for);
+        self.agenda.commit();
+        N::timer_letter(timer, about)
+    }
+    fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
+        let Some(letters) = &mut self.letters else { return false };
+        letters.begin();
+        letters.0.post(cx, letter);
+        // It stands: the next unit's failure does not take it back.
+        letters.begin();
+        true
+    }
 }
 
 /// An instance fused into its source's stage: what feeds input `P` calls its handler directly.
@@ -439,6 +542,10 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         }
         self.out.each(&mut Begin);
     }
+    /// As [`Emitters::each`], and the dead letters: but for what records go through.
+    fn behind(&mut self, each: &mut impl EachPart) -> bool {
+        self.out.each(each) && self.letters.as_mut().is_none_or(|letters| each.part(letters))
+    }
     pub(crate) fn rollback_unit(&mut self) {
         self.state.rollback();
         self.agenda.rollback();
@@ -446,18 +553,18 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
     pub(crate) fn deadline_of_all(&mut self) -> Option<i64> {
         let mut earliest = Deadline(self.agenda.deadline());
-        self.out.each(&mut earliest);
+        self.behind(&mut earliest);
         earliest.0
     }
     pub(crate) fn forward(&mut self, control: &Control) {
-        self.out.each(&mut Forward(control));
+        self.behind(&mut Forward(control));
     }
     pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
-        self.out.each(&mut Pump(cx));
+        self.behind(&mut Pump(cx));
     }
     pub(crate) fn flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
-        self.out.each(&mut flush);
+        self.behind(&mut flush);
         flush.result
     }
     /// The unit that enters next is no record.
@@ -475,11 +582,11 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         self.entered - self.phases
     }
     pub(crate) fn outlets_of_all(&mut self, each: &mut dyn FnMut(ChannelId)) {
-        self.out.each(&mut Outlets(each));
+        self.behind(&mut Outlets(each));
     }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
-        self.out.each(&mut Visit(visit));
+        self.behind(&mut Visit(visit));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::watch;
 
 use crate::engine::Agenda;
+use crate::engine::instance::Failures;
 use crate::time::Frontier;
 
 /// The counters of one instance of a node, as its stage last published them.
@@ -15,6 +16,9 @@ pub(crate) struct NodeCounters {
     records_out: AtomicU64,
     late: AtomicU64,
     timers_dropped: AtomicU64,
+    restarts: AtomicU64,
+    skipped: AtomicU64,
+    dead_letters: AtomicU64,
     frontier: watch::Sender<Option<Frontier>>,
 }
 
@@ -29,11 +33,20 @@ impl NodeCounters {
         self.frontier.subscribe()
     }
 
-    pub(crate) fn publish<K>(&self, records_in: u64, records_out: u64, agenda: &Agenda<K>) {
+    pub(crate) fn publish<K>(
+        &self,
+        records_in: u64,
+        records_out: u64,
+        agenda: &Agenda<K>,
+        failures: Failures,
+    ) {
         self.records_in.store(records_in, Relaxed);
         self.records_out.store(records_out, Relaxed);
         self.late.store(agenda.late, Relaxed);
         self.timers_dropped.store(agenda.dropped, Relaxed);
+        self.restarts.store(failures.restarts, Relaxed);
+        self.skipped.store(failures.skipped, Relaxed);
+        self.dead_letters.store(failures.letters, Relaxed);
     }
 }
 
@@ -175,6 +188,12 @@ pub struct NodeMetrics {
     /// Timers that did not fire because the input had ended: set during the last ones, or waiting
     /// for the clock.
     pub timers_dropped: u64,
+    /// How often it was restarted after a failure, its own or another's.
+    pub restarts: u64,
+    /// Records and timers that were left out because their unit failed.
+    pub skipped: u64,
+    /// Those that became dead letters.
+    pub dead_letters: u64,
 }
 
 /// The counters of a stage.
@@ -220,6 +239,9 @@ impl Counters {
                     records_out: node.records_out.load(Relaxed),
                     late: node.late.load(Relaxed),
                     timers_dropped: node.timers_dropped.load(Relaxed),
+                    restarts: node.restarts.load(Relaxed),
+                    skipped: node.skipped.load(Relaxed),
+                    dead_letters: node.dead_letters.load(Relaxed),
                 })
                 .collect(),
             stages: self

@@ -1,6 +1,7 @@
 //! How a graph runs: stages, units, edges. The only module that knows tokio.
 
 mod agenda;
+mod aside;
 mod calls;
 mod chance;
 mod channel;
@@ -29,6 +30,7 @@ mod tray;
 pub(crate) mod turns;
 
 pub use agenda::Agenda;
+pub use aside::Letter;
 pub use calls::Attempts;
 pub(crate) use calls::run_calls;
 pub(crate) use chance::{Chance, Note, Random};
@@ -41,6 +43,7 @@ pub(crate) use drive::Pending;
 pub use exchange::Exchange;
 pub(crate) use inlet::{DriveInlets, Inlet, Inlets, PopInlets, PortInlets};
 pub use instance::{AnyInstance, Fused, Instance};
+pub(crate) use instance::{Letterbox, LettersTo};
 pub(crate) use merge::{Merge, MergeNext, MergeOrder, Stash};
 pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};

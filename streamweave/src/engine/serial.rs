@@ -54,16 +54,20 @@ where
             return self.rest.drive(index - before, root, cx).await;
         };
         let Some((item, mark)) = inlet.pop() else { return Ok(()) };
+        let kept = inlet.aside.copy_of(&item);
         cx.mark = mark;
         root.begin_unit();
         root.enter_by(N::NAME);
         let unit = root.enter();
         let result = {
             let (node, state, mut out) = root.split(cx);
-            catch(node.receive(state, item, &mut out)).await?
+            catch(node.receive(state, item, &mut out)).await
         };
-        root.leave_with(cx, unit, result);
-        Ok(())
+        let ran = result.map(|result| root.leave_with(cx, unit, result));
+        if let Some(kept) = kept.filter(|_| ran.is_err() || cx.has_failure()) {
+            inlet.aside.put(kept, mark);
+        }
+        ran
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::Control;
+use crate::engine::aside::AnyAside;
 use crate::engine::drive::{Panicked, advance};
 use crate::engine::inlet::{AnyInlet, Arrival, Inlets};
 use crate::engine::instance::Instance;
 use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
 use crate::engine::signals::Signals;
-use crate::engine::stage::{StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::stage::{Doing, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{Emitters, Lifecycle, More, Source};
 use crate::time::Stamp;
 
@@ -33,6 +34,9 @@ impl Inlets for Supply {
         Some(self)
     }
     fn channels(&self, _: &mut dyn FnMut(u64)) {}
+    fn keep(&mut self, _: bool) -> bool {
+        true
+    }
 }
 
 /// It has turns, and no records that wait.
@@ -63,6 +67,9 @@ impl AnyInlet for Supply {
         None
     }
     fn unstash(&mut self, _: Option<Stamp>) {}
+    fn aside(&mut self) -> Option<&mut dyn AnyAside> {
+        None
+    }
 }
 
 /// Runs a source until it ends or is told to stop.
@@ -98,8 +105,14 @@ where
                 }
                 ran
             }
-            Some(Todo::Drive(_)) => probe.watch(next(&mut root, &mut stage, &mut supply)).await,
-            None => probe.watch(wait(&mut root, &mut stage, &mut supply)).await,
+            Some(Todo::Drive(_)) => {
+                stage.doing = Doing::Other;
+                probe.watch(next(&mut root, &mut stage, &mut supply)).await
+            }
+            None => {
+                stage.doing = Doing::Other;
+                probe.watch(wait(&mut root, &mut stage, &mut supply)).await
+            }
         };
         if let Err(failure) = stage.step_done(&mut root, ran, watch) {
             return StageEnd::Failed(failure);

@@ -3,6 +3,7 @@
 //! The loop decides what comes next; it is the same for every kind of stage. What it asks for
 //! (drive an inlet, run a phase) the kinds do in their own way.
 
+mod down;
 mod rest;
 mod taking;
 
@@ -24,8 +25,10 @@ use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, earlier};
 use crate::engine::{Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
+use crate::supervision::Supervised;
 use crate::time::{InputState, Inputs, Outlook, Promise, Stamp};
 
+use down::Down;
 use rest::Rest;
 
 /// How a stage's task ended.
@@ -51,6 +54,8 @@ pub(crate) struct StageEnv {
     pub(crate) merging: Merging,
     /// What sources are told, and who waits for others must know.
     pub(crate) signals: Signals,
+    /// Who decides about failures, where a policy does.
+    pub(crate) supervised: Option<Supervised>,
 }
 
 /// How a stage takes what comes in by several inlets.
@@ -80,6 +85,17 @@ pub(crate) enum Todo {
     End(StageEnd),
 }
 
+/// What the current step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// A record that came in by this inlet, or its answer.
+    Records(usize),
+    /// A unit of this phase.
+    Phase(Phase),
+    /// Something that no record asked for.
+    Other,
+}
+
 /// The part of a stage that is the same for all kinds.
 pub(crate) struct StageLoop {
     pub(crate) cx: Cx,
@@ -91,6 +107,9 @@ pub(crate) struct StageLoop {
     merge: Option<Merge>,
     /// Whether there is room for what comes in.
     pub(crate) takes_in: bool,
+    pub(crate) doing: Doing,
+    /// A unit has failed, or another stage's: it is not time yet to go on.
+    down: Option<Down>,
     /// Nothing is taken in for now: an alignment says so.
     paused: bool,
     gathered: Option<Gathered>,
@@ -128,6 +147,8 @@ impl StageLoop {
             inputs: None,
             merge: None,
             takes_in: true,
+            doing: Doing::Other,
+            down: None,
             paused: false,
             frontier: None,
             rest: Rest::default(),
@@ -161,19 +182,23 @@ impl StageLoop {
         self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
         match failure {
             None => Ok(()),
-            Some(failure) => Err(self.failed(root, failure)),
+            Some(failure) => self.failed(root, failure),
         }
     }
 
-    /// A unit has failed and is undone: what came before it leaves.
-    fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Arc<Failure> {
+    /// A unit has failed and is undone: what came before it leaves. The failure is given back where
+    /// no policy has it that the stage goes on.
+    fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Result<(), Arc<Failure>> {
         let mut task = Task::from_waker(std::task::Waker::noop());
         if !broken(Broken::StandingIsLost) {
             let _ = root.poll_flush(&mut task, Sending::Rest);
         }
         self.publish(root);
+        if self.goes_down(&failure) {
+            return Ok(());
+        }
         self.env.probe.close(root);
-        failure
+        Err(failure)
     }
 
     /// Makes the nodes' counters visible outside: once a turn, and at the end.
@@ -228,7 +253,13 @@ impl StageLoop {
         }
         self.env.probe.answer(root);
         if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {
-            return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
+            self.doing = Doing::Other;
+            if let Err(failure) = self.failed(root, failure) {
+                return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
+            }
+        }
+        if let Err(end) = ready!(self.poll_up(root, inlets, task)) {
+            return Poll::Ready(Todo::End(end));
         }
         self.steps += 1;
         if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
@@ -250,7 +281,10 @@ impl StageLoop {
             }
             root.pump(&mut self.cx);
             if let Some(failure) = self.cx.take_failure() {
-                let failure = self.failed(root, failure);
+                // No unit's: what went wrong is the engine's, or the disk's.
+                let _ = root.poll_flush(task, Sending::Rest);
+                self.publish(root);
+                self.env.probe.close(root);
                 return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
             }
             if self.cx.must_end() {
@@ -261,6 +295,7 @@ impl StageLoop {
                 self.phases.push_front(Phase::Promises);
             }
             if let Some(phase) = self.phases.front() {
+                self.doing = Doing::Phase(*phase);
                 return Poll::Ready(Todo::Run(*phase));
             }
             if self.stopped {
@@ -271,7 +306,10 @@ impl StageLoop {
                 continue;
             }
             match self.poll_inlets(inlets, task) {
-                Some(Ok(index)) => return Poll::Ready(Todo::Drive(index)),
+                Some(Ok(index)) => {
+                    self.doing = Doing::Records(index);
+                    return Poll::Ready(Todo::Drive(index));
+                }
                 Some(Err(end)) => return Poll::Ready(Todo::End(end)),
                 None if !self.phases.is_empty() => {}
                 // Nothing leads here: there is nothing to wait for.

@@ -4,27 +4,28 @@
 //! it, and gives back the emitter that what comes before it needs.
 
 use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
     Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Instance,
-    Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
+    Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
 };
-use crate::graph::flow::NodeTiming;
+use crate::graph::flow::{NodeTiming, base};
 use crate::graph::graph::Graph;
 use crate::graph::handles::{Input, Output, OutputMerge};
 use crate::graph::planned::{Planned, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
-use crate::graph::spec::GraphSpec;
+use crate::graph::spec::{GraphSpec, GroupSpec, NodeSpec};
 use crate::graph::wide::Wide;
 use crate::node::{
-    Beside, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
-    Unconnected,
+    DeadLetter, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
 };
+use crate::supervision::{Strategy, SupervisionPolicy};
 
 /// Builds a graph, from its sinks to its sources.
 pub struct GraphBuilder {
@@ -36,6 +37,8 @@ pub struct GraphBuilder {
     capacity: Capacity,
     pub(crate) undo: bool,
     pub(crate) spec: GraphSpec,
+    /// What takes the dead letters of the instances that are still to be attached, by path.
+    letters: BTreeMap<Arc<str>, VecDeque<Box<dyn Letterbox>>>,
     pub(crate) refusals: Vec<String>,
     pub(crate) timings: Vec<NodeTiming>,
     /// The feedback edges: their mailboxes, and the channels that they send to.
@@ -64,6 +67,7 @@ impl GraphBuilder {
             capacity: Capacity::default(),
             undo: false,
             spec: GraphSpec::default(),
+            letters: BTreeMap::new(),
             refusals: Vec::new(),
             timings: Vec::new(),
             cuts: Vec::new(),
@@ -86,7 +90,7 @@ impl GraphBuilder {
     /// What the graph says about itself: nodes, edges, groups and policies. Nested graphs add
     /// theirs to it, under their own path.
     pub fn set_spec(&mut self, mut spec: GraphSpec) {
-        self.undo |= spec.keeps_state();
+        self.undo |= spec.is_supervised();
         spec.prefix(&self.prefix);
         self.spec.nodes.extend(spec.nodes);
         self.spec.edges.extend(spec.edges);
@@ -138,12 +142,36 @@ impl GraphBuilder {
         node.attach_root_wide(self, path, out);
     }
 
-    /// Ends the edges behind `letters` at once: the dead letters of a node without any other
-    /// output that is connected.
-    pub fn no_letters<E: Part>(&mut self, path: &str, letters: E) {
-        let path = self.path(&format!("{path}.dead_letters"));
-        let root = Beside::new(Unconnected, letters);
-        self.plan(path, SyncStage(Stage { root, inlets: Vec::<Inlet<()>>::new() }));
+    /// Where the dead letters of the node at `path` go, which is attached next; on workers, those of
+    /// its next instance.
+    pub fn dead_letters<N, T, E>(&mut self, path: &str, _: Out<N, DeadLetter<T>>, emitter: E)
+    where
+        T: Send + 'static,
+        E: Emit<DeadLetter<T>>,
+    {
+        let letters = Box::new(LettersTo::<T, E>::new(emitter));
+        self.letters.entry(self.path(path)).or_default().push_back(letters);
+    }
+
+    /// Says what happens when a unit of the node at `path` fails. It must head its own stage
+    /// ([`GraphBuilder::attach_many`]), and so must what it feeds.
+    pub fn set_supervision(&mut self, path: &str, policy: SupervisionPolicy) {
+        let path = self.path(path).to_string();
+        self.spec.nodes.push(NodeSpec { path, policy, workers: None });
+        self.undo = true;
+    }
+
+    /// Makes a supervision unit of what is under `path`: which of its members restart when one
+    /// fails, and how often. As [`GraphBuilder::set_supervision`] for each of them.
+    pub fn set_supervision_group(
+        &mut self,
+        path: &str,
+        strategy: Strategy,
+        policy: SupervisionPolicy,
+    ) {
+        let (path, strategy) = (self.path(path).to_string(), Some(strategy));
+        self.spec.groups.push(GroupSpec { path, strategy, policy, ..GroupSpec::default() });
+        self.undo = true;
     }
 
     pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
@@ -260,7 +288,7 @@ impl GraphBuilder {
         let path = self.path("feedback");
         let (cuts, inlets) = (0..senders.max(1))
             .map(|_| {
-                let (mut outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
+                let (mut outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options_at());
                 outbox.set_loop();
                 (self.cut_edge(&path, outbox, back), inlet)
             })
@@ -280,7 +308,7 @@ impl GraphBuilder {
         N: InputPort<P>,
     {
         let path = self.path("feedback");
-        let options = edge.options();
+        let options = edge.options_at();
         let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
         let cuts = (0..senders.max(1)).map(|sender| {
             let targets = inlets.iter_mut().map(|inlets| {
@@ -450,7 +478,10 @@ impl GraphBuilder {
         self.edges.push(sender.edge());
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
-        (outbox, Inlet::new(receiver))
+        let mut inlet = Inlet::new(receiver);
+        inlet.aside.copy = options.copy;
+        inlet.aside.letter = options.letter;
+        (outbox, inlet)
     }
 
     /// An exchange to `targets`, for the sender with this number.
@@ -478,7 +509,8 @@ impl GraphBuilder {
             self.counters.sinks.push(Arc::clone(path));
         }
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
-        Instance::new(node, Arc::clone(path), out, counters)
+        let letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
+        Instance::new(node, Arc::clone(path), out, letters, counters)
     }
 
     pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl crate::graph::planned::PlannedStage) {

@@ -212,6 +212,77 @@ impl<N, const P: usize, T> CodecNot<T> for &In<N, P, T> {
     }
 }
 
+/// How a record is copied that may be tried again, found by the type of its port.
+pub trait CopyByClone<T> {
+    /// How.
+    fn copied(&self) -> Option<fn(&T) -> T>;
+}
+impl<N, const P: usize, T: Clone> CopyByClone<T> for In<N, P, T> {
+    fn copied(&self) -> Option<fn(&T) -> T> {
+        Some(T::clone)
+    }
+}
+
+/// Found when [`CopyByClone`] is not.
+pub trait CopyNot<T> {
+    /// Not at all.
+    fn copied(&self) -> Option<fn(&T) -> T>;
+}
+impl<N, const P: usize, T> CopyNot<T> for &In<N, P, T> {
+    fn copied(&self) -> Option<fn(&T) -> T> {
+        None
+    }
+}
+
+/// That a record of this type can be kept until its unit stands.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is kept for the case that its unit fails, so it must be `Clone`",
+    label = "the policy tries each failed `{Self}` again, or makes it a dead letter",
+    note = "derive `Clone` for it, let the input borrow it (`#[input] name: &{Self}`), or write \
+            `#[on_failure(skip)]`"
+)]
+pub trait Retriable {}
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Retriable for T {}
+
+/// What must be `Clone` of the records of an input, where failed ones are kept: `Self` is how it
+/// takes them, and its node's kind. What is lent to a synchronous handler need not be copied.
+pub trait KeptAs {
+    /// What must be.
+    type Copied<T>;
+}
+impl KeptAs for (ByRef, kind::Fused) {
+    type Copied<T> = ();
+}
+impl KeptAs for (ByRef, kind::Serial) {
+    type Copied<T> = T;
+}
+impl KeptAs for (ByRef, kind::Concurrent) {
+    type Copied<T> = T;
+}
+impl KeptAs for (ByValue, kind::Fused) {
+    type Copied<T> = T;
+}
+impl KeptAs for (ByValue, kind::Serial) {
+    type Copied<T> = T;
+}
+impl KeptAs for (ByValue, kind::Concurrent) {
+    type Copied<T> = T;
+}
+/// The nodes in the graph say for themselves.
+impl KeptAs for (ByValue, kind::Nested) {
+    type Copied<T> = ();
+}
+
+/// Checks that failed records of this input can be kept.
+pub fn kept<N, const P: usize, T>(_: &In<N, P, T>)
+where
+    N: InputPort<P>,
+    (N::Passing, N::Kind): KeptAs,
+    <(N::Passing, N::Kind) as KeptAs>::Copied<T>: Retriable,
+{
+}
+
 /// A required input that is connected.
 #[derive(Debug)]
 pub struct Connected;

@@ -18,6 +18,7 @@ use crate::graph::progress::ProgressHandle;
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::Snapshot;
 use crate::node::BoxFuture;
+use crate::supervision::Reports;
 
 /// The tasks of a graph, and what they go by.
 pub(crate) struct Driver {
@@ -27,6 +28,7 @@ pub(crate) struct Driver {
     over: watch::Sender<bool>,
     pub(crate) clock: Clock,
     pub(crate) signals: Signals,
+    pub(crate) reports: Reports,
     barriers: Barriers,
     pub(crate) chance: Chance,
     tasks: Vec<Driven>,
@@ -65,8 +67,18 @@ impl Driver {
     /// Takes a graph apart: its handles, and what drives it.
     pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
         let barred = graph.barred();
-        let Graph { name, planned, counters, edges, inputs, outputs, flow, input_edges, .. } =
-            graph;
+        let Graph {
+            name,
+            planned,
+            counters,
+            edges,
+            inputs,
+            outputs,
+            flow,
+            input_edges,
+            reports,
+            ..
+        } = graph;
         let (over, is_over) = watch::channel(false);
         let signals = Signals::default();
         let probes =
@@ -85,6 +97,7 @@ impl Driver {
             counters,
             clock: Clock::manual(),
             signals,
+            reports,
             edges: Vec::new(),
             tasks: Vec::new(),
             schedule: Schedule::new(&chance),

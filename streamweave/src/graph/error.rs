@@ -48,6 +48,17 @@ pub enum StartError {
         /// The graph's name.
         graph: String,
     },
+    /// A policy needs records to be kept that cannot be copied.
+    #[error(
+        "graph `{graph}` cannot start: failed records of `{node}` are to be tried again or to become \
+         dead letters, so they must be `Clone`: derive it for them, or write `#[on_failure(skip)]`"
+    )]
+    NotKept {
+        /// The graph's name.
+        graph: String,
+        /// The node that heads the stage.
+        node: Arc<str>,
+    },
     /// A policy needs unwinding and the program is built without.
     #[error(
         "graph `{graph}` has a failure policy, but the program is built with `panic = \"abort\"`, \

@@ -16,6 +16,7 @@ use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
 use crate::state::ALL_GROUPS;
+use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -34,6 +35,7 @@ pub struct Graph<I, O> {
     pub(crate) mode: ExecutionMode,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
+    pub(crate) reports: Reports,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -63,6 +65,7 @@ impl<I, O> Graph<I, O> {
             mode: ExecutionMode::default(),
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
+            reports: Reports::new().1,
         }
     }
 
@@ -164,6 +167,30 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// Puts the stages under the supervisors that the graph declares.
+    fn supervise(mut self) -> Result<Self, StartError> {
+        let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
+        let supervisor = Supervisor::new(&self.spec, heads);
+        for stage in &mut self.planned {
+            let keeps = matches!(
+                supervisor.treatment(base(&stage.path)),
+                Treatment::Retry | Treatment::DeadLetter
+            );
+            if keeps && !stage.keep() {
+                let (graph, node) = (self.name, Arc::clone(&stage.path));
+                return Err(StartError::NotKept { graph, node });
+            }
+        }
+        let paths = self.planned.iter().map(|stage| Arc::clone(&stage.path)).collect();
+        let (sender, reports) = Reports::new();
+        let supervision = Supervision::new(supervisor, paths, sender);
+        for (number, stage) in self.planned.iter_mut().enumerate() {
+            stage.supervise(supervision.clone(), number);
+        }
+        self.reports = reports;
+        Ok(self)
+    }
+
     /// Whatever has several edges takes their records in an order of their own.
     fn make_deterministic(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
@@ -205,15 +232,11 @@ impl<I, O> Graph<I, O> {
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
         }
-        if self.spec.keeps_state() {
+        if self.spec.is_supervised() {
             if cfg!(panic = "abort") {
                 return Err(StartError::PanicAborts { graph: self.name });
             }
-            tracing::warn!(
-                graph = self.name,
-                "failure policies are checked and kept, but in this version a failure always \
-                 stops the graph"
-            );
+            self = self.supervise()?;
         }
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();

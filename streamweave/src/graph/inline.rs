@@ -10,6 +10,7 @@ use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
+use crate::supervision::FailureReports;
 
 /// A graph on the caller's thread. Nothing happens but in [`Inline::step`] and in what calls it.
 ///
@@ -110,6 +111,12 @@ impl<I, O> Inline<I, O> {
     /// The counters as of now.
     pub fn metrics(&self) -> Metrics {
         self.driver.counters.read()
+    }
+
+    /// The failures that policies treat: see
+    /// [`Running::failures`](crate::graph::Running::failures).
+    pub fn failures(&self) -> FailureReports {
+        self.driver.reports.read()
     }
 
     /// How far the graph has come.

@@ -34,7 +34,5 @@ pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
 pub use progress::{CompletedFrontier, ProgressHandle};
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::Snapshot;
-pub use spec::{
-    EdgeSpec, GraphSpec, GroupSpec, NodeSpec, OnFailure, PolicySpec, RestartSpec, Strategy,
-};
+pub use spec::{EdgeSpec, GraphSpec, GroupSpec, NodeSpec};
 pub use wide::Wide;

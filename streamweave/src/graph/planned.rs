@@ -8,6 +8,7 @@ use crate::engine::{
     Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial, run_source,
     run_sync,
 };
+use crate::supervision::Supervision;
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
 };
@@ -17,6 +18,8 @@ pub(crate) trait PlannedStage: Send + 'static {
     fn part(&mut self) -> &mut dyn Part;
     /// Shows the channels that lead to the stage to `each`, in the order of its inlets.
     fn inlets(&self, each: &mut dyn FnMut(u64));
+    /// Keeps records until their units stand; whether they can be.
+    fn keep(&mut self) -> bool;
     fn run(self: Box<Self>, env: StageEnv, signals: Signals) -> BoxFuture<'static, StageEnd>;
 }
 
@@ -36,6 +39,9 @@ impl<R: Part, L: DriveInlets<R>> PlannedStage for SyncStage<R, L> {
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
     }
+    fn keep(&mut self) -> bool {
+        self.0.inlets.keep(true)
+    }
     fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_sync(self.0, env))
     }
@@ -52,6 +58,9 @@ where
     }
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
+    }
+    fn keep(&mut self) -> bool {
+        self.0.inlets.keep(false)
     }
     fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_serial(self.0, env))
@@ -70,6 +79,9 @@ where
     fn inlets(&self, each: &mut dyn FnMut(u64)) {
         self.0.inlets.channels(each);
     }
+    fn keep(&mut self) -> bool {
+        self.0.inlets.keep(false)
+    }
     fn run(self: Box<Self>, env: StageEnv, _: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_calls(self.0, env))
     }
@@ -84,6 +96,9 @@ where
         &mut self.0
     }
     fn inlets(&self, _: &mut dyn FnMut(u64)) {}
+    fn keep(&mut self) -> bool {
+        true
+    }
     fn run(self: Box<Self>, env: StageEnv, signals: Signals) -> BoxFuture<'static, StageEnd> {
         Box::pin(run_source(self.0, env, signals))
     }
@@ -96,6 +111,7 @@ pub(crate) struct Planned {
     counters: Arc<StageCounters>,
     turns: Vec<bool>,
     merging: Merging,
+    supervised: Option<(Supervision, usize)>,
     stage: Box<dyn PlannedStage>,
 }
 
@@ -117,6 +133,7 @@ impl Planned {
             counters,
             turns: Vec::new(),
             merging: Merging::default(),
+            supervised: None,
             stage: Box::new(stage),
         }
     }
@@ -144,6 +161,16 @@ impl Planned {
         self.merging = merging;
     }
 
+    /// Keeps records until their units stand; whether they can be.
+    pub(crate) fn keep(&mut self) -> bool {
+        self.stage.keep()
+    }
+
+    /// Puts it under `supervision`, as the stage of this number.
+    pub(crate) fn supervise(&mut self, supervision: Supervision, number: usize) {
+        self.supervised = Some((supervision, number));
+    }
+
     /// The stage's task.
     pub(crate) fn run(
         self,
@@ -151,7 +178,10 @@ impl Planned {
         chance: Chance,
         signals: &Signals,
     ) -> BoxFuture<'static, StageEnd> {
+        // What waits before a restart waits by a clock that moves.
+        let waits_by = || if clock.moves() { clock.clone() } else { Clock::tokio() };
         let env = StageEnv {
+            supervised: self.supervised.map(|(supervision, number)| supervision.of(number, waits_by())),
             clock,
             chance,
             counters: self.counters,

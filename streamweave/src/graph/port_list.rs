@@ -4,10 +4,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Capacity, Exchange, Inlet, Inlets, Outbox, PortInlets};
+use crate::engine::{Capacity, Letter, Exchange, Inlet, Inlets, Outbox, PortInlets};
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::wide::Wide;
-use crate::node::{In, InputPort, Node, Routing};
+use crate::node::{About, In, InputPort, Node, Routing};
 use crate::state::Codec;
 
 /// An edge to port `P` of node `N`.
@@ -15,6 +15,7 @@ pub struct EdgeTo<N, const P: usize, T> {
     pub(crate) port: In<N, P, T>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) codec: Option<Codec<T>>,
+    pub(crate) copy: Option<fn(&T) -> T>,
     /// The instances that send, where the node runs on workers: see [`EdgeTo::from_region`].
     pub(crate) from: Origin,
 }
@@ -37,7 +38,7 @@ pub(crate) enum Origin {
 impl<N, const P: usize, T> In<N, P, T> {
     /// An edge to this port.
     pub fn edge(self) -> EdgeTo<N, P, T> {
-        EdgeTo { port: self, capacity: None, codec: None, from: Origin::Outside(1) }
+        EdgeTo { port: self, capacity: None, codec: None, copy: None, from: Origin::Outside(1) }
     }
 }
 
@@ -46,11 +47,13 @@ impl<N, const P: usize, T> In<N, P, T> {
 pub struct EdgeOptions<I> {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) codec: Option<Codec<I>>,
+    pub(crate) copy: Option<fn(&I) -> I>,
+    pub(crate) letter: Option<fn(I, About) -> Option<Letter>>,
 }
 
 impl<I> Default for EdgeOptions<I> {
     fn default() -> Self {
-        EdgeOptions { capacity: None, codec: None }
+        EdgeOptions { capacity: None, codec: None, copy: None, letter: None }
     }
 }
 
@@ -67,9 +70,19 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     where
         T: 'static,
     {
-        let codec: &dyn Any = &self.codec;
+        let (codec, copy): (&dyn Any, &dyn Any) = (&self.codec, &self.copy);
         let codec = codec.downcast_ref::<Option<Codec<I>>>().copied().flatten();
-        EdgeOptions { capacity: self.capacity, codec }
+        let copy = copy.downcast_ref::<Option<fn(&I) -> I>>().copied().flatten();
+        EdgeOptions { capacity: self.capacity, codec, copy, letter: None }
+    }
+
+    /// As [`EdgeTo::options`], for an inlet of the node that may have to keep records.
+    pub(crate) fn options_at(&self) -> EdgeOptions<N::Item>
+    where
+        N: InputPort<P>,
+        T: 'static,
+    {
+        EdgeOptions { letter: Some(N::letter), ..self.options() }
     }
 
     /// Bounds what may wait on this edge to `records`.
@@ -81,6 +94,12 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     /// Says how records are written to a file when one unit sends more than fits into memory.
     pub fn codec(mut self, codec: Option<Codec<T>>) -> Self {
         self.codec = codec;
+        self
+    }
+
+    /// Says how records are copied, to be tried again after a failure.
+    pub fn copy(mut self, copy: Option<fn(&T) -> T>) -> Self {
+        self.copy = copy;
         self
     }
 
@@ -187,7 +206,7 @@ where
     type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
 
     fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
-        let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, self.0.options());
+        let (outbox, inlet) = builder.channel::<N::Item>(path, N::NAME, self.0.options_at());
         let (rest, outboxes) = self.1.open(builder, path);
         (PortInlets { inlets: vec![inlet], rest }, (outbox, outboxes))
     }
@@ -198,7 +217,7 @@ where
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges) {
-        let options = self.0.options();
+        let options = self.0.options_at();
         let one_to_one = self.0.from == Origin::Inside && N::ROUTING == Routing::Deal;
         let senders = match self.0.from {
             Origin::Outside(senders) => senders,
@@ -256,7 +275,7 @@ where
     type Exchanges = (Wide<Exchange<N, P>>, Rest::Exchanges);
 
     fn open(self, builder: &mut GraphBuilder, path: &Arc<str>) -> (Self::Inlets, Self::Outboxes) {
-        let options = self.0.edge.options();
+        let options = self.0.edge.options_at();
         let (outboxes, inlets) =
             (0..self.0.senders).map(|_| builder.channel::<N::Item>(path, N::NAME, options)).unzip();
         let (rest, others) = self.1.open(builder, path);

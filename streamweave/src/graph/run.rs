@@ -15,6 +15,7 @@ use crate::graph::graph::Graph;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::snapshot::Snapshot;
+use crate::supervision::{FailureReports, Reports};
 
 /// A running graph. Dropping it aborts the run.
 pub struct Running<I, O> {
@@ -39,6 +40,7 @@ struct Run {
     /// One cut at a time.
     cutting: tokio::sync::Mutex<()>,
     progress: ProgressHandle,
+    reports: Reports,
     signals: Signals,
     ended: watch::Receiver<Option<Ended>>,
     supervisor: AbortHandle,
@@ -82,7 +84,18 @@ pub struct StopReport {
 impl<I, O> Running<I, O> {
     pub(crate) fn start(graph: Graph<I, O>) -> Self {
         let barred = graph.barred();
-        let Graph { name, planned, counters, inputs, outputs, flow, mode, input_edges, .. } = graph;
+        let Graph {
+            name,
+            planned,
+            counters,
+            inputs,
+            outputs,
+            flow,
+            mode,
+            input_edges,
+            reports,
+            ..
+        } = graph;
         let (over, is_over) = watch::channel(false);
         let progress = ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over);
         let clock = match mode {
@@ -103,7 +116,17 @@ impl<I, O> Running<I, O> {
         let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
         let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
         let cutting = tokio::sync::Mutex::default();
-        let run = Run { name, counters, barriers, cutting, progress, signals, ended, supervisor };
+        let run = Run {
+            name,
+            counters,
+            barriers,
+            cutting,
+            progress,
+            reports,
+            signals,
+            ended,
+            supervisor,
+        };
         Running { inputs, outputs, run }
     }
 
@@ -115,6 +138,41 @@ impl<I, O> Running<I, O> {
     /// How far the graph has come: to be asked, cloned, and awaited.
     pub fn progress(&self) -> ProgressHandle {
         self.run.progress.clone()
+    }
+
+    /// The failures that policies treat, as they come: from the start of the run on for who asks
+    /// first, from then on for others. They end with the run.
+    ///
+    /// ```
+    /// use streamweave::prelude::*;
+    /// use streamweave::supervision::OnFailure;
+    ///
+    /// #[node]
+    /// fn parse(line: String) -> Result<u64, std::num::ParseIntError> {
+    ///     line.parse()
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let graph = graph! {
+    ///     #[on_failure(skip)]
+    ///     parse: Parse,
+    ///     graph.lines => parse.input,
+    ///     parse.out   => graph.numbers,
+    /// };
+    /// let run = graph.start()?;
+    /// let mut failures = run.failures();
+    /// run.inputs.lines.send("two".to_owned()).await?;
+    /// run.drain().await?;
+    /// let report = failures.recv().await.expect("one failure");
+    /// assert_eq!(report.on_failure, OnFailure::Skip);
+    /// assert_eq!(&*report.failure.node, "parse");
+    /// assert!(failures.recv().await.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn failures(&self) -> FailureReports {
+        self.run.reports.read()
     }
 
     /// Whether the run has ended, well or not.

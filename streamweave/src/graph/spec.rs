@@ -1,6 +1,6 @@
 //! What a graph says about itself: nodes, edges, groups and policies, as written.
 
-use std::time::Duration;
+use crate::supervision::{OnFailure, Strategy, SupervisionPolicy};
 
 /// The declaration of a graph.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct NodeSpec {
     /// Its path: the names of its groups and its own, `desk/matcher`.
     pub path: String,
     /// What happens when it fails.
-    pub policy: PolicySpec,
+    pub policy: SupervisionPolicy,
     /// On how many workers it runs; `None` for one.
     pub workers: Option<usize>,
 }
@@ -47,62 +47,17 @@ pub struct EdgeSpec {
 pub struct GroupSpec {
     /// Its path.
     pub path: String,
-    /// Which of its members restart when one fails.
-    pub strategy: Strategy,
+    /// Which of its members restart when one fails; `None` where it is no supervision unit by
+    /// itself.
+    pub strategy: Option<Strategy>,
     /// What happens when one fails.
-    pub policy: PolicySpec,
+    pub policy: SupervisionPolicy,
     /// On how many workers it runs; `None` for one.
     pub workers: Option<usize>,
     /// Of a loop: the bound on its rounds.
     pub rounds: Option<u64>,
     /// Whether it is the scope of a loop.
     pub is_loop: bool,
-}
-
-/// Which members of a group restart when one fails (after OTP's supervisors).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// Only the one that failed.
-    #[default]
-    OneForOne,
-    /// All.
-    OneForAll,
-    /// The one that failed and those downstream of it.
-    RestForOne,
-}
-
-/// What happens when a unit fails.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PolicySpec {
-    /// What happens to the record.
-    pub on_failure: OnFailure,
-    /// How often the unit may be restarted.
-    pub restart: Option<RestartSpec>,
-}
-
-/// What happens to the record whose unit failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The graph stops with a report.
-    #[default]
-    Stop,
-    /// It is tried again.
-    Retry,
-    /// It leaves by the node's `dead_letters` output, with its error.
-    DeadLetter,
-    /// It is left out, and counted.
-    Skip,
-}
-
-/// How often a unit may be restarted, within which time, and the waits in between.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RestartSpec {
-    /// The most restarts within the period.
-    pub max: u32,
-    /// The period; `None` for ever.
-    pub within: Option<Duration>,
-    /// The first and the longest wait before a restart.
-    pub backoff: Option<(Duration, Duration)>,
 }
 
 impl GraphSpec {
@@ -120,9 +75,11 @@ impl GraphSpec {
     }
 
     /// Whether any policy keeps state after a failure, so that changes must be logged.
-    pub(crate) fn keeps_state(&self) -> bool {
-        let policies = self.nodes.iter().map(|node| &node.policy);
-        let groups = self.groups.iter().map(|group| &group.policy);
-        policies.chain(groups).any(|policy| *policy != PolicySpec::default())
+    pub(crate) fn is_supervised(&self) -> bool {
+        let acts = |policy: &SupervisionPolicy| {
+            policy.restart.is_some() || policy.on_failure.is_some_and(|what| what != OnFailure::Stop)
+        };
+        self.nodes.iter().any(|node| acts(&node.policy))
+            || self.groups.iter().any(|group| acts(&group.policy) || group.strategy.is_some())
     }
 }

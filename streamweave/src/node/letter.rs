@@ -1,5 +1,8 @@
 //! Dead letters: records whose handling failed, with what is known about the failure.
 
+use std::sync::Arc;
+
+use crate::engine::Letter;
 use crate::node::Node;
 use crate::time::LogicalTime;
 
@@ -18,14 +21,32 @@ pub trait Letters: Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter<T> {
-    /// The record, by the input it came in.
+    /// The record, by the input it came in; of a timer, the timer.
     pub record: T,
     /// What went wrong.
     pub error: String,
     /// The instance path of the node.
     pub node: String,
-    /// The record's position in its input: how many came before it.
+    /// The record's position among all that the node has taken: how many came before it.
     pub position: u64,
     /// The record's time, where the stream is timed.
     pub time: Option<LogicalTime>,
+}
+
+/// What is known about a failure, but for the record.
+#[derive(Clone, Debug)]
+pub struct About {
+    pub(crate) error: String,
+    pub(crate) node: Arc<str>,
+    pub(crate) position: u64,
+    pub(crate) time: Option<LogicalTime>,
+}
+
+impl About {
+    /// The dead letter that holds `record`: what [`InputPort::letter`](crate::node::InputPort::letter)
+    /// returns.
+    pub fn letter<T: Send + 'static>(self, record: T) -> Letter {
+        let About { error, node, position, time } = self;
+        Box::new(DeadLetter { record, error, node: node.to_string(), position, time })
+    }
 }

@@ -5,7 +5,6 @@
 
 mod async_context;
 mod at;
-mod beside;
 pub mod bounds;
 mod catalogue;
 mod context;
@@ -23,7 +22,6 @@ use std::sync::Arc;
 
 pub use async_context::{AsyncContext, TimedOut};
 pub use at::At;
-pub use beside::Beside;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
@@ -34,11 +32,12 @@ pub use emit::{
 };
 pub use error::{NodeError, NodeResult, TimeError};
 pub use kept::Kept;
-pub use letter::{DeadLetter, Letters};
+pub use letter::{About, DeadLetter, Letters};
 pub use outlet::Outlet;
 pub use port::{ByRef, ByValue, Const, In, Out, Passing, Routing};
 pub use timer::{Timer, TimerAt};
 
+use crate::engine::Letter;
 use crate::state::{NodeState, StableKey};
 use crate::time::Frontier;
 
@@ -80,6 +79,12 @@ pub trait Node: Sized + Send + Sync + 'static {
 
     /// The node's name, documentation, ports and state fields.
     fn descriptor() -> Descriptor;
+
+    /// A timer whose unit has failed as a dead letter; `None` for a node without dead letters.
+    fn timer_letter(timer: Timer<Self::Key>, about: About) -> Option<Letter> {
+        let _ = (timer, about);
+        None
+    }
 }
 
 /// What a node does to the frontiers of its inputs: the values of [`Node::TIMING`].
@@ -143,6 +148,12 @@ pub trait InputPort<const P: usize>: Node {
     /// A copy of the record; only asked where the routing is [`Routing::Broadcast`].
     fn copy(item: &Self::Item) -> Option<Self::Item> {
         let _ = item;
+        None
+    }
+
+    /// A record whose unit has failed as a dead letter; `None` for a node without dead letters.
+    fn letter(item: Self::Item, about: About) -> Option<Letter> {
+        let _ = (item, about);
         None
     }
 }

@@ -54,6 +54,15 @@ pub trait NodeState: Send + 'static {
     /// The fields' names, kinds and shapes.
     fn schema() -> NodeSchema;
 
+    /// Takes over the state fields of `before`, but nothing that is never saved: what a restart of
+    /// the node keeps. Provided for states without scratch; `#[node]` writes it for others.
+    fn keep_saved(&mut self, before: &mut Self)
+    where
+        Self: Sized,
+    {
+        std::mem::swap(self, before);
+    }
+
     /// Turns the undo log on or off, between units.
     fn set_undo(&mut self, on: bool) {
         self.fields(&mut SetUndo(on));

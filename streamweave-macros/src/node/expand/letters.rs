@@ -22,13 +22,19 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
         }
     });
     let docs = format!("A record of any input of [`{name}`]: what its dead letters hold.");
+    let Names { krate, key, .. } = names;
     quote! {
         #[doc = #docs]
         #[allow(
             missing_debug_implementations, unreachable_pub, dead_code,
             reason = "written by `#[node]`"
         )]
-        #vis enum #ident #params #bounds { #(#variants)* #marker }
+        #vis enum #ident #params #bounds {
+            #(#variants)*
+            /// A timer.
+            OnTimer(#krate::node::Timer<#key>),
+            #marker
+        }
     }
 }
 
@@ -39,6 +45,34 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     quote! {
         impl #params #krate::node::Letters for #name #args #needs {
             type Input = #ident #args;
+        }
+    }
+}
+
+/// What makes a dead letter of a record of input `port`.
+pub(crate) fn of_record(names: &Names<'_>, port: &str, ty: &syn::Type) -> TokenStream {
+    let Names { krate, name, args, .. } = names;
+    let (input, variant) = (format_ident!("{name}Input"), format_ident!("{}", camel(port)));
+    quote! {
+        fn letter(
+            item: #ty,
+            about: #krate::node::About,
+        ) -> ::core::option::Option<#krate::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<#input #args>::#variant(item)))
+        }
+    }
+}
+
+/// What makes a dead letter of a timer.
+pub(crate) fn of_timer(names: &Names<'_>) -> TokenStream {
+    let Names { krate, name, args, key, .. } = names;
+    let input = format_ident!("{name}Input");
+    quote! {
+        fn timer_letter(
+            timer: #krate::node::Timer<#key>,
+            about: #krate::node::About,
+        ) -> ::core::option::Option<#krate::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<#input #args>::OnTimer(timer)))
         }
     }
 }

@@ -156,7 +156,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         )
     });
     let new_state = state::fresh(names);
-    let descriptor = descriptor::descriptor(names);
+    let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
     quote! {
         impl #params #krate::node::Node for #name #args #needs {
@@ -177,6 +177,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             fn descriptor() -> #krate::node::Descriptor {
                 __descriptor #turbofish()
             }
+            #timer_letter
         }
         fn __descriptor #params() -> #krate::node::Descriptor #needs {
             #descriptor

@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::node::expand::keys;
+use crate::node::expand::letters;
 use crate::node::expand::names::Names;
 
 /// `struct MatcherInputs { .. }` and `struct MatcherOutputs { .. }`.
@@ -88,6 +89,7 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let letter = letters::of_record(names, &text, ty);
         let number = Literal::usize_unsuffixed(number);
         quote! {
             impl #params #krate::node::InputPort<#number> for #name #args #needs {
@@ -97,6 +99,7 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
                 const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;
                 #key_hash
                 #copy
+                #letter
             }
         }
     });

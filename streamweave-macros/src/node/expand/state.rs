@@ -57,6 +57,15 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
         let field = field(&saved.ty);
         quote!(#field::schema(#text))
     });
+    let has_scratch = saved.len() < node.fields.len();
+    let keep_saved = has_scratch.then(|| {
+        let names = saved.iter().map(|saved| &saved.name);
+        quote! {
+            fn keep_saved(&mut self, before: &mut Self) {
+                #(::core::mem::swap(&mut self.#names, &mut before.#names);)*
+            }
+        }
+    });
     quote! {
         impl #params #krate::state::NodeState for #state #needs {
             #[inline(always)]
@@ -66,6 +75,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
             fn schema() -> #krate::state::NodeSchema {
                 #krate::state::NodeSchema::new([#(#schemas),*])
             }
+            #keep_saved
         }
     }
 }

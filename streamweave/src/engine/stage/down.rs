@@ -1,0 +1,149 @@
+//! After a failure that does not stop the graph: the stage is down, then goes on.
+
+use super::*;
+use crate::engine::cx::Cause;
+use crate::engine::instance::ON_TIMER;
+use crate::node::About;
+use crate::supervision::{Order, Treatment};
+
+/// A stage that waits before it goes on.
+pub(super) struct Down {
+    /// Until when.
+    until: i64,
+    /// Its nodes restart then.
+    order: Option<Order>,
+    /// Of its own failure: what becomes of the record.
+    failed: Option<Failed>,
+    alarm: Option<BoxFuture<'static, ()>>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    failure: Arc<Failure>,
+    treatment: Treatment,
+    doing: Doing,
+}
+
+impl StageLoop {
+    /// A unit has failed: whether a policy has it that the stage goes on some time.
+    pub(super) fn goes_down(&mut self, failure: &Arc<Failure>) -> bool {
+        let Some(supervised) = &self.env.supervised else { return false };
+        let is_timer = failure.input == ON_TIMER;
+        let is_of_data = match self.doing {
+            Doing::Records(_) => !is_timer,
+            Doing::Phase(_) => is_timer,
+            Doing::Other => false,
+        };
+        let Some((treatment, order, until)) = supervised.failed(failure, is_of_data) else {
+            return false;
+        };
+        let failed = Failed { failure: Arc::clone(failure), treatment, doing: self.doing };
+        self.down = Some(Down { until, order, failed: Some(failed), alarm: None });
+        true
+    }
+
+    /// Ready when the stage is not down, or no longer.
+    pub(super) fn poll_up(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Poll<Result<(), StageEnd>> {
+        let Some(supervised) = &self.env.supervised else { return Poll::Ready(Ok(())) };
+        if let Some(order) = supervised.order(task) {
+            let down = self.down.get_or_insert(Down {
+                until: order.at,
+                order: None,
+                failed: None,
+                alarm: None,
+            });
+            down.order = Some(down.order.map_or(order, |before| before.and(order)));
+            down.until = down.until.max(order.at);
+        }
+        let clock = supervised.clock.clone();
+        let Some(down) = &self.down else { return Poll::Ready(Ok(())) };
+        let until = down.until;
+        // What stands leaves before the wait.
+        if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
+            return Poll::Ready(Err(end));
+        }
+        let Some(down) = &mut self.down else { return Poll::Ready(Ok(())) };
+        if clock.now() < until {
+            let alarm = down.alarm.get_or_insert_with(|| clock.sleep_until(until));
+            ready!(alarm.as_mut().poll(task));
+            if clock.now() < until {
+                // A later order has come.
+                down.alarm = None;
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        if let Some(down) = self.down.take() {
+            self.goes_on(root, inlets, down);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The wait is over: what is to become of the record becomes of it, and the nodes restart.
+    fn goes_on(&mut self, root: &mut dyn Part, inlets: &mut dyn Inlets, down: Down) {
+        if let Some(failed) = down.failed {
+            self.treat(root, inlets, &failed);
+        }
+        if let Some(order) = down.order {
+            root.visit(&mut |node| node.restart(order.state));
+            if self.phases.front() != Some(&Phase::Start) {
+                self.phases.push_front(Phase::Start);
+            }
+        }
+        // The failed unit may have been one that kept a promise.
+        self.cx.set_promised();
+        self.cx.set_ready();
+    }
+
+    fn treat(&mut self, root: &mut dyn Part, inlets: &mut dyn Inlets, failed: &Failed) {
+        let Failed { failure, treatment, doing } = failed;
+        let treatment = *treatment;
+        let is_set_aside = matches!(treatment, Treatment::Skip | Treatment::DeadLetter);
+        let mut letter = None;
+        match *doing {
+            Doing::Records(inlet) => {
+                let Some(aside) = inlets.aside(inlet) else { return };
+                match treatment {
+                    Treatment::Retry => aside.retry(),
+                    Treatment::DeadLetter => letter = aside.letter(about(failure)),
+                    _ => aside.forget(),
+                }
+            }
+            Doing::Phase(_) if !is_set_aside => return,
+            Doing::Phase(_) | Doing::Other if failure.input != ON_TIMER => return,
+            Doing::Other => return,
+            Doing::Phase(_) => {}
+        }
+        root.visit(&mut |node| {
+            if **node.path() != *failure.node {
+                return;
+            }
+            node.treated(treatment);
+            if let Doing::Phase(phase) = *doing {
+                let mark = self.cx.mark;
+                letter = node.drop_timer(phase, about(failure)).map(|letter| (letter, mark));
+            }
+            let Some((letter, mark)) = letter.take() else { return };
+            self.cx.mark = mark;
+            if !node.post(&mut self.cx, letter) {
+                tracing::warn!(
+                    node = &*failure.node,
+                    "a dead letter is lost: nothing is connected to `dead_letters`"
+                );
+            }
+        });
+    }
+}
+
+fn about(failure: &Failure) -> About {
+    let error = match &failure.cause {
+        Cause::Error(error) => error.to_string(),
+        Cause::Panic(message) => format!("panicked: {message}"),
+    };
+    About { error, node: Arc::clone(&failure.node), position: failure.position, time: None }
+}

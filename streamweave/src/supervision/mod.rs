@@ -1,0 +1,64 @@
+//! What happens when a unit fails: policies, and the supervisors that act by them.
+//!
+//! ```
+//! use std::time::Duration;
+//! use streamweave::prelude::*;
+//!
+//! #[node]
+//! fn parse(line: String) -> Result<u64, std::num::ParseIntError> {
+//!     line.parse()
+//! }
+//!
+//! let graph = graph! {
+//!     #[on_failure(dead_letter)]
+//!     parse: Parse,
+//!     graph.lines        => parse.input,
+//!     parse.out          => graph.numbers,
+//!     parse.dead_letters => graph.poison,
+//! };
+//! let mut run = graph.inline()?;
+//! for line in ["1", "two", "3"] {
+//!     run.inputs.lines.try_send(line.to_owned())?;
+//! }
+//! run.step()?;
+//! assert_eq!(run.outputs.numbers.try_recv(), Some(1));
+//! assert_eq!(run.outputs.numbers.try_recv(), Some(3));
+//! let letter = run.outputs.poison.try_recv().expect("the second line");
+//! assert_eq!((letter.position, &*letter.error), (1, "invalid digit found in string"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A failure is an error that a handler returns, or a panic in it. By default it stops the graph
+//! with a report. With a policy the failed unit is undone, what stood before it goes on its way,
+//! and
+//!
+//! - [`OnFailure`] says what becomes of its record: it is tried again, left out, or sent on as a
+//!   dead letter;
+//! - [`RestartSpec`] says how often that may be, within which time, and after which wait: the
+//!   node's scratch is then rebuilt empty and `on_start` runs again, while its state stands as
+//!   before the failed unit. A record that is left out or sent on after an *error* needs no such
+//!   restart; after a panic nobody knows what became of the scratch.
+//! - [`Strategy`] says which members of a group restart when one of them fails.
+//!
+//! A node with a policy has a stage of its own, so that its unit is its own input record and what
+//! it sends leaves only when the unit stands. (Within a nested graph that is itself under a policy
+//! the unit is that of the nested graph's stages.) While it is down its frontier is held; what
+//! comes in waits, and so does what feeds it, by backpressure.
+//!
+//! What the attempts are used up on goes to the next supervisor outwards ([`FailureAction`]), and
+//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors.
+
+mod policy;
+mod report;
+mod supervised;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+
+pub use policy::{
+    FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
+};
+pub(crate) use report::Reports;
+pub use report::{FailureReport, FailureReports};
+pub(crate) use supervised::{Order, Supervised, Supervision};
+pub(crate) use supervisor::{Supervisor, Treatment};

@@ -1,0 +1,237 @@
+//! What is done about a failure, decided: a state machine that knows the tree of units and when
+//! they restarted, and no more.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::graph::GraphSpec;
+use crate::supervision::{
+    FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
+};
+
+/// What becomes of a record whose unit failed, where the graph does not stop for it.
+pub(crate) type Treatment = OnFailure;
+
+/// The supervisors of a run: nodes and groups with policies, as a tree by their paths.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    units: Vec<Unit>,
+    /// The nodes that head the stages, without the numbers of workers.
+    stages: Vec<Arc<str>>,
+    /// From node to node: feedback is left out.
+    edges: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Unit {
+    path: Arc<str>,
+    /// Of a group.
+    strategy: Option<Strategy>,
+    policy: SupervisionPolicy,
+    /// When it last restarted something, the earliest first.
+    restarts: VecDeque<i64>,
+}
+
+/// What is to be done about a failure.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Decision {
+    pub(crate) treatment: Treatment,
+    /// Whose policy decided.
+    pub(crate) by: Option<Arc<str>>,
+    /// The stages that restart, by number.
+    pub(crate) restarts: Vec<usize>,
+    pub(crate) wait: Duration,
+    pub(crate) state: RestartedState,
+}
+
+impl Decision {
+    fn stop() -> Self {
+        Decision { treatment: OnFailure::Stop, ..Decision::of(OnFailure::Stop, None) }
+    }
+
+    fn of(treatment: Treatment, by: Option<Arc<str>>) -> Self {
+        let (restarts, wait) = (Vec::new(), Duration::ZERO);
+        Decision { treatment, by, restarts, wait, state: RestartedState::Kept }
+    }
+}
+
+/// A unit that has failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed<'a> {
+    /// The stage's number.
+    pub(crate) stage: usize,
+    /// The node, without the number of its worker.
+    pub(crate) node: &'a str,
+    /// It was a record's or a timer's: it can be left out.
+    pub(crate) is_of_data: bool,
+    /// A handler returned an error; otherwise something panicked.
+    pub(crate) is_error: bool,
+}
+
+impl Supervisor {
+    pub(crate) fn new(spec: &GraphSpec, stages: Vec<Arc<str>>) -> Self {
+        let nodes = spec.nodes.iter().map(|node| (&node.path, None, &node.policy));
+        let groups = spec.groups.iter().map(|group| (&group.path, group.strategy, &group.policy));
+        let mut units: Vec<Unit> = groups
+            .chain(nodes)
+            .map(|(path, strategy, policy)| Unit {
+                path: path.as_str().into(),
+                strategy,
+                policy: policy.clone(),
+                restarts: VecDeque::new(),
+            })
+            .collect();
+        // Inner ones first: who looks for a unit's supervisors finds them in this order.
+        units.sort_by_key(|unit| std::cmp::Reverse(unit.path.len()));
+        let edges = spec.edges.iter().filter(|edge| !edge.feedback);
+        let edges = edges.map(|edge| (place(&edge.from), place(&edge.to))).collect();
+        Supervisor { units, stages, edges }
+    }
+
+    /// What becomes of a record whose unit fails in this node.
+    pub(crate) fn treatment(&self, node: &str) -> Treatment {
+        let said = self.around(node).find_map(|unit| self.units[unit].policy.on_failure);
+        said.unwrap_or_else(|| {
+            let supervised = self.around(node).any(|unit| self.units[unit].restart().is_some());
+            if supervised { OnFailure::Retry } else { OnFailure::Stop }
+        })
+    }
+
+    /// The unit at this path and those around it, from the inside out.
+    fn around<'a>(&'a self, path: &'a str) -> impl Iterator<Item = usize> + 'a {
+        (0..self.units.len()).filter(|unit| is_within(path, &self.units[*unit].path))
+    }
+
+    /// A unit has failed, at `now` in milliseconds.
+    pub(crate) fn failed(&mut self, failed: Failed<'_>, now: i64) -> Decision {
+        let said = self.treatment(failed.node);
+        let treatment = match said {
+            OnFailure::Skip | OnFailure::DeadLetter if !failed.is_of_data => OnFailure::Retry,
+            said => said,
+        };
+        if treatment == OnFailure::Stop {
+            return Decision::stop();
+        }
+        let around: Vec<usize> = self.around(failed.node).collect();
+        // Who says at the record itself that it is to be left out means each of them.
+        let own = around.iter().find(|unit| *self.units[**unit].path == *failed.node);
+        let own = own.map(|unit| &self.units[*unit].policy);
+        let each = own.is_some_and(|own| own.on_failure.is_some() && own.restart.is_none());
+        let mut supervisors: Vec<usize> =
+            around.iter().copied().filter(|unit| self.units[*unit].restart().is_some()).collect();
+        let restarts = |stage| if failed.is_error { Vec::new() } else { vec![stage] };
+        if treatment != OnFailure::Retry && (each || supervisors.is_empty()) {
+            let by = self.around(failed.node).find(|unit| {
+                self.units[*unit].policy.on_failure.is_some()
+            });
+            let by = by.map(|unit| Arc::clone(&self.units[unit].path));
+            return Decision { restarts: restarts(failed.stage), ..Decision::of(treatment, by) };
+        }
+        if supervisors.is_empty() {
+            // It is to be tried again, and nothing says how often.
+            supervisors.extend(around.first());
+        }
+        let (mut child, mut all) = (failed.node.to_owned(), false);
+        for unit in supervisors {
+            let path = Arc::clone(&self.units[unit].path);
+            let spec = self.units[unit].restart().unwrap_or_default();
+            let wait = match self.units[unit].admit(&spec, now) {
+                Some(wait) => wait,
+                None => match spec.then {
+                    FailureAction::Restart => {
+                        self.units[unit].restarts.clear();
+                        self.units[unit].restarts.push_back(now);
+                        spec.backoff.map_or(Duration::ZERO, |(_, longest)| longest)
+                    }
+                    FailureAction::Stop => return Decision::stop(),
+                    action => {
+                        all |= action == FailureAction::RestartGroup;
+                        child = (*path).to_owned();
+                        continue;
+                    }
+                },
+            };
+            let is_alone = *path == *failed.node;
+            let goes_on = is_alone && failed.is_error && treatment != OnFailure::Retry;
+            let restarts = match self.units[unit].strategy {
+                _ if goes_on => Vec::new(),
+                _ if is_alone => vec![failed.stage],
+                _ if all => self.within(|node| is_within(node, &path)),
+                Some(Strategy::OneForAll) => self.within(|node| is_within(node, &path)),
+                Some(Strategy::RestForOne) => {
+                    let behind = self.downstream(&child, &path);
+                    self.within(|node| behind.iter().any(|place| is_within(node, place)))
+                }
+                // A member that is a node fails with the stage of the worker it runs on.
+                _ if child == failed.node => vec![failed.stage],
+                _ => self.within(|node| is_within(node, &child)),
+            };
+            return Decision { restarts, wait, state: spec.state, ..Decision::of(treatment, Some(path)) };
+        }
+        Decision::stop()
+    }
+
+    fn within(&self, is_meant: impl Fn(&str) -> bool) -> Vec<usize> {
+        let stages = self.stages.iter().enumerate();
+        stages.filter(|(_, node)| is_meant(node)).map(|(stage, _)| stage).collect()
+    }
+
+    /// What records reach from `child` on without leaving `group`, itself included.
+    fn downstream<'a>(&'a self, child: &'a str, group: &str) -> BTreeSet<&'a str> {
+        let mut reached = BTreeSet::from([child]);
+        loop {
+            let before = reached.len();
+            for (from, to) in &self.edges {
+                let from_here = reached.iter().any(|place| is_within(from, place));
+                if from_here && is_within(to, group) && **to != *group {
+                    reached.insert(to);
+                }
+            }
+            if reached.len() == before {
+                return reached;
+            }
+        }
+    }
+}
+
+impl Unit {
+    /// How often it may restart what is in it; a strategy alone says as often as OTP does.
+    fn restart(&self) -> Option<RestartSpec> {
+        let by_strategy = || self.strategy.map(|_| RestartSpec::default());
+        self.policy.restart.clone().or_else(by_strategy)
+    }
+
+    /// Counts one restart more, unless the period holds as many as there may be; the wait before.
+    fn admit(&mut self, spec: &RestartSpec, now: i64) -> Option<Duration> {
+        if let Some(within) = spec.within {
+            let within = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+            self.restarts.retain(|at| now.saturating_sub(*at) < within);
+        }
+        let made = self.restarts.len();
+        if made >= spec.max as usize {
+            return None;
+        }
+        self.restarts.push_back(now);
+        let Some((first, longest)) = spec.backoff else { return Some(Duration::ZERO) };
+        let doubled = first.saturating_mul(1 << made.min(30)).min(longest);
+        // By the unit's path and the count, so that a run can be repeated.
+        let jitter = xxh3_64_with_seed(self.path.as_bytes(), made as u64) % 1024;
+        let off = u32::try_from(jitter).unwrap_or(0);
+        Some(doubled - doubled / 2 * off / 1024)
+    }
+}
+
+/// Whether `path` is that of `unit`, or of something in it.
+fn is_within(path: &str, unit: &str) -> bool {
+    let rest = path.strip_prefix(unit);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The node at one end of an edge; of a nested graph's own port, the graph.
+fn place(end: &str) -> String {
+    let node = end.rsplit_once('.').map_or(end, |(node, _)| node);
+    node.strip_suffix("/graph").unwrap_or(node).to_owned()
+}
