@@ -65,6 +65,14 @@ variants! {
     FailedUnitIsSent,
     /// What stands when a unit fails never leaves its stage.
     StandingIsLost,
+    /// A record that is to be tried again after its node restarted is forgotten.
+    RetriedIsLost,
+    /// A call that is made again after a restart goes behind those that came after it.
+    RetriedGoesLast,
+    /// A node that restarts goes on with the scratch that it had.
+    ScratchIsKept,
+    /// A node that waits for its restart goes on at once.
+    NoBackoff,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.

@@ -298,7 +298,8 @@ fn variant(
     found.map(|(_, variant)| *variant).ok_or_else(|| {
         let all: Vec<String> = known.iter().map(|(text, _)| format!("\"{text}\"")).collect();
         let meant = did_you_mean(&written, known.iter().map(|(text, _)| *text));
-        let message = format!("`{name}` is {}, not `{}`{meant}", all.join(" or "), value.to_token_stream());
+        let message =
+            format!("`{name}` is {}, not `{}`{meant}", all.join(" or "), value.to_token_stream());
         syn::Error::new_spanned(value, message)
     })
 }

@@ -151,7 +151,7 @@ fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
                 {
                     let edges = #incoming.get(#number).copied().unwrap_or(0);
                     let emitter = #tree;
-                    #builder.nested_input(#text, #port, edges, emitter)
+                    #builder.nested_input(#text, #port.edge().copy((&#port).copied()), edges, emitter)
                 }
             }
         })

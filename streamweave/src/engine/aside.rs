@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::fmt;
 
+use crate::broken::{Broken, broken};
 use crate::engine::records::Mark;
 use crate::node::About;
 
 /// A dead letter of a node, its type forgotten on the way to the node's `dead_letters`.
-pub type Letter = Box<dyn Any + Send>;
+pub type Letter = Box<dyn Any>;
 
 /// The failed record of one inlet.
 pub(crate) struct Aside<T> {
@@ -78,7 +79,7 @@ impl<T> AnyAside for Aside<T> {
         self.keeps
     }
     fn retry(&mut self) {
-        self.again = self.failed.take();
+        self.again = self.failed.take().filter(|_| !broken(Broken::RetriedIsLost));
     }
     fn forget(&mut self) {
         self.failed = None;

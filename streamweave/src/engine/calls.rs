@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
+use crate::broken::{Broken, broken};
 use crate::engine::Clock;
 use crate::engine::drive::{Panicked, advance};
 use crate::engine::inlet::PopInlets;
@@ -108,7 +109,9 @@ impl<T: Send + 'static, A: Send + 'static> Flight<T, A> {
         let call: BoxFuture<'static, Answer<T, A>> =
             Box::pin(async move { (asked, catch(call).await) });
         match self {
-            Flight::Ordered(calls) if again => calls.push_front(call),
+            Flight::Ordered(calls) if again && !broken(Broken::RetriedGoesLast) => {
+                calls.push_front(call)
+            }
             Flight::Ordered(calls) => calls.push_back(call),
             Flight::Unordered(calls) => calls.push(call),
         }
@@ -132,7 +135,8 @@ where
     let Stage { mut root, mut inlets } = stage;
     let options = root.node.options();
     let limit = options.concurrency.max(1);
-    let mut flight = Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
+    let mut flight =
+        Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
     loop {

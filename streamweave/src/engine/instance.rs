@@ -13,8 +13,8 @@ use crate::engine::metrics::NodeCounters;
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
-    About, DeadLetter, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
-    Receive, delegate_part,
+    About, DeadLetter, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet,
+    Part, Passing, Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError};
 use crate::supervision::{RestartedState, Treatment};
@@ -480,6 +480,11 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(())
     }
     fn restart(&mut self, state: RestartedState) {
+        self.progress.started = false;
+        self.failures.restarts += 1;
+        if broken(Broken::ScratchIsKept) {
+            return;
+        }
         let mut fresh = self.node.new_state();
         match state {
             RestartedState::Kept => fresh.keep_saved(&mut self.state),
@@ -489,8 +494,6 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             }
         }
         self.state = fresh;
-        self.progress.started = false;
-        self.failures.restarts += 1;
     }
     fn treated(&mut self, treatment: Treatment) {
         match treatment {

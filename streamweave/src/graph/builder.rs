@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::engine::{
     Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Instance,
-    Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray, channel,
+    Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray,
+    channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
@@ -288,7 +289,8 @@ impl GraphBuilder {
         let path = self.path("feedback");
         let (cuts, inlets) = (0..senders.max(1))
             .map(|_| {
-                let (mut outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options_at());
+                let (mut outbox, inlet) =
+                    self.channel::<N::Item>(&path, N::NAME, edge.options_at());
                 outbox.set_loop();
                 (self.cut_edge(&path, outbox, back), inlet)
             })
@@ -397,7 +399,7 @@ impl GraphBuilder {
     pub fn nested_input<N, const P: usize, T: 'static, E>(
         &mut self,
         name: &str,
-        _: In<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         edges: usize,
         emitter: E,
     ) -> NestedInput
@@ -409,7 +411,7 @@ impl GraphBuilder {
         let mut inlets = Vec::new();
         let mut outboxes: Vec<Box<dyn Any + Send>> = Vec::new();
         for _ in 0..edges {
-            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, EdgeOptions::default());
+            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
             inlets.push(inlet);
             outboxes.push(Box::new(outbox));
         }

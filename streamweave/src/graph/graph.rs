@@ -176,7 +176,10 @@ impl<I, O> Graph<I, O> {
                 supervisor.treatment(base(&stage.path)),
                 Treatment::Retry | Treatment::DeadLetter
             );
-            if keeps && !stage.keep() {
+            // What stands at a border only has nothing that could fail.
+            let mut has_nodes = false;
+            stage.part().visit(&mut |_| has_nodes = true);
+            if keeps && has_nodes && !stage.keep() {
                 let (graph, node) = (self.name, Arc::clone(&stage.path));
                 return Err(StartError::NotKept { graph, node });
             }

@@ -8,10 +8,10 @@ use crate::engine::{
     Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial, run_source,
     run_sync,
 };
-use crate::supervision::Supervision;
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
 };
+use crate::supervision::Supervision;
 
 /// A stage that can be shown to a visitor, then run.
 pub(crate) trait PlannedStage: Send + 'static {
@@ -181,7 +181,9 @@ impl Planned {
         // What waits before a restart waits by a clock that moves.
         let waits_by = || if clock.moves() { clock.clone() } else { Clock::tokio() };
         let env = StageEnv {
-            supervised: self.supervised.map(|(supervision, number)| supervision.of(number, waits_by())),
+            supervised: self
+                .supervised
+                .map(|(supervision, number)| supervision.of(number, waits_by())),
             clock,
             chance,
             counters: self.counters,

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Capacity, Letter, Exchange, Inlet, Inlets, Outbox, PortInlets};
+use crate::engine::{Capacity, Exchange, Inlet, Inlets, Letter, Outbox, PortInlets};
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::wide::Wide;
 use crate::node::{About, In, InputPort, Node, Routing};

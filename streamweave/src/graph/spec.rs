@@ -77,7 +77,8 @@ impl GraphSpec {
     /// Whether any policy keeps state after a failure, so that changes must be logged.
     pub(crate) fn is_supervised(&self) -> bool {
         let acts = |policy: &SupervisionPolicy| {
-            policy.restart.is_some() || policy.on_failure.is_some_and(|what| what != OnFailure::Stop)
+            policy.restart.is_some()
+                || policy.on_failure.is_some_and(|what| what != OnFailure::Stop)
         };
         self.nodes.iter().any(|node| acts(&node.policy))
             || self.groups.iter().any(|group| acts(&group.policy) || group.strategy.is_some())

@@ -45,7 +45,7 @@ pub struct About {
 impl About {
     /// The dead letter that holds `record`: what [`InputPort::letter`](crate::node::InputPort::letter)
     /// returns.
-    pub fn letter<T: Send + 'static>(self, record: T) -> Letter {
+    pub fn letter<T: 'static>(self, record: T) -> Letter {
         let About { error, node, position, time } = self;
         Box::new(DeadLetter { record, error, node: node.to_string(), position, time })
     }

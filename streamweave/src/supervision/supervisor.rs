@@ -124,9 +124,8 @@ impl Supervisor {
             around.iter().copied().filter(|unit| self.units[*unit].restart().is_some()).collect();
         let restarts = |stage| if failed.is_error { Vec::new() } else { vec![stage] };
         if treatment != OnFailure::Retry && (each || supervisors.is_empty()) {
-            let by = self.around(failed.node).find(|unit| {
-                self.units[*unit].policy.on_failure.is_some()
-            });
+            let by =
+                self.around(failed.node).find(|unit| self.units[*unit].policy.on_failure.is_some());
             let by = by.map(|unit| Arc::clone(&self.units[unit].path));
             return Decision { restarts: restarts(failed.stage), ..Decision::of(treatment, by) };
         }
@@ -169,7 +168,12 @@ impl Supervisor {
                 _ if child == failed.node => vec![failed.stage],
                 _ => self.within(|node| is_within(node, &child)),
             };
-            return Decision { restarts, wait, state: spec.state, ..Decision::of(treatment, Some(path)) };
+            return Decision {
+                restarts,
+                wait,
+                state: spec.state,
+                ..Decision::of(treatment, Some(path))
+            };
         }
         Decision::stop()
     }

@@ -63,8 +63,10 @@ fn each_strategy_restarts_its_members() {
         (Strategy::OneForAll, vec![1, 2, 3]),
     ];
     for (strategy, restarted) in strategies {
-        let groups =
-            [("desk", Some(strategy), restart(3, FailureAction::Escalate)), ("desk/inner", None, SupervisionPolicy::default())];
+        let groups = [
+            ("desk", Some(strategy), restart(3, FailureAction::Escalate)),
+            ("desk/inner", None, SupervisionPolicy::default()),
+        ];
         let mut supervisor = supervisor(&[], &groups);
         let decision = fails(&mut supervisor, 1, "desk/b", 0);
         assert_eq!((decision.treatment, decision.restarts), (OnFailure::Retry, restarted));

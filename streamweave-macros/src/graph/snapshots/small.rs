@@ -42,7 +42,8 @@ fn graph() {
         }
         #[allow(unused_imports, reason = "which of them are used depends on the types")]
         use streamweave::graph::check::{
-            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _,
+            HowByClone as _, HowNot as _,
         };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
@@ -93,7 +94,7 @@ fn graph() {
                 .attach(
                     streamweave::graph::check::tied((input_1, (out_1, ())), node_1),
                     "second",
-                    input_1.edge().codec((&input_1).codec()),
+                    input_1.edge().codec((&input_1).codec()).copy((&input_1).copied()),
                     open,
                 )
         };
@@ -115,7 +116,7 @@ fn graph() {
                 .attach(
                     streamweave::graph::check::tied((input_0, (out_0, ())), node_0),
                     "first",
-                    input_0.edge().codec((&input_0).codec()),
+                    input_0.edge().codec((&input_0).codec()).copy((&input_0).copied()),
                     open,
                 )
         };

@@ -62,7 +62,8 @@ fn graph() {
         }
         #[allow(unused_imports, reason = "which of them are used depends on the types")]
         use streamweave::graph::check::{
-            CodecBySerde as _, CodecNot as _, HowByClone as _, HowNot as _,
+            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _,
+            HowByClone as _, HowNot as _,
         };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
@@ -109,8 +110,18 @@ fn graph() {
                     streamweave::graph::check::tied((input_2, (input_1, ())), node_2),
                     "c",
                     (
-                        input_1.edge().codec((&input_1).codec()).gather(workers_0),
-                        (input_2.edge().codec((&input_2).codec()), ()),
+                        input_1
+                            .edge()
+                            .codec((&input_1).codec())
+                            .copy((&input_1).copied())
+                            .gather(workers_0),
+                        (
+                            input_2
+                                .edge()
+                                .codec((&input_2).codec())
+                                .copy((&input_2).copied()),
+                            (),
+                        ),
                     ),
                     open,
                 )
@@ -129,7 +140,13 @@ fn graph() {
                 .attach_many_wide(
                     streamweave::graph::check::tied((input_0, (out_1, ())), node_1),
                     "b",
-                    (input_0.edge().codec((&input_0).codec()), ()),
+                    (
+                        input_0
+                            .edge()
+                            .codec((&input_0).codec())
+                            .copy((&input_0).copied()),
+                        (),
+                    ),
                     open,
                 )
         };

@@ -1,6 +1,6 @@
 //! The records of all inputs as one type: what a node's dead letters hold.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 
@@ -38,13 +38,74 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     }
 }
 
-/// `impl Letters`.
+/// `impl Letters`, and what can be done with its inputs where it can be with each of them.
 pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     let Names { krate, name, params, args, needs, .. } = names;
     let ident = format_ident!("{name}Input");
+    let (copied, shown) = (copied(names), shown(names));
     quote! {
+        #copied
+        #shown
         impl #params #krate::node::Letters for #name #args #needs {
             type Input = #ident #args;
+        }
+    }
+}
+
+/// The variants, but for what is there for the type parameters only.
+fn variants(names: &Names<'_>) -> Vec<Ident> {
+    let inputs = names.node.inputs.iter();
+    let ports = inputs.map(|input| format_ident!("{}", camel(&input.name.unraw().to_string())));
+    ports.chain([format_ident!("OnTimer")]).collect()
+}
+
+/// The where clause that asks `bound` of what each variant holds. As the types are known, a plain
+/// `Order: Clone` would be a mistake where it does not hold; so would a `#[derive]`.
+fn each(names: &Names<'_>, bound: &TokenStream) -> TokenStream {
+    let Names { node, krate, key, .. } = names;
+    let written = node.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let inputs = node.inputs.iter().map(|input| &input.ty);
+    quote! {
+        where
+            #(#written,)*
+            #(for<'__any> #inputs: #bound,)*
+            for<'__any> #krate::node::Timer<#key>: #bound,
+    }
+}
+
+fn copied(names: &Names<'_>) -> TokenStream {
+    let Names { name, params, args, .. } = names;
+    let (ident, variants) = (format_ident!("{name}Input"), variants(names));
+    let needs = each(names, &quote!(::core::clone::Clone));
+    let marker = (!args.is_empty()).then(|| quote!(Self::__Node(never, _) => match *never {},));
+    quote! {
+        impl #params ::core::clone::Clone for #ident #args #needs {
+            fn clone(&self) -> Self {
+                match self {
+                    #(Self::#variants(record) => {
+                        Self::#variants(::core::clone::Clone::clone(record))
+                    })*
+                    #marker
+                }
+            }
+        }
+    }
+}
+
+fn shown(names: &Names<'_>) -> TokenStream {
+    let Names { name, params, args, .. } = names;
+    let (ident, variants) = (format_ident!("{name}Input"), variants(names));
+    let texts = variants.iter().map(Ident::to_string);
+    let needs = each(names, &quote!(::core::fmt::Debug));
+    let marker = (!args.is_empty()).then(|| quote!(Self::__Node(never, _) => match *never {},));
+    quote! {
+        impl #params ::core::fmt::Debug for #ident #args #needs {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                match self {
+                    #(Self::#variants(record) => f.debug_tuple(#texts).field(record).finish(),)*
+                    #marker
+                }
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ struct QuoteOutputs {
 enum QuoteInput {
     ///A record of `orders`.
     Orders(Order),
+    /// A timer.
+    OnTimer(::streamweave::node::Timer<()>),
 }
 ///What the handlers of [`Quote`] send to: a method for each output.
 #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
@@ -167,6 +169,12 @@ const _: () = {
         fn descriptor() -> ::streamweave::node::Descriptor {
             __descriptor()
         }
+        fn timer_letter(
+            timer: ::streamweave::node::Timer<()>,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<QuoteInput>::OnTimer(timer)))
+        }
     }
     fn __descriptor() -> ::streamweave::node::Descriptor {
         let mut node = ::streamweave::node::Descriptor::new(
@@ -185,6 +193,32 @@ const _: () = {
         node.state = ::std::vec![];
         node
     }
+    impl ::core::clone::Clone for QuoteInput
+    where
+        for<'__any> Order: ::core::clone::Clone,
+        for<'__any> ::streamweave::node::Timer<()>: ::core::clone::Clone,
+    {
+        fn clone(&self) -> Self {
+            match self {
+                Self::Orders(record) => Self::Orders(::core::clone::Clone::clone(record)),
+                Self::OnTimer(record) => {
+                    Self::OnTimer(::core::clone::Clone::clone(record))
+                }
+            }
+        }
+    }
+    impl ::core::fmt::Debug for QuoteInput
+    where
+        for<'__any> Order: ::core::fmt::Debug,
+        for<'__any> ::streamweave::node::Timer<()>: ::core::fmt::Debug,
+    {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+                Self::Orders(record) => f.debug_tuple("Orders").field(record).finish(),
+                Self::OnTimer(record) => f.debug_tuple("OnTimer").field(record).finish(),
+            }
+        }
+    }
     impl ::streamweave::node::Letters for Quote {
         type Input = QuoteInput;
     }
@@ -193,6 +227,12 @@ const _: () = {
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "orders";
         const ROUTING: ::streamweave::node::Routing = ::streamweave::node::Routing::Deal;
+        fn letter(
+            item: Order,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<QuoteInput>::Orders(item)))
+        }
     }
     impl<__T: QuoteOut + ?::core::marker::Sized> QuoteOut for &mut __T {
         #[inline(always)]

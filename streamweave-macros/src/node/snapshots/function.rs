@@ -39,6 +39,8 @@ pub struct ParseOutputs {
 pub enum ParseInput {
     ///A record of `input`.
     Input(::std::string::String),
+    /// A timer.
+    OnTimer(::streamweave::node::Timer<()>),
 }
 #[doc(hidden)]
 #[allow(
@@ -138,6 +140,12 @@ const _: () = {
         fn descriptor() -> ::streamweave::node::Descriptor {
             __descriptor()
         }
+        fn timer_letter(
+            timer: ::streamweave::node::Timer<()>,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<ParseInput>::OnTimer(timer)))
+        }
     }
     fn __descriptor() -> ::streamweave::node::Descriptor {
         let mut node = ::streamweave::node::Descriptor::new(
@@ -160,6 +168,32 @@ const _: () = {
         node.state = ::std::vec![];
         node
     }
+    impl ::core::clone::Clone for ParseInput
+    where
+        for<'__any> ::std::string::String: ::core::clone::Clone,
+        for<'__any> ::streamweave::node::Timer<()>: ::core::clone::Clone,
+    {
+        fn clone(&self) -> Self {
+            match self {
+                Self::Input(record) => Self::Input(::core::clone::Clone::clone(record)),
+                Self::OnTimer(record) => {
+                    Self::OnTimer(::core::clone::Clone::clone(record))
+                }
+            }
+        }
+    }
+    impl ::core::fmt::Debug for ParseInput
+    where
+        for<'__any> ::std::string::String: ::core::fmt::Debug,
+        for<'__any> ::streamweave::node::Timer<()>: ::core::fmt::Debug,
+    {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+                Self::Input(record) => f.debug_tuple("Input").field(record).finish(),
+                Self::OnTimer(record) => f.debug_tuple("OnTimer").field(record).finish(),
+            }
+        }
+    }
     impl ::streamweave::node::Letters for Parse {
         type Input = ParseInput;
     }
@@ -168,6 +202,12 @@ const _: () = {
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "input";
         const ROUTING: ::streamweave::node::Routing = ::streamweave::node::Routing::Deal;
+        fn letter(
+            item: ::std::string::String,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<ParseInput>::Input(item)))
+        }
     }
     impl<
         __E0: ::streamweave::node::Emit<Event>,

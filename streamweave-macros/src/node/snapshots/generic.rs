@@ -50,6 +50,8 @@ where
 {
     ///A record of `input`.
     Input(A),
+    /// A timer.
+    OnTimer(crate::node::Timer<()>),
     #[doc(hidden)]
     __Node(
         ::core::convert::Infallible,
@@ -200,6 +202,14 @@ const _: () = {
         fn descriptor() -> crate::node::Descriptor {
             __descriptor::<A, B, F>()
         }
+        fn timer_letter(
+            timer: crate::node::Timer<()>,
+            about: crate::node::About,
+        ) -> ::core::option::Option<crate::engine::Letter> {
+            ::core::option::Option::Some(
+                about.letter(<MapInput<A, B, F>>::OnTimer(timer)),
+            )
+        }
     }
     fn __descriptor<A, B, F>() -> crate::node::Descriptor
     where
@@ -223,6 +233,36 @@ const _: () = {
         ];
         node.state = ::std::vec![];
         node
+    }
+    impl<A, B, F> ::core::clone::Clone for MapInput<A, B, F>
+    where
+        F: Fn(A) -> B,
+        for<'__any> A: ::core::clone::Clone,
+        for<'__any> crate::node::Timer<()>: ::core::clone::Clone,
+    {
+        fn clone(&self) -> Self {
+            match self {
+                Self::Input(record) => Self::Input(::core::clone::Clone::clone(record)),
+                Self::OnTimer(record) => {
+                    Self::OnTimer(::core::clone::Clone::clone(record))
+                }
+                Self::__Node(never, _) => match *never {}
+            }
+        }
+    }
+    impl<A, B, F> ::core::fmt::Debug for MapInput<A, B, F>
+    where
+        F: Fn(A) -> B,
+        for<'__any> A: ::core::fmt::Debug,
+        for<'__any> crate::node::Timer<()>: ::core::fmt::Debug,
+    {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+                Self::Input(record) => f.debug_tuple("Input").field(record).finish(),
+                Self::OnTimer(record) => f.debug_tuple("OnTimer").field(record).finish(),
+                Self::__Node(never, _) => match *never {}
+            }
+        }
     }
     impl<A, B, F> crate::node::Letters for Map<A, B, F>
     where
@@ -250,6 +290,12 @@ const _: () = {
         type Passing = crate::node::ByValue;
         const NAME: &'static str = "input";
         const ROUTING: crate::node::Routing = crate::node::Routing::Deal;
+        fn letter(
+            item: A,
+            about: crate::node::About,
+        ) -> ::core::option::Option<crate::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<MapInput<A, B, F>>::Input(item)))
+        }
     }
     impl<A, B, F, __T: MapOut<A, B, F> + ?::core::marker::Sized> MapOut<A, B, F>
     for &mut __T

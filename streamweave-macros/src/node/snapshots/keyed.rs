@@ -46,6 +46,8 @@ pub enum MatcherInput {
     Orders(Order),
     ///A record of `scales`.
     Scales(u64),
+    /// A timer.
+    OnTimer(::streamweave::node::Timer<Symbol>),
 }
 ///What the handlers of [`Matcher`] send to: a method for each output.
 #[allow(dead_code, unreachable_pub, reason = "written by `#[node]`")]
@@ -149,6 +151,9 @@ const _: () = {
                 > as ::streamweave::node::bounds::StateField>::schema("books"),
             ])
         }
+        fn keep_saved(&mut self, before: &mut Self) {
+            ::core::mem::swap(&mut self.books, &mut before.books);
+        }
     }
     impl ::streamweave::node::Const for MatcherInputs {
         const NEW: Self = MatcherInputs {
@@ -223,6 +228,12 @@ const _: () = {
         fn descriptor() -> ::streamweave::node::Descriptor {
             __descriptor()
         }
+        fn timer_letter(
+            timer: ::streamweave::node::Timer<Symbol>,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<MatcherInput>::OnTimer(timer)))
+        }
     }
     fn __descriptor() -> ::streamweave::node::Descriptor {
         let mut node = ::streamweave::node::Descriptor::new(
@@ -247,6 +258,36 @@ const _: () = {
             .fingerprint();
         node
     }
+    impl ::core::clone::Clone for MatcherInput
+    where
+        for<'__any> Order: ::core::clone::Clone,
+        for<'__any> u64: ::core::clone::Clone,
+        for<'__any> ::streamweave::node::Timer<Symbol>: ::core::clone::Clone,
+    {
+        fn clone(&self) -> Self {
+            match self {
+                Self::Orders(record) => Self::Orders(::core::clone::Clone::clone(record)),
+                Self::Scales(record) => Self::Scales(::core::clone::Clone::clone(record)),
+                Self::OnTimer(record) => {
+                    Self::OnTimer(::core::clone::Clone::clone(record))
+                }
+            }
+        }
+    }
+    impl ::core::fmt::Debug for MatcherInput
+    where
+        for<'__any> Order: ::core::fmt::Debug,
+        for<'__any> u64: ::core::fmt::Debug,
+        for<'__any> ::streamweave::node::Timer<Symbol>: ::core::fmt::Debug,
+    {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            match self {
+                Self::Orders(record) => f.debug_tuple("Orders").field(record).finish(),
+                Self::Scales(record) => f.debug_tuple("Scales").field(record).finish(),
+                Self::OnTimer(record) => f.debug_tuple("OnTimer").field(record).finish(),
+            }
+        }
+    }
     impl ::streamweave::node::Letters for Matcher {
         type Input = MatcherInput;
     }
@@ -267,6 +308,12 @@ const _: () = {
                 Self,
             >(::streamweave::node::bounds::KeyOf::key(&__key_0(item)))
         }
+        fn letter(
+            item: Order,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<MatcherInput>::Orders(item)))
+        }
     }
     impl ::streamweave::node::InputPort<1> for Matcher {
         type Item = u64;
@@ -275,6 +322,12 @@ const _: () = {
         const ROUTING: ::streamweave::node::Routing = ::streamweave::node::Routing::Broadcast;
         fn copy(item: &u64) -> ::core::option::Option<u64> {
             ::core::option::Option::Some(<u64 as ::core::clone::Clone>::clone(item))
+        }
+        fn letter(
+            item: u64,
+            about: ::streamweave::node::About,
+        ) -> ::core::option::Option<::streamweave::engine::Letter> {
+            ::core::option::Option::Some(about.letter(<MatcherInput>::Scales(item)))
         }
     }
     impl<__T: MatcherOut + ?::core::marker::Sized> MatcherOut for &mut __T {

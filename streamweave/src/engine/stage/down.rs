@@ -68,7 +68,7 @@ impl StageLoop {
             return Poll::Ready(Err(end));
         }
         let Some(down) = &mut self.down else { return Poll::Ready(Ok(())) };
-        if clock.now() < until {
+        if clock.now() < until && !broken(Broken::NoBackoff) {
             let alarm = down.alarm.get_or_insert_with(|| clock.sleep_until(until));
             ready!(alarm.as_mut().poll(task));
             if clock.now() < until {
@@ -95,6 +95,7 @@ impl StageLoop {
                 self.phases.push_front(Phase::Start);
             }
         }
+        self.publish(root);
         // The failed unit may have been one that kept a promise.
         self.cx.set_promised();
         self.cx.set_ready();

@@ -1,0 +1,24 @@
+//! What policies do about failures: every unit of a dozen graphs fails once, by an error and by a
+//! panic, and what comes out is what an undisturbed run gives.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+use std::error::Error;
+
+mod bomb;
+mod every_unit;
+mod groups;
+mod nodes;
+mod policies;
+mod started;
+
+type Tested = Result<(), Box<dyn Error>>;
+
+streamweave_tests::broken_variants! {
+    UndoForgetsInsert => every_unit::keyed_state;
+    UndoForgetsChange => every_unit::keyed_state;
+    FailedUnitIsSent => every_unit::keyed_state;
+    RetriedIsLost => every_unit::keyed_state;
+    ScratchIsKept => every_unit::scratch;
+    RetriedGoesLast => every_unit::calls_in_order;
+    NoBackoff => policies::down_for_a_while;
+}
