@@ -200,7 +200,7 @@ impl<T: Send + 'static> Inlets for Vec<Inlet<T>> {
     }
     /// A boundary's or a border's: what is behind says nothing of failures.
     fn keep(&mut self, _: bool) -> bool {
-        self.iter_mut().fold(true, |all, inlet| inlet.aside.keep(false) && all)
+        self.iter_mut().all(|inlet| inlet.aside.keep(false))
     }
 }
 
@@ -252,8 +252,7 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
     }
     fn keep(&mut self, is_sync: bool) -> bool {
         let lends = is_sync && <N as InputPort<P>>::Passing::LENDS;
-        let own = self.inlets.iter_mut().fold(true, |all, inlet| inlet.aside.keep(lends) && all);
-        self.rest.keep(is_sync) && own
+        self.inlets.iter_mut().all(|inlet| inlet.aside.keep(lends)) && self.rest.keep(is_sync)
     }
 }
 
