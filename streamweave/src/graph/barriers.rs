@@ -31,12 +31,16 @@ impl Barriers {
         Barriers { graph, signals, inputs, probes, barred, epoch: AtomicU64::new(0) }
     }
 
+    /// Whether barriers go through at all.
+    pub(crate) fn check(&self) -> Result<(), RunError> {
+        let graph = || self.graph.clone();
+        self.barred.map_or(Ok(()), |reason| Err(RunError::NoCheckpoint { graph: graph(), reason }))
+    }
+
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources
     /// have given.
     pub(crate) fn send(&self) -> Result<u64, RunError> {
-        if let Some(reason) = self.barred {
-            return Err(RunError::NoCheckpoint { graph: self.graph.clone(), reason });
-        }
+        self.check()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));

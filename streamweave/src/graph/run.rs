@@ -10,8 +10,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals, StageEnd};
 use crate::graph::barriers::Barriers;
+use crate::graph::cuts::Cuts;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::intervals::Checkpoints;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::snapshot::Snapshot;
@@ -36,9 +38,7 @@ impl<I, O> fmt::Debug for Running<I, O> {
 struct Run {
     name: String,
     counters: Arc<Counters>,
-    barriers: Barriers,
-    /// One cut at a time.
-    cutting: tokio::sync::Mutex<()>,
+    cuts: Arc<Cuts>,
     progress: ProgressHandle,
     reports: Reports,
     signals: Signals,
@@ -53,7 +53,7 @@ impl Drop for Run {
 }
 
 #[derive(Clone, Debug)]
-enum Ended {
+pub(super) enum Ended {
     Finished,
     Failed(Arc<Failure>),
     Aborted,
@@ -115,18 +115,8 @@ impl<I, O> Running<I, O> {
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
         let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
-        let cutting = tokio::sync::Mutex::default();
-        let run = Run {
-            name,
-            counters,
-            barriers,
-            cutting,
-            progress,
-            reports,
-            signals,
-            ended,
-            supervisor,
-        };
+        let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
+        let run = Run { name, counters, cuts, progress, reports, signals, ended, supervisor };
         Running { inputs, outputs, run }
     }
 
@@ -203,7 +193,7 @@ impl<I, O> Running<I, O> {
     /// graph has a loop or is deterministic ([`RunError::NoCheckpoint`]), or a state does not
     /// serialize.
     pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        self.run.cut(limit).await
+        self.run.cuts.cut(limit).await
     }
 
     /// Puts a [cut](Running::cut) into `storage`, beside the run, which goes on meanwhile; its id
@@ -215,10 +205,62 @@ impl<I, O> Running<I, O> {
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        let (snapshot, storage) = (self.cut(limit).await?, storage.clone());
-        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let published = tokio::task::spawn_blocking(move || storage.publish(&snapshot)).await;
-        published.unwrap_or_else(|_| Err(RunError::Aborted { graph: self.run.name.clone() }.into()))
+        self.run.cuts.checkpoint(storage, limit).await.map(|(id, _)| id)
+    }
+
+    /// Has the run put a [checkpoint](Running::checkpoint) into `storage` by itself, again and again
+    /// until it ends: the first after `period`, each further one that long after the one before it,
+    /// so never two at once. Those that fail, or do not get through the graph within `limit`, are
+    /// counted, reported as a `tracing` event and in the handle, and the run goes on.
+    ///
+    /// None is taken when the run ends. For one of the very end, which a run that is restored from it
+    /// has nothing left to do after, take it with [`Running::checkpoint`] before
+    /// [`Running::drain`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::checkpoint::FileCheckpointStorage;
+    /// use streamweave::nodes::fold;
+    /// use streamweave::prelude::*;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("streamweave-every-{}", std::process::id()));
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let run = graph! {
+    ///     sum: fold(0_u64, |sum: &mut u64, n: u64| *sum += n),
+    ///     graph.numbers => sum.input,
+    ///     sum.out => graph.sum,
+    /// }
+    /// .start()?;
+    /// let storage = FileCheckpointStorage::open(&folder)?;
+    /// let (period, limit) = (Duration::from_millis(10), Duration::from_secs(10));
+    /// let mut checkpoints = run.checkpoint_every(storage, period, limit)?;
+    ///
+    /// run.inputs.numbers.send(1).await?;
+    /// let report = checkpoints.changed().await.ok_or("the run has ended")?;
+    /// assert_eq!((report.complete, report.failed), (1, 0));
+    ///
+    /// run.drain().await?;
+    /// let report = checkpoints.ended().await;
+    /// assert!(report.last.is_some_and(|last| last.id >= 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the graph has a loop or is deterministic ([`RunError::NoCheckpoint`]).
+    pub fn checkpoint_every<S>(
+        &self,
+        storage: S,
+        period: Duration,
+        limit: Duration,
+    ) -> Result<Checkpoints, RunError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        Checkpoints::begin(Arc::clone(&self.run.cuts), storage, period, limit)
     }
 
     /// Closes the graph's inputs, lets its sources run to their end, and waits until everything
@@ -278,16 +320,12 @@ impl<I, O> Running<I, O> {
 
 impl Run {
     async fn end(&self) -> Result<Summary, RunError> {
-        let mut ended = self.ended.clone();
-        let ended = match ended.wait_for(Option::is_some).await {
-            Ok(ended) => ended.clone().unwrap_or(Ended::Aborted),
-            Err(_) => Ended::Aborted,
-        };
+        let ended = self.cuts.ended().await;
         let graph = self.name.clone();
         match ended {
             Ended::Finished => {
                 let mut state = Snapshot::default();
-                for (_, probe) in &self.barriers.probes {
+                for (_, probe) in &self.cuts.barriers.probes {
                     state.add(&probe.take(0).unwrap_or_default())?;
                 }
                 Ok(Summary { metrics: self.counters.read(), state })
@@ -297,23 +335,12 @@ impl Run {
         }
     }
 
-    async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let _one = self.cutting.lock().await;
-        let epoch = self.barriers.send()?;
-        match tokio::time::timeout(limit, self.barriers.passed(epoch)).await {
-            Ok(()) => self.barriers.cut(epoch),
-            Err(_) => {
-                let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
-                Err(RunError::TimedOut { graph: self.name.clone(), stage, limit })
-            }
-        }
-    }
-
     async fn snapshot(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let asked: Vec<u64> = self.barriers.probes.iter().map(|(_, probe)| probe.ask()).collect();
+        let asked: Vec<u64> =
+            self.cuts.barriers.probes.iter().map(|(_, probe)| probe.ask()).collect();
         let mut snapshot = Snapshot::default();
         let deadline = tokio::time::Instant::now() + limit;
-        for ((stage, probe), asked) in self.barriers.probes.iter().zip(asked) {
+        for ((stage, probe), asked) in self.cuts.barriers.probes.iter().zip(asked) {
             let answered = tokio::time::timeout_at(deadline, probe.answered(asked)).await;
             let Ok(states) = answered else {
                 return Err(RunError::TimedOut {

@@ -43,6 +43,11 @@ impl Snapshot {
         self.nodes.get(path).map(Vec::as_slice)
     }
 
+    /// How much all of it takes.
+    pub fn bytes(&self) -> u64 {
+        self.nodes.values().map(|state| state.len() as u64).sum()
+    }
+
     pub(crate) fn insert(&mut self, path: String, state: Vec<u8>) {
         self.nodes.insert(path, state);
     }

@@ -1,0 +1,103 @@
+//! Cuts through a running graph, and checkpoints of them: one at a time.
+
+use std::fmt;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, watch};
+
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::graph::barriers::Barriers;
+use crate::graph::error::RunError;
+use crate::graph::run::Ended;
+use crate::graph::snapshot::Snapshot;
+
+/// What takes cuts through one run.
+pub(super) struct Cuts {
+    graph: String,
+    pub(super) barriers: Barriers,
+    ended: watch::Receiver<Option<Ended>>,
+    runtime: Handle,
+    cutting: Mutex<()>,
+    /// From the cut until it is kept, so that ids are in the order of the cuts.
+    keeping: Arc<Mutex<()>>,
+}
+
+impl fmt::Debug for Cuts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cuts").field("graph", &self.graph).finish_non_exhaustive()
+    }
+}
+
+impl Cuts {
+    /// Must be called inside the runtime that the graph runs on.
+    pub(super) fn new(
+        graph: String,
+        barriers: Barriers,
+        ended: watch::Receiver<Option<Ended>>,
+    ) -> Self {
+        let (cutting, keeping) = Default::default();
+        Cuts { graph, barriers, ended, runtime: Handle::current(), cutting, keeping }
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// How the run ended, once it has.
+    pub(super) async fn ended(&self) -> Ended {
+        match self.ended.clone().wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone().unwrap_or(Ended::Aborted),
+            Err(_) => Ended::Aborted,
+        }
+    }
+
+    /// Why the run did not come to its end, once that is so.
+    async fn broken(&self) -> RunError {
+        match self.ended().await {
+            Ended::Finished => pending().await,
+            Ended::Failed(failure) => RunError::Failed { graph: self.graph.clone(), failure },
+            Ended::Aborted => RunError::Aborted { graph: self.graph.clone() },
+        }
+    }
+
+    pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
+        let _one = self.cutting.lock().await;
+        let epoch = self.barriers.send()?;
+        // What stands still for ever lets no barrier pass.
+        let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
+        match select(passed, pin!(self.broken())).await {
+            Either::Left((Ok(()), _)) => self.barriers.cut(epoch),
+            Either::Right((error, _)) => Err(error),
+            Either::Left((Err(_), _)) => {
+                let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
+                Err(RunError::TimedOut { graph: self.graph.clone(), stage, limit })
+            }
+        }
+    }
+
+    /// Keeps a cut in `storage`; its id and its size.
+    pub(super) async fn checkpoint<S>(
+        &self,
+        storage: &S,
+        limit: Duration,
+    ) -> Result<(u64, u64), CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let keeping = Arc::clone(&self.keeping).lock_owned().await;
+        let (snapshot, storage) = (self.cut(limit).await?, storage.clone());
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
+        let published = self.runtime.spawn_blocking(move || {
+            // Until it is kept, also when nobody waits for it any more.
+            let _keeping = keeping;
+            Ok((storage.publish(&snapshot)?, snapshot.bytes()))
+        });
+        let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
+        published.await.unwrap_or_else(aborted)
+    }
+}
