@@ -55,6 +55,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         sink: false,
         timing: None,
         strict: false,
+        commits: false,
         register: true,
         inputs: inputs.collect(),
         outputs: outputs.collect(),

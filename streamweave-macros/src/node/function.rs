@@ -80,6 +80,7 @@ pub(crate) fn function(
         sink: options.sink.is_some(),
         timing: options.timing(),
         strict: options.is_strict(),
+        commits: options.commits.is_some(),
         register: !options.unregistered,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),

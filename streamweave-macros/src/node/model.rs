@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) timing: Option<&'static str>,
     /// Whether its inputs take strict edges only.
     pub(crate) strict: bool,
+    /// Whether it makes something visible when a checkpoint is complete.
+    pub(crate) commits: bool,
     pub(crate) register: bool,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,

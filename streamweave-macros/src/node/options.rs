@@ -24,6 +24,7 @@ pub(crate) struct Options {
     /// `promises`, `estimates` or `settles`.
     pub(crate) timing: Option<Ident>,
     strict: Option<Ident>,
+    pub(crate) commits: Option<Ident>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
@@ -36,7 +37,7 @@ pub(crate) struct Options {
 
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `commits`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -90,6 +91,10 @@ impl Options {
                     return Err(nothing_late(name, settles));
                 }
                 self.strict = Some(name.clone());
+                false
+            }
+            "commits" => {
+                self.commits = Some(name.clone());
                 false
             }
             "returns" => {
@@ -151,7 +156,13 @@ impl Options {
     pub(crate) fn kind(&mut self, errors: &mut Errors) -> Kind {
         if self.source.is_some() {
             let settles = self.timing.as_ref().filter(|timing| *timing == "settles");
-            let others = [self.sink.as_ref(), self.calls.as_ref(), settles, self.strict.as_ref()];
+            let others = [
+                self.sink.as_ref(),
+                self.calls.as_ref(),
+                settles,
+                self.strict.as_ref(),
+                self.commits.as_ref(),
+            ];
             if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));
             }

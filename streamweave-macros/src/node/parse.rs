@@ -48,6 +48,7 @@ pub(crate) fn structure(
         generics: item.generics.clone(),
         timing: options.timing(),
         strict: options.is_strict(),
+        commits: options.commits.is_some(),
         key: options.key,
         kind,
         sink: options.sink.is_some(),

@@ -59,6 +59,8 @@ pub enum Phase {
     Turn(Turn),
     /// A checkpoint's barrier: all that came before it is done, and nothing behind it.
     Barrier(u64),
+    /// The checkpoint of this barrier is complete: `on_complete`.
+    Complete(u64),
     /// There is no more input: `on_stop`.
     Stop,
 }
@@ -66,7 +68,7 @@ pub enum Phase {
 impl Phase {
     /// Whether it says something of all records before it: calls that are in flight come first.
     pub(crate) fn waits_for_calls(self) -> bool {
-        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_))
+        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_))
     }
 }
 

@@ -57,6 +57,8 @@ pub trait AnyInstance {
     fn treated(&mut self, treatment: Treatment);
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
+    /// Whether it makes something visible when a checkpoint is complete.
+    fn commits(&self) -> bool;
     /// Sends a dead letter; whether anybody is there to take it.
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool;
 }
@@ -131,7 +133,15 @@ impl<T: 'static, E: Emit<DeadLetter<T>>> Letterbox for LettersTo<T, E> {
 struct Progress {
     started: bool,
     stopped: bool,
+    /// The last checkpoint that the node has got ready for, and the last that it knows as complete.
+    checkpoint: u64,
+    complete: u64,
+    /// It has the state of a complete checkpoint, and has not been told.
+    restored: bool,
 }
+
+/// Everything that there is, as a checkpoint that is complete: at the end, and after a restore.
+pub(crate) const ALL_SO_FAR: u64 = u64::MAX;
 
 impl<N: Node, O> fmt::Debug for Instance<N, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,8 +255,14 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
     pub(crate) fn due(&mut self, phase: Phase) -> Option<Due<N::Key>> {
         match phase {
-            Phase::Start => (!self.progress.started).then_some(Due::Start),
-            Phase::Stop => (!self.progress.stopped).then_some(Due::Stop),
+            Phase::Start if !self.progress.started => Some(Due::Start),
+            Phase::Start => self.progress.restored.then_some(Due::Restored),
+            Phase::Stop if !self.progress.stopped => Some(Due::Stop),
+            Phase::Stop => N::COMMITS.then_some(ALL_SO_FAR).and_then(|last| self.gets_ready(last)),
+            Phase::Barrier(checkpoint) => self.gets_ready(checkpoint),
+            Phase::Complete(checkpoint) => {
+                (self.progress.complete < checkpoint).then_some(Due::Complete(checkpoint))
+            }
             Phase::Clock(now) => self.agenda.due_at_clock(now).map(|timer| Due::Timer(timer, None)),
             Phase::Frontier(to) => match self.agenda.due_at_frontier(to) {
                 Some((timer, stamp)) => Some(Due::Timer(timer, Some(stamp))),
@@ -261,8 +277,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) | Phase::Barrier(_) => None,
+            Phase::Promises | Phase::Idle(_) => None,
         }
+    }
+
+    fn gets_ready(&self, checkpoint: u64) -> Option<Due<N::Key>> {
+        (self.progress.checkpoint < checkpoint).then_some(Due::Checkpoint(checkpoint))
     }
 
     /// The unit of `due` has run without a failure.
@@ -272,6 +292,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Stop => self.progress.stopped = true,
             Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
             Due::Timer(..) => {}
+            Due::Restored => self.progress.restored = false,
+            Due::Checkpoint(checkpoint) => self.progress.checkpoint = *checkpoint,
+            Due::Complete(checkpoint) => self.progress.complete = *checkpoint,
         }
     }
 
@@ -281,7 +304,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => None,
             Due::Timer(_, stamp) => self.agenda.stamp_of_timer(*stamp),
             Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
-            Due::Stop => self.agenda.floor(),
+            Due::Stop | Due::Restored | Due::Checkpoint(_) | Due::Complete(_) => self.agenda.floor(),
         }
     }
 
@@ -380,6 +403,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             match &due {
                 Due::Start => node.on_start(state, &mut out),
                 Due::Stop => node.on_stop(state, &mut out),
+                Due::Restored => node.on_complete(state, ALL_SO_FAR, &mut out),
+                Due::Checkpoint(checkpoint) => node.on_checkpoint(state, *checkpoint, &mut out),
+                Due::Complete(checkpoint) => node.on_complete(state, *checkpoint, &mut out),
                 Due::Frontier(to) => node.on_frontier(state, to.frontier, &mut out),
                 Due::Timer(timer, stamp) => {
                     out.agenda.fires(timer.clone(), *stamp);
@@ -411,6 +437,12 @@ pub(crate) enum Due<K> {
     Timer(crate::node::Timer<K>, Option<Stamp>),
     Frontier(Promise),
     Stop,
+    /// What it was restored with is complete.
+    Restored,
+    /// A checkpoint is about to be taken.
+    Checkpoint(u64),
+    /// It is complete.
+    Complete(u64),
 }
 
 impl<K> Due<K> {
@@ -420,6 +452,8 @@ impl<K> Due<K> {
             Due::Timer(..) => ON_TIMER,
             Due::Frontier(_) => "on_frontier",
             Due::Stop => "on_stop",
+            Due::Checkpoint(_) => "on_checkpoint",
+            Due::Complete(_) | Due::Restored => "on_complete",
         }
     }
 }
@@ -472,6 +506,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         for part in &parts {
             self.state.restore(&self.path, part)?;
         }
+        self.progress.restored = N::COMMITS;
         for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
             if !others.is_empty() {
                 self.state.clear_groups(others);
@@ -509,6 +544,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.agenda.fires(timer.clone(), waited_for);
         self.agenda.commit();
         N::timer_letter(timer, about)
+    }
+    fn commits(&self) -> bool {
+        N::COMMITS
     }
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
         let Some(letters) = &mut self.letters else { return false };

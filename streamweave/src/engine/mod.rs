@@ -43,7 +43,7 @@ pub(crate) use drive::Pending;
 pub use exchange::Exchange;
 pub(crate) use inlet::{DriveInlets, Inlet, Inlets, PopInlets, PortInlets};
 pub use instance::{AnyInstance, Fused, Instance};
-pub(crate) use instance::{Letterbox, LettersTo};
+pub(crate) use instance::{ALL_SO_FAR, Letterbox, LettersTo};
 pub(crate) use merge::{Merge, MergeNext, MergeOrder, Stash};
 pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};

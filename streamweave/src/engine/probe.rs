@@ -19,6 +19,8 @@ pub(crate) struct Probe {
     asked: AtomicU64,
     /// The last question that the stage has seen.
     seen: AtomicU64,
+    /// The last checkpoint that is complete.
+    complete: AtomicU64,
     /// A handler has returned pending and is still awaited.
     awaited: AtomicBool,
     answered: Mutex<Answer>,
@@ -33,6 +35,8 @@ struct Answer {
     stage: Option<Waker>,
     asker: Option<Waker>,
     closed: bool,
+    /// The stage has done everything but to commit what is not in a complete checkpoint yet.
+    commits: bool,
 }
 
 impl Probe {
@@ -77,20 +81,65 @@ impl Probe {
         if answer.barrier.0 == epoch {
             return Some(Arc::clone(&answer.barrier.1));
         }
-        answer.closed.then(|| Arc::clone(&answer.state))
+        (answer.closed || answer.commits).then(|| Arc::clone(&answer.state))
     }
 
     /// Ready once barrier `epoch` has passed.
     pub(crate) async fn passes(&self, epoch: u64) {
         poll_fn(|task| {
             let mut answer = self.lock();
-            if answer.barrier.0 == epoch || answer.closed {
+            if answer.barrier.0 == epoch || answer.closed || answer.commits {
                 return Poll::Ready(());
             }
             answer.asker = Some(task.waker().clone());
             Poll::Pending
         })
         .await
+    }
+
+    /// A checkpoint is complete, or with the greatest number: all that there is.
+    pub(crate) fn completes(&self, checkpoint: u64) {
+        let answer = self.lock();
+        self.complete.fetch_max(checkpoint, Ordering::AcqRel);
+        if let Some(stage) = &answer.stage {
+            stage.wake_by_ref();
+        }
+    }
+
+    /// The last checkpoint that is complete.
+    pub(crate) fn complete(&self) -> u64 {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Ready once the stage has finished, or would if it were told that all is complete.
+    pub(crate) async fn settles(&self) {
+        poll_fn(|task| {
+            let mut answer = self.lock();
+            if answer.commits || answer.closed {
+                return Poll::Ready(());
+            }
+            answer.asker = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The state of a stage that has settled.
+    pub(crate) fn last(&self) -> Option<Arc<[InstanceState]>> {
+        let answer = self.lock();
+        (answer.commits || answer.closed).then(|| Arc::clone(&answer.state))
+    }
+
+    /// The stage waits to be told that all is complete.
+    pub(crate) fn waits_to_commit(&self, root: &mut dyn Part) {
+        let states = states(root);
+        let asker = {
+            let mut answer = self.lock();
+            answer.state = states;
+            answer.commits = true;
+            answer.asker.take()
+        };
+        asker.into_iter().for_each(Waker::wake);
     }
 
     /// A barrier has passed the stage.

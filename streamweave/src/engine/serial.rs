@@ -10,7 +10,7 @@ use crate::engine::Sending;
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::Panicked;
 use crate::engine::inlet::{Inlets, PortInlets};
-use crate::engine::instance::{Due, Instance};
+use crate::engine::instance::{ALL_SO_FAR, Due, Instance};
 use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{Emitters, LifecycleAsync, Node, NodeResult, Part, ReceiveAsync};
@@ -98,6 +98,13 @@ async fn advance_self<N: LifecycleAsync<O>, O: Emitters>(
         match &due {
             Due::Start => catch(node.on_start(state, &mut out)).await?,
             Due::Stop => catch(node.on_stop(state, &mut out)).await?,
+            Due::Restored => catch(node.on_complete(state, ALL_SO_FAR, &mut out)).await?,
+            Due::Checkpoint(checkpoint) => {
+                catch(node.on_checkpoint(state, *checkpoint, &mut out)).await?
+            }
+            Due::Complete(checkpoint) => {
+                catch(node.on_complete(state, *checkpoint, &mut out)).await?
+            }
             Due::Frontier(to) => catch(node.on_frontier(state, to.frontier, &mut out)).await?,
             Due::Timer(timer, stamp) => {
                 out.agenda.fires(timer.clone(), *stamp);

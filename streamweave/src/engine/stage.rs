@@ -18,6 +18,7 @@ use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
+use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
@@ -119,6 +120,8 @@ pub(crate) struct StageLoop {
     barrier: Option<(u64, Vec<bool>)>,
     /// The last one that has passed.
     passed: u64,
+    /// The last checkpoint that is complete.
+    complete: u64,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -154,6 +157,7 @@ impl StageLoop {
             rest: Rest::default(),
             barrier: None,
             passed: 0,
+            complete: 0,
             current: None,
             turn: 0,
             steps: 0,
@@ -252,6 +256,11 @@ impl StageLoop {
             }
         }
         self.env.probe.answer(root);
+        let complete = self.env.probe.complete();
+        if self.complete < complete {
+            self.complete = complete;
+            self.phases.push_back(Phase::Complete(complete));
+        }
         if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {
             self.doing = Doing::Other;
             if let Err(failure) = self.failed(root, failure) {
@@ -394,6 +403,12 @@ impl StageLoop {
     fn poll_finish(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Poll<Todo> {
         if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Todo::End(end));
+        }
+        let mut commits = false;
+        root.visit(&mut |node| commits |= node.commits());
+        if commits && self.complete < ALL_SO_FAR {
+            self.env.probe.waits_to_commit(root);
+            return Poll::Pending;
         }
         if self.cx.spawned.is_empty() {
             self.publish(root);

@@ -47,11 +47,42 @@ impl Barriers {
         Ok(epoch)
     }
 
+    /// The last barrier that was sent.
+    pub(crate) fn last_sent(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
     /// Ready once this barrier has passed all stages.
     pub(crate) async fn passed(&self, epoch: u64) {
         for (_, probe) in &self.probes {
             probe.passes(epoch).await;
         }
+    }
+
+    /// The checkpoint of this barrier is complete, or everything is.
+    pub(crate) fn completes(&self, epoch: u64) {
+        self.probes.iter().for_each(|(_, probe)| probe.completes(epoch));
+    }
+
+    /// Ready once every stage has finished, but for what waits for a complete checkpoint.
+    pub(crate) async fn settled(&self) {
+        for (_, probe) in &self.probes {
+            probe.settles().await;
+        }
+    }
+
+    /// Whether that is so.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.probes.iter().all(|(_, probe)| probe.last().is_some())
+    }
+
+    /// The state of all stages once they have settled.
+    pub(crate) fn last(&self) -> Result<Snapshot, RunError> {
+        let mut snapshot = Snapshot::default();
+        for (_, probe) in &self.probes {
+            snapshot.add(&probe.last().unwrap_or_default())?;
+        }
+        Ok(snapshot)
     }
 
     /// The first stage that this barrier has not passed.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::engine::ALL_SO_FAR;
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
@@ -19,7 +20,7 @@ use crate::graph::snapshot::Snapshot;
 /// What takes cuts through one run.
 pub(super) struct Cuts {
     graph: String,
-    pub(super) barriers: Barriers,
+    pub(super) barriers: Arc<Barriers>,
     ended: watch::Receiver<Option<Ended>>,
     runtime: Handle,
     cutting: Mutex<()>,
@@ -41,7 +42,8 @@ impl Cuts {
         ended: watch::Receiver<Option<Ended>>,
     ) -> Self {
         let (cutting, keeping) = Default::default();
-        Cuts { graph, barriers, ended, runtime: Handle::current(), cutting, keeping }
+        let (barriers, runtime) = (Arc::new(barriers), Handle::current());
+        Cuts { graph, barriers, ended, runtime, cutting, keeping }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -66,12 +68,17 @@ impl Cuts {
     }
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
+        self.cut_at(limit).await.map(|(_, snapshot)| snapshot)
+    }
+
+    /// A cut, and the number of its barrier.
+    async fn cut_at(&self, limit: Duration) -> Result<(u64, Snapshot), RunError> {
         let _one = self.cutting.lock().await;
         let epoch = self.barriers.send()?;
         // What stands still for ever lets no barrier pass.
         let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
         match select(passed, pin!(self.broken())).await {
-            Either::Left((Ok(()), _)) => self.barriers.cut(epoch),
+            Either::Left((Ok(()), _)) => Ok((epoch, self.barriers.cut(epoch)?)),
             Either::Right((error, _)) => Err(error),
             Either::Left((Err(_), _)) => {
                 let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
@@ -90,12 +97,47 @@ impl Cuts {
         S: CheckpointStorage + Clone + 'static,
     {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let (snapshot, storage) = (self.cut(limit).await?, storage.clone());
+        let (epoch, snapshot) = self.cut_at(limit).await?;
+        self.keep(storage, snapshot, epoch, keeping).await
+    }
+
+    /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
+    /// lets it be committed. A run that fails meanwhile is left to its failure.
+    pub(super) async fn finish<S>(&self, storage: Option<&S>) -> Result<Option<u64>, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        if let Either::Right(_) = select(pin!(self.barriers.settled()), pin!(self.broken())).await {
+            return Ok(None);
+        }
+        let Some(storage) = storage else {
+            self.barriers.completes(ALL_SO_FAR);
+            return Ok(None);
+        };
+        let keeping = Arc::clone(&self.keeping).lock_owned().await;
+        let kept = self.keep(storage, self.barriers.last()?, ALL_SO_FAR, keeping).await?;
+        Ok(Some(kept.0))
+    }
+
+    /// Keeps a snapshot, and tells the nodes when it is complete.
+    async fn keep<S>(
+        &self,
+        storage: &S,
+        snapshot: Snapshot,
+        epoch: u64,
+        keeping: OwnedMutexGuard<()>,
+    ) -> Result<(u64, u64), CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let (storage, barriers) = (storage.clone(), Arc::clone(&self.barriers));
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let published = self.runtime.spawn_blocking(move || {
             // Until it is kept, also when nobody waits for it any more.
             let _keeping = keeping;
-            Ok((storage.publish(&snapshot)?, snapshot.bytes()))
+            let id = storage.publish(&snapshot)?;
+            barriers.completes(epoch);
+            Ok((id, snapshot.bytes()))
         });
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
         published.await.unwrap_or_else(aborted)

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::{Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd};
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::engine::{ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
@@ -307,6 +308,27 @@ impl Driver {
             };
             self.move_clock(due.max(self.clock.now()))?;
         }
+    }
+
+    /// Puts a cut into `storage`, and commits what it holds.
+    pub(crate) fn checkpoint(
+        &mut self,
+        storage: &impl CheckpointStorage,
+    ) -> Result<u64, CheckpointError> {
+        let snapshot = self.cut()?;
+        let id = storage.publish(&snapshot)?;
+        self.barriers.completes(self.barriers.last_sent());
+        self.step()?;
+        Ok(id)
+    }
+
+    /// Commits everything, once that is all there is to do.
+    pub(crate) fn finish(&mut self) -> Result<(), RunError> {
+        self.step()?;
+        if self.barriers.has_settled() {
+            self.barriers.completes(ALL_SO_FAR);
+        }
+        self.step()
     }
 
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, RunError> {

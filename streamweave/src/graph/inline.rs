@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{Chance, Metrics};
 use crate::graph::driver::Driver;
 use crate::graph::error::RunError;
@@ -144,6 +145,14 @@ impl<I, O> Inline<I, O> {
         self.driver.cut()
     }
 
+    /// Puts a [cut](Inline::cut) into `storage`, and lets nodes commit what it holds; its id.
+    ///
+    /// # Errors
+    /// As [`Inline::cut`], and when it cannot be written.
+    pub fn checkpoint(&mut self, storage: &impl CheckpointStorage) -> Result<u64, CheckpointError> {
+        self.driver.checkpoint(storage)
+    }
+
     /// Tells sources to stop; the next steps bring the graph to its end.
     pub fn stop_sources(&mut self) {
         self.driver.signals.stop();
@@ -174,7 +183,7 @@ impl<I, O> Inline<I, O> {
         let Inline { inputs, outputs, mut driver } = self;
         drop(inputs);
         drop(outputs);
-        driver.step()?;
+        driver.finish()?;
         if let Some(stage) = driver.waiting() {
             return Err(RunError::Waiting { graph: driver.name, stage });
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals, StageEnd};
 use crate::graph::barriers::Barriers;
 use crate::graph::cuts::Cuts;
@@ -213,9 +213,7 @@ impl<I, O> Running<I, O> {
     /// so never two at once. Those that fail, or do not get through the graph within `limit`, are
     /// counted, reported as a `tracing` event and in the handle, and the run goes on.
     ///
-    /// None is taken when the run ends. For one of the very end, which a run that is restored from it
-    /// has nothing left to do after, take it with [`Running::checkpoint`] before
-    /// [`Running::drain`].
+    /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///
     /// ```
     /// use std::time::Duration;
@@ -276,6 +274,36 @@ impl<I, O> Running<I, O> {
         run.end().await
     }
 
+    /// As [`Running::drain`], with the state at the end as the last checkpoint in `storage`: a run
+    /// that is restored from it has nothing left to do. What is committed with checkpoints (by nodes
+    /// with `#[node(commits)]`) is committed once it is complete; [`Running::drain`] commits it
+    /// without one, so that a run which is restored from an earlier one does it again.
+    ///
+    /// # Errors
+    /// The failure that stopped the graph, or what went wrong with the checkpoint: then nothing of
+    /// it is committed.
+    pub async fn drain_into<S>(self, storage: &S) -> Result<Summary, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let Running { inputs, outputs, run } = self;
+        drop(inputs);
+        drop(outputs);
+        run.end_into(storage).await
+    }
+
+    /// As [`Running::drain_into`], of a run whose sources are told to stop where they are.
+    ///
+    /// # Errors
+    /// As [`Running::drain_into`].
+    pub async fn stop_into<S>(self, storage: &S) -> Result<Summary, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        self.run.signals.stop();
+        self.drain_into(storage).await
+    }
+
     /// The inputs, the outputs and the run as separate values, to be moved into tasks.
     pub fn split(self) -> (I, O, Running<(), ()>) {
         let Running { inputs, outputs, run } = self;
@@ -319,7 +347,23 @@ impl<I, O> Running<I, O> {
 }
 
 impl Run {
+    /// Waits for the end, at which everything is committed.
     async fn end(&self) -> Result<Summary, RunError> {
+        // Without a storage nothing can go wrong with it.
+        let _ = self.cuts.finish(None::<&FileCheckpointStorage>).await;
+        self.ended().await
+    }
+
+    /// As [`Run::end`], with the state at the end in `storage` before anything is committed.
+    async fn end_into<S>(&self, storage: &S) -> Result<Summary, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        self.cuts.finish(Some(storage)).await?;
+        Ok(self.ended().await?)
+    }
+
+    async fn ended(&self) -> Result<Summary, RunError> {
         let ended = self.cuts.ended().await;
         let graph = self.name.clone();
         match ended {

@@ -95,6 +95,54 @@ pub enum IoError {
         /// What the system says.
         source: io::Error,
     },
+    /// A folder of parts has some that the state knows nothing of.
+    #[error(
+        "`{path}` is there, which this run has not written yet: its checkpoint is older than the \
+         folder, and records would come twice. Restore the last checkpoint, or, to begin anew, empty \
+         the folder or choose another"
+    )]
+    LaterPart {
+        /// The first of them.
+        path: PathBuf,
+    },
+    /// A part is gone that waited for its checkpoint.
+    #[error(
+        "`{path}` is gone, with {length} bytes that a complete checkpoint counts on: put it back, or \
+         begin anew with an empty folder and without the checkpoint"
+    )]
+    PartLost {
+        /// Its hidden name.
+        path: PathBuf,
+        /// How long it was.
+        length: u64,
+    },
+    /// A database cannot be opened, or does not do what it is told.
+    #[cfg(feature = "sqlite")]
+    #[error("the database `{path}` failed: {source}; once that is remedied, start again")]
+    Database {
+        /// Its path.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A database has records that the state knows nothing of.
+    #[cfg(feature = "sqlite")]
+    #[error(
+        "the database `{path}` holds batch {written} of the sink `{sink}`, and this run is to write \
+         batch {open}: its checkpoint is older than the database, and records would come twice. \
+         Restore the last checkpoint, or, to begin anew, remove the sink's rows and its row in \
+         `streamweave_commits`"
+    )]
+    LaterCommit {
+        /// Its path.
+        path: PathBuf,
+        /// The sink's name.
+        sink: String,
+        /// The last batch in the database.
+        written: u64,
+        /// The batch that was to come.
+        open: u64,
+    },
     /// A record does not serialize.
     #[error("a record cannot be written to `{path}`: {reason}")]
     Record {

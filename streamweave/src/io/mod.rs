@@ -18,14 +18,17 @@
 //! | `CsvSink<T>` | a row a record | `csv` |
 //! | `JsonLinesSink<T>` | a line of JSON a record | `json` |
 //! | `ParquetSink<T>` | a row a record, all of them at the end | `parquet` |
+//! | [`PartFiles`] | a line a record, in files that appear with checkpoints | |
+//! | `SqliteSink<T>` | what a closure does in a transaction | `sqlite` |
 //! | [`StdoutLines`] | a line a record | |
 //! | `TcpSink` | a line a record | `net` |
 //!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
-//! taken. Standard input and TCP are *volatile*: what was read is gone. All sinks here are
-//! *visible*: what a unit wrote before it failed is not taken back. (Of a Parquet file nothing is
-//! seen before all of it is.)
+//! taken. Standard input and TCP are *volatile*: what was read is gone. [`PartFiles`] and
+//! `SqliteSink` are *transactional*: what they show is what complete checkpoints hold, exactly once.
+//! The other sinks are *visible*: what a unit wrote before it failed is not taken back. (Of a
+//! Parquet file nothing is seen before all of it is.)
 //!
 //! Files are read and written with blocking calls, in bounded batches: a stage with such a node
 //! holds its thread for the time of one read of at most 64 KiB or one write. Where the files are
@@ -42,7 +45,10 @@ mod json_sink;
 mod output;
 #[cfg(feature = "parquet")]
 mod parquet_sink;
+mod part_files;
 mod record;
+#[cfg(feature = "sqlite")]
+mod sqlite_sink;
 mod stdin;
 mod stdout;
 #[cfg(feature = "net")]
@@ -65,7 +71,10 @@ pub use files::parquet::*;
 pub use json_sink::*;
 #[cfg(feature = "parquet")]
 pub use parquet_sink::*;
+pub use part_files::*;
 pub use record::{BadRecord, Line};
+#[cfg(feature = "sqlite")]
+pub use sqlite_sink::*;
 pub use stdin::*;
 pub use stdout::*;
 #[cfg(feature = "net")]

@@ -74,6 +74,10 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// Whether its inputs must be strict: no record may come behind a promise.
     const STRICT: bool = false;
 
+    /// Whether it makes something visible only when a checkpoint that holds it is complete, in
+    /// `on_complete`: so it waits for that before it ends.
+    const COMMITS: bool = false;
+
     /// The state of a fresh instance.
     fn new_state(&self) -> Self::State;
 
@@ -233,6 +237,34 @@ pub trait Lifecycle<O>: Node {
         let _ = (state, out);
         Ok(())
     }
+
+    /// A checkpoint is about to be taken, of everything so far.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_checkpoint(
+        &self,
+        state: &mut Self::State,
+        checkpoint: u64,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult {
+        let _ = (state, checkpoint, out);
+        Ok(())
+    }
+
+    /// The checkpoints up to this one are complete.
+    ///
+    /// # Errors
+    /// Whatever the handler returns.
+    fn on_complete(
+        &self,
+        state: &mut Self::State,
+        checkpoint: u64,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> NodeResult {
+        let _ = (state, checkpoint, out);
+        Ok(())
+    }
 }
 
 /// The asynchronous handler of input port `P`: one record at a time.
@@ -275,6 +307,22 @@ pub trait LifecycleAsync<O>: Node {
     fn on_stop(
         &self,
         state: &mut Self::State,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+
+    /// A checkpoint is about to be taken, of everything so far.
+    fn on_checkpoint(
+        &self,
+        state: &mut Self::State,
+        checkpoint: u64,
+        out: &mut Outlet<'_, Self::Key, O>,
+    ) -> impl Future<Output = NodeResult> + Send;
+
+    /// The checkpoints up to this one are complete.
+    fn on_complete(
+        &self,
+        state: &mut Self::State,
+        checkpoint: u64,
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> impl Future<Output = NodeResult> + Send;
 }

@@ -27,6 +27,20 @@ pub(crate) fn lifecycle(names: &Names<'_>) -> Vec<(Ident, TokenStream, TokenStre
             "The node's frontier has risen; every timer before it has fired.",
         ),
         ("on_stop", quote!(), quote!(), "After the last record."),
+        (
+            "on_checkpoint",
+            quote!(checkpoint),
+            quote!(u64),
+            "A checkpoint is about to be taken, of everything so far.",
+        ),
+        (
+            "on_complete",
+            quote!(checkpoint),
+            quote!(u64),
+            "The checkpoints up to this one are complete: what was got ready for them can be made \
+             visible. Said with `u64::MAX` of everything so far: at the end, and after a restore. It \
+             may be said again after a failure.",
+        ),
     ];
     // An input of such a name is a mistake that was told; its handler has the name.
     let taken: Vec<_> = names.node.inputs.iter().map(|input| handler(input).to_string()).collect();

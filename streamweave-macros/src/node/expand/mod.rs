@@ -155,6 +155,11 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             const STRICT: bool = true;
         )
     });
+    let commits = node.commits.then(|| {
+        quote!(
+            const COMMITS: bool = true;
+        )
+    });
     let new_state = state::fresh(names);
     let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
@@ -170,6 +175,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
             #timing
             #strict
+            #commits
 
             fn new_state(&self) -> #state {
                 #new_state

@@ -1,0 +1,198 @@
+//! `SqliteSink`: records in a database, exactly once.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::NodeResult;
+use crate::io::IoError;
+use crate::nodes::Storable;
+use crate::state::{KeyedList, Value};
+
+/// Writes records into a SQLite database: exactly once, whatever happens to the process in between.
+///
+/// What comes between two checkpoints is kept in the node's state, and so in the checkpoint. Once
+/// that is complete, all of it is written in one transaction, together with its number in the table
+/// `streamweave_commits`. After a crash the number tells whether that had been done. So readers of the
+/// database see it as of some checkpoint, at most two of them behind.
+///
+/// Without checkpoints everything is written at the end. The node runs on one worker.
+///
+/// ```
+/// use streamweave::io::SqliteSink;
+/// use streamweave::prelude::*;
+///
+/// # let path = std::env::temp_dir().join(format!("streamweave-{}.db", std::process::id()));
+/// let graph = graph! {
+///     rows: SqliteSink::new(&path, "numbers", |db, n: &i64| {
+///         db.execute("INSERT INTO numbers (n) VALUES (?1)", [n]).map(drop)
+///     })
+///     .schema("CREATE TABLE IF NOT EXISTS numbers (n INTEGER NOT NULL)"),
+///     graph.numbers => rows.records,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.numbers.try_send(17)?;
+/// run.drain()?;
+/// let db = rusqlite::Connection::open(&path)?;
+/// assert_eq!(db.query_row("SELECT n FROM numbers", [], |row| row.get::<_, i64>(0))?, 17);
+/// # drop(db);
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[crate::node(sink, commits, crate = crate)]
+pub struct SqliteSink<T: Storable> {
+    /// The records to write.
+    #[input]
+    records: T,
+    /// The records between two checkpoints each, by number.
+    #[state]
+    batches: KeyedList<u64, T>,
+    /// The number of the last batch that is not complete.
+    #[state(init = Value::new(1))]
+    open: Value<u64>,
+    /// Those that wait for their checkpoint: the checkpoint, the batch.
+    #[state]
+    ready: Value<Vec<(u64, u64)>>,
+    #[scratch]
+    database: Option<Connection>,
+    path: PathBuf,
+    name: String,
+    schema: String,
+    write: Write<T>,
+}
+
+type Write<T> = Box<dyn Fn(&Transaction<'_>, &T) -> rusqlite::Result<()> + Send + Sync>;
+
+impl<T: Storable> SqliteSink<T> {
+    /// Writes into the database at `path`, each record by `write`. `name` tells this sink apart from
+    /// others that write into the same database.
+    pub fn new(
+        path: impl Into<PathBuf>,
+        name: impl Into<String>,
+        write: impl Fn(&Transaction<'_>, &T) -> rusqlite::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let (path, name, write) = (path.into(), name.into(), Box::new(write));
+        SqliteSink { path, name, schema: String::new(), write }
+    }
+
+    /// Statements to be run whenever the sink starts, such as `CREATE TABLE IF NOT EXISTS`.
+    pub fn schema(mut self, statements: impl Into<String>) -> Self {
+        self.schema = statements.into();
+        self
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> IoError {
+        IoError::Database { path: self.path.clone(), source }
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let database = Connection::open(&self.path)?;
+        database.busy_timeout(Duration::from_secs(5))?;
+        database.execute_batch(
+            "CREATE TABLE IF NOT EXISTS streamweave_commits (
+                sink TEXT PRIMARY KEY, number INTEGER NOT NULL
+            ) WITHOUT ROWID",
+        )?;
+        database.execute_batch(&self.schema)?;
+        Ok(database)
+    }
+
+    /// The last batch that was written.
+    fn written(&self, database: &Connection) -> rusqlite::Result<u64> {
+        let select = "SELECT number FROM streamweave_commits WHERE sink = ?1";
+        let number = database.query_row(select, [&self.name], |row| row.get::<_, i64>(0));
+        Ok(number.optional()?.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    fn commit<'a>(
+        &self,
+        database: &mut Connection,
+        number: u64,
+        records: impl Iterator<Item = &'a T>,
+    ) -> rusqlite::Result<()> {
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // It was, before a crash.
+        if self.written(&transaction)? >= number {
+            return Ok(());
+        }
+        for record in records {
+            (self.write)(&transaction, record)?;
+        }
+        transaction.execute(
+            "INSERT INTO streamweave_commits (sink, number) VALUES (?1, ?2)
+             ON CONFLICT (sink) DO UPDATE SET number = excluded.number",
+            params![self.name, i64::try_from(number).unwrap_or(i64::MAX)],
+        )?;
+        transaction.commit()
+    }
+}
+
+impl<T: Storable> fmt::Debug for SqliteSink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteSink").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
+    fn on_start(
+        &self,
+        state: &mut SqliteSinkState<T>,
+        _: &mut impl SqliteSinkOut<T>,
+    ) -> NodeResult {
+        let database = self.open().map_err(|source| self.failed(source))?;
+        let written = self.written(&database).map_err(|source| self.failed(source))?;
+        if written >= *state.open {
+            let (path, sink) = (self.path.clone(), self.name.clone());
+            return Err(IoError::LaterCommit { path, sink, written, open: *state.open }.into());
+        }
+        state.database = Some(database);
+        Ok(())
+    }
+
+    fn on_records(
+        &self,
+        state: &mut SqliteSinkState<T>,
+        records: T,
+        _: &mut impl SqliteSinkOut<T>,
+    ) -> NodeResult {
+        state.batches.entry(*state.open).push(records);
+        Ok(())
+    }
+
+    fn on_checkpoint(
+        &self,
+        state: &mut SqliteSinkState<T>,
+        checkpoint: u64,
+        _: &mut impl SqliteSinkOut<T>,
+    ) -> NodeResult {
+        let open = *state.open;
+        if state.batches.get(&open).is_some_and(|batch| !batch.is_empty()) {
+            state.ready.get_mut().push((checkpoint, open));
+            state.open.set(open + 1);
+        }
+        Ok(())
+    }
+
+    fn on_complete(
+        &self,
+        state: &mut SqliteSinkState<T>,
+        checkpoint: u64,
+        _: &mut impl SqliteSinkOut<T>,
+    ) -> NodeResult {
+        let due = state.ready.iter().take_while(|(covered, _)| *covered <= checkpoint).count();
+        if due == 0 {
+            return Ok(());
+        }
+        let Some(database) = &mut state.database else { return Ok(()) };
+        for (_, number) in state.ready.iter().take(due) {
+            let records = state.batches.get(number).into_iter().flatten();
+            self.commit(database, *number, records).map_err(|source| self.failed(source))?;
+        }
+        for (_, number) in state.ready.get_mut().drain(..due) {
+            state.batches.remove(&number);
+        }
+        Ok(())
+    }
+}
