@@ -73,6 +73,10 @@ variants! {
     ScratchIsKept,
     /// A node that waits for its restart goes on at once.
     NoBackoff,
+    /// What a checkpoint holds is committed before the checkpoint is complete.
+    CommitsBeforeComplete,
+    /// What a restored checkpoint holds is not committed again.
+    RestoredIsNotCommitted,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.

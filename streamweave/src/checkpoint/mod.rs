@@ -71,6 +71,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// What a storage has kept: its number, that of the one before it, and the state.
+    pub fn new(id: u64, parent: Option<u64>, snapshot: Snapshot) -> Self {
+        Checkpoint { id, parent, snapshot }
+    }
+
     /// Its number: ids only grow.
     pub fn id(&self) -> u64 {
         self.id

@@ -304,7 +304,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => None,
             Due::Timer(_, stamp) => self.agenda.stamp_of_timer(*stamp),
             Due::Frontier(to) => self.agenda.stamp_of_frontier(*to),
-            Due::Stop | Due::Restored | Due::Checkpoint(_) | Due::Complete(_) => self.agenda.floor(),
+            Due::Stop | Due::Restored | Due::Checkpoint(_) | Due::Complete(_) => {
+                self.agenda.floor()
+            }
         }
     }
 
@@ -506,7 +508,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         for part in &parts {
             self.state.restore(&self.path, part)?;
         }
-        self.progress.restored = N::COMMITS;
+        self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
         for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
             if !others.is_empty() {
                 self.state.clear_groups(others);

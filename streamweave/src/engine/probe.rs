@@ -33,10 +33,19 @@ struct Answer {
     /// The last barrier that has passed, and the state at that.
     barrier: (u64, Arc<[InstanceState]>),
     stage: Option<Waker>,
-    asker: Option<Waker>,
+    /// Who waits for any of this.
+    askers: Vec<Waker>,
     closed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
     commits: bool,
+}
+
+impl Answer {
+    fn asks(&mut self, task: &Task<'_>) {
+        if !self.askers.iter().any(|asker| asker.will_wake(task.waker())) {
+            self.askers.push(task.waker().clone());
+        }
+    }
 }
 
 impl Probe {
@@ -66,7 +75,7 @@ impl Probe {
         std::future::poll_fn(|task| match self.take(number) {
             Some(state) => Poll::Ready(state),
             None => {
-                self.lock().asker = Some(task.waker().clone());
+                self.lock().asks(task);
                 // It may have been answered meanwhile.
                 self.take(number).map_or(Poll::Pending, Poll::Ready)
             }
@@ -91,7 +100,7 @@ impl Probe {
             if answer.barrier.0 == epoch || answer.closed || answer.commits {
                 return Poll::Ready(());
             }
-            answer.asker = Some(task.waker().clone());
+            answer.asks(task);
             Poll::Pending
         })
         .await
@@ -118,7 +127,7 @@ impl Probe {
             if answer.commits || answer.closed {
                 return Poll::Ready(());
             }
-            answer.asker = Some(task.waker().clone());
+            answer.asks(task);
             Poll::Pending
         })
         .await
@@ -133,26 +142,24 @@ impl Probe {
     /// The stage waits to be told that all is complete.
     pub(crate) fn waits_to_commit(&self, root: &mut dyn Part) {
         let states = states(root);
-        let asker = {
+        let askers = {
             let mut answer = self.lock();
             answer.state = states;
             answer.commits = true;
-            answer.asker.take()
+            std::mem::take(&mut answer.askers)
         };
-        asker.into_iter().for_each(Waker::wake);
+        askers.into_iter().for_each(Waker::wake);
     }
 
     /// A barrier has passed the stage.
     pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
         let states = states(root);
-        let asker = {
+        let askers = {
             let mut answer = self.lock();
             answer.barrier = (epoch, states);
-            answer.asker.take()
+            std::mem::take(&mut answer.askers)
         };
-        if let Some(asker) = asker {
-            asker.wake();
-        }
+        askers.into_iter().for_each(Waker::wake);
     }
 
     /// The stage answers, if it was asked. Called between units.
@@ -165,9 +172,7 @@ impl Probe {
         let mut answer = self.lock();
         answer.number = asked;
         answer.state = states(root);
-        if let Some(asker) = answer.asker.take() {
-            asker.wake();
-        }
+        answer.askers.drain(..).for_each(Waker::wake);
     }
 
     /// Awaits what a handler gave, and lets it be seen from outside while it does.
@@ -200,9 +205,7 @@ impl Probe {
         let mut answer = self.lock();
         answer.state = states(root);
         answer.closed = true;
-        if let Some(asker) = answer.asker.take() {
-            asker.wake();
-        }
+        answer.askers.drain(..).for_each(Waker::wake);
     }
 }
 

@@ -103,7 +103,10 @@ impl Cuts {
 
     /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
     /// lets it be committed. A run that fails meanwhile is left to its failure.
-    pub(super) async fn finish<S>(&self, storage: Option<&S>) -> Result<Option<u64>, CheckpointError>
+    pub(super) async fn finish<S>(
+        &self,
+        storage: Option<&S>,
+    ) -> Result<Option<u64>, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {

@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
-use crate::engine::{ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd};
+use crate::engine::{
+    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd,
+};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
@@ -316,8 +319,13 @@ impl Driver {
         storage: &impl CheckpointStorage,
     ) -> Result<u64, CheckpointError> {
         let snapshot = self.cut()?;
+        let committed = self.barriers.last_sent();
+        if broken(Broken::CommitsBeforeComplete) {
+            self.barriers.completes(committed);
+            self.step()?;
+        }
         let id = storage.publish(&snapshot)?;
-        self.barriers.completes(self.barriers.last_sent());
+        self.barriers.completes(committed);
         self.step()?;
         Ok(id)
     }

@@ -179,11 +179,7 @@ impl<T: Send + 'static> fmt::Debug for PartFiles<T> {
 }
 
 impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
-    fn on_start(
-        &self,
-        state: &mut PartFilesState<T>,
-        _: &mut impl PartFilesOut<T>,
-    ) -> NodeResult {
+    fn on_start(&self, state: &mut PartFilesState<T>, _: &mut impl PartFilesOut<T>) -> NodeResult {
         fs::create_dir_all(&self.folder).map_err(|source| write(&self.folder, source))?;
         let open = state.open.number;
         if let Some(part) = self.numbers("part-", "")?.range(open..).next() {

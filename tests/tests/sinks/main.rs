@@ -1,0 +1,14 @@
+//! Transactional sinks, in runs that crash again and again: what they show is what an undisturbed run
+//! gives.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+mod crashes;
+mod refusals;
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+streamweave_tests::broken_variants! {
+    CommitsBeforeComplete => crashes::part_files;
+    CommitsBeforeComplete => crashes::sqlite;
+    RestoredIsNotCommitted => refusals::what_is_restored_is_committed;
+}

@@ -1,0 +1,151 @@
+//! What a sink refuses, as records would come twice or be lost; and that it says what to do.
+
+use streamweave::graph::RunError;
+use streamweave::io::{PartFiles, SqliteSink};
+use streamweave::prelude::*;
+
+use crate::Tested;
+use crate::crashes::Memory;
+
+fn why(error: RunError) -> String {
+    error.to_string()
+}
+
+macro_rules! parts {
+    ($folder:expr) => {
+        graph! {
+            parts: PartFiles::<u64>::new($folder),
+            graph.numbers => parts.records,
+        }
+    };
+}
+
+#[test]
+fn parts_beyond_the_checkpoint() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = Memory::default();
+    let mut run = parts!(folder.path()).inline()?;
+    run.inputs.numbers.try_send(1)?;
+    run.checkpoint(&storage)?;
+    drop(run);
+    // Without the checkpoint the same records would come again.
+    let told = why(parts!(folder.path()).inline()?.step().unwrap_err());
+    assert!(told.contains("part-00000000") && told.contains("empty the folder"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_part_that_is_gone() -> Tested {
+    use streamweave::checkpoint::CheckpointStorage;
+    let folder = tempfile::tempdir()?;
+    let storage = Memory::default();
+    let mut run = parts!(folder.path()).inline()?;
+    run.inputs.numbers.try_send(1)?;
+    storage.publish(&run.cut()?)?;
+    drop(run);
+    std::fs::remove_file(folder.path().join(".part-00000000.open"))?;
+    let mut graph = parts!(folder.path());
+    graph.restore(storage.latest()?.unwrap().snapshot())?;
+    let told = why(graph.inline()?.step().unwrap_err());
+    assert!(told.contains(".part-00000000.open") && told.contains("2 bytes"), "{told}");
+    Ok(())
+}
+
+/// The process ended between the checkpoint and the commit.
+#[test]
+pub(crate) fn what_is_restored_is_committed() -> Tested {
+    use streamweave::checkpoint::CheckpointStorage;
+    let folder = tempfile::tempdir()?;
+    let storage = Memory::default();
+    let mut run = parts!(folder.path()).inline()?;
+    run.inputs.numbers.try_send(1)?;
+    storage.publish(&run.cut()?)?;
+    drop(run);
+    let visible = folder.path().join("part-00000000");
+    assert!(!visible.exists());
+    let mut graph = parts!(folder.path());
+    graph.restore(storage.latest()?.unwrap().snapshot())?;
+    graph.inline()?.step()?;
+    assert_eq!(std::fs::read_to_string(visible)?, "1\n");
+    Ok(())
+}
+
+#[test]
+fn without_checkpoints_everything_comes_at_the_end() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let run = parts!(folder.path()).inline()?;
+    run.inputs.numbers.try_send(1)?;
+    run.inputs.numbers.try_send(2)?;
+    run.drain()?;
+    assert_eq!(std::fs::read_to_string(folder.path().join("part-00000000"))?, "1\n2\n");
+    Ok(())
+}
+
+#[test]
+fn rows_beyond_the_checkpoint() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("numbers.db");
+    let graph = || {
+        graph! {
+            rows: SqliteSink::new(&path, "numbers", |db, n: &i64| {
+                db.execute("INSERT INTO numbers VALUES (?1)", [n]).map(drop)
+            })
+            .schema("CREATE TABLE IF NOT EXISTS numbers (n INTEGER)"),
+            graph.numbers => rows.records,
+        }
+    };
+    let run = graph().inline()?;
+    run.inputs.numbers.try_send(1)?;
+    run.drain()?;
+    let told = why(graph().inline()?.step().unwrap_err());
+    assert!(told.contains("streamweave_commits") && told.contains("`numbers`"), "{told}");
+    Ok(())
+}
+
+/// A statement that fails stops the graph, and nothing of its batch is there.
+#[test]
+fn a_row_that_cannot_be_written() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("numbers.db");
+    let graph = graph! {
+        rows: SqliteSink::new(&path, "numbers", |db, n: &i64| {
+            db.execute("INSERT INTO numbers VALUES (?1)", [n]).map(drop)
+        })
+        .schema("CREATE TABLE IF NOT EXISTS numbers (n INTEGER UNIQUE)"),
+        graph.numbers => rows.records,
+    };
+    let run = graph.inline()?;
+    for n in [1, 2, 1] {
+        run.inputs.numbers.try_send(n)?;
+    }
+    let told = why(run.drain().unwrap_err());
+    assert!(told.contains("numbers.db") && told.contains("UNIQUE"), "{told}");
+    let database = rusqlite::Connection::open(&path)?;
+    let count: i64 = database.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?;
+    assert_eq!(count, 0);
+    Ok(())
+}
+
+/// On tokio: committed with the checkpoint, and the rest with the last one.
+#[tokio::test]
+async fn committed_by_a_running_graph() -> Tested {
+    use std::time::Duration;
+    use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
+    let folder = tempfile::tempdir()?;
+    let (parts, states) = (folder.path().join("parts"), folder.path().join("states"));
+    let storage = FileCheckpointStorage::open(&states)?;
+    let run = parts!(&parts).start()?;
+    run.inputs.numbers.send(1).await?;
+    run.checkpoint(&storage, Duration::from_secs(60)).await?;
+    run.inputs.numbers.send(2).await?;
+    let summary = run.drain_into(&storage).await?;
+    assert_eq!(std::fs::read_to_string(parts.join("part-00000000"))?, "1\n");
+    assert_eq!(std::fs::read_to_string(parts.join("part-00000001"))?, "2\n");
+    assert!(summary.state.get("parts").is_some());
+    // A run that goes on from there has nothing to do, and says so by not doing it.
+    let mut graph = parts!(&parts);
+    graph.restore(storage.latest()?.unwrap().snapshot())?;
+    graph.start()?.drain_into(&storage).await?;
+    assert_eq!(std::fs::read_dir(&parts)?.count(), 2);
+    Ok(())
+}
