@@ -157,7 +157,7 @@ impl<T: 'static> Outbox<T> {
     #[inline(always)]
     pub(crate) fn put(&mut self, cx: &mut Cx, item: T) {
         if self.buffer.takes(cx) {
-            self.buffer.push(&cx.mark, item);
+            self.buffer.put(&cx.mark, item);
         } else {
             self.committed = (self.buffer.len(), self.ready.len() + 1);
             self.roll(cx, item);
@@ -360,7 +360,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
         // What happens when the buffer is full is no part of the loop that drives the stage: so
         // what the loop counts stays in registers.
         if self.buffer.takes(cx) {
-            self.buffer.push(&cx.mark, item);
+            self.buffer.put(&cx.mark, item);
         } else {
             self.roll(cx, item);
             cx.pause();
