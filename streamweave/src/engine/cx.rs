@@ -21,6 +21,8 @@ const STAGED: u8 = 4;
 const PAUSED: u8 = 8;
 /// Some node's promise to what is behind it may have changed.
 const PROMISED: u8 = 16;
+/// Each record has a stamp, to be put in place before it.
+const STAMPED: u8 = 32;
 
 /// The state of a stage's current step.
 #[derive(Debug)]
@@ -119,7 +121,20 @@ impl Cx {
     /// Whether something is to be done before the next unit.
     #[inline(always)]
     pub(crate) fn interrupted(&self) -> bool {
+        self.status & !STAMPED != 0
+    }
+
+    /// The same, or there is a stamp to be put in place for it: one question for both.
+    #[inline(always)]
+    pub(crate) fn unit_ends_run(&self) -> bool {
         self.status != 0
+    }
+
+    /// Whether records have stamps: said when their run begins, as another may have been in between.
+    #[inline(always)]
+    pub(crate) fn set_stamped(&mut self) {
+        let stamped = if self.mark.carried.is_stamped() { STAMPED } else { 0 };
+        self.status = self.status & !STAMPED | stamped;
     }
 
     /// Whether the step must end with this unit.

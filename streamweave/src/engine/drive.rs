@@ -14,7 +14,6 @@ use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
-use crate::time::Stamp;
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -116,10 +115,6 @@ pub(crate) fn drive<T, Port, A: Accept<T, Port>>(
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
     cx.mark.carried = pending.records.carried();
-    if !broken(Broken::StaleRounds) {
-        // What these records do not carry is not that of earlier ones.
-        cx.mark.stamp = Stamp::default();
-    }
     let ran = run_all(pending, to, cx);
     cx.mark.carried = Carried::NOTHING;
     ran
@@ -153,9 +148,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
     let ran = catch(|| {
         while drain.len() > 0 {
             to.enter();
-            let before = drain.len();
-            run(&mut drain, stamps.clone(), to, cx);
-            stamps.skip(before - drain.len());
+            stamps = run(&mut drain, stamps, to, cx);
             if !unit_stands(to, cx) {
                 break;
             }
@@ -174,21 +167,27 @@ fn run_all<T, Port, A: Accept<T, Port>>(
 /// Units, until something is to be done in between.
 ///
 /// The records and the nodes are parameters of a function of its own, so that the compiler knows
-/// them to be apart and keeps what the nodes count in registers. So it does with the stamps, which
-/// are the function's own: an untimed record costs one comparison for them.
+/// them to be apart and keeps what the nodes count in registers. The stamps are taken in a loop
+/// around it: where there are none, nothing is done for them between one record and the next.
 #[inline(never)]
-fn run<T, Port, A: Accept<T, Port>>(
+fn run<'a, T, Port, A: Accept<T, Port>>(
     records: &mut Drain<'_, T>,
-    mut stamps: Stamps<'_>,
+    mut stamps: Stamps<'a>,
     to: &mut A,
     cx: &mut Cx,
-) {
-    for record in records {
+) -> Stamps<'a> {
+    cx.set_stamped();
+    loop {
         stamps.next_into(&mut cx.mark);
-        to.begin();
-        to.accept(cx, record);
-        if cx.interrupted() {
-            return;
+        for record in &mut *records {
+            to.begin();
+            to.accept(cx, record);
+            if cx.unit_ends_run() {
+                break;
+            }
+        }
+        if cx.interrupted() || records.len() == 0 {
+            return stamps;
         }
     }
 }
@@ -202,12 +201,19 @@ fn run_lent<T, Port, A: Accept<T, Port>>(
     to: &mut A,
     cx: &mut Cx,
 ) {
-    for record in &records[*next..] {
-        *next += 1;
+    cx.set_stamped();
+    let mut records = records[*next..].iter();
+    loop {
         stamps.next_into(&mut cx.mark);
-        to.begin();
-        to.accept_lent(cx, record);
-        if cx.interrupted() {
+        for record in &mut records {
+            *next += 1;
+            to.begin();
+            to.accept_lent(cx, record);
+            if cx.unit_ends_run() {
+                break;
+            }
+        }
+        if cx.interrupted() || records.len() == 0 {
             return;
         }
     }
@@ -353,3 +359,6 @@ pub(crate) fn advance(
     });
     (done, ran)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,18 @@
 //! The sending end of an edge: an outbox whose records leave only when their unit stands.
 
-use std::collections::VecDeque;
+mod leaving;
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
+use self::leaving::{Leaving, READY, Ready};
 use crate::broken::{Broken, broken};
-use crate::engine::channel::{Capacity, Header, Sender, bytes_of, channel};
-use crate::engine::cx::{Cause, Failure};
+use crate::engine::channel::{Capacity, Sender, channel};
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::records::Records;
-use crate::engine::spill::{Spill, SpillError, Spilled};
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Halt, Phase, Sending};
+use crate::engine::spill::Spill;
+use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, Part};
 use crate::state::Codec;
 use crate::time::Promise;
@@ -20,44 +21,20 @@ use crate::time::Promise;
 pub struct Outbox<T> {
     /// The batch that is being filled.
     buffer: Records<T>,
-    /// How much of `buffer` stands, and how many full batches do: everything behind is undone
-    /// when the unit fails.
-    committed: (usize, usize),
-    /// What is ready to leave, in order.
-    ready: VecDeque<Ready<T>>,
-    /// An emptied buffer that came back.
-    spare: Records<T>,
-    batch: usize,
+    /// How much of `buffer` stood when the unit began, and how many full batches it has made ready
+    /// since: what is undone when it fails.
+    standing: usize,
+    filled: usize,
     /// The last frontier that was sent.
     promised: Option<Promise>,
     /// The last turn that was sent.
     turn: u64,
     /// The last barrier that was sent.
     epoch: u64,
-    sequence: u64,
-    /// The bytes of what is ready and in memory.
-    held: usize,
-    spill: Option<Spill<T>>,
-    /// How many ready batches are in the file.
-    spilled: usize,
-    spill_at: usize,
-    /// The edge is part of a loop, which must never wait for itself.
-    in_loop: bool,
-    sender: Sender<T>,
+    /// Apart: what is lent to a call that the compiler cannot see through is in memory, and the
+    /// length of `buffer` is to be counted in a register by the loop that fills it.
+    leaving: Box<Leaving<T>>,
 }
-
-enum Ready<T> {
-    Records(Records<T>),
-    Spilled(Spilled),
-    Control(Control),
-}
-
-/// So many full batches end the step.
-const READY: usize = 2;
-/// What one unit may leave in memory, in bytes; then its batches go to a file.
-const SPILL_AT: usize = 32 << 20;
-/// What one unit may leave in memory where its records do not serialize.
-const LIMIT: usize = 1 << 30;
 
 impl<T> fmt::Debug for Outbox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,34 +44,25 @@ impl<T> fmt::Debug for Outbox<T> {
 
 impl<T: 'static> Outbox<T> {
     pub(crate) fn new(sender: Sender<T>) -> Self {
-        let batch = sender.capacity().batch;
         Outbox {
             buffer: Records::default(),
-            committed: (0, 0),
-            ready: VecDeque::new(),
-            spare: Records::default(),
-            batch,
+            standing: 0,
+            filled: 0,
             promised: None,
             turn: 0,
             epoch: 0,
-            sequence: 0,
-            held: 0,
-            spill: None,
-            spilled: 0,
-            spill_at: SPILL_AT,
-            in_loop: false,
-            sender,
+            leaving: Box::new(Leaving::new(sender)),
         }
     }
 
     /// How to write records to a file, where there is a way.
     pub(crate) fn set_codec(&mut self, codec: Option<Codec<T>>) {
-        self.spill = codec.map(Spill::new);
+        self.leaving.spill = codec.map(Spill::new);
     }
 
     /// Never waits for room: what there is none for stays here, beyond a bound in a file.
     pub(crate) fn set_loop(&mut self) {
-        self.in_loop = true;
+        self.leaving.in_loop = true;
     }
 
     /// An outbox that leads nowhere.
@@ -104,188 +72,78 @@ impl<T: 'static> Outbox<T> {
 
     /// The sending end itself, before anything was emitted.
     pub(crate) fn into_sender(self) -> Sender<T> {
-        self.sender
+        self.leaving.sender
+    }
+
+    /// What came before stands.
+    #[inline(always)]
+    fn stand(&mut self) {
+        self.standing = self.buffer.len();
+        self.filled = 0;
     }
 
     /// The buffer is full, or holds records of another kind: it is ready, and `item` starts the
     /// next one.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn roll(&mut self, cx: &mut Cx, item: T) {
-        if self.ready.len() >= READY || cx.chance.ends_step() {
-            cx.set_full();
-        }
-        let mut next = std::mem::take(&mut self.spare);
-        let mut room = self.batch;
-        if cx.chance.is_seeded() {
-            next = Records::default();
-            room = cx.chance.batch(room);
-        }
-        next.prepare(cx.mark.carried, room);
-        let full = std::mem::replace(&mut self.buffer, next);
-        self.buffer.push(&cx.mark, item);
-        if full.is_empty() {
-            return;
-        }
-        cx.set_ready();
-        let bytes = bytes_of(&full.items);
-        // The first batch of a unit begins with what stands: it stays in memory.
-        if self.ready.len() > self.committed.1 && self.held + bytes > self.spill_at {
-            match &mut self.spill {
-                Some(spill) => match spill.write(&full) {
-                    Ok(spilled) => {
-                        self.spilled += 1;
-                        self.ready.push_back(Ready::Spilled(spilled));
-                        self.spare = full;
-                        self.spare.clear();
-                        return;
-                    }
-                    Err(error) => cx.fail(self.failure(error)),
-                },
-                None if self.held + bytes > LIMIT => {
-                    let item = std::any::type_name::<T>();
-                    cx.fail(self.failure(SpillError::NoCodec { limit: LIMIT, item }));
-                }
-                None => {}
-            }
-        }
-        self.held += bytes;
-        self.ready.push_back(Ready::Records(full));
+        let full = std::mem::take(&mut self.buffer);
+        let filled = self.filled + usize::from(!full.is_empty());
+        self.buffer = self.leaving.roll(cx, full, self.filled > 0, item);
+        self.filled = filled;
     }
 
     /// Takes a record in between units: it stands.
     #[inline(always)]
     pub(crate) fn put(&mut self, cx: &mut Cx, item: T) {
         if self.buffer.takes(cx) {
-            self.buffer.push(&cx.mark, item);
+            self.buffer.put(&cx.mark, item);
         } else {
-            self.committed = (self.buffer.len(), self.ready.len() + 1);
+            self.stand();
             self.roll(cx, item);
         }
     }
 
-    fn failure(&self, error: SpillError) -> Failure {
-        let node = self.sender.path();
-        Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
-    }
-
     /// Sends what is ready; see [`Part::poll_flush`]. The unit must have begun or stand.
     pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        if what != Sending::Full && !self.buffer.is_empty() {
-            let next = std::mem::take(&mut self.spare);
-            self.make_ready(next);
+        if what != Sending::Full {
+            self.make_ready();
         }
-        match self.send_ready(task, what) {
-            Poll::Pending if self.in_loop => {
-                self.keep_back()?;
-            }
-            ready => ready!(ready)?,
+        self.stand();
+        match self.leaving.send(task, what) {
+            Poll::Pending if self.leaving.in_loop => self.leaving.keep_back()?,
+            sent => ready!(sent)?,
         }
-        self.committed = (self.buffer.len(), self.ready.len());
-        Poll::Ready(Ok(()))
-    }
-
-    /// What is ready has no room in the channel, and nobody may wait for it.
-    fn keep_back(&mut self) -> Flushed {
-        let failed = |failure: Failure| Halt::Failed(Arc::new(failure));
-        while self.held > self.spill_at {
-            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(_)));
-            let Some(last) = last else { break };
-            let Some(spill) = &mut self.spill else {
-                if self.held <= LIMIT {
-                    break;
-                }
-                let item = std::any::type_name::<T>();
-                return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
-            };
-            if let Ready::Records(records) = &self.ready[last] {
-                let bytes = bytes_of(&records.items);
-                match spill.write(records) {
-                    Ok(spilled) => self.ready[last] = Ready::Spilled(spilled),
-                    Err(error) => return Err(failed(self.failure(error))),
-                }
-                self.spilled += 1;
-                self.held = self.held.saturating_sub(bytes);
-            }
-        }
-        Ok(())
-    }
-
-    fn send_ready(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        while let Some(next) = self.ready.front_mut() {
-            match next {
-                Ready::Records(records) => {
-                    let (len, bytes) = (records.len() as u64, bytes_of(&records.items));
-                    let header = Header { first: self.sequence, ..Header::default() };
-                    ready!(self.sender.poll_send(task, what, header, records))?;
-                    self.sequence += len;
-                    self.held = self.held.saturating_sub(bytes);
-                }
-                Ready::Spilled(spilled) => {
-                    if what != Sending::Rest {
-                        ready!(self.sender.poll_ready(task))?;
-                    }
-                    let read = self.spill.as_mut().map(|spill| spill.read(spilled));
-                    match read.unwrap_or(Ok(Records::default())) {
-                        Ok(records) => {
-                            self.held += bytes_of(&records.items);
-                            *next = Ready::Records(records);
-                        }
-                        Err(error) => {
-                            return Poll::Ready(Err(Halt::Failed(Arc::new(self.failure(error)))));
-                        }
-                    }
-                    self.spilled -= 1;
-                    if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
-                        spill.clear();
-                    }
-                    continue;
-                }
-                Ready::Control(control) => self.sender.control(control.clone()),
-            }
-            if let Some(Ready::Records(emptied)) = self.ready.pop_front() {
-                self.spare = emptied;
-            }
+        if self.buffer.items.capacity() == 0 {
+            // What came back is filled next.
+            self.buffer = std::mem::take(&mut self.leaving.spare);
         }
         Poll::Ready(Ok(()))
     }
 
-    fn make_ready(&mut self, next: Records<T>) {
-        let records = std::mem::replace(&mut self.buffer, next);
-        self.held += bytes_of(&records.items);
-        self.ready.push_back(Ready::Records(records));
+    /// The buffer is ready to leave as it is.
+    fn make_ready(&mut self) {
+        if !self.buffer.is_empty() {
+            self.leaving.add(std::mem::take(&mut self.buffer));
+        }
     }
 }
 
 impl<T: Send + 'static> Part for Outbox<T> {
     #[inline(always)]
     fn begin(&mut self) {
-        self.committed = (self.buffer.len(), self.ready.len());
+        self.stand();
     }
 
     fn rollback(&mut self) {
         if broken(Broken::FailedUnitIsSent) {
             return;
         }
-        let (records, batches) = self.committed;
-        if self.ready.len() > batches {
-            let mut undone = self.ready.drain(batches..);
+        let filled = std::mem::take(&mut self.filled);
+        if filled > 0 {
             // A batch that was filled by this unit starts with what stood in the buffer before.
-            if let Some(Ready::Records(first)) = undone.next() {
-                self.held = self.held.saturating_sub(bytes_of(&first.items));
-                self.buffer = first;
-            }
-            for batch in undone {
-                match batch {
-                    Ready::Records(records) => {
-                        self.held = self.held.saturating_sub(bytes_of(&records.items));
-                    }
-                    Ready::Spilled(_) => self.spilled -= 1,
-                    Ready::Control(_) => {}
-                }
-            }
+            self.buffer = self.leaving.take_back(filled);
         }
-        self.buffer.truncate(records);
+        self.buffer.truncate(self.standing);
     }
 
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
@@ -322,12 +180,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
     }
 
     fn control(&mut self, control: &Control) {
-        if !self.buffer.is_empty() {
-            let next = std::mem::take(&mut self.spare);
-            self.make_ready(next);
-        }
-        self.ready.push_back(Ready::Control(control.clone()));
-        self.begin();
+        self.make_ready();
+        self.leaving.ready.push_back(Ready::Control(control.clone()));
+        self.stand();
     }
 
     fn pump(&mut self, _: &mut Cx) {}
@@ -337,16 +192,11 @@ impl<T: Send + 'static> Part for Outbox<T> {
     }
 
     fn accepted(&mut self) -> u64 {
-        let ready = self.ready.iter().map(|ready| match ready {
-            Ready::Records(records) => records.len(),
-            Ready::Spilled(spilled) => spilled.records(),
-            Ready::Control(_) => 0,
-        });
-        self.sequence + (self.buffer.len() + ready.sum::<usize>()) as u64
+        self.leaving.accepted() + self.buffer.len() as u64
     }
 
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
-        each(self.sender.id());
+        each(self.leaving.sender.id());
     }
 
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
@@ -360,7 +210,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
         // What happens when the buffer is full is no part of the loop that drives the stage: so
         // what the loop counts stays in registers.
         if self.buffer.takes(cx) {
-            self.buffer.push(&cx.mark, item);
+            self.buffer.put(&cx.mark, item);
         } else {
             self.roll(cx, item);
             cx.pause();
@@ -372,22 +222,19 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
     /// A full batch, more or less, leaves as it is.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<T>) -> bool {
         // A simulation cuts batches anew.
-        let fits = records.len() <= self.batch && records.len() >= self.batch.div_ceil(2);
+        let batch = self.leaving.batch;
+        let fits = records.len() <= batch && records.len() >= batch.div_ceil(2);
         if !fits || cx.chance.is_seeded() {
             return false;
         }
         cx.set_ready();
-        if self.ready.len() >= READY {
+        if self.leaving.ready.len() >= READY {
             cx.set_full();
         }
-        if !self.buffer.is_empty() {
-            let next = std::mem::take(&mut self.spare);
-            self.make_ready(next);
-        }
-        let taken = std::mem::replace(records, std::mem::take(&mut self.spare));
-        self.held += bytes_of(&taken.items);
-        self.ready.push_back(Ready::Records(taken));
-        self.begin();
+        self.make_ready();
+        let emptied = std::mem::take(&mut self.leaving.spare);
+        self.leaving.add(std::mem::replace(records, emptied));
+        self.stand();
         true
     }
 }
@@ -428,7 +275,7 @@ mod tests {
         let mut outbox = Outbox::new(sender);
         if spill {
             outbox.set_codec(Some(Codec::new()));
-            outbox.spill_at = 64;
+            outbox.leaving.spill_at = 64;
         }
         let mut task = Task::from_waker(std::task::Waker::noop());
         let (mut cx, mut next) = (Cx::new(Clock::manual()), 0);
@@ -460,7 +307,7 @@ mod tests {
         }
         drain(&mut receiver, &mut arrived);
         assert_eq!(arrived, expected, "seed {seed}, spill {spill}");
-        assert_eq!((outbox.held, outbox.spilled), (0, 0));
+        assert_eq!((outbox.leaving.held, outbox.leaving.spilled), (0, 0));
     }
 
     #[test]

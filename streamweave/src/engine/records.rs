@@ -6,6 +6,7 @@ use std::vec::Drain;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{Broken, broken};
 use crate::engine::Cx;
 use crate::time::{LogicalTime, Rounds, Stamp};
 
@@ -34,11 +35,6 @@ impl Carried {
     #[inline(always)]
     pub(crate) fn is_timed(self) -> bool {
         self.0 & Self::TIMED != 0
-    }
-
-    #[inline(always)]
-    fn has_rounds(self) -> bool {
-        self.0 & Self::ROUNDS != 0
     }
 
     /// Whether the records came behind a promise, at the place where it was made.
@@ -91,8 +87,7 @@ impl Mark {
 /// A batch of records, with their times beside them where they have any.
 pub struct Records<T> {
     pub(crate) items: Vec<T>,
-    times: Vec<LogicalTime>,
-    rounds: Vec<Rounds>,
+    stamps: Vec<Stamp>,
     carried: Carried,
 }
 
@@ -104,16 +99,14 @@ impl<T> fmt::Debug for Records<T> {
 
 impl<T> Default for Records<T> {
     fn default() -> Self {
-        Records {
-            items: Vec::new(),
-            times: Vec::new(),
-            rounds: Vec::new(),
-            carried: Carried::default(),
-        }
+        Records { items: Vec::new(), stamps: Vec::new(), carried: Carried::default() }
     }
 }
 
 impl<T> Records<T> {
+    /// For records without a size there is always room, for their stamps there is not.
+    const SIZELESS: bool = size_of::<T>() == 0;
+
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
@@ -134,30 +127,32 @@ impl<T> Records<T> {
     }
 
     /// Puts in a record that carries what the others do.
-    #[inline(always)]
     pub(crate) fn push(&mut self, mark: &Mark, item: T) {
-        self.items.push(item);
-        if self.carried.is_stamped() {
-            self.push_stamp(mark.stamp);
+        if self.items.len() == self.items.capacity() {
+            self.make_room(self.len().max(4));
         }
+        self.put(mark, item);
     }
 
+    /// Puts in a record that the batch takes.
     #[inline(always)]
-    fn push_stamp(&mut self, stamp: Stamp) {
-        self.times.push(stamp.time);
-        if self.carried.has_rounds() {
-            self.rounds.push(stamp.rounds);
+    pub(crate) fn put(&mut self, mark: &Mark, item: T) {
+        within(&mut self.items, item);
+        if self.carried.is_stamped() {
+            if Self::SIZELESS {
+                self.stamps.push(mark.stamp);
+            } else {
+                within(&mut self.stamps, mark.stamp);
+            }
         }
     }
 
     /// Puts in all `items`, which carry what the others do.
     pub(crate) fn extend(&mut self, mark: &Mark, items: impl Iterator<Item = T>) {
         self.items.extend(items);
+        self.make_room(0);
         if self.carried.is_stamped() {
-            self.times.resize(self.items.len(), mark.stamp.time);
-            if self.carried.has_rounds() {
-                self.rounds.resize(self.items.len(), mark.stamp.rounds);
-            }
+            self.stamps.resize(self.items.len(), mark.stamp);
         }
     }
 
@@ -165,12 +160,15 @@ impl<T> Records<T> {
     pub(crate) fn prepare(&mut self, carried: Carried, room: usize) {
         self.clear();
         self.carried = carried;
-        self.items.reserve_exact(room);
-        if carried.is_stamped() {
-            self.times.reserve_exact(room);
-        }
-        if carried.has_rounds() {
-            self.rounds.reserve_exact(room);
+        self.make_room(room);
+    }
+
+    /// Room for more records, and for as many stamps.
+    fn make_room(&mut self, more: usize) {
+        self.items.reserve_exact(more);
+        let room = self.items.capacity();
+        if self.carried.is_stamped() && !Self::SIZELESS {
+            self.stamps.reserve_exact(room.saturating_sub(self.stamps.len()));
         }
     }
 
@@ -181,56 +179,39 @@ impl<T> Records<T> {
 
     pub(crate) fn truncate(&mut self, len: usize) {
         self.items.truncate(len);
-        self.times.truncate(len);
-        self.rounds.truncate(len);
+        self.stamps.truncate(len);
     }
 
     /// What is known about the record that stood at `index` when the batch was whole.
     pub(crate) fn mark(&self, index: usize) -> Mark {
-        let mut stamp = Stamp::default();
-        if let Some(time) = self.times.get(index) {
-            stamp.time = *time;
-        }
-        if let Some(rounds) = self.rounds.get(index) {
-            stamp.rounds = *rounds;
-        }
+        let stamp = self.stamps.get(index).copied().unwrap_or_default();
         Mark { carried: self.carried, stamp }
     }
 
     /// The records still to come, `left` of them, and their stamps.
     #[inline(always)]
     pub(crate) fn drain(&mut self) -> (Drain<'_, T>, Stamps<'_>) {
-        let from = self.stamped_from();
-        let stamps = Stamps {
-            times: self.times[from..].iter(),
-            rounds: self.rounds[self.rounds.len().min(from)..].iter(),
-        };
+        let stamps = Stamps(self.stamps[self.stamped_from()..].iter());
         (self.items.drain(..), stamps)
     }
 
     /// Of a batch that has been taken from the front, what is left: with its own stamps.
     pub(crate) fn keep(&mut self, rest: Vec<T>) {
-        let stamped = |len: usize| len.saturating_sub(rest.len());
-        self.times.drain(..stamped(self.times.len()));
-        self.rounds.drain(..stamped(self.rounds.len()));
+        self.stamps.drain(..self.stamps.len().saturating_sub(rest.len()));
         self.items = rest;
     }
 
     /// The records, and their stamps from `index` on.
     #[inline(always)]
     pub(crate) fn lend(&self, index: usize) -> (&[T], Stamps<'_>) {
-        let of = |len: usize| index.min(len);
-        let stamps = Stamps {
-            times: self.times[of(self.times.len())..].iter(),
-            rounds: self.rounds[of(self.rounds.len())..].iter(),
-        };
+        let stamps = Stamps(self.stamps[index.min(self.stamps.len())..].iter());
         (&self.items, stamps)
     }
 
     /// Where the stamps of the records that are left begin: those of records that were taken
     /// from the front are still there.
     fn stamped_from(&self) -> usize {
-        self.times.len().saturating_sub(self.items.len())
+        self.stamps.len().saturating_sub(self.items.len())
     }
 
     /// What is known about the first record that is left.
@@ -245,8 +226,7 @@ impl<T> Records<T> {
         let run = same.count();
         let rest = Records {
             items: self.items.split_off(run),
-            times: self.times.split_off(run.min(self.times.len())),
-            rounds: self.rounds.split_off(run.min(self.rounds.len())),
+            stamps: self.stamps.split_off(run.min(self.stamps.len())),
             carried: self.carried,
         };
         let mut taken = std::mem::replace(self, rest);
@@ -255,29 +235,28 @@ impl<T> Records<T> {
     }
 }
 
-/// The stamps of records that are driven one by one; none where the stream is not timed.
-#[derive(Clone, Debug)]
-pub(crate) struct Stamps<'a> {
-    times: Iter<'a, LogicalTime>,
-    rounds: Iter<'a, Rounds>,
+/// A push that never grows: there is room. A vector that may grow is lent to the allocator, and what
+/// lies beside it in a stage could no longer be in registers.
+#[inline(always)]
+fn within<T>(to: &mut Vec<T>, item: T) {
+    debug_assert!(to.len() < to.capacity(), "room was made for as many stamps as records");
+    if to.len() < to.capacity() {
+        to.push(item);
+    }
 }
 
-impl Stamps<'_> {
-    /// Leaves out those of the next `records` records.
-    pub(crate) fn skip(&mut self, records: usize) {
-        if let Some(last) = records.checked_sub(1) {
-            self.times.nth(last);
-            self.rounds.nth(last);
-        }
-    }
+/// The stamps of records that are driven one by one; none where the stream is not timed.
+#[derive(Debug)]
+pub(crate) struct Stamps<'a>(Iter<'a, Stamp>);
 
+impl Stamps<'_> {
     /// Puts the next record's stamp into `mark`.
     #[inline(always)]
     pub(crate) fn next_into(&mut self, mark: &mut Mark) {
-        if let Some(time) = self.times.next() {
-            mark.stamp.time = *time;
-            if let Some(rounds) = self.rounds.next() {
-                mark.stamp.rounds = *rounds;
+        if let Some(stamp) = self.0.next() {
+            mark.stamp.time = stamp.time;
+            if !broken(Broken::StaleRounds) {
+                mark.stamp.rounds = stamp.rounds;
             }
         }
     }

@@ -212,7 +212,7 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
     fn emit(&mut self, cx: &mut Cx, item: T) {
         // As in an outbox.
         if self.incoming.takes(cx) {
-            self.incoming.push(&cx.mark, item);
+            self.incoming.put(&cx.mark, item);
         } else {
             self.grow(cx, item);
         }

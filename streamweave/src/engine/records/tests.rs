@@ -137,3 +137,27 @@ fn a_batch_that_is_cut_back_goes_on_with_new_times() {
         assert_eq!(records.len() as u64, stands + more);
     }
 }
+
+/// However a batch came to its room: where a record fits in, its stamp does.
+#[test]
+fn records_that_fit_in_keep_their_times() {
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let (kind, len) = (random.below(3), random.below(30));
+        let mut records = batch(0, len, kind);
+        // How many there are is not told: the room for records grows step by step.
+        let more = random.below(40);
+        records.extend(&mark_of(7, kind), (0..more).filter(|_| true).map(|_| 7));
+        while records.items.len() < records.items.capacity() {
+            records.put(&mark_of(9, kind), 9);
+        }
+        records.push(&mark_of(9, kind), 9);
+        for (index, item) in records.items.iter().enumerate() {
+            assert_eq!(records.mark(index), mark_of(*item, kind));
+        }
+    }
+    let mut sizeless = Records::default();
+    sizeless.prepare(carried(1), 1);
+    (0..100).for_each(|item| sizeless.put(&mark_of(item, 1), ()));
+    (0..100).for_each(|item| assert_eq!(sizeless.mark(item as usize), mark_of(item, 1)));
+}

@@ -1,0 +1,219 @@
+//! What leaves an outbox: full batches and control in order, in memory or in a file.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, ready};
+
+use crate::engine::channel::{Header, Sender, bytes_of};
+use crate::engine::cx::{Cause, Failure};
+use crate::engine::records::Records;
+use crate::engine::spill::{Spill, SpillError, Spilled};
+use crate::engine::{Control, Cx, Flushed, Halt, Sending};
+
+/// What leaves an outbox, and how.
+pub(super) struct Leaving<T> {
+    /// What is ready to leave, in order.
+    pub(super) ready: VecDeque<Ready<T>>,
+    /// An emptied buffer that came back.
+    pub(super) spare: Records<T>,
+    pub(super) batch: usize,
+    sequence: u64,
+    /// The bytes of what is ready and in memory.
+    pub(super) held: usize,
+    pub(super) spill: Option<Spill<T>>,
+    /// How many ready batches are in the file.
+    pub(super) spilled: usize,
+    pub(super) spill_at: usize,
+    /// The edge is part of a loop, which must never wait for itself.
+    pub(super) in_loop: bool,
+    pub(super) sender: Sender<T>,
+}
+
+pub(super) enum Ready<T> {
+    Records(Records<T>),
+    Spilled(Spilled),
+    Control(Control),
+}
+
+/// So many full batches end the step.
+pub(super) const READY: usize = 2;
+/// What one unit may leave in memory, in bytes; then its batches go to a file.
+const SPILL_AT: usize = 32 << 20;
+/// What one unit may leave in memory where its records do not serialize.
+const LIMIT: usize = 1 << 30;
+
+impl<T: 'static> Leaving<T> {
+    pub(super) fn new(sender: Sender<T>) -> Self {
+        Leaving {
+            ready: VecDeque::new(),
+            spare: Records::default(),
+            batch: sender.capacity().batch,
+            sequence: 0,
+            held: 0,
+            spill: None,
+            spilled: 0,
+            spill_at: SPILL_AT,
+            in_loop: false,
+            sender,
+        }
+    }
+
+    /// A full batch is ready; returned is the next one, which `item` starts. What the unit did not
+    /// begin is not all of the unit: it stays in memory.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn roll(
+        &mut self,
+        cx: &mut Cx,
+        mut full: Records<T>,
+        of_unit: bool,
+        item: T,
+    ) -> Records<T> {
+        if self.ready.len() >= READY || cx.chance.ends_step() {
+            cx.set_full();
+        }
+        // An empty one is only made to fit.
+        let spare = if full.is_empty() { &mut full } else { &mut self.spare };
+        let mut next = std::mem::take(spare);
+        let mut room = self.batch;
+        if cx.chance.is_seeded() {
+            next = Records::default();
+            room = cx.chance.batch(room);
+        }
+        next.prepare(cx.mark.carried, room);
+        next.push(&cx.mark, item);
+        if full.is_empty() {
+            return next;
+        }
+        cx.set_ready();
+        let bytes = bytes_of(&full.items);
+        // The first batch of a unit begins with what stands: it stays in memory.
+        if of_unit && self.held + bytes > self.spill_at {
+            match &mut self.spill {
+                Some(spill) => match spill.write(&full) {
+                    Ok(spilled) => {
+                        self.spilled += 1;
+                        self.ready.push_back(Ready::Spilled(spilled));
+                        self.spare = full;
+                        self.spare.clear();
+                        return next;
+                    }
+                    Err(error) => cx.fail(self.failure(error)),
+                },
+                None if self.held + bytes > LIMIT => {
+                    let item = std::any::type_name::<T>();
+                    cx.fail(self.failure(SpillError::NoCodec { limit: LIMIT, item }));
+                }
+                None => {}
+            }
+        }
+        self.held += bytes;
+        self.ready.push_back(Ready::Records(full));
+        next
+    }
+
+    /// A batch is ready.
+    pub(super) fn add(&mut self, records: Records<T>) {
+        self.held += bytes_of(&records.items);
+        self.ready.push_back(Ready::Records(records));
+    }
+
+    /// Takes the last batches back, as many as the failed unit has filled; the first of them is
+    /// returned.
+    pub(super) fn take_back(&mut self, filled: usize) -> Records<T> {
+        let standing = self.ready.len().saturating_sub(filled);
+        let mut first = None;
+        for batch in self.ready.drain(standing..) {
+            match batch {
+                Ready::Records(records) => {
+                    self.held = self.held.saturating_sub(bytes_of(&records.items));
+                    first.get_or_insert(records);
+                }
+                Ready::Spilled(_) => self.spilled -= 1,
+                Ready::Control(_) => {}
+            }
+        }
+        first.unwrap_or_default()
+    }
+
+    /// How many records have been sent or are ready.
+    pub(super) fn accepted(&self) -> u64 {
+        let ready = self.ready.iter().map(|ready| match ready {
+            Ready::Records(records) => records.len(),
+            Ready::Spilled(spilled) => spilled.records(),
+            Ready::Control(_) => 0,
+        });
+        self.sequence + ready.sum::<usize>() as u64
+    }
+
+    fn failure(&self, error: SpillError) -> Failure {
+        let node = self.sender.path();
+        Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
+    }
+
+    /// What is ready has no room in the channel, and nobody may wait for it.
+    pub(super) fn keep_back(&mut self) -> Flushed {
+        let failed = |failure: Failure| Halt::Failed(Arc::new(failure));
+        while self.held > self.spill_at {
+            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(_)));
+            let Some(last) = last else { break };
+            let Some(spill) = &mut self.spill else {
+                if self.held <= LIMIT {
+                    break;
+                }
+                let item = std::any::type_name::<T>();
+                return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
+            };
+            if let Ready::Records(records) = &self.ready[last] {
+                let bytes = bytes_of(&records.items);
+                match spill.write(records) {
+                    Ok(spilled) => self.ready[last] = Ready::Spilled(spilled),
+                    Err(error) => return Err(failed(self.failure(error))),
+                }
+                self.spilled += 1;
+                self.held = self.held.saturating_sub(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is ready, as far as there is room.
+    pub(super) fn send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        while let Some(next) = self.ready.front_mut() {
+            match next {
+                Ready::Records(records) => {
+                    let (len, bytes) = (records.len() as u64, bytes_of(&records.items));
+                    let header = Header { first: self.sequence, ..Header::default() };
+                    ready!(self.sender.poll_send(task, what, header, records))?;
+                    self.sequence += len;
+                    self.held = self.held.saturating_sub(bytes);
+                }
+                Ready::Spilled(spilled) => {
+                    if what != Sending::Rest {
+                        ready!(self.sender.poll_ready(task))?;
+                    }
+                    let read = self.spill.as_mut().map(|spill| spill.read(spilled));
+                    match read.unwrap_or(Ok(Records::default())) {
+                        Ok(records) => {
+                            self.held += bytes_of(&records.items);
+                            *next = Ready::Records(records);
+                        }
+                        Err(error) => {
+                            return Poll::Ready(Err(Halt::Failed(Arc::new(self.failure(error)))));
+                        }
+                    }
+                    self.spilled -= 1;
+                    if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
+                        spill.clear();
+                    }
+                    continue;
+                }
+                Ready::Control(control) => self.sender.control(control.clone()),
+            }
+            if let Some(Ready::Records(emptied)) = self.ready.pop_front() {
+                self.spare = emptied;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
