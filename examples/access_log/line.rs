@@ -3,11 +3,26 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The text of one line; all lines of a block share its text.
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Serialize};
+
+/// The text of one line; all lines of a block share its text. Saved, each has its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Box<str>", into = "Box<str>")]
 pub(crate) enum Line {
     Shared { text: Arc<String>, start: u32, end: u32 },
     Own(Box<str>),
+}
+
+impl From<Box<str>> for Line {
+    fn from(line: Box<str>) -> Self {
+        Self::Own(line)
+    }
+}
+
+impl From<Line> for Box<str> {
+    fn from(line: Line) -> Self {
+        line.as_ref().into()
+    }
 }
 
 impl AsRef<str> for Line {
