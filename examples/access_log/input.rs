@@ -185,3 +185,55 @@ impl Lines {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn sample(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("access_log/sample").join(name)
+    }
+
+    /// The lines from here on, of so many blocks.
+    fn read(lines: &mut Lines, most: usize) -> Vec<(u64, Vec<u8>)> {
+        let (mut block, mut read) = (Block::default(), Vec::new());
+        for _ in 0..most {
+            if !lines.next(&mut block).unwrap() {
+                break;
+            }
+            read.extend(block.lines().map(|(number, line)| (number, line.to_vec())));
+        }
+        read
+    }
+
+    #[test]
+    fn whoever_resumes_plain_and_gzip_reads_the_rest() {
+        for name in ["access.log", "access.log.gz"] {
+            let input = Input::File(sample(name));
+            let whole = read(&mut input.open().unwrap(), usize::MAX);
+            for most in 1..4 {
+                let mut lines = input.open().unwrap();
+                let mut both = read(&mut lines, most);
+                both.extend(read(&mut input.resume(lines.place()).unwrap(), usize::MAX));
+                assert!(both == whole, "{name} behind {most} blocks");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_the_place_is_another_file() {
+        let path = std::env::temp_dir().join(format!("access_log-short-{}", std::process::id()));
+        for (name, shorter) in [("access.log", "common.log"), ("access.log.gz", "common.log")] {
+            fs::copy(sample(name), &path).unwrap();
+            let input = Input::File(path.clone());
+            let mut lines = input.open().unwrap();
+            read(&mut lines, usize::MAX);
+            fs::copy(sample(shorter), &path).unwrap();
+            let refused = input.resume(lines.place()).unwrap_err();
+            assert!(matches!(refused, Failure::Replaced(_)), "{refused}");
+        }
+        fs::remove_file(path).unwrap();
+    }
+}

@@ -220,3 +220,23 @@ impl CheckpointStorage for Kept {
         self.storage.latest()
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// What cannot be put on the disk is `/dev/null`.
+    #[test]
+    fn no_checkpoint_is_complete_before_its_dead_letters_are_on_the_disk() {
+        let folder = std::env::temp_dir().join(format!("access_log-kept-{}", std::process::id()));
+        let storage = FileCheckpointStorage::open(&folder).unwrap();
+        let null = Path::new("/dev/null");
+        let dead = Some((null.into(), Arc::new(File::open(null).unwrap())));
+        let kept = Kept { storage: storage.clone(), dead };
+        let refused = kept.publish(&Snapshot::default()).unwrap_err().to_string();
+        assert!(refused.starts_with("cannot flush `/dev/null`"), "{refused}");
+        assert!(storage.ids().unwrap().is_empty());
+        assert_eq!(Kept { dead: None, ..kept }.publish(&Snapshot::default()).unwrap(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

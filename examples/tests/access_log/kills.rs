@@ -32,15 +32,19 @@ impl Job {
     }
 
     fn start(&self, workers: u64, more: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_access_log"))
+        self.command(workers, more).spawn().unwrap()
+    }
+
+    fn command(&self, workers: u64, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_access_log"));
+        command
             .args(&self.arguments)
             .args(["-o", "jsonl", "--workers", &workers.to_string(), "--dead-letters"])
             .arg(self.path("dead.jsonl"))
             .args(more)
             .stdout(File::create(self.path("report.jsonl")).unwrap())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::inherit());
+        command
     }
 
     /// The report and the dead letters.
@@ -170,6 +174,40 @@ fn a_finished_job_tells_its_report_again() {
     fs::write(log, fs::read(log).unwrap().repeat(2)).unwrap();
     assert!(!job.live(3, None));
     assert!(job.results() == results);
+}
+
+/// Where the state cannot be saved, that is said, and the job does its work.
+#[test]
+fn a_state_that_cannot_be_saved_is_no_failure_of_the_job() {
+    let folder = folder("unsaved");
+    let job = Job { arguments: vec![repeated(&folder, 30)], folder };
+    assert!(job.start(1, &[]).wait().unwrap().success());
+    let (expected, state) = (job.results(), job.path("state"));
+    let mut attempts = 0;
+    let said = loop {
+        let said = job.path("said");
+        let mut child = job.command(2, &["--every", "1ms", "--state", state.to_str().unwrap()]);
+        let mut child = child.stderr(File::create(&said).unwrap()).spawn().unwrap();
+        while job.ids()[0] == 0 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        fs::rename(&state, job.path(&format!("away{attempts}"))).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(job.results() == expected);
+        let said = fs::read_to_string(said).unwrap();
+        attempts += 1;
+        // It may have saved its last state just before.
+        if !said.is_empty() || attempts == 10 {
+            break said;
+        }
+    };
+    for line in said.lines() {
+        assert!(
+            line.starts_with("access_log: warning: the state was not saved: cannot "),
+            "{line}"
+        );
+    }
+    assert!(said.contains("state/begun-"), "{said}");
 }
 
 #[test]
