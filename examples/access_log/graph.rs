@@ -352,13 +352,14 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
                 windows.push(of_kind);
             }
         }
-        if let Some(kept) = kept
-            && let Err(error) = run.checkpoint(&kept, LIMIT).await
-        {
-            // If it is the run that failed, that is told below.
+        let saved = match &kept {
+            Some(kept) => run.checkpoint(kept, LIMIT).await.map(drop),
+            None => Ok(()),
+        };
+        run.drain().await.map_err(why)?;
+        if let Err(error) = saved {
             warn(&error);
         }
-        run.drain().await.map_err(why)?;
         let nothing = || Summary::of(&Stats::default(), top);
         Ok(summary.unwrap_or_else(nothing).with(windows, late))
     })
