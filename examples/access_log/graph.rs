@@ -202,8 +202,10 @@ pub(crate) struct Bury {
     letters: Numbered<DeadLetter>,
     #[output]
     counts: Stats,
+    #[scratch]
+    in_order: InOrder<DeadLetter>,
     #[state]
-    in_order: Value<InOrder<DeadLetter>>,
+    next: Value<u64>,
     #[state]
     buried: Value<u64>,
     /// How many bytes of the file are known to this state: what is behind them is cut off when the
@@ -231,7 +233,7 @@ impl BuryHandlers for Bury {
         _: &mut impl BuryOut,
     ) -> NodeResult {
         let (mut file, mut buried, mut bytes) = (self.file(), 0, 0);
-        for letter in state.in_order.get_mut().take(letters) {
+        for letter in state.in_order.take(letters, state.next.get_mut()) {
             buried += 1;
             bytes += file.write(&letter)?;
         }

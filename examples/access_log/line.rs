@@ -3,26 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-/// The text of one line; all lines of a block share its text. Saved, each has its own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Box<str>", into = "Box<str>")]
+/// The text of one line; all lines of a block share its text.
+#[derive(Clone, Debug)]
 pub(crate) enum Line {
     Shared { text: Arc<String>, start: u32, end: u32 },
     Own(Box<str>),
-}
-
-impl From<Box<str>> for Line {
-    fn from(line: Box<str>) -> Self {
-        Self::Own(line)
-    }
-}
-
-impl From<Line> for Box<str> {
-    fn from(line: Line) -> Self {
-        line.as_ref().into()
-    }
 }
 
 impl AsRef<str> for Line {

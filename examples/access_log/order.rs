@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 /// What has become of one block.
 #[derive(Clone, Debug)]
 pub(crate) struct Numbered<T> {
@@ -12,26 +10,25 @@ pub(crate) struct Numbered<T> {
     pub(crate) records: Vec<T>,
 }
 
-/// Which block is the next, and those that came before their turn.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct InOrder<T> {
-    next: u64,
-    early: BTreeMap<u64, Vec<T>>,
-}
+/// The blocks that came before their turn. They are no state: when a cut has come, so have all blocks
+/// before it.
+#[derive(Debug)]
+pub(crate) struct InOrder<T>(BTreeMap<u64, Vec<T>>);
 
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
-        InOrder { next: 0, early: BTreeMap::new() }
+        InOrder(BTreeMap::new())
     }
 }
 
 impl<T> InOrder<T> {
-    /// Takes a block; the records whose turn it is.
-    pub(crate) fn take(&mut self, block: Numbered<T>) -> impl Iterator<Item = T> {
-        self.early.insert(block.number, block.records);
+    /// Takes a block; the records whose turn it is. `next` is the number of the block that is waited
+    /// for.
+    pub(crate) fn take(&mut self, block: Numbered<T>, next: &mut u64) -> impl Iterator<Item = T> {
+        self.0.insert(block.number, block.records);
         std::iter::from_fn(|| {
-            let records = self.early.remove(&self.next)?;
-            self.next += 1;
+            let records = self.0.remove(next)?;
+            *next += 1;
             Some(records)
         })
         .flatten()

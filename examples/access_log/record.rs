@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// A part of a line: byte positions, start and end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
 /// What a line says: numbers as numbers, text as positions in the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
     pub(crate) time_ms: i64,
     pub(crate) bytes: u64,
@@ -33,7 +31,7 @@ pub(crate) struct Fields {
 /// nothing as `Record<&str>`, a counted reference as `Record<Line>`.
 ///
 /// Text is as the server escaped it: `\x22` stays `\x22`.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record<L> {
     line: L,
     fields: Fields,

@@ -22,8 +22,10 @@ pub(crate) struct Resequence {
     parsed: Numbered<Request>,
     #[output]
     requests: Request,
+    #[scratch]
+    in_order: InOrder<Request>,
     #[state]
-    in_order: Value<InOrder<Request>>,
+    next: Value<u64>,
 }
 
 impl ResequenceHandlers for Resequence {
@@ -33,7 +35,8 @@ impl ResequenceHandlers for Resequence {
         parsed: Numbered<Request>,
         out: &mut impl ResequenceOut,
     ) -> NodeResult {
-        state.in_order.get_mut().take(parsed).for_each(|request| out.requests(request));
+        let ResequenceState { in_order, next, .. } = state;
+        in_order.take(parsed, next.get_mut()).for_each(|request| out.requests(request));
         Ok(())
     }
 }
