@@ -125,6 +125,17 @@ fn span(text: &str) -> Result<Duration, String> {
     if time <= LONGEST { Ok(time) } else { Err(format!("say at most {}", self::text(LONGEST))) }
 }
 
+/// How often: as [`span`], or in milliseconds as `200ms`.
+pub(crate) fn every(text: &str) -> Result<Duration, String> {
+    let millis = text.strip_suffix("ms").map(str::parse);
+    let time = match millis {
+        Some(Ok(millis)) => Duration::from_millis(millis),
+        Some(Err(_)) => return Err("say a whole number and ms, s, m, h or d, as in 5s".into()),
+        None => span(text)?,
+    };
+    if time.is_zero() { Err("say at least 1ms".into()) } else { Ok(time) }
+}
+
 /// A share as `0.05` or `5%`.
 fn rate(text: &str) -> Result<f64, String> {
     let (number, whole) = match text.strip_suffix('%') {
@@ -173,6 +184,15 @@ mod tests {
         }
         for long in ["3660001d", "99999999999999999999s", "18446744073709551615d"] {
             assert_eq!(span(long), Err("say at most 3660000d".into()), "{long}");
+        }
+    }
+
+    #[test]
+    fn how_often() {
+        assert_eq!(every("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(every("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["0s", "0ms", "ms", "1.5ms", "5"] {
+            assert!(every(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
+use serde::{Deserialize, Serialize};
 
 use crate::parse::MAX_LINE;
 
@@ -46,20 +47,40 @@ pub(crate) fn lines_of(bytes: &[u8], first: u64) -> impl Iterator<Item = (u64, R
     })
 }
 
+/// How far an input is read: all blocks up to here were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// In the text: of gzip, when unpacked.
+    pub(crate) bytes: u64,
+    next_line: u64,
+    /// In the rest of a line that was too long.
+    skipping: bool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place { bytes: 0, next_line: 1, skipping: false }
+    }
+}
+
 /// Divides what a reader reads into blocks.
 pub(crate) struct Blocks<R> {
     reader: R,
     /// The start of a line whose end has not been read yet.
     carry: Vec<u8>,
-    next_line: u64,
-    /// In the rest of a line that was too long.
-    skipping: bool,
+    place: Place,
     max_line: usize,
 }
 
 impl<R: Read> Blocks<R> {
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, carry: Vec::new(), next_line: 1, skipping: false, max_line: MAX_LINE }
+    /// What the reader reads is the text from `place` on.
+    pub(crate) fn new(reader: R, place: Place) -> Self {
+        Self { reader, carry: Vec::new(), place, max_line: MAX_LINE }
+    }
+
+    /// Behind the last block.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Reads the next block into `block`, whose memory is used again; false at the end. The last
@@ -74,6 +95,7 @@ impl<R: Read> Blocks<R> {
         }
         block.buffer[..filled].copy_from_slice(&self.carry);
         self.carry.clear();
+        let mut bytes = self.place.bytes + filled as u64;
         let whole = loop {
             if block.buffer.len() - filled < BLOCK / 2 {
                 block.buffer.resize(block.buffer.len() * 2, 0);
@@ -87,37 +109,39 @@ impl<R: Read> Blocks<R> {
             }
             let start = filled;
             filled += read;
-            if self.skipping {
+            bytes += read as u64;
+            if self.place.skipping {
                 let Some(end) = memchr(b'\n', &block.buffer[start..filled]) else {
                     filled = start;
                     continue;
                 };
                 block.buffer.copy_within(start + end + 1..filled, start);
                 filled -= end + 1;
-                self.skipping = false;
+                self.place.skipping = false;
             }
             if let Some(end) = memrchr(b'\n', &block.buffer[start..filled]) {
                 break start + end + 1;
             }
             if filled >= self.max_line {
-                self.skipping = true;
+                self.place.skipping = true;
                 filled = self.max_line;
                 break filled;
             }
         };
         self.carry.extend_from_slice(&block.buffer[whole..filled]);
         block.filled = whole;
-        block.first_line = self.next_line;
+        block.first_line = self.place.next_line;
+        self.place.bytes = bytes - self.carry.len() as u64;
         let lines = &block.buffer[..whole];
         let unended = lines.last().is_some_and(|last| *last != b'\n');
-        self.next_line += memchr_iter(b'\n', lines).count() as u64 + u64::from(unended);
+        self.place.next_line += memchr_iter(b'\n', lines).count() as u64 + u64::from(unended);
         Ok(whole > 0)
     }
 }
 
 impl<R> fmt::Debug for Blocks<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blocks").field("next_line", &self.next_line).finish_non_exhaustive()
+        f.debug_struct("Blocks").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -136,7 +160,7 @@ mod tests {
     }
 
     fn all(text: &[u8], step: usize, max_line: usize) -> Vec<(u64, String)> {
-        let mut blocks = Blocks { max_line, ..Blocks::new(Steps(text, step)) };
+        let mut blocks = Blocks { max_line, ..Blocks::new(Steps(text, step), Place::default()) };
         let mut block = Block::default();
         let mut lines = Vec::new();
         while blocks.next(&mut block).unwrap() {
@@ -154,6 +178,38 @@ mod tests {
             assert_eq!(all(text, step, MAX_LINE), lines, "{step} bytes at a time");
         }
         assert_eq!(all(b"", 9, MAX_LINE), []);
+    }
+
+    #[test]
+    fn whoever_goes_on_at_a_place_reads_the_same_lines() {
+        let text = b"one\n\n0123456789abcdefghijk\nfour\r\n0123456789\n0123456789abc";
+        for step in 1..=text.len() {
+            let read = |blocks: &mut Blocks<Steps<'_>>, most: usize| {
+                let (mut block, mut lines) = (Block::default(), Vec::new());
+                for _ in 0..most {
+                    if !blocks.next(&mut block).unwrap() {
+                        break;
+                    }
+                    // Whether a line is cut depends on how much is read at once; too long it is.
+                    let text = |line: &[u8]| {
+                        String::from_utf8_lossy(&line[..line.len().min(8)]).into_owned()
+                    };
+                    lines.extend(block.lines().map(|(number, line)| (number, text(line))));
+                }
+                lines
+            };
+            let from = |place: Place| Blocks {
+                max_line: 8,
+                ..Blocks::new(Steps(&text[place.bytes as usize..], step), place)
+            };
+            let whole = read(&mut from(Place::default()), usize::MAX);
+            for most in 0..=text.len() {
+                let mut blocks = from(Place::default());
+                let mut lines = read(&mut blocks, most);
+                lines.extend(read(&mut from(blocks.place()), usize::MAX));
+                assert_eq!(lines, whole, "{step} bytes at a time, stopped behind {most} blocks");
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
-use crate::asked::Asked;
+use crate::asked::{Asked, every};
 use crate::parse::Format;
 
 /// Reports what web-server access logs say: requests, bytes, errors and latencies by path and by
@@ -45,6 +46,17 @@ pub(crate) struct Options {
     /// Run as a plain loop on one thread, without the framework: what it is measured against
     #[arg(long)]
     pub(crate) plain: bool,
+
+    /// Keep the job's state in this folder, and go on from there: after a crash nothing is lost
+    /// or counted twice
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plain", "follow"])]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Save the state so often
+    #[arg(
+        long, value_name = "TIME", default_value = "5s", value_parser = every, requires = "state"
+    )]
+    pub(crate) every: Duration,
 
     #[command(flatten)]
     pub(crate) asked: Asked,

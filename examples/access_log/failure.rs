@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use streamweave::checkpoint::CheckpointError;
 use thiserror::Error;
 
 /// Why the job stopped.
@@ -25,12 +26,48 @@ pub(crate) enum Failure {
     Gzip { name: String, source: io::Error },
     #[error("cannot write dead letters to {path} ({source}): name a file that you may write")]
     DeadLetters { path: PathBuf, source: io::Error },
+    #[error("{0} cannot be cut back, as --state may need: name a file for dead letters")]
+    NoFile(String),
     #[error("the disk of {0} is full: free some space, or write elsewhere")]
     Full(String),
     #[error("cannot write the report ({0}): check where standard output goes")]
     Report(io::Error),
     #[error("cannot listen for Ctrl-C ({0}): run without --follow")]
     Signal(io::Error),
+    #[error(
+        "{0} can be read only once, so a job over it cannot be resumed: name files, or leave --state \
+         out"
+    )]
+    OnlyOnce(String),
+    #[error(
+        "the job in {folder} had other options ({options}): say the same ones to go on with it, or \
+         name another folder with --state to begin anew"
+    )]
+    OtherOptions { folder: String, options: String },
+    #[error(
+        "the job in {folder} had other files: name {files}, in this order, to go on with it, or \
+         another folder with --state to begin anew"
+    )]
+    OtherFiles { folder: String, files: String },
+    #[error(
+        "{0} is not the file that the job began with: put that one back to go on, or name another \
+         folder with --state to begin anew"
+    )]
+    Replaced(String),
+    #[error(
+        "{0} does not say which job the checkpoints beside it are of: name another folder with \
+         --state"
+    )]
+    NoJob(PathBuf),
+    #[error("cannot write {path} ({source}): name a folder that you may write with --state")]
+    State { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(
+        "{path} is shorter than it was ({length} bytes, and the last checkpoint is at {written}): put \
+         it back to go on, or name another folder with --state to begin anew"
+    )]
+    Shortened { path: PathBuf, length: u64, written: u64 },
     #[error("{0}")]
     Graph(String),
     /// Who reads the report has seen enough: not worth a word.

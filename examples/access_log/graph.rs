@@ -1,25 +1,31 @@
 //! The job as a graph: one node reads, as many workers as wanted parse and count, and what they
 //! counted is added up at the end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use streamweave::engine::Cause;
 use streamweave::graph::RunError;
 use streamweave::node::More;
+use streamweave::state::Value;
 use streamweave::{NodeError, NodeResult, graph, node};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::asked::Asked;
-use crate::blocks::{Block, lines_of};
+use crate::blocks::{Block, Place, lines_of};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::failure::Failure;
 use crate::input::{Input, Lines};
 use crate::line::{Line, Shared};
+use crate::order::{InOrder, Numbered};
 use crate::parse::{Format, parse};
 use crate::record::Record;
+use crate::saved::{LIMIT, Saved, warn};
+use crate::share::Share;
 use crate::stats::Stats;
-use crate::timed::{Parsed, Timed};
-use crate::windows::{Late, Windows};
+use crate::summary::Summary;
+use crate::timed::Timed;
+use crate::windows::Request;
 
 /// How an input is opened.
 pub(crate) type Open = fn(&Input) -> Result<Lines, Failure>;
@@ -38,17 +44,26 @@ pub(crate) struct Text {
 pub(crate) struct Read {
     #[output]
     texts: Text,
+    #[state]
+    at: Value<Position>,
     #[scratch]
     reading: Reading,
     inputs: Vec<Input>,
     open: Open,
 }
 
-/// Which input is being read, and its next block: on the way from the disk, then here.
+/// How far the inputs have been sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// All inputs before this one, and this one up to its place.
+    input: usize,
+    place: Place,
+    blocks: u64,
+}
+
+/// The next block: on the way from the disk, then here.
 #[derive(Default)]
 pub(crate) struct Reading {
-    input: usize,
-    sent: u64,
     ahead: Option<JoinHandle<Ahead>>,
     here: Option<Ahead>,
 }
@@ -58,26 +73,33 @@ type Ahead = Result<(Lines, Option<Block>), Failure>;
 
 impl ReadHandlers for Read {
     async fn next(&self, state: &mut ReadState, out: &mut impl ReadOut) -> NodeResult<More> {
-        let reading = &mut state.reading;
+        let ReadState { reading, at, .. } = state;
         let Some(here) = reading.here.take() else {
             if reading.ahead.is_none() {
-                let Some(input) = self.inputs.get(reading.input).cloned() else {
+                let Some(input) = self.inputs.get(at.input).cloned() else {
                     return Ok(More::End);
                 };
-                let open = self.open;
-                reading.ahead = Some(spawn_blocking(move || read(open(&input)?)));
+                let (open, place) = (self.open, at.place);
+                reading.ahead = Some(spawn_blocking(move || {
+                    read(if place == Place::default() {
+                        open(&input)
+                    } else {
+                        input.resume(place)
+                    }?)
+                }));
             }
             return Ok(More::Later);
         };
         let (lines, block) = here?;
+        let Position { input, blocks, .. } = **at;
         match block {
             Some(block) => {
+                at.set(Position { input, place: lines.place(), blocks: blocks + 1 });
                 let file = lines.name().into();
                 reading.ahead = Some(spawn_blocking(move || read(lines)));
-                out.texts(Text { file, number: reading.sent, block });
-                reading.sent += 1;
+                out.texts(Text { file, number: blocks, block });
             }
-            None => reading.input += 1,
+            None => at.set(Position { input: input + 1, place: Place::default(), blocks }),
         }
         Ok(More::Now)
     }
@@ -105,11 +127,12 @@ pub(crate) struct Parse {
     texts: Text,
     #[output]
     records: Record<Line>,
+    /// The letters of each block, also where there are none.
     #[output]
-    malformed: DeadLetter,
+    malformed: Numbered<DeadLetter>,
     /// The records once more, block by block, if figures by their times are asked for.
     #[output]
-    parsed: Parsed,
+    parsed: Numbered<Request>,
     format: Format,
     timed: bool,
 }
@@ -118,7 +141,7 @@ impl ParseHandlers for Parse {
     fn on_texts(&self, texts: Text, out: &mut impl ParseOut) -> NodeResult {
         let (bytes, first) = texts.block.into_bytes();
         let shared = Shared::new(bytes);
-        let mut requests = Vec::new();
+        let (mut requests, mut letters) = (Vec::new(), Vec::new());
         for (number, range) in lines_of(shared.bytes(), first) {
             let line = &shared.bytes()[range.clone()];
             match parse(line, self.format) {
@@ -131,12 +154,13 @@ impl ParseHandlers for Parse {
                     out.records(record.over(shared.line(record.line(), range)));
                 }
                 Err(reason) => {
-                    out.malformed(DeadLetter::new(&texts.file, number, line, &reason));
+                    letters.push(DeadLetter::new(&texts.file, number, line, &reason));
                 }
             }
         }
+        out.malformed(Numbered { number: texts.number, records: letters });
         if self.timed {
-            out.parsed(Parsed { number: texts.number, requests });
+            out.parsed(Numbered { number: texts.number, records: requests });
         }
         Ok(())
     }
@@ -149,8 +173,8 @@ pub(crate) struct Count {
     records: &Record<Line>,
     #[output]
     counts: Stats,
-    #[scratch]
-    stats: Stats,
+    #[state]
+    stats: Share,
 }
 
 impl CountHandlers for Count {
@@ -160,67 +184,100 @@ impl CountHandlers for Count {
         records: &Record<Line>,
         _: &mut impl CountOut,
     ) -> NodeResult {
-        state.stats.add(records);
+        state.stats.0.add(records);
         Ok(())
     }
 
     fn on_stop(&self, state: &mut CountState, out: &mut impl CountOut) -> NodeResult {
-        out.counts(std::mem::take(&mut state.stats));
+        // Not here any more, if the job is resumed behind this.
+        out.counts(std::mem::take(&mut state.stats.0));
         Ok(())
     }
 }
 
-/// Writes dead letters, and tells how many there were.
+/// Writes dead letters in the order of the input, and tells how many there were.
 #[node]
 pub(crate) struct Bury {
     #[input]
-    letters: &DeadLetter,
+    letters: Numbered<DeadLetter>,
     #[output]
     counts: Stats,
     #[scratch]
-    buried: u64,
+    in_order: InOrder<DeadLetter>,
+    #[state]
+    next: Value<u64>,
+    #[state]
+    buried: Value<u64>,
+    /// How many bytes of the file are known to this state: what is behind them is cut off when the
+    /// job is resumed, as it is written again.
+    #[state]
+    written: Value<u64>,
     file: Mutex<DeadLetters>,
 }
 
+impl Bury {
+    fn file(&self) -> MutexGuard<'_, DeadLetters> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl BuryHandlers for Bury {
+    fn on_start(&self, state: &mut BuryState, _: &mut impl BuryOut) -> NodeResult {
+        Ok(self.file().cut(*state.written)?)
+    }
+
     fn on_letters(
         &self,
         state: &mut BuryState,
-        letters: &DeadLetter,
+        letters: Numbered<DeadLetter>,
         _: &mut impl BuryOut,
     ) -> NodeResult {
-        state.buried += 1;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write(letters)?;
-        // With --follow the next one may be long in coming, and they are few.
-        Ok(file.flush()?)
+        let (mut file, mut buried, mut bytes) = (self.file(), 0, 0);
+        for letter in state.in_order.take(letters, state.next.get_mut()) {
+            buried += 1;
+            bytes += file.write(&letter)?;
+        }
+        if buried > 0 {
+            state.buried.set(*state.buried + buried);
+            state.written.set(*state.written + bytes);
+            // With --follow the next one may be long in coming, and they are few.
+            file.flush()?;
+        }
+        Ok(())
     }
 
     fn on_stop(&self, state: &mut BuryState, out: &mut impl BuryOut) -> NodeResult {
-        out.counts(Stats { malformed: state.buried, ..Stats::default() });
+        out.counts(Stats { malformed: *state.buried, ..Stats::default() });
+        state.buried.set(0);
         Ok(())
     }
 }
 
-/// Adds up what the others have counted.
+/// Adds up what the others have counted, and sums it up.
 #[node]
 pub(crate) struct Sum {
     #[input]
     counts: Stats,
     #[output]
-    whole: Stats,
-    #[scratch]
-    stats: Stats,
+    summary: Summary,
+    #[state]
+    stats: Share,
+    top: usize,
+    saves: bool,
 }
 
 impl SumHandlers for Sum {
     fn on_counts(&self, state: &mut SumState, counts: Stats, _: &mut impl SumOut) -> NodeResult {
-        state.stats.merge(counts);
+        state.stats.0.merge(counts);
         Ok(())
     }
 
     fn on_stop(&self, state: &mut SumState, out: &mut impl SumOut) -> NodeResult {
-        out.whole(std::mem::take(&mut state.stats));
+        out.summary(Summary::of(&state.stats.0, self.top));
+        if !self.saves {
+            // Every run encodes the state at its end.
+            state.stats = Share::default();
+        }
         Ok(())
     }
 }
@@ -235,36 +292,31 @@ pub(crate) struct Job {
     pub(crate) tell_alerts: bool,
     /// 0 for one a processor.
     pub(crate) workers: usize,
-}
-
-/// What a run has counted.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) stats: Stats,
-    /// Of the kinds that were asked for.
-    pub(crate) windows: Vec<Windows>,
-    pub(crate) late: Late,
+    /// How many pages and clients the summary lists.
+    pub(crate) top: usize,
+    /// Where the state is kept, if it is.
+    pub(crate) saved: Option<Saved>,
 }
 
 /// Counts the lines of all inputs.
 ///
 /// # Errors
 /// An input cannot be read or a dead letter not be written.
-pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Counts, Failure> {
-    let Job { inputs, open, format, asked, tell_alerts, workers } = job;
+pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
+    let Job { inputs, open, format, asked, tell_alerts, workers, top, saved } = job;
     let timed = asked.any();
-    let inputs = if timed { Input::by_time(inputs, format)? } else { inputs };
     let workers = match workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
+    let dead_file = dead.file()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(|error| Failure::Graph(error.to_string()))?;
     runtime.block_on(async {
-        let graph = graph! {
+        let mut graph = graph! {
             #![name = "access_log"]
             read: Read { inputs, open },
             #[workers(workers)]
@@ -273,7 +325,7 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Counts, Failure> {
                 count: Count {},
             },
             bury: Bury { file: Mutex::new(dead) },
-            sum: Sum {},
+            sum: Sum { top, saves: saved.is_some() },
             timed: Timed::new(asked, tell_alerts),
 
             #[buffer(4)]
@@ -282,24 +334,36 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Counts, Failure> {
             parse.malformed => bury.letters,
             count.counts    => sum.counts,
             bury.counts     => sum.counts,
-            sum.whole       => graph.whole,
+            sum.summary     => graph.summary,
             parse.parsed    => timed.parsed,
             timed.windows   => graph.windows,
             timed.late      => graph.late,
         };
+        if let Some(checkpoint) = saved.as_ref().and_then(|saved| saved.checkpoint.as_ref()) {
+            graph
+                .restore(checkpoint.snapshot())
+                .map_err(|error| Failure::Graph(error.to_string()))?;
+        }
         let mut run = graph.start().map_err(|error| Failure::Graph(error.to_string()))?;
-        let mut counts = Counts {
-            stats: run.outputs.whole.recv().await.unwrap_or_default(),
-            late: run.outputs.late.recv().await.unwrap_or_default(),
-            windows: Vec::new(),
-        };
-        while let Some(windows) = run.outputs.windows.recv().await {
-            if asked.asks_for(windows.kind) {
-                counts.windows.push(windows);
+        let kept = saved.map(|saved| saved.keep(&run, dead_file)).transpose()?;
+        let summary = run.outputs.summary.recv().await;
+        let late = run.outputs.late.recv().await.unwrap_or_default();
+        let mut windows = Vec::new();
+        while let Some(of_kind) = run.outputs.windows.recv().await {
+            if asked.asks_for(of_kind.kind) {
+                windows.push(of_kind);
             }
         }
+        let saved = match &kept {
+            Some(kept) => run.checkpoint(kept, LIMIT).await.map(drop),
+            None => Ok(()),
+        };
         run.drain().await.map_err(why)?;
-        Ok(counts)
+        if let Err(error) = saved {
+            warn(&error);
+        }
+        let nothing = || Summary::of(&Stats::default(), top);
+        Ok(summary.unwrap_or_else(nothing).with(windows, late))
     })
 }
 

@@ -1,12 +1,12 @@
 //! Where lines come from: files, globs, standard input, a file that grows; plain or gzip.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::blocks::{Block, Blocks};
+use crate::blocks::{Block, Blocks, Place};
 use crate::failure::Failure;
 use crate::parse::{Format, parse};
 
@@ -105,6 +105,39 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Opens it where it was read up to `place`.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is shorter than that.
+    pub(crate) fn resume(&self, place: Place) -> Result<Lines, Failure> {
+        let name = self.name();
+        let Self::File(path) = self else { return Err(Failure::OnlyOnce(name)) };
+        let at_place = |mut file: File| {
+            let mut start = Vec::with_capacity(2);
+            file.by_ref().take(2).read_to_end(&mut start)?;
+            let is_gzip = start == GZIP;
+            if is_gzip {
+                // What is before can only be unpacked again.
+                file.rewind()?;
+                let mut unpacked = MultiGzDecoder::new(file);
+                let before = io::copy(&mut unpacked.by_ref().take(place.bytes), &mut io::sink())?;
+                return Ok((true, Box::new(unpacked) as Box<dyn Read + Send>, before));
+            }
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(place.bytes))?;
+            Ok((false, Box::new(file), length))
+        };
+        match File::open(path).and_then(at_place) {
+            Ok((.., there)) if there < place.bytes => Err(Failure::Replaced(name)),
+            Ok((gzip, reader, _)) => Ok(Lines { name, gzip, blocks: Blocks::new(reader, place) }),
+            Err(source) => Err(Failure::Read { name, source }),
+        }
+    }
+}
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// The lines of one input, in blocks.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -123,17 +156,22 @@ impl Lines {
         if let Err(source) = reader.by_ref().take(2).read_to_end(&mut start) {
             return Err(Failure::Read { name, source });
         }
-        let gzip = start == [0x1f, 0x8b];
+        let gzip = start == GZIP;
         let whole = io::Cursor::new(start).chain(reader);
         // Rotated logs are often concatenated: a file of several gzip members is one log.
         let reader: Box<dyn Read + Send> =
             if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        Ok(Self { name, gzip, blocks: Blocks::new(reader) })
+        Ok(Self { name, gzip, blocks: Blocks::new(reader, Place::default()) })
     }
 
     /// What dead letters call the input.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Behind the last block.
+    pub(crate) fn place(&self) -> Place {
+        self.blocks.place()
     }
 
     /// Reads the next block; false at the end.
@@ -145,5 +183,57 @@ impl Lines {
             let name = self.name.clone();
             if self.gzip { Failure::Gzip { name, source } } else { Failure::Read { name, source } }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn sample(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("access_log/sample").join(name)
+    }
+
+    /// The lines from here on, of so many blocks.
+    fn read(lines: &mut Lines, most: usize) -> Vec<(u64, Vec<u8>)> {
+        let (mut block, mut read) = (Block::default(), Vec::new());
+        for _ in 0..most {
+            if !lines.next(&mut block).unwrap() {
+                break;
+            }
+            read.extend(block.lines().map(|(number, line)| (number, line.to_vec())));
+        }
+        read
+    }
+
+    #[test]
+    fn whoever_resumes_plain_and_gzip_reads_the_rest() {
+        for name in ["access.log", "access.log.gz"] {
+            let input = Input::File(sample(name));
+            let whole = read(&mut input.open().unwrap(), usize::MAX);
+            for most in 1..4 {
+                let mut lines = input.open().unwrap();
+                let mut both = read(&mut lines, most);
+                both.extend(read(&mut input.resume(lines.place()).unwrap(), usize::MAX));
+                assert!(both == whole, "{name} behind {most} blocks");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shorter_than_the_place_is_another_file() {
+        let path = std::env::temp_dir().join(format!("access_log-short-{}", std::process::id()));
+        for (name, shorter) in [("access.log", "common.log"), ("access.log.gz", "common.log")] {
+            fs::copy(sample(name), &path).unwrap();
+            let input = Input::File(path.clone());
+            let mut lines = input.open().unwrap();
+            read(&mut lines, usize::MAX);
+            fs::copy(sample(shorter), &path).unwrap();
+            let refused = input.resume(lines.place()).unwrap_err();
+            assert!(matches!(refused, Failure::Replaced(_)), "{refused}");
+        }
+        fs::remove_file(path).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use sketches_ddsketch::DDSketch;
 pub(crate) struct Latency(Option<Box<DDSketch>>);
 
 /// Quantiles in milliseconds, each within 1 % of the exact value at rank `q * (n - 1)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Quantiles {
     pub(crate) p50_ms: f64,
     pub(crate) p90_ms: f64,

@@ -5,6 +5,9 @@
 //! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`graph`] joins them as a
 //! graph, [`plain`] as a loop.
 //!
+//! What `--state` says to keep is in [`saved`], and in nodes as their state; [`share`] is that of the
+//! workers, [`order`] puts back in order what they give.
+//!
 //! What is [`asked`] for by the requests' times goes through [`timed`], and comes to [`windows`].
 
 mod asked;
@@ -18,10 +21,13 @@ mod graph;
 mod input;
 mod latency;
 mod line;
+mod order;
 mod output;
 mod parse;
 mod plain;
 mod record;
+mod saved;
+mod share;
 mod stats;
 mod summary;
 mod time;
@@ -38,8 +44,9 @@ use crate::cli::Options;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
 use crate::follow::Follow;
-use crate::graph::{Counts, Job};
+use crate::graph::Job;
 use crate::input::{Input, Lines};
+use crate::saved::Saved;
 use crate::summary::Summary;
 
 /// Between two looks at a file that may grow.
@@ -56,18 +63,22 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<(), Failure> {
-    let inputs = Input::all(&options.inputs)?;
-    let asked = options.asked;
-    let mut dead = DeadLetters::create(options.dead_letters)?;
+    let mut inputs = Input::all(&options.inputs)?;
+    if options.asked.any() {
+        inputs = Input::by_time(inputs, options.format)?;
+    }
+    let folder = options.state.as_deref();
+    let saved = folder.map(|folder| Saved::open(folder, &options, &inputs)).transpose()?;
+    let Options { asked, format, workers, top, .. } = options;
+    let open = if saved.is_some() { DeadLetters::resume } else { DeadLetters::create };
+    let mut dead = open(options.dead_letters)?;
     let open = if options.follow { followed } else { Input::open };
-    let counts = if options.plain {
-        let stats = plain::run(inputs.iter().map(open), options.format, &mut dead)?;
-        Counts { stats, ..Counts::default() }
+    let summary = if options.plain {
+        Summary::of(&plain::run(inputs.iter().map(open), format, &mut dead)?, top)
     } else {
-        let (format, workers, tell_alerts) = (options.format, options.workers, options.follow);
-        graph::run(Job { inputs, open, format, asked, tell_alerts, workers }, dead)?
+        let tell_alerts = options.follow;
+        graph::run(Job { inputs, open, format, asked, tell_alerts, workers, top, saved }, dead)?
     };
-    let summary = Summary::of(&counts.stats, options.top).with(counts.windows, counts.late);
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     output::write(&summary, options.output, options.top, &mut stdout)?;
     if let Some(advice) = windows::advice(&summary.windows, summary.late, &asked) {

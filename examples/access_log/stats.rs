@@ -1,10 +1,11 @@
 //! What is counted while lines go by.
 
+use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::latency::Latency;
 use crate::record::Record;
@@ -41,9 +42,12 @@ impl Cell {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Stats {
     /// Path to its cells, one for each status: a handful, so a scan beats a map.
+    #[serde(serialize_with = "sorted")]
     pub(crate) paths: HashMap<String, Vec<(u16, Cell)>, RandomState>,
+    #[serde(serialize_with = "sorted")]
     pub(crate) clients: HashMap<String, u64, RandomState>,
     /// Minute since the Unix epoch to its requests.
+    #[serde(serialize_with = "sorted")]
     pub(crate) minutes: HashMap<i64, u64, RandomState>,
     /// Lines that were no log lines.
     pub(crate) malformed: u64,
@@ -78,6 +82,14 @@ fn cell(cells: &mut Vec<(u16, Cell)>, status: u16) -> &mut Cell {
         cells.len() - 1
     });
     &mut cells[at].1
+}
+
+/// Equal counts are equal bytes.
+fn sorted<K: Ord + Serialize, V: Serialize, S: Serializer>(
+    map: &HashMap<K, V, RandomState>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter().collect::<BTreeMap<_, _>>())
 }
 
 fn add_all<K: Eq + Hash>(

@@ -12,7 +12,7 @@ use crate::time::minute_text;
 use crate::windows::{Kind, Late, Windows};
 
 /// Figures of a set of requests.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) requests: u64,
     pub(crate) bytes: u64,

@@ -1,6 +1,5 @@
 //! The figures by the requests' times: a graph of windows, which is a node of the job's graph.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -11,45 +10,33 @@ use streamweave::nodes::{event_time_by, inspect, key_by, map};
 use streamweave::prelude::*;
 
 use crate::asked::Asked;
+use crate::order::{InOrder, Numbered};
 use crate::summary::Figures;
 use crate::time::time_text;
-use crate::windows::{Figure, Kind, Late, Latest, Request, Windows};
+use crate::windows::{Figure, Key, Kind, Late, Latest, Request, Windows};
 
-/// The requests of one block.
-#[derive(Debug)]
-pub(crate) struct Parsed {
-    /// How many blocks there were before it, in all inputs.
-    pub(crate) number: u64,
-    pub(crate) requests: Vec<Request>,
-}
-
-/// Puts blocks back in the order of the input, which workers do not keep: what is late is to depend
-/// on the input alone.
+/// Puts blocks back in the order of the input: what is late is to depend on that alone.
 #[node]
 pub(crate) struct Resequence {
     #[input]
-    parsed: Parsed,
+    parsed: Numbered<Request>,
     #[output]
     requests: Request,
     #[scratch]
-    next: u64,
-    /// Those that came before their turn.
-    #[scratch]
-    early: BTreeMap<u64, Vec<Request>>,
+    in_order: InOrder<Request>,
+    #[state]
+    next: Value<u64>,
 }
 
 impl ResequenceHandlers for Resequence {
     fn on_parsed(
         &self,
         state: &mut ResequenceState,
-        parsed: Parsed,
+        parsed: Numbered<Request>,
         out: &mut impl ResequenceOut,
     ) -> NodeResult {
-        state.early.insert(parsed.number, parsed.requests);
-        while let Some(requests) = state.early.remove(&state.next) {
-            state.next += 1;
-            requests.into_iter().for_each(|request| out.requests(request));
-        }
+        let ResequenceState { in_order, next, .. } = state;
+        in_order.take(parsed, next.get_mut()).for_each(|request| out.requests(request));
         Ok(())
     }
 }
@@ -73,8 +60,8 @@ pub(crate) struct Choose {
     in_part: (),
     #[output]
     late: Late,
-    #[scratch]
-    seen: Late,
+    #[state]
+    seen: Value<Late>,
     asked: Asked,
 }
 
@@ -104,8 +91,9 @@ impl ChooseHandlers for Choose {
             && let (Some(Frontier::At(frontier)), Some(time)) = (out.frontier(), out.time())
         {
             let behind = Duration::from_millis(frontier.0.abs_diff(time.0));
-            state.seen.requests += 1;
-            state.seen.by = state.seen.by.max(behind + asked.max_disorder);
+            let seen = state.seen.get_mut();
+            seen.requests += 1;
+            seen.by = seen.by.max(behind + asked.max_disorder);
             if self.is_in_part(time, frontier) {
                 out.in_part(());
             }
@@ -126,7 +114,7 @@ impl ChooseHandlers for Choose {
     }
 
     fn on_stop(&self, state: &mut ChooseState, out: &mut impl ChooseOut) -> NodeResult {
-        out.late(state.seen);
+        out.late(*state.seen);
         Ok(())
     }
 }
@@ -136,7 +124,7 @@ graph! {
     /// error as soon as they are known.
     pub(crate) struct Timed(asked: Asked, tell: bool) {
         #[input]
-        parsed: Parsed,
+        parsed: Numbered<Request>,
         #[output]
         windows: Windows,
         #[output]
@@ -210,7 +198,7 @@ graph! {
     }
 }
 
-fn latest<K: Ord + Send + Sync + 'static>(kind: Kind, key: fn(K) -> Option<String>) -> Latest<K> {
+fn latest<K: Key>(kind: Kind, key: fn(K) -> Option<String>) -> Latest<K> {
     Latest { kind, key, tail: Duration::ZERO, above: None }
 }
 

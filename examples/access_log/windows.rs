@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use streamweave::nodes::window::{Aggregate, Pane, Window, WindowResult};
+use streamweave::state::Value;
 use streamweave::{NodeResult, node};
 
 use crate::asked::{Asked, text};
@@ -89,16 +92,24 @@ pub(crate) struct Row {
 }
 
 /// Requests that are older than one before them by more than the maximal disorder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Late {
     pub(crate) requests: u64,
     /// The most that any of them is older than one before it.
     pub(crate) by: Duration,
 }
 
+/// What windows are of: clients, paths, or nothing.
+pub(crate) trait Key:
+    Ord + Clone + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<K: Ord + Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Key for K {}
+
 /// Keeps the last result of each window: late requests change those that were complete.
 #[node]
-pub(crate) struct Latest<K: Ord + Send + Sync + 'static> {
+pub(crate) struct Latest<K: Key> {
     #[input]
     results: WindowResult<K, Figures>,
     /// One for each request that was left out.
@@ -106,10 +117,10 @@ pub(crate) struct Latest<K: Ord + Send + Sync + 'static> {
     left_out: (),
     #[output]
     windows: Windows,
-    #[scratch]
-    latest: BTreeMap<(Window, K), Figures>,
-    #[scratch]
-    count: u64,
+    #[state]
+    latest: Value<BTreeMap<(Window, K), Figures>>,
+    #[state]
+    count: Value<u64>,
     pub(crate) kind: Kind,
     pub(crate) key: fn(K) -> Option<String>,
     /// How long windows go on behind their last request.
@@ -118,7 +129,7 @@ pub(crate) struct Latest<K: Ord + Send + Sync + 'static> {
     pub(crate) above: Option<f64>,
 }
 
-impl<K: Ord + Send + Sync + 'static> LatestHandlers<K> for Latest<K> {
+impl<K: Key> LatestHandlers<K> for Latest<K> {
     fn on_results(
         &self,
         state: &mut LatestState<K>,
@@ -128,9 +139,9 @@ impl<K: Ord + Send + Sync + 'static> LatestHandlers<K> for Latest<K> {
         let WindowResult { key, window, value, pane } = result;
         let counts = self.above.is_none_or(|rate| value.error_rate > rate);
         if counts && pane != Pane::Retraction {
-            state.latest.insert((window, key), value);
+            state.latest.get_mut().insert((window, key), value);
         } else {
-            state.latest.remove(&(window, key));
+            state.latest.get_mut().remove(&(window, key));
         }
         Ok(())
     }
@@ -141,20 +152,21 @@ impl<K: Ord + Send + Sync + 'static> LatestHandlers<K> for Latest<K> {
         (): (),
         _: &mut impl LatestOut<K>,
     ) -> NodeResult {
-        state.count += 1;
+        *state.count.get_mut() += 1;
         Ok(())
     }
 
     fn on_stop(&self, state: &mut LatestState<K>, out: &mut impl LatestOut<K>) -> NodeResult {
         let tail = self.tail.as_millis() as i64;
-        let row = |((window, key), figures): ((Window, K), Figures)| Row {
-            key: (self.key)(key),
+        let row = |((window, key), figures): (&(Window, K), &Figures)| Row {
+            key: (self.key)(key.clone()),
             from: window.start.0,
             to: window.end.0 - tail,
-            figures,
+            figures: figures.clone(),
         };
-        let rows = std::mem::take(&mut state.latest).into_iter().map(row).collect();
-        out.windows(Windows { kind: self.kind, rows, left_out: state.count });
+        // They stay: the job may be resumed behind this, and tells them again.
+        let rows = state.latest.iter().map(row).collect();
+        out.windows(Windows { kind: self.kind, rows, left_out: *state.count });
         Ok(())
     }
 }

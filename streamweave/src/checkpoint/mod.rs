@@ -1,5 +1,6 @@
 //! Checkpoints that survive the process: a cut through a running graph, put where the next run finds
-//! it.
+//! it. A run takes them by itself with
+//! [`checkpoint_every`](crate::graph::Running::checkpoint_every).
 //!
 //! ```
 //! use std::time::Duration;

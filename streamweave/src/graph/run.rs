@@ -209,9 +209,10 @@ impl<I, O> Running<I, O> {
     }
 
     /// Has the run put a [checkpoint](Running::checkpoint) into `storage` by itself, again and again
-    /// until it ends: the first after `period`, each further one that long after the one before it,
-    /// so never two at once. Those that fail, or do not get through the graph within `limit`, are
-    /// counted, reported as a `tracing` event and in the handle, and the run goes on.
+    /// until it ends: the first after `period`, at least a millisecond, each further one that long
+    /// after the end of the one before it, so never two at once. Those that fail, or do not get
+    /// through the graph within `limit`, are counted, reported as a `tracing` event and in the
+    /// handle, and the run goes on.
     ///
     /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///

@@ -1,8 +1,11 @@
 //! Checkpoints that a run takes by itself, on a clock that the test owns.
 
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use streamweave::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage};
 use streamweave::graph::{ExecutionMode, RunError, Snapshot};
 use streamweave::nodes::{from_iter, map, scan};
@@ -162,6 +165,50 @@ async fn a_run_that_fails_ends_what_waits_for_a_cut() -> Tested {
     let report = checkpoints.ended().await;
     assert_eq!((report.complete, report.failed), (0, 0));
     assert_eq!(at.elapsed(), Duration::ZERO);
+    Ok(())
+}
+
+/// Lets a snapshot in when it is told to.
+#[derive(Clone)]
+struct Gate {
+    entered: Arc<AtomicU64>,
+    open: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl CheckpointStorage for Gate {
+    fn publish(&self, _: &Snapshot) -> Result<u64, CheckpointError> {
+        let id = self.entered.fetch_add(1, Ordering::SeqCst) + 1;
+        self.open.lock().unwrap().recv().unwrap();
+        Ok(id)
+    }
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        Ok(None)
+    }
+}
+
+/// A later cut never gets an earlier id: it waits, even if nobody waits for the one before any more.
+#[tokio::test]
+async fn one_is_kept_before_the_next_is_begun() -> Tested {
+    let run = sums!().start()?;
+    let (open, opened) = mpsc::channel();
+    let gate = Gate { entered: Arc::default(), open: Arc::new(Mutex::new(opened)) };
+    let entered = Arc::clone(&gate.entered);
+    {
+        let mut first = pin!(run.checkpoint(&gate, LIMIT));
+        while entered.load(Ordering::SeqCst) == 0 {
+            assert!(first.as_mut().now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut second = pin!(run.checkpoint(&gate, LIMIT));
+    for _ in 0..10_000 {
+        assert!(second.as_mut().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(entered.load(Ordering::SeqCst), 1);
+    open.send(())?;
+    open.send(())?;
+    assert_eq!(second.await?, 2);
     Ok(())
 }
 
