@@ -57,7 +57,8 @@ use proc_macro::TokenStream;
 ///   record to every worker, `optional` lets graphs leave it unconnected.
 /// - `#[output]`, with the option `optional`.
 /// - `#[state]`, saved in checkpoints, and `#[scratch]`, never saved. Both start as `Default`, or
-///   as `init = expression` says, which may use `self`.
+///   as `init = expression` says, which may use `self`. A state field that had another name when
+///   it was saved says so: `renamed_from = "tally"`.
 ///
 /// It writes the traits `NumberHandlers` (to be implemented) and `NumberOut` (to be sent to), and
 /// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`
@@ -81,6 +82,10 @@ use proc_macro::TokenStream;
 ///   the same from a guess, so that records may come behind it, which are late; `settles`: nothing
 ///   that it sends is late. A node without any of them passes on the frontier of its inputs.
 /// - `strict`: its inputs take no edge on which records may be late.
+/// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
+///   called before its state is saved, and commits in `on_complete`, which is called when the
+///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
+/// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
 /// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
 /// - `crate = path`: where `streamweave` is, if it has another name.
 ///

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) buffer: Option<Expr>,
     pub(crate) boundary: Option<Ident>,
     pub(crate) in_turn: bool,
+    /// The name that it had before, in the same group.
+    pub(crate) renamed_from: Option<LitStr>,
 }
 
 /// The bound of a loop.
@@ -61,8 +63,8 @@ pub(crate) enum Place {
 impl Place {
     fn known(self) -> &'static [&'static str] {
         match self {
-            Place::Node | Place::Group => &["workers", "restart", "on_failure"],
-            Place::Loop => &["rounds", "workers", "restart", "on_failure"],
+            Place::Node | Place::Group => &["workers", "restart", "on_failure", "renamed_from"],
+            Place::Loop => &["rounds", "workers", "restart", "on_failure", "renamed_from"],
             Place::Edge => &["buffer", "boundary", "in_turn"],
         }
     }
@@ -78,8 +80,8 @@ impl Place {
 }
 
 /// Every name that is an attribute somewhere.
-const ALL: [&str; 7] =
-    ["workers", "restart", "on_failure", "rounds", "buffer", "boundary", "in_turn"];
+const ALL: [&str; 8] =
+    ["workers", "restart", "on_failure", "rounds", "buffer", "boundary", "in_turn", "renamed_from"];
 
 /// Reads the attributes of something that stands at `place`.
 pub(crate) fn options(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Options {
@@ -132,6 +134,7 @@ impl Options {
                     return Err(syn::Error::new_spanned(other, "`in_turn` takes no argument"));
                 }
             },
+            "renamed_from" => self.renamed_from = Some(renamed_from(attr)?),
             "rounds" => self.rounds = Some(rounds(attr)?),
             "restart" => self.restart = Some(restart(attr)?),
             _ => self.on_failure = Some(on_failure(attr)?),
@@ -143,6 +146,16 @@ impl Options {
     pub(crate) fn has_policy(&self) -> bool {
         self.restart.is_some() || self.on_failure.is_some()
     }
+}
+
+fn renamed_from(attr: &Attribute) -> syn::Result<LitStr> {
+    if let Meta::NameValue(written) = &attr.meta
+        && let Expr::Lit(syn::ExprLit { lit: Lit::Str(name), .. }) = &written.value
+    {
+        return Ok(name.clone());
+    }
+    let message = "write the name that it had before: `#[renamed_from = \"matcher\"]`";
+    Err(syn::Error::new_spanned(attr.path(), message))
 }
 
 fn count(attr: &Attribute, what: &str, example: &str) -> syn::Result<Expr> {

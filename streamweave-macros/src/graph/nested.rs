@@ -56,6 +56,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         timing: None,
         strict: false,
         commits: false,
+        dropped: Vec::new(),
         register: true,
         inputs: inputs.collect(),
         outputs: outputs.collect(),

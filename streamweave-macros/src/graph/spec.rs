@@ -15,17 +15,20 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
     let model = cx.model;
     let nodes = model.nodes.iter().map(|node| {
         let path = &node.path;
+        let renamed = renamed(path, &node.options);
         let policy = policy(krate, &node.options);
         let workers = workers(node.options.workers.is_some().then_some(node.region).flatten());
         mixed! {
             #krate::graph::NodeSpec {
                 path: ::std::string::String::from(#path), policy: #policy, workers: #workers,
+                renamed_from: #renamed,
             }
         }
     });
     let edges = model.edges.iter().enumerate().map(|(index, edge)| self::edge(cx, index, edge));
     let groups = model.groups.iter().map(|group| {
         let path = &group.path;
+        let renamed = renamed(path, &group.options);
         let policy = policy(krate, &group.options);
         let workers = workers(group.options.workers.is_some().then_some(group.region).flatten());
         let strategy = option(group.strategy.as_ref().map(|strategy| {
@@ -46,6 +49,7 @@ pub(crate) fn spec(cx: &Cx<'_>) -> TokenStream {
                 path: ::std::string::String::from(#path),
                 strategy: #strategy,
                 policy: #policy, workers: #workers, rounds: #rounds, is_loop: #is_loop,
+                renamed_from: #renamed,
             }
         }
     });
@@ -128,6 +132,15 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
     mixed! {
         #krate::supervision::SupervisionPolicy { on_failure: #on_failure, restart: #restart }
     }
+}
+
+/// The path that it had before: another name in the same group.
+fn renamed(path: &str, options: &Options) -> TokenStream {
+    option(options.renamed_from.as_ref().map(|before| {
+        let group = path.rfind('/').map_or("", |slash| &path[..=slash]);
+        let before = format!("{group}{}", before.value());
+        mixed!(::std::string::String::from(#before))
+    }))
 }
 
 fn duration(duration: Duration) -> TokenStream {

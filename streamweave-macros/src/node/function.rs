@@ -81,6 +81,7 @@ pub(crate) fn function(
         timing: options.timing(),
         strict: options.is_strict(),
         commits: options.commits.is_some(),
+        dropped: std::mem::take(&mut options.dropped),
         register: !options.unregistered,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),

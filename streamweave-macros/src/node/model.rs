@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{Attribute, Expr, ExprLit, Generics, Lit, Meta, Type, Visibility};
+use syn::{Attribute, Expr, ExprLit, Generics, Lit, LitStr, Meta, Type, Visibility};
 
 use crate::node::returns::Returns;
 
@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) strict: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
+    /// State fields that the node no longer has.
+    pub(crate) dropped: Vec<LitStr>,
     pub(crate) register: bool,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
@@ -82,6 +84,8 @@ pub(crate) struct StateField {
     pub(crate) docs: Docs,
     pub(crate) ty: Type,
     pub(crate) init: Option<Expr>,
+    /// The name that it had before.
+    pub(crate) renamed_from: Option<LitStr>,
     /// Whether it is saved: `#[state]`.
     pub(crate) saved: bool,
 }

@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) timing: Option<Ident>,
     strict: Option<Ident>,
     pub(crate) commits: Option<Ident>,
+    pub(crate) dropped: Vec<LitStr>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
@@ -37,7 +38,7 @@ pub(crate) struct Options {
 
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `commits`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `commits`, `dropped = \"field\"`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -91,6 +92,10 @@ impl Options {
                     return Err(nothing_late(name, settles));
                 }
                 self.strict = Some(name.clone());
+                false
+            }
+            "dropped" => {
+                self.dropped.push(value(input)?);
                 false
             }
             "commits" => {

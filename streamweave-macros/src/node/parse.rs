@@ -49,6 +49,7 @@ pub(crate) fn structure(
         timing: options.timing(),
         strict: options.is_strict(),
         commits: options.commits.is_some(),
+        dropped: std::mem::take(&mut options.dropped),
         key: options.key,
         kind,
         sink: options.sink.is_some(),
@@ -147,15 +148,21 @@ impl Fieldwork {
             self.output(name, docs, field.ty, &role, errors);
         } else {
             let saved = role.path().is_ident("state");
-            let mut init = None;
+            let (mut init, mut renamed_from) = (None, None);
             each_option(&role, errors, |option, input| {
-                if option != "init" {
-                    return Err(options::unknown(option, "`init = expression`"));
+                match option.to_string().as_str() {
+                    "init" => init = Some(options::value(input)?),
+                    "renamed_from" if saved => renamed_from = Some(options::value(input)?),
+                    _ if saved => {
+                        let known = "`init = expression`, `renamed_from = \"field\"`";
+                        return Err(options::unknown(option, known));
+                    }
+                    _ => return Err(options::unknown(option, "`init = expression`")),
                 }
-                init = Some(options::value(input)?);
                 Ok(())
             });
-            self.fields.push(StateField { name, vis: field.vis, docs, ty: field.ty, init, saved });
+            let (vis, ty) = (field.vis, field.ty);
+            self.fields.push(StateField { name, vis, docs, ty, init, renamed_from, saved });
         }
         None
     }

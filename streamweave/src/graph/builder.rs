@@ -158,7 +158,7 @@ impl GraphBuilder {
     /// ([`GraphBuilder::attach_many`]), and so must what it feeds.
     pub fn set_supervision(&mut self, path: &str, policy: SupervisionPolicy) {
         let path = self.path(path).to_string();
-        self.spec.nodes.push(NodeSpec { path, policy, workers: None });
+        self.spec.nodes.push(NodeSpec { path, policy, ..NodeSpec::default() });
         self.undo = true;
     }
 

@@ -167,8 +167,9 @@ pub enum RestoreError {
     },
     /// No node of the graph has this state.
     #[error(
-        "the snapshot holds state of `{node}`, which this graph does not have: restore it into \
-         the graph it was taken from, or remove that state from the snapshot"
+        "the snapshot holds state of `{node}`, which this graph does not have: write \
+         `#[renamed_from = \"..\"]` before the node or the group that it is now, or drop it on purpose \
+         with `Snapshot::remove`"
     )]
     Unclaimed {
         /// The instance path in the snapshot.

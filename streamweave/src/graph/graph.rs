@@ -108,13 +108,18 @@ impl<I, O> Graph<I, O> {
                 *instances.entry(base(node.path()).to_owned()).or_default() += 1;
             });
         }
-        let mut saved: BTreeMap<&str, Vec<(&str, &[u8])>> = BTreeMap::new();
+        let mut saved: BTreeMap<String, Vec<(String, &[u8])>> = BTreeMap::new();
         for path in snapshot.paths() {
             let state = snapshot.get(path).unwrap_or_default();
-            if !instances.contains_key(base(path)) && !state.is_empty() {
+            let (node, worker) = path.split_at(base(path).len());
+            // A name that a node has now is that node's, whatever was renamed.
+            let has = instances.contains_key(node);
+            let node = if has { node.to_owned() } else { self.spec.renamed(node) };
+            if !instances.contains_key(&node) && !state.is_empty() {
                 return Err(RestoreError::Unclaimed { node: path.to_owned() });
             }
-            saved.entry(base(path)).or_default().push((path, state));
+            let now = format!("{node}{worker}");
+            saved.entry(node).or_default().push((now, state));
         }
         let mut result = Ok(());
         for stage in &mut self.planned {

@@ -22,6 +22,8 @@ pub struct NodeSpec {
     pub policy: SupervisionPolicy,
     /// On how many workers it runs; `None` for one.
     pub workers: Option<usize>,
+    /// The path that it had before: saved state of that path is its own.
+    pub renamed_from: Option<String>,
 }
 
 /// An edge of a graph: from `path.port` to `path.port`, or `graph.port`.
@@ -58,6 +60,8 @@ pub struct GroupSpec {
     pub rounds: Option<u64>,
     /// Whether it is the scope of a loop.
     pub is_loop: bool,
+    /// The path that it had before: saved state of what was under it is of what is under it now.
+    pub renamed_from: Option<String>,
 }
 
 impl GraphSpec {
@@ -66,12 +70,34 @@ impl GraphSpec {
         if prefix.is_empty() {
             return;
         }
+        let former = self.nodes.iter_mut().filter_map(|node| node.renamed_from.as_mut());
+        let others = self.groups.iter_mut().filter_map(|group| group.renamed_from.as_mut());
+        former.chain(others).for_each(|path| path.insert_str(0, prefix));
         let nodes = self.nodes.iter_mut().map(|node| &mut node.path);
         let groups = self.groups.iter_mut().map(|group| &mut group.path);
         let edges = self.edges.iter_mut().flat_map(|edge| [&mut edge.from, &mut edge.to]);
         for path in nodes.chain(groups).chain(edges) {
             path.insert_str(0, prefix);
         }
+    }
+
+    /// The path that what was saved under `path` has now.
+    pub(crate) fn renamed(&self, path: &str) -> String {
+        let nodes = self.nodes.iter().map(|node| (&node.renamed_from, &node.path));
+        let groups = self.groups.iter().map(|group| (&group.renamed_from, &group.path));
+        let all = nodes.chain(groups).filter_map(|(before, now)| Some((before.as_ref()?, now)));
+        let mut all: Vec<_> = all.collect();
+        // Outer ones first: what an inner one was called is told by the name that its group has now.
+        all.sort_by_key(|(before, _)| before.len());
+        let mut path = path.to_owned();
+        for (before, now) in all {
+            if let Some(rest) = path.strip_prefix(before.as_str())
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                path = format!("{now}{rest}");
+            }
+        }
+        path
     }
 
     /// Whether any policy keeps state after a failure, so that changes must be logged.

@@ -65,10 +65,19 @@ pub enum StateError {
     },
     /// The snapshot has a field that the node no longer declares.
     #[error(
-        "no field of the node claims this saved state; declare its renaming, allow it to be \
-         carried forward, or drop it on purpose"
+        "no field of the node claims this saved state: write `#[state(renamed_from = \"..\")]` on the \
+         field that it is now, or `#[node(dropped = \"..\")]` to drop it on purpose"
     )]
     Unclaimed,
+    /// The snapshot has a field under its name and under a former one.
+    #[error(
+        "it was saved under this name and under its former one, `{before}`, too: only one of them can \
+         be restored; take `renamed_from` away"
+    )]
+    Twice {
+        /// The former name.
+        before: String,
+    },
     /// An error in one field of one node.
     #[error("node `{node}`, state field `{field}`: {source}")]
     Field {

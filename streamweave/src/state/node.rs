@@ -1,5 +1,6 @@
 //! `NodeState`: all state fields of one node, as the runtime handles them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{NodeSchema, NodeSnapshot, SavedField, State, StateError};
@@ -54,6 +55,10 @@ pub trait NodeState: Send + 'static {
     /// The fields' names, kinds and shapes.
     fn schema() -> NodeSchema;
 
+    /// Fields that had another name before, as (before, now); and, with nothing behind, those that the
+    /// node no longer has and whose saved state is dropped.
+    const FORMER: &'static [(&'static str, Option<&'static str>)] = &[];
+
     /// Takes over the state fields of `before`, but nothing that is never saved: what a restart of
     /// the node keeps. Provided for states without scratch; `#[node]` writes it for others.
     fn keep_saved(&mut self, before: &mut Self)
@@ -103,7 +108,8 @@ pub trait NodeState: Send + 'static {
         save.result
     }
 
-    /// Merges saved fields in by name. Fields that were not saved stay as they are.
+    /// Merges saved fields in by name, or by a former one. Fields that were not saved stay as they
+    /// are.
     ///
     /// # Errors
     /// A saved field of another shape, bytes that cannot be read, or a saved field that the node
@@ -113,11 +119,20 @@ pub trait NodeState: Send + 'static {
         Self: Sized,
     {
         let schema = Self::schema();
-        if let Some((name, _)) = saved.fields.iter().find(|(name, _)| schema.field(name).is_none())
-        {
-            return Err(StateError::Unclaimed.in_field(node, name));
+        let mut fields = BTreeMap::new();
+        for (name, field) in &saved.fields {
+            let former = Self::FORMER.iter().find(|(before, _)| before == name);
+            let now = match former {
+                _ if schema.field(name).is_some() => name.as_str(),
+                Some((_, Some(now))) => now,
+                Some((_, None)) => continue,
+                None => return Err(StateError::Unclaimed.in_field(node, name)),
+            };
+            if fields.insert(now, field).is_some() {
+                return Err(StateError::Twice { before: name.clone() }.in_field(node, now));
+            }
         }
-        let mut restore = Restore { node, saved, result: Ok(()) };
+        let mut restore = Restore { node, fields, result: Ok(()) };
         self.fields(&mut restore);
         restore.result
     }
@@ -203,7 +218,8 @@ impl FieldVisitor for Save<'_> {
 
 struct Restore<'a> {
     node: &'a str,
-    saved: &'a NodeSnapshot,
+    /// By the names that they have now.
+    fields: BTreeMap<&'a str, &'a SavedField>,
     result: Result<(), StateError>,
 }
 
@@ -212,7 +228,7 @@ impl FieldVisitor for Restore<'_> {
         if self.result.is_err() {
             return;
         }
-        let Some(field) = self.saved.fields.get(name) else { return };
+        let Some(field) = self.fields.get(name) else { return };
         let declared = S::shape();
         let restored = if declared == field.shape {
             state.restore(&field.bytes)

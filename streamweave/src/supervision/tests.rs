@@ -29,7 +29,7 @@ fn supervisor(
             .map(|path| NodeSpec {
                 path: path.into(),
                 policy: policy(path).unwrap_or_default(),
-                workers: None,
+                ..NodeSpec::default()
             })
             .into(),
         edges: vec![

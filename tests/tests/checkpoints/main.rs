@@ -2,6 +2,7 @@
 //! and again.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod evolution;
 mod intervals;
 
 use std::io::{BufRead, BufReader};

@@ -52,9 +52,11 @@ fn graph() {
                     streamweave::graph::NodeSpec { path :
                     ::std::string::String::from("first"), policy :
                     ::core::default::Default::default(), workers :
+                    ::core::option::Option::None, renamed_from :
                     ::core::option::Option::None, }, streamweave::graph::NodeSpec { path
                     : ::std::string::String::from("second"), policy :
                     ::core::default::Default::default(), workers :
+                    ::core::option::Option::None, renamed_from :
                     ::core::option::Option::None, }
                 ],
                 edges: ::std::vec![

@@ -72,13 +72,15 @@ fn graph() {
                     streamweave::graph::NodeSpec { path :
                     ::std::string::String::from("a"), policy :
                     ::core::default::Default::default(), workers :
+                    ::core::option::Option::None, renamed_from :
                     ::core::option::Option::None, }, streamweave::graph::NodeSpec { path
                     : ::std::string::String::from("b"), policy :
                     ::core::default::Default::default(), workers :
-                    ::core::option::Option::Some(workers_0), },
-                    streamweave::graph::NodeSpec { path :
-                    ::std::string::String::from("c"), policy :
+                    ::core::option::Option::Some(workers_0), renamed_from :
+                    ::core::option::Option::None, }, streamweave::graph::NodeSpec { path
+                    : ::std::string::String::from("c"), policy :
                     ::core::default::Default::default(), workers :
+                    ::core::option::Option::None, renamed_from :
                     ::core::option::Option::None, }
                 ],
                 edges: ::std::vec![

@@ -57,6 +57,18 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
         let field = field(&saved.ty);
         quote!(#field::schema(#text))
     });
+    let renamed = saved.iter().filter_map(|saved| {
+        let (before, now) = (saved.renamed_from.as_ref()?, saved.name.unraw().to_string());
+        Some(quote!((#before, ::core::option::Option::Some(#now))))
+    });
+    let dropped = node.dropped.iter().map(|field| quote!((#field, ::core::option::Option::None)));
+    let former: Vec<_> = renamed.chain(dropped).collect();
+    let former = (!former.is_empty()).then(|| {
+        quote! {
+            const FORMER: &'static [(&'static str, ::core::option::Option<&'static str>)] =
+                &[#(#former),*];
+        }
+    });
     let has_scratch = saved.len() < node.fields.len();
     let keep_saved = has_scratch.then(|| {
         let names = saved.iter().map(|saved| &saved.name);
@@ -76,6 +88,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 #krate::state::NodeSchema::new([#(#schemas),*])
             }
             #keep_saved
+            #former
         }
     }
 }

@@ -91,6 +91,24 @@ trait QuoteHandlers {
         let _ = (out);
         ::core::result::Result::Ok(())
     }
+    ///A checkpoint is about to be taken, of everything so far.
+    fn on_checkpoint(
+        &self,
+        checkpoint: u64,
+        out: &mut impl QuoteOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
+    ///The checkpoints up to this one are complete: what was got ready for them can be made visible. Said with `u64::MAX` of everything so far: at the end, and after a restore. It may be said again after a failure.
+    fn on_complete(
+        &self,
+        checkpoint: u64,
+        out: &mut impl QuoteOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
 }
 #[doc(hidden)]
 #[allow(
@@ -340,6 +358,24 @@ const _: () = {
             out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
         ) -> ::streamweave::NodeResult {
             <Quote as QuoteHandlers>::on_stop(self, out)
+        }
+        #[inline]
+        fn on_checkpoint(
+            &self,
+            state: &mut (),
+            checkpoint: u64,
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_checkpoint(self, checkpoint, out)
+        }
+        #[inline]
+        fn on_complete(
+            &self,
+            state: &mut (),
+            checkpoint: u64,
+            out: &mut ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Quote as QuoteHandlers>::on_complete(self, checkpoint, out)
         }
     }
     ::streamweave::expansion::inventory::submit! {

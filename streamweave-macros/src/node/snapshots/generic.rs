@@ -108,6 +108,24 @@ where
         let _ = (out);
         ::core::result::Result::Ok(())
     }
+    ///A checkpoint is about to be taken, of everything so far.
+    fn on_checkpoint(
+        &self,
+        checkpoint: u64,
+        out: &mut impl MapOut<A, B, F>,
+    ) -> crate::NodeResult {
+        let _ = (checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
+    ///The checkpoints up to this one are complete: what was got ready for them can be made visible. Said with `u64::MAX` of everything so far: at the end, and after a restore. It may be said again after a failure.
+    fn on_complete(
+        &self,
+        checkpoint: u64,
+        out: &mut impl MapOut<A, B, F>,
+    ) -> crate::NodeResult {
+        let _ = (checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
 }
 #[doc(hidden)]
 #[allow(
@@ -398,6 +416,24 @@ const _: () = {
             out: &mut crate::node::Outlet<'_, (), MapEmitters<__E0>>,
         ) -> crate::NodeResult {
             <Map<A, B, F> as MapHandlers<A, B, F>>::on_stop(self, out)
+        }
+        #[inline]
+        fn on_checkpoint(
+            &self,
+            state: &mut (),
+            checkpoint: u64,
+            out: &mut crate::node::Outlet<'_, (), MapEmitters<__E0>>,
+        ) -> crate::NodeResult {
+            <Map<A, B, F> as MapHandlers<A, B, F>>::on_checkpoint(self, checkpoint, out)
+        }
+        #[inline]
+        fn on_complete(
+            &self,
+            state: &mut (),
+            checkpoint: u64,
+            out: &mut crate::node::Outlet<'_, (), MapEmitters<__E0>>,
+        ) -> crate::NodeResult {
+            <Map<A, B, F> as MapHandlers<A, B, F>>::on_complete(self, checkpoint, out)
         }
     }
 };

@@ -115,6 +115,26 @@ pub trait MatcherHandlers {
         let _ = (state, out);
         ::core::result::Result::Ok(())
     }
+    ///A checkpoint is about to be taken, of everything so far.
+    fn on_checkpoint(
+        &self,
+        state: &mut MatcherState,
+        checkpoint: u64,
+        out: &mut impl MatcherOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (state, checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
+    ///The checkpoints up to this one are complete: what was got ready for them can be made visible. Said with `u64::MAX` of everything so far: at the end, and after a restore. It may be said again after a failure.
+    fn on_complete(
+        &self,
+        state: &mut MatcherState,
+        checkpoint: u64,
+        out: &mut impl MatcherOut,
+    ) -> ::streamweave::NodeResult {
+        let _ = (state, checkpoint, out);
+        ::core::result::Result::Ok(())
+    }
 }
 #[doc(hidden)]
 #[allow(
@@ -425,6 +445,24 @@ const _: () = {
             out: &mut ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>,
         ) -> ::streamweave::NodeResult {
             <Matcher as MatcherHandlers>::on_stop(self, state, out)
+        }
+        #[inline]
+        fn on_checkpoint(
+            &self,
+            state: &mut MatcherState,
+            checkpoint: u64,
+            out: &mut ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Matcher as MatcherHandlers>::on_checkpoint(self, state, checkpoint, out)
+        }
+        #[inline]
+        fn on_complete(
+            &self,
+            state: &mut MatcherState,
+            checkpoint: u64,
+            out: &mut ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>,
+        ) -> ::streamweave::NodeResult {
+            <Matcher as MatcherHandlers>::on_complete(self, state, checkpoint, out)
         }
     }
     ::streamweave::expansion::inventory::submit! {
