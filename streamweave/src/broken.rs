@@ -73,6 +73,8 @@ variants! {
     ScratchIsKept,
     /// A node that waits for its restart goes on at once.
     NoBackoff,
+    /// A stage that has failed is part of a cut, as if it had finished.
+    FailedIsCut,
     /// What a checkpoint holds is committed before the checkpoint is complete.
     CommitsBeforeComplete,
     /// What a restored checkpoint holds is not committed again.

@@ -149,7 +149,14 @@ fn ports(node: &Node, errors: &mut Errors) {
         ),
         _ => {}
     }
-    if node.sink {
+    if node.commits {
+        for output in &node.outputs {
+            let message = "a node that commits has no outputs, as it commits when what is behind it may \
+                           have ended: remove this one, or remove `commits`";
+            errors.error(&output.name, message);
+        }
+    }
+    if node.sink && !node.commits {
         for output in &node.outputs {
             errors.error(&output.name, "a sink has no outputs: remove this one, or remove `sink`");
         }

@@ -147,14 +147,23 @@ where
                 // What came before it is answered first, and no further call begins meanwhile,
                 // unless it is one that is made again.
                 Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() => {
-                    match (0..inlets.count()).find(|index| is_again(&mut inlets, *index)) {
+                    match again(&mut inlets) {
                         Some(index) => return Poll::Ready(Next::Todo(Todo::Drive(index))),
                         None if flight.len() > 0 => {}
                         None => return Poll::Ready(Next::Todo(Todo::Run(phase))),
                     }
                 }
+                // What is made again goes first: its place in flight is free.
+                Poll::Ready(Todo::Drive(index)) => {
+                    let index = again(&mut inlets).unwrap_or(index);
+                    return Poll::Ready(Next::Todo(Todo::Drive(index)));
+                }
                 Poll::Ready(todo) => return Poll::Ready(Next::Todo(todo)),
-                Poll::Pending if stage.is_idle() => {}
+                Poll::Pending if stage.is_idle() => {
+                    if let Some(index) = again(&mut inlets) {
+                        return Poll::Ready(Next::Todo(Todo::Drive(index)));
+                    }
+                }
                 Poll::Pending => return Poll::Pending,
             }
             match flight.poll(task) {
@@ -209,6 +218,11 @@ where
 enum Next<T, A> {
     Todo(Todo),
     Answer(Answer<T, A>),
+}
+
+/// An inlet with a record that is to be asked for again.
+fn again<T>(inlets: &mut impl PopInlets<T>) -> Option<usize> {
+    (0..inlets.count()).find(|index| is_again(inlets, *index))
 }
 
 /// Whether a record that came in by this inlet is to be asked for again.

@@ -431,6 +431,12 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 /// What a timer's unit is called.
 pub(crate) const ON_TIMER: &str = "on_timer";
 
+/// Whether a unit that is called so in a failure was no record's.
+pub(crate) fn is_phase(input: &str) -> bool {
+    ["on_start", ON_TIMER, "on_frontier", "on_stop", "on_checkpoint", "on_complete"]
+        .contains(&input)
+}
+
 /// A unit that no record asked for.
 #[derive(Debug)]
 pub(crate) enum Due<K> {
@@ -542,6 +548,11 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
     }
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter> {
+        // Where it was a promise of a node before that made it due, the frontier is known here.
+        let phase = match phase {
+            Phase::Promises => Phase::Frontier(self.agenda.reached.frontier?),
+            phase => phase,
+        };
         let Some(Due::Timer(timer, waited_for)) = self.due(phase) else { return None };
         self.agenda.fires(timer.clone(), waited_for);
         self.agenda.commit();

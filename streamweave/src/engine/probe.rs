@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::node::Part;
 use crate::state::StateError;
 
@@ -36,6 +37,8 @@ struct Answer {
     /// Who waits for any of this.
     askers: Vec<Waker>,
     closed: bool,
+    /// The stage has failed: what it leaves is part of no cut.
+    failed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
     commits: bool,
 }
@@ -67,7 +70,8 @@ impl Probe {
     /// has finished, its last.
     pub(crate) fn take(&self, number: u64) -> Option<Arc<[InstanceState]>> {
         let answer = self.lock();
-        (answer.number >= number || answer.closed).then(|| Arc::clone(&answer.state))
+        (answer.number >= number || answer.closed || answer.failed)
+            .then(|| Arc::clone(&answer.state))
     }
 
     /// As [`Probe::take`], once there is an answer.
@@ -202,9 +206,21 @@ impl Probe {
 
     /// The stage is about to finish: this state is its last.
     pub(crate) fn close(&self, root: &mut dyn Part) {
+        self.leave(root, |answer| answer.closed = true);
+    }
+
+    /// The stage has failed, with this state.
+    pub(crate) fn fail(&self, root: &mut dyn Part) {
+        self.leave(root, |answer| answer.failed = !broken(Broken::FailedIsCut));
+        if broken(Broken::FailedIsCut) {
+            self.leave(root, |answer| answer.closed = true);
+        }
+    }
+
+    fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
         let mut answer = self.lock();
         answer.state = states(root);
-        answer.closed = true;
+        how(&mut answer);
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }

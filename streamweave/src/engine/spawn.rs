@@ -42,6 +42,12 @@ impl Spawned {
         self.owners.is_empty()
     }
 
+    /// Ends all of them: the node starts anew.
+    pub(crate) fn abort(&mut self) {
+        self.tasks.abort_all();
+        self.owners.clear();
+    }
+
     /// The next failure of a task; pending while none has failed (also when there are none).
     #[inline]
     pub(crate) fn poll_failure(&mut self, task: &mut Task<'_>) -> Poll<Arc<Failure>> {

@@ -201,7 +201,7 @@ impl StageLoop {
         if self.goes_down(&failure) {
             return Ok(());
         }
-        self.env.probe.close(root);
+        self.env.probe.fail(root);
         Err(failure)
     }
 
@@ -261,14 +261,16 @@ impl StageLoop {
             self.complete = complete;
             self.phases.push_back(Phase::Complete(complete));
         }
-        if let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) {
+        loop {
+            if let Err(end) = ready!(self.poll_up(root, inlets, task)) {
+                return Poll::Ready(Todo::End(end));
+            }
+            // While the stage is down the failure of a task would take the place of its own.
+            let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) else { break };
             self.doing = Doing::Other;
             if let Err(failure) = self.failed(root, failure) {
                 return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
             }
-        }
-        if let Err(end) = ready!(self.poll_up(root, inlets, task)) {
-            return Poll::Ready(Todo::End(end));
         }
         self.steps += 1;
         if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
@@ -293,13 +295,14 @@ impl StageLoop {
                 // No unit's: what went wrong is the engine's, or the disk's.
                 let _ = root.poll_flush(task, Sending::Rest);
                 self.publish(root);
-                self.env.probe.close(root);
+                self.env.probe.fail(root);
                 return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
             }
             if self.cx.must_end() {
                 continue;
             }
-            if self.cx.promised() {
+            // After a restart `on_start` comes before all else.
+            if self.cx.promised() && self.phases.front() != Some(&Phase::Start) {
                 self.cx.clear_promised();
                 self.phases.push_front(Phase::Promises);
             }

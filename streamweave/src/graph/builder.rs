@@ -182,6 +182,17 @@ impl GraphBuilder {
         ));
     }
 
+    /// Dead letters of what takes none.
+    pub(crate) fn refuse_letters(&mut self) {
+        let left = self.letters.iter().filter(|(_, letters)| !letters.is_empty());
+        self.refusals.extend(left.map(|(path, _)| {
+            format!(
+                "`{path}` is a graph, whose records are those of the nodes in it: write \
+                 `#[on_failure(dead_letter)]` there, and let the letters leave by an output"
+            )
+        }));
+    }
+
     pub(crate) fn refuse_feedback(&mut self, path: &Arc<str>) {
         self.refusals.push(format!(
             "a feedback edge leads to `{path}`, which is a graph: in this version it must lead to \

@@ -165,6 +165,20 @@ pub enum RestoreError {
         #[source]
         error: StateError,
     },
+    /// A node has two states: under its name and under one that it had before.
+    #[error(
+        "the snapshot holds state of `{one}` and of `{other}`, which both are of `{node}` by \
+         `renamed_from`: take that attribute away once a checkpoint has the new name, or drop one of \
+         them with `Snapshot::remove`"
+    )]
+    Twice {
+        /// The node.
+        node: String,
+        /// One path in the snapshot.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// No node of the graph has this state.
     #[error(
         "the snapshot holds state of `{node}`, which this graph does not have: write \

@@ -48,7 +48,8 @@ impl<I, O> fmt::Debug for Graph<I, O> {
 }
 
 impl<I, O> Graph<I, O> {
-    pub(crate) fn new(builder: GraphBuilder, inputs: I, outputs: O) -> Self {
+    pub(crate) fn new(mut builder: GraphBuilder, inputs: I, outputs: O) -> Self {
+        builder.refuse_letters();
         Graph {
             name: builder.name,
             planned: builder.planned,
@@ -109,14 +110,19 @@ impl<I, O> Graph<I, O> {
             });
         }
         let mut saved: BTreeMap<String, Vec<(String, &[u8])>> = BTreeMap::new();
+        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
         for path in snapshot.paths() {
             let state = snapshot.get(path).unwrap_or_default();
             let (node, worker) = path.split_at(base(path).len());
-            // A name that a node has now is that node's, whatever was renamed.
-            let has = instances.contains_key(node);
-            let node = if has { node.to_owned() } else { self.spec.renamed(node) };
+            let (before, node) = (node, self.spec.renamed(node));
             if !instances.contains_key(&node) && !state.is_empty() {
                 return Err(RestoreError::Unclaimed { node: path.to_owned() });
+            }
+            if let Some(other) =
+                claimed.insert(node.clone(), before).filter(|other| *other != before)
+            {
+                let (one, other) = (before.to_owned(), other.to_owned());
+                return Err(RestoreError::Twice { node, one, other });
             }
             let now = format!("{node}{worker}");
             saved.entry(node).or_default().push((now, state));

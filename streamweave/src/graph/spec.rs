@@ -1,5 +1,7 @@
 //! What a graph says about itself: nodes, edges, groups and policies, as written.
 
+use std::collections::BTreeMap;
+
 use crate::supervision::{OnFailure, Strategy, SupervisionPolicy};
 
 /// The declaration of a graph.
@@ -86,18 +88,21 @@ impl GraphSpec {
         let nodes = self.nodes.iter().map(|node| (&node.renamed_from, &node.path));
         let groups = self.groups.iter().map(|group| (&group.renamed_from, &group.path));
         let all = nodes.chain(groups).filter_map(|(before, now)| Some((before.as_ref()?, now)));
-        let mut all: Vec<_> = all.collect();
-        // Outer ones first: what an inner one was called is told by the name that its group has now.
-        all.sort_by_key(|(before, _)| before.len());
-        let mut path = path.to_owned();
-        for (before, now) in all {
-            if let Some(rest) = path.strip_prefix(before.as_str())
-                && (rest.is_empty() || rest.starts_with('/'))
-            {
-                path = format!("{now}{rest}");
+        let renames: BTreeMap<&str, &str> =
+            all.map(|(before, now)| (before.as_str(), now.as_str())).collect();
+        // From the outside in, each name once: what something was called before is told by the name
+        // that its group has now.
+        let mut now = String::new();
+        for name in path.split('/') {
+            if !now.is_empty() {
+                now.push('/');
+            }
+            now.push_str(name);
+            if let Some(renamed) = renames.get(now.as_str()) {
+                now = (*renamed).to_owned();
             }
         }
-        path
+        now
     }
 
     /// Whether any policy keeps state after a failure, so that changes must be logged.

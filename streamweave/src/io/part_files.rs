@@ -225,8 +225,14 @@ impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
             return Ok(());
         }
         let file = &mut self.writing(&mut state.writing, part)?.file;
-        let flushed = file.flush().and_then(|()| file.get_ref().sync_all());
-        flushed.map_err(|source| write(&self.hidden(part), source))?;
+        if let Err(source) = file.flush().and_then(|()| file.get_ref().sync_all()) {
+            // What a second try would put on the disk is not known: the part is begun again, by a
+            // run that goes on from the checkpoint before.
+            state.writing = None;
+            let path = self.hidden(part);
+            let _ = fs::remove_file(&path);
+            return Err(write(&path, source).into());
+        }
         flush_folder(&self.folder)?;
         state.ready.get_mut().push(Ready { checkpoint, part });
         state.open.set(Part { number: part.number + 1, length: 0 });

@@ -161,8 +161,14 @@ impl Supervisor {
                 _ if all => self.within(|node| is_within(node, &path)),
                 Some(Strategy::OneForAll) => self.within(|node| is_within(node, &path)),
                 Some(Strategy::RestForOne) => {
-                    let behind = self.downstream(&child, &path);
-                    self.within(|node| behind.iter().any(|place| is_within(node, place)))
+                    let behind = self.downstream(member(&child, &path), &path);
+                    let meant = |node: &str| behind.iter().any(|place| is_within(node, place));
+                    let mut restarts = self.within(meant);
+                    // A stage of a nested graph may be headed by something else.
+                    if !restarts.contains(&failed.stage) {
+                        restarts.push(failed.stage);
+                    }
+                    restarts
                 }
                 // A member that is a node fails with the stage of the worker it runs on.
                 _ if child == failed.node => vec![failed.stage],
@@ -232,6 +238,15 @@ impl Unit {
 fn is_within(path: &str, unit: &str) -> bool {
     let rest = path.strip_prefix(unit);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The member of `group` that `path` is, or is in.
+fn member<'a>(path: &'a str, group: &str) -> &'a str {
+    let inside = path.get(group.len() + 1..).unwrap_or_default();
+    match inside.find('/') {
+        Some(slash) => &path[..group.len() + 1 + slash],
+        None => path,
+    }
 }
 
 /// The node at one end of an edge; of a nested graph's own port, the graph.

@@ -153,3 +153,11 @@ fn waits_double_up_to_the_longest_and_are_shortened_by_up_to_a_half() {
     }
     assert!(waits[4] != waits[5], "{waits:?}");
 }
+
+#[test]
+fn the_stage_that_failed_restarts_whatever_heads_it() {
+    let groups = [("desk", Some(Strategy::RestForOne), restart(3, FailureAction::Escalate))];
+    let mut supervisor = supervisor(&[], &groups);
+    let restarts = fails(&mut supervisor, 3, "desk/inner/c", 0).restarts;
+    assert_eq!(restarts, vec![2, 3]);
+}

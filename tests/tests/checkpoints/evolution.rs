@@ -180,6 +180,40 @@ fn renamed_nodes_and_groups() -> Tested {
     Ok(())
 }
 
+/// Names that went from one node to another: each state goes where its name went.
+#[test]
+fn names_that_others_have_now() -> Tested {
+    use first::Keeps;
+    let mut run = graph! {
+        a: Keeps {}, b: Keeps {},
+        graph.a => a.input,
+        graph.b => b.input,
+    }
+    .inline()?;
+    run.inputs.a.try_send(1)?;
+    run.inputs.b.try_send(2)?;
+    run.step()?;
+    let saved = run.cut()?;
+    let mut graph = graph! {
+        #[renamed_from = "b"] c: Keeps {},
+        #[renamed_from = "a"] b: Keeps {},
+        graph.numbers => [b.input, c.input],
+    };
+    graph.restore(&saved)?;
+    let mut run = graph.inline()?;
+    run.step()?;
+    let state = run.cut()?;
+    assert_eq!((state.get("b"), state.get("c")), (saved.get("a"), saved.get("b")));
+    // Two states of one node are never made one.
+    let mut graph = graph! {
+        #[renamed_from = "a"] b: Keeps {},
+        graph.numbers => b.input,
+    };
+    let told = graph.restore(&saved).unwrap_err();
+    assert!(matches!(told, RestoreError::Twice { .. }), "{told}");
+    Ok(())
+}
+
 /// Every kind of state, and timers.
 #[node(key = u64)]
 struct Everything {

@@ -149,3 +149,25 @@ async fn committed_by_a_running_graph() -> Tested {
     assert_eq!(std::fs::read_dir(&parts)?.count(), 2);
     Ok(())
 }
+
+/// A stage that fails is part of no checkpoint: what it has not handled would be lost.
+#[tokio::test]
+pub(crate) async fn nothing_is_committed_of_a_run_that_fails() -> Tested {
+    use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
+    use streamweave::nodes::{from_iter, try_map};
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("states"))?;
+    let parts = folder.path().join("parts");
+    let graph = graph! {
+        numbers: from_iter(0..10_u64),
+        check: try_map(|n: u64| if n == 7 { Err("seven") } else { Ok(n) }),
+        parts: PartFiles::<u64>::new(&parts),
+        #[boundary] numbers.out => check.input,
+        #[boundary] numbers.out => parts.records,
+    };
+    let failed = graph.start()?.drain_into(&storage).await.unwrap_err();
+    assert!(matches!(failed, CheckpointError::Run(RunError::Failed { .. })), "{failed}");
+    assert!(storage.latest()?.is_none(), "a run that failed is in a checkpoint");
+    assert!(!parts.join("part-00000000").exists(), "what was committed is in none");
+    Ok(())
+}

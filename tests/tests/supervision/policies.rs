@@ -342,3 +342,90 @@ pub(crate) fn down_for_a_while() -> Tested {
     assert_eq!(progress.frontier(), Some(Frontier::At(LogicalTime(9))));
     Ok(())
 }
+
+/// Fails each answer once.
+#[node(async, concurrency = 3, ordered)]
+pub(crate) struct FailsOnce {
+    #[input]
+    input: &u64,
+    #[output]
+    out: u64,
+    failed: std::sync::Mutex<std::collections::BTreeSet<u64>>,
+}
+
+impl FailsOnceHandlers for FailsOnce {
+    type Answer = u64;
+    async fn call(&self, n: &u64) -> NodeResult<u64> {
+        Ok(*n)
+    }
+    fn complete(&self, n: u64, out: &mut impl FailsOnceOut) -> NodeResult {
+        out.out(n);
+        if self.failed.lock().unwrap().insert(n) { Err("busy".into()) } else { Ok(()) }
+    }
+}
+
+/// Of each input none is lost and none overtakes another, however many fail.
+#[test]
+fn calls_that_all_fail_once() -> Tested {
+    simulate(200, |sim| {
+        let graph = graph! {
+            #[restart(max = 1000)]
+            ask: FailsOnce { failed: std::sync::Mutex::default() },
+            graph.a => ask.input,
+            graph.b => ask.input,
+            ask.out => graph.out,
+        };
+        let got = play!(sim, graph, in { a: 0..30, b: 100..130 }, out { out });
+        let of = |range: std::ops::Range<u64>| {
+            got.iter().copied().filter(|n| range.contains(n)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(0..30), (0..30).collect::<Vec<_>>());
+        assert_eq!(of(100..130), (100..130).collect::<Vec<_>>());
+        Ok(())
+    })?;
+    Ok(())
+}
+
+graph! {
+    /// Timers that fail, behind another node of their stage.
+    pub(crate) struct Ringing() {
+        #[input] numbers: u64,
+        #[output] out: u64,
+        before: streamweave::nodes::map(|n: u64| n),
+        alarms: Alarms {},
+        graph.numbers => before.input,
+        before.out => alarms.input,
+        alarms.out => graph.out,
+    }
+}
+
+#[test]
+fn timers_that_fail_in_a_nested_graph() -> Tested {
+    simulate(100, |sim| {
+        let graph = graph! {
+            times: event_time_by(|n: &u64| LogicalTime(*n as i64)),
+            #[on_failure(skip)]
+            inner: Ringing::new(),
+            graph.numbers => times.input,
+            times.out => inner.numbers,
+            inner.out => graph.out,
+        };
+        let got = play!(sim, graph, in { numbers: 0..30 }, out { out });
+        assert_eq!(got, (0..30).filter(|n| n % 5 != 0).collect::<Vec<_>>());
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_graph_has_no_dead_letters() {
+    let graph = graph! {
+        #[on_failure(dead_letter)]
+        inner: Ringing::new(),
+        graph.numbers => inner.numbers,
+        inner.out => graph.out,
+        inner.dead_letters => graph.poison,
+    };
+    let refused = graph.inline().map(drop).unwrap_err().to_string();
+    assert!(refused.contains("`inner` is a graph"), "{refused}");
+}

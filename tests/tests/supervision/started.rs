@@ -85,3 +85,46 @@ async fn a_spawned_task_fails_its_node() -> Tested {
     assert_eq!(metrics.nodes[0].restarts, 1);
     Ok(())
 }
+
+/// Fails at its first 3, and a while later by a task.
+#[node(async)]
+pub(crate) struct FailsTwice {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+    bomb: Bomb,
+}
+
+impl FailsTwiceHandlers for FailsTwice {
+    async fn on_input(&self, n: u64, out: &mut impl FailsTwiceOut) -> NodeResult {
+        out.out(n);
+        if let Err(error) = self.bomb.touch() {
+            out.spawn(Box::pin(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Err("the task".into())
+            }))?;
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+/// The record that waits for the restart is not forgotten for the task that fails meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_fails_while_its_node_is_down() -> Tested {
+    let graph = graph! {
+        #[restart(max = 5, backoff = "10s")]
+        fails: FailsTwice { bomb: Bomb::at(3, false) },
+        graph.numbers => fails.input,
+        fails.out => graph.out,
+    };
+    let (inputs, mut outputs, run) = graph.start()?.split();
+    for n in 0..10 {
+        inputs.numbers.send(n).await?;
+    }
+    drop(inputs);
+    assert_eq!(outputs.out.collect().await, (0..10).collect::<Vec<_>>());
+    run.drain().await?;
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::cx::Cause;
-use crate::engine::instance::ON_TIMER;
+use crate::engine::instance::{ON_TIMER, is_phase};
 use crate::node::About;
 use crate::supervision::{Order, Treatment};
 
@@ -28,15 +28,20 @@ impl StageLoop {
     /// A unit has failed: whether a policy has it that the stage goes on some time.
     pub(super) fn goes_down(&mut self, failure: &Arc<Failure>) -> bool {
         let Some(supervised) = &self.env.supervised else { return false };
-        let is_timer = failure.input == ON_TIMER;
         let is_of_data = match self.doing {
-            Doing::Records(_) => !is_timer,
-            Doing::Phase(_) => is_timer,
+            Doing::Records(_) => !is_phase(failure.input) || failure.input == ON_TIMER,
+            Doing::Phase(_) => failure.input == ON_TIMER,
             Doing::Other => false,
         };
+        // What has ended does not start again; what is complete can be said once more.
+        let says_complete = matches!(self.doing, Doing::Phase(Phase::Complete(_)));
+        if self.stopped && !says_complete {
+            return false;
+        }
         let Some((treatment, order, until)) = supervised.failed(failure, is_of_data) else {
             return false;
         };
+        let order = order.filter(|_| !self.stopped);
         let failed = Failed { failure: Arc::clone(failure), treatment, doing: self.doing };
         self.down = Some(Down { until, order, failed: Some(failed), alarm: None });
         true
@@ -50,7 +55,7 @@ impl StageLoop {
         task: &mut Task<'_>,
     ) -> Poll<Result<(), StageEnd>> {
         let Some(supervised) = &self.env.supervised else { return Poll::Ready(Ok(())) };
-        if let Some(order) = supervised.order(task) {
+        if let Some(order) = supervised.order(task).filter(|_| !self.stopped) {
             let down = self.down.get_or_insert(Down {
                 until: order.at,
                 order: None,
@@ -90,6 +95,7 @@ impl StageLoop {
             self.treat(root, inlets, &failed);
         }
         if let Some(order) = down.order {
+            self.cx.spawned.abort();
             root.visit(&mut |node| node.restart(order.state));
             if self.phases.front() != Some(&Phase::Start) {
                 self.phases.push_front(Phase::Start);
@@ -105,33 +111,38 @@ impl StageLoop {
         let Failed { failure, treatment, doing } = failed;
         let treatment = *treatment;
         let is_set_aside = matches!(treatment, Treatment::Skip | Treatment::DeadLetter);
+        let is_timer = failure.input == ON_TIMER;
         let mut letter = None;
-        match *doing {
-            Doing::Records(inlet) => {
+        let timer_of = match *doing {
+            // A promise that was kept behind a record made it due.
+            Doing::Records(_) if is_timer && is_set_aside => Some(Phase::Promises),
+            Doing::Phase(phase) if is_timer && is_set_aside => Some(phase),
+            Doing::Records(inlet) if !is_phase(failure.input) => {
                 let Some(aside) = inlets.aside(inlet) else { return };
                 match treatment {
                     Treatment::Retry => aside.retry(),
                     Treatment::DeadLetter => letter = aside.letter(about(failure)),
                     _ => aside.forget(),
                 }
+                None
             }
-            Doing::Phase(_) if !is_set_aside => return,
-            Doing::Phase(_) | Doing::Other if failure.input != ON_TIMER => return,
-            Doing::Other => return,
-            Doing::Phase(_) => {}
-        }
+            _ => return,
+        };
+        let is_letter = treatment == Treatment::DeadLetter;
         root.visit(&mut |node| {
             if **node.path() != *failure.node {
                 return;
             }
             node.treated(treatment);
-            if let Doing::Phase(phase) = *doing {
+            if let Some(phase) = timer_of {
                 let mark = self.cx.mark;
                 letter = node.drop_timer(phase, about(failure)).map(|letter| (letter, mark));
             }
-            let Some((letter, mark)) = letter.take() else { return };
-            self.cx.mark = mark;
-            if !node.post(&mut self.cx, letter) {
+            let posted = letter.take().is_some_and(|(letter, mark)| {
+                self.cx.mark = mark;
+                node.post(&mut self.cx, letter)
+            });
+            if is_letter && !posted {
                 tracing::warn!(
                     node = &*failure.node,
                     "a dead letter is lost: nothing is connected to `dead_letters`"
