@@ -243,7 +243,7 @@ impl EverythingHandlers for Everything {
         out: &mut impl EverythingOut,
     ) -> NodeResult {
         let key = n % 5;
-        state.keyed.insert(key, (format!("after {n}"), (n % 2 == 0).then_some(-(n as i64))));
+        state.keyed.insert(key, (format!("after {n}"), n.is_multiple_of(2).then_some(-(n as i64))));
         state.nested.entry(key).insert(format!("{}", n % 3), n);
         state.lists.entry(key).push(n);
         state.single.get_mut().push(n);

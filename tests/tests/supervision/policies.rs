@@ -35,11 +35,11 @@ impl Picky {
         let seen = state.seen.entry(n % 3);
         *seen += 1;
         out.out((n, *seen));
-        if n % 14 == 0 {
+        if n.is_multiple_of(14) {
             state.dirty = true;
             panic!("trapped");
         }
-        if n % 7 == 0 { Err(NodeError::new("7 divides it")) } else { Ok(()) }
+        if n.is_multiple_of(7) { Err(NodeError::new("7 divides it")) } else { Ok(()) }
     }
 }
 
@@ -85,7 +85,7 @@ fn left_out() -> Tested {
         for n in (0..100).filter(|n| n % 7 == 0) {
             let report = failures.try_recv().unwrap();
             assert_eq!((report.on_failure, report.failure.position), (OnFailure::Skip, n));
-            assert_eq!(report.restarted.len(), usize::from(n % 14 == 0));
+            assert_eq!(report.restarted.len(), usize::from(n.is_multiple_of(14)));
         }
         assert!(failures.try_recv().is_none());
         Ok(())
@@ -125,7 +125,7 @@ fn dead_letters() -> Tested {
                 assert_eq!(letter.time, Some(LogicalTime(n as i64)));
                 let panicked = letter.error == "panicked: trapped";
                 assert!(panicked || letter.error == "7 divides it", "{}", letter.error);
-                assert_eq!(panicked, n % 14 == 0);
+                assert_eq!(panicked, n.is_multiple_of(14));
                 n
             })
             .collect();
@@ -148,7 +148,7 @@ pub(crate) struct Only {
 
 impl OnlyHandlers for Only {
     fn on_input(&self, n: u64, _: &mut impl OnlyOut) -> NodeResult {
-        if n % 10 == 0 { Err("10 divides it".into()) } else { Ok(()) }
+        if n.is_multiple_of(10) { Err("10 divides it".into()) } else { Ok(()) }
     }
 }
 
@@ -189,7 +189,7 @@ impl AlarmsHandlers for Alarms {
     }
     fn on_timer(&self, timer: Timer<u64>, out: &mut impl AlarmsOut) -> NodeResult {
         out.out(timer.key);
-        if timer.key % 5 == 0 { Err("5 divides it".into()) } else { Ok(()) }
+        if timer.key.is_multiple_of(5) { Err("5 divides it".into()) } else { Ok(()) }
     }
 }
 
