@@ -208,7 +208,8 @@ fn groups_are_borders_where_they_say_something() {
         c.out => d.input,
         d.out => graph.sums,
     };
-    assert_eq!(graph.stages(), 2);
+    // What is supervised has a stage of its own.
+    assert_eq!(graph.stages(), 3);
     let paths: Vec<_> = graph.spec().nodes.iter().map(|node| node.path.as_str()).collect();
     assert_eq!(paths, ["a", "named/b", "unit/c", "unit/inner/d"]);
     let mut run = graph.inline().unwrap();
@@ -591,7 +592,7 @@ fn dead_letters_and_policies() {
         divide.dead_letters => graph.poison,
         alone.dead_letters => graph.poison,
     };
-    assert_eq!(graph.stages(), 4);
+    assert_eq!(graph.stages(), 3);
     let spec = &graph.spec().groups[0];
     assert_eq!(spec.policy.restart.as_ref().unwrap().max, 3);
     let run = graph.inline().unwrap();
