@@ -1,7 +1,10 @@
 //! One instance of a node in a stage, and the node fused into the stage that feeds it.
 
+mod each;
+mod letters;
+mod units;
+
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
@@ -13,12 +16,18 @@ use crate::engine::metrics::NodeCounters;
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
-    About, DeadLetter, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet,
-    Part, Passing, Receive, delegate_part,
+    About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
+    Receive, delegate_part,
 };
 use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError};
 use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
+
+use each::{Accepted, Begin, Deadline, Flush, Forward, Outlets, Pump, Rollback};
+pub(crate) use each::{Advance, Visit};
+use letters::Letters;
+pub(crate) use letters::{Letterbox, LettersTo};
+pub(crate) use units::{Due, ON_TIMER, is_phase};
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -93,39 +102,6 @@ pub(crate) struct Failures {
     pub(crate) restarts: u64,
     pub(crate) skipped: u64,
     pub(crate) letters: u64,
-}
-
-/// What takes the dead letters of a node.
-pub(crate) trait Letterbox: Part {
-    fn post(&mut self, cx: &mut Cx, letter: Letter);
-}
-
-/// A letterbox, whatever letters it takes.
-struct Letters(Box<dyn Letterbox>);
-
-impl Part for Letters {
-    delegate_part!(0);
-}
-
-/// Dead letters that hold records of type `T` go into this emitter.
-pub(crate) struct LettersTo<T, E>(E, PhantomData<fn() -> T>);
-
-impl<T, E> LettersTo<T, E> {
-    pub(crate) fn new(emitter: E) -> Self {
-        LettersTo(emitter, PhantomData)
-    }
-}
-
-impl<T: 'static, E: Part> Part for LettersTo<T, E> {
-    delegate_part!(0);
-}
-
-impl<T: 'static, E: Emit<DeadLetter<T>>> Letterbox for LettersTo<T, E> {
-    fn post(&mut self, cx: &mut Cx, letter: Letter) {
-        if let Ok(letter) = letter.downcast::<DeadLetter<T>>() {
-            self.0.emit(cx, *letter);
-        }
-    }
 }
 
 /// Which phases the node has completed, so that a retry resumes where it failed.
@@ -428,44 +404,6 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 }
 
-/// What a timer's unit is called.
-pub(crate) const ON_TIMER: &str = "on_timer";
-
-/// Whether a unit that is called so in a failure was no record's.
-pub(crate) fn is_phase(input: &str) -> bool {
-    ["on_start", ON_TIMER, "on_frontier", "on_stop", "on_checkpoint", "on_complete"]
-        .contains(&input)
-}
-
-/// A unit that no record asked for.
-#[derive(Debug)]
-pub(crate) enum Due<K> {
-    Start,
-    /// With what it waited for, if that was not the clock.
-    Timer(crate::node::Timer<K>, Option<Stamp>),
-    Frontier(Promise),
-    Stop,
-    /// What it was restored with is complete.
-    Restored,
-    /// A checkpoint is about to be taken.
-    Checkpoint(u64),
-    /// It is complete.
-    Complete(u64),
-}
-
-impl<K> Due<K> {
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Due::Start => "on_start",
-            Due::Timer(..) => ON_TIMER,
-            Due::Frontier(_) => "on_frontier",
-            Due::Stop => "on_stop",
-            Due::Checkpoint(_) => "on_checkpoint",
-            Due::Complete(_) | Due::Restored => "on_complete",
-        }
-    }
-}
-
 impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn path(&self) -> &Arc<str> {
         &self.path
@@ -699,100 +637,5 @@ impl<N: Receive<P, O> + Lifecycle<O>, const P: usize, O: Emitters> Emit<N::Item>
     #[inline(always)]
     fn lend(&mut self, cx: &mut Cx, item: &N::Item) {
         self.0.receive_lent::<P>(cx, item);
-    }
-}
-
-pub(crate) struct Begin;
-impl EachPart for Begin {
-    #[inline(always)]
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.begin();
-        true
-    }
-}
-
-pub(crate) struct Rollback;
-impl EachPart for Rollback {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.rollback();
-        true
-    }
-}
-
-/// Stops at the first part that had a unit to run.
-pub(crate) struct Advance<'a> {
-    pub(crate) cx: &'a mut Cx,
-    pub(crate) phase: Phase,
-}
-impl EachPart for Advance<'_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        !part.advance(self.cx, self.phase)
-    }
-}
-
-pub(crate) struct Deadline(pub(crate) Option<i64>);
-impl EachPart for Deadline {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        self.0 = [self.0, part.deadline()].into_iter().flatten().min();
-        true
-    }
-}
-
-pub(crate) struct Forward<'a>(pub(crate) &'a Control);
-impl EachPart for Forward<'_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.control(self.0);
-        true
-    }
-}
-
-pub(crate) struct Pump<'a>(pub(crate) &'a mut Cx);
-impl EachPart for Pump<'_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.pump(self.0);
-        true
-    }
-}
-
-pub(crate) struct Flush<'a, 'b> {
-    pub(crate) task: &'a mut Task<'b>,
-    pub(crate) what: Sending,
-    pub(crate) result: Poll<Flushed>,
-}
-impl EachPart for Flush<'_, '_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        match part.poll_flush(self.task, self.what) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(gone)) => {
-                self.result = Poll::Ready(Err(gone));
-                return false;
-            }
-            Poll::Pending => self.result = Poll::Pending,
-        }
-        true
-    }
-}
-
-struct Accepted(u64);
-impl EachPart for Accepted {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        self.0 += part.accepted();
-        true
-    }
-}
-
-struct Outlets<'a>(&'a mut dyn FnMut(ChannelId));
-impl EachPart for Outlets<'_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.outlets(self.0);
-        true
-    }
-}
-
-pub(crate) struct Visit<'a>(pub(crate) &'a mut dyn FnMut(&mut dyn AnyInstance));
-impl EachPart for Visit<'_> {
-    fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.visit(self.0);
-        true
     }
 }

@@ -1,0 +1,103 @@
+//! What an instance does with all that is behind it.
+
+use std::task::{Context as Task, Poll};
+
+use crate::engine::cx::{Cx, Phase};
+use crate::engine::turns::ChannelId;
+use crate::engine::{AnyInstance, Control, Flushed, Sending};
+use crate::node::{EachPart, Part};
+
+pub(crate) struct Begin;
+impl EachPart for Begin {
+    #[inline(always)]
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.begin();
+        true
+    }
+}
+
+pub(crate) struct Rollback;
+impl EachPart for Rollback {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.rollback();
+        true
+    }
+}
+
+/// Stops at the first part that had a unit to run.
+pub(crate) struct Advance<'a> {
+    pub(crate) cx: &'a mut Cx,
+    pub(crate) phase: Phase,
+}
+impl EachPart for Advance<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        !part.advance(self.cx, self.phase)
+    }
+}
+
+pub(crate) struct Deadline(pub(crate) Option<i64>);
+impl EachPart for Deadline {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        self.0 = [self.0, part.deadline()].into_iter().flatten().min();
+        true
+    }
+}
+
+pub(crate) struct Forward<'a>(pub(crate) &'a Control);
+impl EachPart for Forward<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.control(self.0);
+        true
+    }
+}
+
+pub(crate) struct Pump<'a>(pub(crate) &'a mut Cx);
+impl EachPart for Pump<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.pump(self.0);
+        true
+    }
+}
+
+pub(crate) struct Flush<'a, 'b> {
+    pub(crate) task: &'a mut Task<'b>,
+    pub(crate) what: Sending,
+    pub(crate) result: Poll<Flushed>,
+}
+impl EachPart for Flush<'_, '_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        match part.poll_flush(self.task, self.what) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(gone)) => {
+                self.result = Poll::Ready(Err(gone));
+                return false;
+            }
+            Poll::Pending => self.result = Poll::Pending,
+        }
+        true
+    }
+}
+
+pub(super) struct Accepted(pub(super) u64);
+impl EachPart for Accepted {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        self.0 += part.accepted();
+        true
+    }
+}
+
+pub(super) struct Outlets<'a>(pub(super) &'a mut dyn FnMut(ChannelId));
+impl EachPart for Outlets<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.outlets(self.0);
+        true
+    }
+}
+
+pub(crate) struct Visit<'a>(pub(crate) &'a mut dyn FnMut(&mut dyn AnyInstance));
+impl EachPart for Visit<'_> {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        part.visit(self.0);
+        true
+    }
+}
