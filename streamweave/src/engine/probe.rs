@@ -211,10 +211,10 @@ impl Probe {
 
     /// The stage has failed, with this state.
     pub(crate) fn fail(&self, root: &mut dyn Part) {
-        self.leave(root, |answer| answer.failed = !broken(Broken::FailedIsCut));
-        if broken(Broken::FailedIsCut) {
-            self.leave(root, |answer| answer.closed = true);
-        }
+        self.leave(root, |answer| match broken(Broken::FailedIsCut) {
+            false => answer.failed = true,
+            true => answer.closed = true,
+        });
     }
 
     fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
