@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use streamweave::checkpoint::{
     Checkpoint, CheckpointError, CheckpointStorage, FileCheckpointStorage,
 };
-use streamweave::graph::{Running, Snapshot};
+use streamweave::graph::{CutId, Running, Snapshot};
 
 use crate::cli::Options;
 use crate::failure::Failure;
@@ -214,6 +214,10 @@ impl CheckpointStorage for Kept {
             })?;
         }
         self.storage.publish(snapshot)
+    }
+
+    fn takes_changes_since(&self) -> Option<CutId> {
+        self.storage.takes_changes_since()
     }
 
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {

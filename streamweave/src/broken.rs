@@ -79,6 +79,12 @@ variants! {
     CommitsBeforeComplete,
     /// What a restored checkpoint holds is not committed again.
     RestoredIsNotCommitted,
+    /// What was removed is not among the changes that a checkpoint saves.
+    IncrementForgetsRemovals,
+    /// What a checkpoint that failed would have covered is not among the changes of the next.
+    AbortedIncrementIsClean,
+    /// A checkpoint that others lie on is removed as soon as it is old.
+    BaseIsRemoved,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.

@@ -44,6 +44,16 @@ pub enum CheckpointError {
         /// In what way.
         reason: String,
     },
+    /// A checkpoint of changes came, and what they were made to is not what is there.
+    #[error(
+        "what has changed cannot be put onto the last checkpoint in `{}`: another was put there \
+         meanwhile. The next one will hold everything",
+        folder.display()
+    )]
+    Overtaken {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// No cut got through the graph.
     #[error(transparent)]
     Run(#[from] RunError),

@@ -7,11 +7,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::checkpoint::manifest::Manifest;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::checkpoint::chain::{Chain, not_kept};
+use crate::checkpoint::manifest::{Link, Manifest};
 use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage};
-use crate::graph::Snapshot;
+use crate::graph::{CutId, Snapshot};
 
 /// So many complete checkpoints are kept unless said otherwise.
 const RETAINED: usize = 3;
@@ -21,9 +24,13 @@ const RETAINED: usize = 3;
 ///
 /// A checkpoint is written into a folder of another name: its files are flushed to the disk, then
 /// that folder, then it is renamed, and the outer folder flushed. So there is a whole checkpoint of
-/// its name or none, also after the machine lost its power. The last few are kept; what an
-/// interrupted one left is removed when the folder is opened again. While it is open no other
-/// process can open it.
+/// its name or none, also after the machine lost its power. What an interrupted one left is removed
+/// when the folder is opened again. While it is open no other process can open it.
+///
+/// A run's first checkpoint holds everything. Those behind it hold what has changed since the one
+/// before, and name those that they lie on, until these changes outweigh what they lie on or there are
+/// 32 of them: then the next holds everything again. The last few are kept, with all that they need,
+/// and at least so many that two of them need nothing in common.
 #[derive(Clone, Debug)]
 pub struct FileCheckpointStorage(Arc<Inner>);
 
@@ -33,8 +40,11 @@ struct Inner {
     retained: usize,
     /// Held for as long as this is open: the system lets go of it however the process ends.
     _lock: File,
-    /// The id of the last complete checkpoint, and the greatest that was ever begun.
+    /// The id of the last complete checkpoint, and the greatest that was ever begun. Held while one
+    /// is written.
     ids: Mutex<(Option<u64>, u64)>,
+    /// What the next one may lie on.
+    chain: Mutex<Option<Chain>>,
 }
 
 impl FileCheckpointStorage {
@@ -47,7 +57,8 @@ impl FileCheckpointStorage {
         Self::open_with(folder, RETAINED)
     }
 
-    /// As [`FileCheckpointStorage::open`], keeping the last `retained` checkpoints, at least one.
+    /// As [`FileCheckpointStorage::open`], keeping the last `retained` checkpoints, at least one: three
+    /// unless said otherwise. With one, only what that needs is kept besides.
     ///
     /// # Errors
     /// As [`FileCheckpointStorage::open`].
@@ -77,6 +88,7 @@ impl FileCheckpointStorage {
             retained: retained.max(1),
             _lock: lock,
             ids: Mutex::new((last, greatest)),
+            chain: Mutex::new(None),
         };
         Ok(FileCheckpointStorage(Arc::new(inner)))
     }
@@ -89,31 +101,65 @@ impl FileCheckpointStorage {
         complete(&self.0.folder)
     }
 
-    /// The checkpoint of this id.
+    /// The checkpoint of this id, with all that it lies on.
     ///
     /// # Errors
-    /// When it is not there, cannot be read, or is damaged.
+    /// When it is not there, cannot be read, or is damaged; or one that it lies on.
     pub fn read(&self, id: u64) -> Result<Checkpoint, CheckpointError> {
-        let folder = self.0.folder.join(format!("{COMPLETE}{id}"));
-        let read = |name: &str| {
-            let path = folder.join(name);
-            match fs::read(&path) {
-                Ok(bytes) => Ok((path, bytes)),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let reason = "is not there".to_owned();
-                    Err(CheckpointError::Damaged { id, file: path, reason })
-                }
-                Err(error) => Err(CheckpointError::io("read", &path)(error)),
+        let (manifest, _) = self.manifest(id, id)?;
+        let mut snapshot = Snapshot::default();
+        for link in &manifest.on {
+            let (below, checksum) = self.manifest(id, link.id)?;
+            if checksum != link.checksum {
+                let file = self.file(link.id, MANIFEST);
+                let reason = format!("is another than the one that `{COMPLETE}{id}` lies on");
+                return Err(CheckpointError::Damaged { id, file, reason });
             }
-        };
-        let damaged = |file: PathBuf| |reason| CheckpointError::Damaged { id, file, reason };
-        let (path, bytes) = read(MANIFEST)?;
-        let manifest = Manifest::decode(&bytes).map_err(damaged(path.clone()))?;
-        if manifest.id != id {
-            return Err(damaged(path)(format!("is that of checkpoint {}", manifest.id)));
+            snapshot = self.states(id, &below)?.onto(snapshot);
         }
-        let (path, states) = read(STATES)?;
-        manifest.with(&states).map_err(damaged(path))
+        let snapshot = self.states(id, &manifest)?.onto(snapshot);
+        Ok(Checkpoint { id, parent: manifest.parent, snapshot })
+    }
+
+    fn file(&self, id: u64, name: &str) -> PathBuf {
+        self.0.folder.join(format!("{COMPLETE}{id}")).join(name)
+    }
+
+    /// Reads a file of checkpoint `part`, for checkpoint `id`, which needs it.
+    fn bytes(&self, id: u64, part: u64, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let file = self.file(part, name);
+        fs::read(&file).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                CheckpointError::Damaged { id, file, reason: "is not there".to_owned() }
+            }
+            _ => CheckpointError::io("read", &file)(error),
+        })
+    }
+
+    /// The manifest of `part`, and the checksum of that file.
+    fn manifest(&self, id: u64, part: u64) -> Result<(Manifest, u64), CheckpointError> {
+        let bytes = self.bytes(id, part, MANIFEST)?;
+        let damaged = |reason| {
+            let file = self.file(part, MANIFEST);
+            CheckpointError::Damaged { id, file, reason }
+        };
+        let manifest = Manifest::decode(&bytes).map_err(damaged)?;
+        if manifest.id != part {
+            return Err(damaged(format!("is that of checkpoint {}", manifest.id)));
+        }
+        Ok((manifest, xxh3_64(&bytes)))
+    }
+
+    /// What is in this one alone, for checkpoint `id`.
+    fn states(&self, id: u64, part: &Manifest) -> Result<Snapshot, CheckpointError> {
+        let bytes = self.bytes(id, part.id, STATES)?;
+        let mut snapshot = Snapshot::default();
+        let read = part.states(&bytes, |path, state| {
+            snapshot.insert(path.to_owned(), state.to_vec());
+        });
+        let file = self.file(part.id, STATES);
+        read.map_err(|reason| CheckpointError::Damaged { id, file, reason })?;
+        Ok(snapshot)
     }
 
     /// The last checkpoint that is whole, where later ones are not: for going on although
@@ -137,43 +183,59 @@ impl FileCheckpointStorage {
         first.map_or(Ok(None), Err)
     }
 
-    fn write(
-        &self,
-        id: u64,
-        parent: Option<u64>,
-        snapshot: &Snapshot,
-    ) -> Result<(), CheckpointError> {
-        let (manifest, states) = Manifest::of(id, parent, snapshot);
-        let begun = self.0.folder.join(format!("{BEGUN}{id}"));
+    /// Writes it; the checksum of its manifest.
+    fn write(&self, manifest: &Manifest, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        let begun = self.0.folder.join(format!("{BEGUN}{}", manifest.id));
         fs::create_dir(&begun).map_err(CheckpointError::io("make the folder", &begun))?;
-        let write = |name: &str, bytes: &[u8]| {
+        let write = |name: &str, parts: &mut dyn Iterator<Item = &[u8]>| {
             let path = begun.join(name);
             let mut file = File::create_new(&path).map_err(CheckpointError::io("create", &path))?;
-            file.write_all(bytes).map_err(CheckpointError::io("write", &path))?;
+            for part in parts {
+                file.write_all(part).map_err(CheckpointError::io("write", &path))?;
+            }
             file.sync_all().map_err(CheckpointError::io("flush", &path))
         };
-        write(STATES, &states)?;
+        write(STATES, &mut snapshot.paths().filter_map(|path| snapshot.get(path)))?;
         let path = begun.join(MANIFEST);
         let encoded = manifest.encode().map_err(|error| CheckpointError::Io {
             action: "encode",
             path,
             error: std::io::Error::other(error),
         })?;
-        write(MANIFEST, &encoded)?;
+        write(MANIFEST, &mut [&*encoded].into_iter())?;
         flush_folder(&begun)?;
-        let complete = self.0.folder.join(format!("{COMPLETE}{id}"));
+        let complete = self.0.folder.join(format!("{COMPLETE}{}", manifest.id));
         fs::rename(&begun, &complete).map_err(CheckpointError::io("rename to", &complete))?;
-        flush_folder(&self.0.folder)
+        flush_folder(&self.0.folder)?;
+        Ok(xxh3_64(&encoded))
     }
 
-    /// Removes what is older than those that are kept, as long as these can be read.
+    /// Removes what is not kept, as long as everything that is kept can be read.
     fn collect(&self) -> Result<(), CheckpointError> {
-        let ids = self.ids()?;
-        let (old, kept) = ids.split_at(ids.len().saturating_sub(self.0.retained));
-        if old.is_empty() || kept.iter().any(|id| self.read(*id).is_err()) {
+        let mut all: Vec<(u64, Vec<u64>)> = Vec::new();
+        let mut manifests = Vec::new();
+        for id in self.ids()? {
+            // What cannot be read is needed by nobody else, as far as can be told.
+            let manifest = self.manifest(id, id).map(|(manifest, _)| manifest);
+            let on = manifest.iter().flat_map(|manifest| &manifest.on);
+            all.push((id, on.map(|link| link.id).collect()));
+            manifests.push((id, manifest));
+        }
+        let gone = not_kept(&all, self.0.retained);
+        if gone.is_empty() {
             return Ok(());
         }
-        for id in old {
+        for (id, manifest) in manifests.into_iter().filter(|(id, _)| !gone.contains(id)) {
+            let read = manifest.and_then(|part| Ok((self.bytes(id, id, STATES)?, part)));
+            let is_whole = read.is_ok_and(|(bytes, part)| {
+                let there = |link: &Link| all.iter().any(|(id, _)| *id == link.id);
+                part.on.iter().all(there) && part.states(&bytes, |_, _| ()).is_ok()
+            });
+            if !is_whole {
+                return Ok(());
+            }
+        }
+        for id in gone {
             // Renamed first: what is removed halfway has no name of a complete one.
             let from = self.0.folder.join(format!("{COMPLETE}{id}"));
             let to = self.0.folder.join(format!("{BEGUN}{id}"));
@@ -181,6 +243,10 @@ impl FileCheckpointStorage {
             fs::remove_dir_all(&to).map_err(CheckpointError::io("remove", &to))?;
         }
         Ok(())
+    }
+
+    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
+        self.0.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,13 +257,27 @@ impl CheckpointStorage for FileCheckpointStorage {
         let id = greatest + 1;
         // Whatever becomes of it, its id is never used again.
         ids.1 = id;
-        self.write(id, parent, snapshot)?;
+        let below = snapshot.since().map(|cut| {
+            // It stays what the next one may lie on, should this one fail.
+            self.chain()
+                .clone()
+                .filter(|chain| chain.is_of(cut))
+                .ok_or_else(|| CheckpointError::Overtaken { folder: self.0.folder.clone() })
+        });
+        let below = below.transpose()?;
+        let on = below.as_ref().map_or_else(Vec::new, |chain| chain.links.clone());
+        let checksum = self.write(&Manifest::of(id, parent, on, snapshot), snapshot)?;
         ids.0 = Some(id);
+        *self.chain() = Some(Chain::with(below, snapshot, Link { id, checksum }));
         // The checkpoint is complete: what fails from here on costs only room.
         if let Err(error) = self.collect() {
             tracing::warn!(%error, "old checkpoints stay");
         }
         Ok(id)
+    }
+
+    fn takes_changes_since(&self) -> Option<CutId> {
+        self.chain().as_ref().and_then(Chain::takes_changes_since)
     }
 
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {

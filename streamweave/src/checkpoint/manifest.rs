@@ -2,23 +2,34 @@
 //!
 //! A file of its own: the bytes `SWCP`, the version of the format, the length and the checksum of
 //! what follows, and that in MessagePack with field names. The states lie one after the other in
-//! the file beside it.
+//! the file beside it. Version 2 is that of a checkpoint of changes, which names those that it lies
+//! on; one that holds everything is written as version 1.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::Checkpoint;
 use crate::graph::Snapshot;
 
 const MAGIC: [u8; 4] = *b"SWCP";
-const VERSION: u8 = 1;
+const WHOLE: u8 = 1;
+const CHANGES: u8 = 2;
 const HEADER: usize = 4 + 1 + 8 + 8;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) id: u64,
     pub(super) parent: Option<u64>,
+    /// What its changes lie on: one that holds everything, then changes one on the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) on: Vec<Link>,
     nodes: Vec<Node>,
+}
+
+/// Another checkpoint that this one needs, and the checksum of its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Link {
+    pub(super) id: u64,
+    pub(super) checksum: u64,
 }
 
 /// The state of one instance within the file of states.
@@ -30,23 +41,21 @@ struct Node {
 }
 
 impl Manifest {
-    /// The manifest of a snapshot, and its file of states.
-    pub(super) fn of(id: u64, parent: Option<u64>, snapshot: &Snapshot) -> (Self, Vec<u8>) {
-        let (mut nodes, mut states) = (Vec::new(), Vec::new());
-        for path in snapshot.paths() {
+    /// The manifest of a snapshot.
+    pub(super) fn of(id: u64, parent: Option<u64>, on: Vec<Link>, snapshot: &Snapshot) -> Self {
+        let node = |path: &str| {
             let state = snapshot.get(path).unwrap_or_default();
             let (length, checksum) = (state.len() as u64, xxh3_64(state));
-            nodes.push(Node { path: path.to_owned(), length, checksum });
-            states.extend_from_slice(state);
-        }
-        (Manifest { id, parent, nodes }, states)
+            Node { path: path.to_owned(), length, checksum }
+        };
+        Manifest { id, parent, on, nodes: snapshot.paths().map(node).collect() }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let body = rmp_serde::to_vec_named(self)?;
         let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend_from_slice(&MAGIC);
-        bytes.push(VERSION);
+        bytes.push(if self.on.is_empty() { WHOLE } else { CHANGES });
         bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
         bytes.extend_from_slice(&body);
@@ -60,9 +69,9 @@ impl Manifest {
         if header[..4] != MAGIC {
             return Err("is no manifest of a checkpoint".to_owned());
         }
-        if header[4] != VERSION {
+        if !(WHOLE..=CHANGES).contains(&header[4]) {
             return Err(format!(
-                "has version {} of the format, and this program reads version {VERSION}",
+                "has version {} of the format, and this program reads up to version {CHANGES}",
                 header[4]
             ));
         }
@@ -75,23 +84,23 @@ impl Manifest {
         rmp_serde::from_slice(body).map_err(|error| format!("cannot be read: {error}"))
     }
 
-    /// The checkpoint with its file of states, or what is wrong with that.
-    pub(super) fn with(self, mut states: &[u8]) -> Result<Checkpoint, String> {
-        let mut snapshot = Snapshot::default();
-        for node in self.nodes {
+    /// Shows the states of the file beside it, path by path; what is wrong with that file.
+    pub(super) fn states<'a>(
+        &'a self,
+        mut states: &'a [u8],
+        mut show: impl FnMut(&'a str, &'a [u8]),
+    ) -> Result<(), String> {
+        for node in &self.nodes {
             let length = usize::try_from(node.length).unwrap_or(usize::MAX);
             let (state, rest) =
                 states.split_at_checked(length).ok_or_else(|| "is cut off".to_owned())?;
             if xxh3_64(state) != node.checksum {
                 return Err(format!("holds another state of `{}` than was written", node.path));
             }
-            snapshot.insert(node.path, state.to_vec());
+            show(&node.path, state);
             states = rest;
         }
-        if !states.is_empty() {
-            return Err("is longer than what was written".to_owned());
-        }
-        Ok(Checkpoint { id: self.id, parent: self.parent, snapshot })
+        if states.is_empty() { Ok(()) } else { Err("is longer than what was written".to_owned()) }
     }
 }
 

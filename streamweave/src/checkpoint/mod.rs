@@ -37,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chain;
 mod error;
 mod files;
 mod manifest;
@@ -44,9 +45,14 @@ mod manifest;
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
 
-use crate::graph::Snapshot;
+use crate::graph::{CutId, Snapshot};
 
 /// Where checkpoints are kept.
+///
+/// It is the storage that knows what a checkpoint lies on: only it can tell which one is complete, and
+/// when it is better to begin anew than to put changes onto changes. A run knows what has changed
+/// since a cut of its own, and gives everything where it does not. So the two agree by naming a cut,
+/// and a checkpoint that failed, or that is in another storage, is never taken for granted.
 pub trait CheckpointStorage: Send + Sync {
     /// Keeps `snapshot` as the checkpoint after the last one; its id. When this returns without an
     /// error the checkpoint is complete, and stays whatever happens to the process or the machine.
@@ -55,6 +61,16 @@ pub trait CheckpointStorage: Send + Sync {
     /// # Errors
     /// When it cannot be written.
     fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError>;
+
+    /// The [cut](Snapshot::cut) of the checkpoint onto which the next one may be put, so that changes
+    /// since then are enough: that of the last complete one, and never of one of which that is not
+    /// certain. `None`, as provided, to be given everything each time.
+    ///
+    /// Who answers otherwise is given snapshots [since](Snapshot::since) that cut, and has to give
+    /// them back [onto](Snapshot::onto) what they are since.
+    fn takes_changes_since(&self) -> Option<CutId> {
+        None
+    }
 
     /// The last complete checkpoint; `None` where there is none yet.
     ///

@@ -13,13 +13,14 @@ use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
+use crate::engine::saved::forget_agenda;
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
     About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
-use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError};
+use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError, read_layers};
 use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
 
@@ -55,6 +56,14 @@ pub trait AnyInstance {
     /// # Errors
     /// When a value does not serialize.
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError>;
+    /// As [`AnyInstance::snapshot`] at the barrier of checkpoint `epoch`: with `since`, the barrier of
+    /// an earlier one that is complete, only what has changed since then, where that is known.
+    ///
+    /// # Errors
+    /// As [`AnyInstance::snapshot`].
+    fn checkpoint(&mut self, epoch: u64, since: Option<u64>) -> Result<Vec<u8>, StateError>;
+    /// This checkpoint is complete: what changed before it will not be asked for.
+    fn settle(&mut self, checkpoint: u64);
     /// Replaces the state by a saved one.
     ///
     /// # Errors
@@ -435,22 +444,45 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.state.set_undo(on);
     }
     fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
-        let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
-        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
-        if snapshot.fields.is_empty() {
-            return Ok(Vec::new());
+        let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        self.with_agenda(snapshot)
+    }
+    fn checkpoint(&mut self, epoch: u64, since: Option<u64>) -> Result<Vec<u8>, StateError> {
+        let since = match since {
+            Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
+            since => since,
+        };
+        // Beyond some fifty days of a checkpoint every millisecond each is one of everything.
+        let snapshot = match since.and_then(|since| u32::try_from(since).ok()) {
+            Some(since) => self.state.snapshot_changes(&self.path, since, ALL_GROUPS)?,
+            None => self.state.snapshot(&self.path, ALL_GROUPS)?,
+        };
+        if let Ok(epoch) = u32::try_from(epoch) {
+            self.state.set_epoch(epoch);
         }
-        snapshot.encode()
+        self.with_agenda(snapshot)
+    }
+    fn settle(&mut self, checkpoint: u64) {
+        if let Ok(epoch) = u32::try_from(checkpoint) {
+            self.state.settle(epoch);
+        }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
-        let decode = |bytes: &&[u8]| match bytes {
-            [] => Ok(NodeSnapshot::new(N::State::schema().fingerprint())),
-            bytes => NodeSnapshot::decode(bytes, &self.path),
-        };
-        let mut parts = parts.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        self.agenda.restore(&mut parts, &groups).map_err(|error| error.in_node(&self.path))?;
-        for part in &parts {
-            self.state.restore(&self.path, part)?;
+        let (mut older, mut last) = (Vec::new(), Vec::new());
+        for part in parts {
+            let mut layers = match part {
+                [] => vec![NodeSnapshot::new(N::State::schema().fingerprint())],
+                bytes => read_layers(bytes, &self.path)?,
+            };
+            last.extend(layers.pop());
+            layers.iter_mut().for_each(forget_agenda);
+            older.push(layers);
+        }
+        self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
+        for (older, last) in older.iter().zip(&last) {
+            for layer in older.iter().chain([last]) {
+                self.state.restore(&self.path, layer)?;
+            }
         }
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
         for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
@@ -558,6 +590,11 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
         self.behind(&mut flush);
         flush.result
+    }
+    /// The bytes of a snapshot, with the agenda; none where there is nothing to save.
+    fn with_agenda(&self, mut snapshot: NodeSnapshot) -> Result<Vec<u8>, StateError> {
+        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
+        if snapshot.fields.is_empty() { Ok(Vec::new()) } else { snapshot.encode() }
     }
     /// The unit that enters next is no record.
     pub(crate) fn count_phase(&mut self) {

@@ -8,11 +8,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
+use crate::engine::AnyInstance;
 use crate::node::Part;
 use crate::state::StateError;
 
 /// The saved state of one instance: its path and the encoded fields.
-pub(crate) type InstanceState = (Arc<str>, Result<Vec<u8>, Arc<StateError>>);
+pub(crate) type InstanceState = (Arc<str>, Result<Arc<Vec<u8>>, Arc<StateError>>);
+
+/// What a barrier has the stages save.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Saving {
+    /// Everything, for whoever asked.
+    #[default]
+    Cut,
+    /// A checkpoint: what has changed since the barrier of an earlier one that is complete, or
+    /// everything.
+    Checkpoint(Option<u64>),
+}
 
 /// The question to one stage, and its answer.
 #[derive(Debug, Default)]
@@ -31,6 +43,8 @@ pub(crate) struct Probe {
 struct Answer {
     number: u64,
     state: Arc<[InstanceState]>,
+    /// The barrier that comes next, and what is to be saved at it.
+    coming: (u64, Saving),
     /// The last barrier that has passed, and the state at that.
     barrier: (u64, Arc<[InstanceState]>),
     stage: Option<Waker>,
@@ -44,6 +58,10 @@ struct Answer {
 }
 
 impl Answer {
+    fn has_passed(&self, epoch: u64) -> bool {
+        self.barrier.0 == epoch || self.closed || self.commits
+    }
+
     fn asks(&mut self, task: &Task<'_>) {
         if !self.askers.iter().any(|asker| asker.will_wake(task.waker())) {
             self.askers.push(task.waker().clone());
@@ -87,21 +105,31 @@ impl Probe {
         .await
     }
 
-    /// The stage's state as of barrier `epoch`, once that has passed; of a stage that has finished
-    /// before, its last.
-    pub(crate) fn at_barrier(&self, epoch: u64) -> Option<Arc<[InstanceState]>> {
-        let answer = self.lock();
+    /// A barrier is about to be sent.
+    pub(crate) fn expect(&self, epoch: u64, saving: Saving) {
+        self.lock().coming = (epoch, saving);
+    }
+
+    /// Whether barrier `epoch` has passed, or need not.
+    pub(crate) fn has_passed(&self, epoch: u64) -> bool {
+        self.lock().has_passed(epoch)
+    }
+
+    /// Takes the stage's state as of barrier `epoch`, once that has passed; of a stage that had
+    /// finished before, its last.
+    pub(crate) fn take_barrier(&self, epoch: u64) -> Arc<[InstanceState]> {
+        let mut answer = self.lock();
         if answer.barrier.0 == epoch {
-            return Some(Arc::clone(&answer.barrier.1));
+            return std::mem::take(&mut answer.barrier.1);
         }
-        (answer.closed || answer.commits).then(|| Arc::clone(&answer.state))
+        if answer.has_passed(epoch) { Arc::clone(&answer.state) } else { Arc::default() }
     }
 
     /// Ready once barrier `epoch` has passed.
     pub(crate) async fn passes(&self, epoch: u64) {
         poll_fn(|task| {
             let mut answer = self.lock();
-            if answer.barrier.0 == epoch || answer.closed || answer.commits {
+            if answer.has_passed(epoch) {
                 return Poll::Ready(());
             }
             answer.asks(task);
@@ -157,7 +185,13 @@ impl Probe {
 
     /// A barrier has passed the stage.
     pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
-        let states = states(root);
+        let coming = self.lock().coming;
+        let states = match coming.1 {
+            Saving::Checkpoint(since) if coming.0 == epoch => {
+                states_by(root, |node| node.checkpoint(epoch, since))
+            }
+            _ => states(root),
+        };
         let askers = {
             let mut answer = self.lock();
             answer.barrier = (epoch, states);
@@ -226,9 +260,16 @@ impl Probe {
 }
 
 fn states(root: &mut dyn Part) -> Arc<[InstanceState]> {
+    states_by(root, |node| node.snapshot())
+}
+
+fn states_by(
+    root: &mut dyn Part,
+    mut save: impl FnMut(&mut dyn AnyInstance) -> Result<Vec<u8>, StateError>,
+) -> Arc<[InstanceState]> {
     let mut states = Vec::new();
     root.visit(&mut |node| {
-        states.push((Arc::clone(node.path()), node.snapshot().map_err(Arc::new)));
+        states.push((Arc::clone(node.path()), save(node).map(Arc::new).map_err(Arc::new)));
     });
     states.into()
 }

@@ -29,6 +29,11 @@ struct SavedAgenda {
     kept: Vec<(Stamp, u64)>,
 }
 
+/// Of several snapshots of one instance, the agenda is in the last: it is saved as a whole.
+pub(crate) fn forget_agenda(older: &mut NodeSnapshot) {
+    older.fields.remove(FIELD);
+}
+
 impl<K: StableKey> Agenda<K> {
     /// Puts itself among the saved fields, unless there is nothing to tell.
     pub(crate) fn save(&self, into: &mut NodeSnapshot) -> Result<(), StateError> {
@@ -42,7 +47,7 @@ impl<K: StableKey> Agenda<K> {
         let agenda = SavedAgenda { reached, event, clock: saved(&self.clock), kept };
         if agenda != SavedAgenda::default() {
             let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
-            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes });
+            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes, changes: false });
         }
         Ok(())
     }

@@ -259,6 +259,7 @@ impl StageLoop {
         let complete = self.env.probe.complete();
         if self.complete < complete {
             self.complete = complete;
+            root.visit(&mut |node| node.settle(complete));
             self.phases.push_back(Phase::Complete(complete));
         }
         loop {

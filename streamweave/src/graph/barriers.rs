@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::{Edge, Probe, Signals};
+use crate::engine::{Edge, Probe, Saving, Signals};
 use crate::graph::error::RunError;
-use crate::graph::snapshot::Snapshot;
+use crate::graph::snapshot::{CutId, Snapshot};
 
 /// What sends barriers, and gathers what the stages tell of them.
 pub(crate) struct Barriers {
@@ -17,6 +17,8 @@ pub(crate) struct Barriers {
     pub(crate) probes: Vec<(Arc<str>, Arc<Probe>)>,
     /// Why none goes through, if none does.
     barred: Option<&'static str>,
+    /// The run, as cuts name it: another for each in this process.
+    run: u64,
     epoch: AtomicU64,
 }
 
@@ -28,7 +30,9 @@ impl Barriers {
         probes: Vec<(Arc<str>, Arc<Probe>)>,
         barred: Option<&'static str>,
     ) -> Self {
-        Barriers { graph, signals, inputs, probes, barred, epoch: AtomicU64::new(0) }
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        Barriers { graph, signals, inputs, probes, barred, run, epoch: AtomicU64::new(0) }
     }
 
     /// Whether barriers go through at all.
@@ -37,11 +41,17 @@ impl Barriers {
         self.barred.map_or(Ok(()), |reason| Err(RunError::NoCheckpoint { graph: graph(), reason }))
     }
 
+    /// What is to be saved for a checkpoint where the changes since this cut will do.
+    pub(crate) fn since(&self, cut: Option<CutId>) -> Saving {
+        Saving::Checkpoint(cut.filter(|cut| cut.run == self.run).map(|cut| cut.epoch))
+    }
+
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources
     /// have given.
-    pub(crate) fn send(&self) -> Result<u64, RunError> {
+    pub(crate) fn send(&self, saving: Saving) -> Result<u64, RunError> {
         self.check()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, saving));
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
         Ok(epoch)
@@ -87,15 +97,19 @@ impl Barriers {
 
     /// The first stage that this barrier has not passed.
     pub(crate) fn missing(&self, epoch: u64) -> Option<Arc<str>> {
-        let missing = self.probes.iter().find(|(_, probe)| probe.at_barrier(epoch).is_none());
+        let missing = self.probes.iter().find(|(_, probe)| !probe.has_passed(epoch));
         missing.map(|(stage, _)| Arc::clone(stage))
     }
 
-    /// The state of all stages that this barrier has passed, as of then.
-    pub(crate) fn cut(&self, epoch: u64) -> Result<Snapshot, RunError> {
+    /// The state of all stages that this barrier has passed, as of then: to be taken once.
+    pub(crate) fn cut(&self, epoch: u64, saving: Saving) -> Result<Snapshot, RunError> {
         let mut snapshot = Snapshot::default();
         for (_, probe) in &self.probes {
-            snapshot.add(&probe.at_barrier(epoch).unwrap_or_default())?;
+            snapshot.add(&probe.take_barrier(epoch))?;
+        }
+        if let Saving::Checkpoint(since) = saving {
+            let of_epoch = |epoch| CutId { run: self.run, epoch };
+            snapshot.is_checkpoint(of_epoch(epoch), since.map(of_epoch));
         }
         Ok(snapshot)
     }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
-use crate::engine::ALL_SO_FAR;
+use crate::engine::{ALL_SO_FAR, Saving};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
@@ -68,17 +68,17 @@ impl Cuts {
     }
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        self.cut_at(limit).await.map(|(_, snapshot)| snapshot)
+        self.cut_at(Saving::Cut, limit).await.map(|(_, snapshot)| snapshot)
     }
 
     /// A cut, and the number of its barrier.
-    async fn cut_at(&self, limit: Duration) -> Result<(u64, Snapshot), RunError> {
+    async fn cut_at(&self, saving: Saving, limit: Duration) -> Result<(u64, Snapshot), RunError> {
         let _one = self.cutting.lock().await;
-        let epoch = self.barriers.send()?;
+        let epoch = self.barriers.send(saving)?;
         // What stands still for ever lets no barrier pass.
         let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
         match select(passed, pin!(self.broken())).await {
-            Either::Left((Ok(()), _)) => Ok((epoch, self.barriers.cut(epoch)?)),
+            Either::Left((Ok(()), _)) => Ok((epoch, self.barriers.cut(epoch, saving)?)),
             Either::Right((error, _)) => Err(error),
             Either::Left((Err(_), _)) => {
                 let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
@@ -97,7 +97,8 @@ impl Cuts {
         S: CheckpointStorage + Clone + 'static,
     {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let (epoch, snapshot) = self.cut_at(limit).await?;
+        let saving = self.barriers.since(storage.takes_changes_since());
+        let (epoch, snapshot) = self.cut_at(saving, limit).await?;
         self.keep(storage, snapshot, epoch, keeping).await
     }
 

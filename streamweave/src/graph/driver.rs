@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd,
+    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Saving, Signals, StageEnd,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
@@ -300,11 +300,15 @@ impl Driver {
 
     /// A cut through the whole graph; where a handler on its way waits for the clock, that is moved.
     pub(crate) fn cut(&mut self) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send()?;
+        self.cut_saving(Saving::Cut)
+    }
+
+    fn cut_saving(&mut self, saving: Saving) -> Result<Snapshot, RunError> {
+        let epoch = self.barriers.send(saving)?;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {
-                return self.barriers.cut(epoch);
+                return self.barriers.cut(epoch, saving);
             };
             let Some((due, _)) = self.clock.next_due() else {
                 return Err(RunError::Waiting { graph: self.name.clone(), stage });
@@ -318,7 +322,7 @@ impl Driver {
         &mut self,
         storage: &impl CheckpointStorage,
     ) -> Result<u64, CheckpointError> {
-        let snapshot = self.cut()?;
+        let snapshot = self.cut_saving(self.barriers.since(storage.takes_changes_since()))?;
         let committed = self.barriers.last_sent();
         if broken(Broken::CommitsBeforeComplete) {
             self.barriers.completes(committed);

@@ -36,6 +36,6 @@ pub use mode::ExecutionMode;
 pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
 pub use progress::{CompletedFrontier, ProgressHandle};
 pub use run::{Running, StopReport, Summary};
-pub use snapshot::Snapshot;
+pub use snapshot::{CutId, Snapshot};
 pub use spec::{EdgeSpec, GraphSpec, GroupSpec, NodeSpec};
 pub use wide::Wide;

@@ -7,14 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::InstanceState;
 use crate::graph::error::RunError;
+use crate::state::{NodeSnapshot, lay};
 
 /// The state of every node instance of a graph, as [`Running::snapshot`](crate::graph::Running),
 /// [`Inline::snapshot`](crate::graph::Inline) and the [`Summary`](crate::graph::Summary) of a run
-/// give it. Equal states are equal snapshots.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// give it. Equal states are equal snapshots, where they hold everything.
+///
+/// That of a checkpoint may hold only what has changed [since](Snapshot::since) the one before.
+/// [`onto`](Snapshot::onto) puts both together, and that can be restored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Snapshot {
-    nodes: BTreeMap<String, Vec<u8>>,
+    nodes: BTreeMap<String, Arc<Vec<u8>>>,
+    #[serde(skip)]
+    cut: Option<CutId>,
+    #[serde(skip)]
+    since: Option<CutId>,
 }
+
+/// Which cut through which run a checkpoint was taken at. No other cut of this process has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CutId {
+    pub(super) run: u64,
+    pub(super) epoch: u64,
+}
+
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+impl Eq for Snapshot {}
 
 impl Snapshot {
     /// Adds what a stage answered; instances without state leave nothing, but for those of workers.
@@ -26,10 +49,17 @@ impl Snapshot {
             })?;
             // How many workers there were is known by their entries.
             if !state.is_empty() || path.contains('#') {
-                self.nodes.insert((**path).to_owned(), state.clone());
+                self.nodes.insert((**path).to_owned(), Arc::clone(state));
             }
         }
         Ok(())
+    }
+
+    /// This is a checkpoint: taken at `cut`, of the changes since another where it has such.
+    pub(crate) fn is_checkpoint(&mut self, cut: CutId, since: Option<CutId>) {
+        self.cut = Some(cut);
+        self.since =
+            since.filter(|_| self.nodes.values().any(|state| NodeSnapshot::is_of_changes(state)));
     }
 
     /// The instance paths in this snapshot.
@@ -38,9 +68,10 @@ impl Snapshot {
     }
 
     /// The saved state of the instance at `path`: MessagePack with field names, behind a header
-    /// with the format's version, the schema's fingerprint and a checksum.
+    /// with the format's version, the schema's fingerprint and a checksum. Of changes that were put
+    /// [onto](Snapshot::onto) others it is all of those, one behind the other.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
-        self.nodes.get(path).map(Vec::as_slice)
+        self.nodes.get(path).map(|state| state.as_slice())
     }
 
     /// How much all of it takes.
@@ -48,12 +79,37 @@ impl Snapshot {
         self.nodes.values().map(|state| state.len() as u64).sum()
     }
 
+    /// The cut that it was taken at, if it is a checkpoint of a run of this process.
+    pub fn cut(&self) -> Option<CutId> {
+        self.cut
+    }
+
+    /// The cut since which it holds the changes; `None` where it holds everything.
+    pub fn since(&self) -> Option<CutId> {
+        self.since
+    }
+
+    /// Puts changes onto the checkpoint that they are [since](Snapshot::since), or onto what that was
+    /// put onto. Of one that holds everything nothing older is needed.
+    #[must_use]
+    pub fn onto(mut self, mut older: Snapshot) -> Snapshot {
+        for (path, state) in &mut self.nodes {
+            if NodeSnapshot::is_of_changes(state)
+                && let Some(below) = older.nodes.remove(path)
+            {
+                *state = Arc::new(lay(Arc::unwrap_or_clone(below), state));
+            }
+        }
+        self.since = older.since;
+        self
+    }
+
     pub(crate) fn insert(&mut self, path: String, state: Vec<u8>) {
-        self.nodes.insert(path, state);
+        self.nodes.insert(path, Arc::new(state));
     }
 
     /// Takes the state of the instance at `path` out.
     pub fn remove(&mut self, path: &str) -> Option<Vec<u8>> {
-        self.nodes.remove(path)
+        self.nodes.remove(path).map(Arc::unwrap_or_clone)
     }
 }

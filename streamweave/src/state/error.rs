@@ -78,6 +78,12 @@ pub enum StateError {
         /// The former name.
         before: String,
     },
+    /// What was saved are changes, and what they were made to is not there.
+    #[error(
+        "only what changed was saved, and what it changed is not there: restore a checkpoint as its \
+         storage gives it, which puts both together"
+    )]
+    OnlyChanges,
     /// An error in one field of one node.
     #[error("node `{node}`, state field `{field}`: {source}")]
     Field {

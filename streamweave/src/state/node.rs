@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{NodeSchema, NodeSnapshot, SavedField, State, StateError};
+use super::{Coverage, NodeSchema, NodeSnapshot, SavedField, State, StateError};
 
 /// Is shown every state field of a node in turn.
 pub trait FieldVisitor {
@@ -102,10 +102,24 @@ pub trait NodeState: Send + 'static {
     where
         Self: Sized,
     {
-        let snapshot = NodeSnapshot::new(Self::schema().fingerprint());
-        let mut save = Save { node, groups, result: Ok(snapshot) };
-        self.fields(&mut save);
-        save.result
+        save(self, node, groups, None)
+    }
+
+    /// Saves what changed in `since` or a later epoch: of each field that, where it is known,
+    /// otherwise everything.
+    ///
+    /// # Errors
+    /// As [`snapshot`](NodeState::snapshot).
+    fn snapshot_changes(
+        &mut self,
+        node: &str,
+        since: u32,
+        groups: Range<u16>,
+    ) -> Result<NodeSnapshot, StateError>
+    where
+        Self: Sized,
+    {
+        save(self, node, groups, Some(since))
     }
 
     /// Merges saved fields in by name, or by a former one. Fields that were not saved stay as they
@@ -196,9 +210,22 @@ impl FieldVisitor for ClearGroups {
     }
 }
 
+fn save<N: NodeState>(
+    state: &mut N,
+    node: &str,
+    groups: Range<u16>,
+    since: Option<u32>,
+) -> Result<NodeSnapshot, StateError> {
+    let snapshot = NodeSnapshot::new(N::schema().fingerprint());
+    let mut save = Save { node, groups, since, result: Ok(snapshot) };
+    state.fields(&mut save);
+    save.result
+}
+
 struct Save<'a> {
     node: &'a str,
     groups: Range<u16>,
+    since: Option<u32>,
     result: Result<NodeSnapshot, StateError>,
 }
 
@@ -206,9 +233,15 @@ impl FieldVisitor for Save<'_> {
     fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
         let Ok(snapshot) = &mut self.result else { return };
         let mut bytes = Vec::new();
-        match state.snapshot(self.groups.clone(), &mut bytes) {
-            Ok(()) => {
-                let field = SavedField { shape: S::shape(), bytes };
+        let groups = self.groups.clone();
+        let covered = match self.since {
+            None => state.snapshot(groups, &mut bytes).map(|()| Coverage::Everything),
+            Some(since) => state.snapshot_changes(since, groups, &mut bytes),
+        };
+        match covered {
+            Ok(covered) => {
+                let changes = covered == Coverage::Changes;
+                let field = SavedField { shape: S::shape(), bytes, changes };
                 snapshot.fields.insert(name.into(), field);
             }
             Err(error) => self.result = Err(error.in_field(self.node, name)),

@@ -3,10 +3,10 @@
 //! ```text
 //! offset  bytes
 //! 0       4     "SWNS"
-//! 4       2     format version, little-endian
+//! 4       2     format version, little-endian: 2 if a field has `changes`, otherwise 1
 //! 6       8     the schema's fingerprint, little-endian
 //! 14      8     xxh3_64 of all other bytes, header first, little-endian
-//! 22            MessagePack: { field name: { "shape": text, "bytes": binary } }
+//! 22            MessagePack: { field name: { "shape": text, "bytes": binary, "changes": true } }
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,7 +18,11 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Shape, StateError, wire};
 
 const MAGIC: [u8; 4] = *b"SWNS";
-const VERSION: u16 = 1;
+/// Everything is in it.
+const WHOLE: u16 = 1;
+/// It has a field of changes only, which earlier releases would take for everything.
+const CHANGES: u16 = 2;
+const VERSION_AT: usize = 4;
 const CHECKSUM_AT: usize = 14;
 const BODY_AT: usize = 22;
 
@@ -36,15 +40,23 @@ pub struct NodeSnapshot {
 pub struct SavedField {
     /// The shape it was saved with.
     pub shape: Shape,
-    /// What [`State::snapshot`](super::State::snapshot) wrote.
+    /// What [`State::snapshot`](super::State::snapshot) wrote, or
+    /// [`State::snapshot_changes`](super::State::snapshot_changes).
     #[serde(serialize_with = "as_binary", deserialize_with = "from_binary")]
     pub bytes: Vec<u8>,
+    /// It is what has changed since an older one, and restored on top of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changes: bool,
 }
 
 impl fmt::Debug for SavedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, bytes } = self;
-        f.debug_struct("SavedField").field("shape", shape).field("len", &bytes.len()).finish()
+        let Self { shape, bytes, changes } = self;
+        f.debug_struct("SavedField")
+            .field("shape", shape)
+            .field("len", &bytes.len())
+            .field("changes", changes)
+            .finish()
     }
 }
 
@@ -67,9 +79,10 @@ impl NodeSnapshot {
     /// # Errors
     /// [`StateError::Encode`] if a field is larger than MessagePack allows (4 GiB).
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
-        let mut bytes = Vec::new();
+        let saved: usize = self.fields.values().map(|field| field.bytes.len()).sum();
+        let mut bytes = Vec::with_capacity(BODY_AT + saved + saved / 64 + 256);
         bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&self.version().to_le_bytes());
         bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
         bytes.extend_from_slice(&[0; 8]);
         if let Some((name, field)) =
@@ -87,6 +100,15 @@ impl NodeSnapshot {
         Ok(bytes)
     }
 
+    fn version(&self) -> u16 {
+        if self.fields.values().any(|field| field.changes) { CHANGES } else { WHOLE }
+    }
+
+    /// Whether these bytes are of a snapshot that needs an older one.
+    pub(crate) fn is_of_changes(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC) && bytes[MAGIC.len()..].starts_with(&CHANGES.to_le_bytes())
+    }
+
     /// Reads what [`encode`](Self::encode) wrote, for the node with this path.
     ///
     /// # Errors
@@ -101,9 +123,9 @@ fn decode(bytes: &[u8]) -> Result<NodeSnapshot, StateError> {
     if !bytes.starts_with(&MAGIC) {
         return Err(not_one());
     }
-    let version = number::<2>(bytes, 4).map(u16::from_le_bytes).ok_or_else(not_one)?;
-    if version != VERSION {
-        return Err(StateError::Version { found: version, supported: VERSION });
+    let version = number::<2>(bytes, VERSION_AT).map(u16::from_le_bytes).ok_or_else(not_one)?;
+    if !(WHOLE..=CHANGES).contains(&version) {
+        return Err(StateError::Version { found: version, supported: CHANGES });
     }
     let fingerprint = number::<8>(bytes, 6).map(u64::from_le_bytes).ok_or_else(not_one)?;
     let expected = number::<8>(bytes, CHECKSUM_AT).map(u64::from_le_bytes).ok_or_else(not_one)?;

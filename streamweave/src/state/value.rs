@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::kind::names;
-use super::{Coverage, Shape, State, StateError, StateKind, wire};
+use super::{Shape, State, StateError, StateKind, wire};
 
 /// One small thing: a counter, a position, a setting.
 ///
@@ -111,19 +111,9 @@ where
         self.epoch = epoch;
     }
 
-    /// Written in full with every range: it has no groups.
+    /// Written in full with every range, as it has no groups, and each time: it is small by contract.
     fn snapshot(&self, _: Range<u16>, into: &mut Vec<u8>) -> Result<(), StateError> {
         wire::write(&self.value, into)
-    }
-
-    fn snapshot_changes(
-        &self,
-        _: u32,
-        groups: Range<u16>,
-        into: &mut Vec<u8>,
-    ) -> Result<Coverage, StateError> {
-        // Small by contract: always the whole, which also stands on top of older ones.
-        self.snapshot(groups, into).map(|()| Coverage::Changes)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {

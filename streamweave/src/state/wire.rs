@@ -13,6 +13,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAcc
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::broken::{Broken, broken};
+
 use super::StateError;
 use super::stable_key::StableKey;
 use super::table::Table;
@@ -83,8 +85,10 @@ impl<K: StableKey + Serialize, S: Serialize, U> Serialize for Body<'_, K, S, U> 
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let mut body = serializer.serialize_struct("Table", 2)?;
         let removed = match self.since {
-            Some(since) => self.table.sorted_removals(&self.groups, since),
-            None => Vec::new(),
+            Some(since) if !broken(Broken::IncrementForgetsRemovals) => {
+                self.table.sorted_removals(&self.groups, since)
+            }
+            _ => Vec::new(),
         };
         body.serialize_field("removed", &removed)?;
         body.serialize_field("entries", &Entries(self))?;

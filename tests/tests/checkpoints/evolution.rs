@@ -295,27 +295,56 @@ fn filled() -> Result<Snapshot, Box<dyn std::error::Error>> {
     Ok(run.cut()?)
 }
 
-const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/checkpoints/version-1");
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/checkpoints");
 
-/// Writes the checkpoint that the test below reads: once for each version of the format.
+/// Writes the checkpoints that the tests below read: once for each version of the format. Since the
+/// second a checkpoint may be of changes: one of everything comes before it.
 #[test]
 #[ignore = "writes test data"]
 fn write_the_checkpoint_of_this_version() -> Tested {
-    let storage = FileCheckpointStorage::open(KEPT)?;
-    storage.publish(&filled()?)?;
-    std::fs::remove_file(Path::new(KEPT).join("lock"))?;
+    let folder = Path::new(KEPT).join("version-2");
+    let storage = FileCheckpointStorage::open(&folder)?;
+    let mut run = everything!().inline()?;
+    for n in 0..35 {
+        run.inputs.numbers.try_send(n)?;
+        if n == 30 {
+            run.inputs.rules.try_send(0)?;
+            run.checkpoint(&storage)?;
+        }
+    }
+    run.inputs.rules.try_send(1)?;
+    run.checkpoint(&storage)?;
+    for n in 35..40 {
+        run.inputs.numbers.try_send(n)?;
+    }
+    run.inputs.rules.try_send(2)?;
+    run.checkpoint(&storage)?;
+    std::fs::remove_file(folder.join("lock"))?;
     Ok(())
 }
 
 /// A checkpoint of the first version is read by every later one.
 #[test]
 fn the_checkpoint_of_version_1() -> Tested {
+    all_of_it_is_there("version-1")
+}
+
+/// And so is one of changes.
+#[test]
+fn the_checkpoint_of_version_2() -> Tested {
+    all_of_it_is_there("version-2")
+}
+
+fn all_of_it_is_there(version: &str) -> Tested {
     let folder = tempfile::tempdir()?;
-    let copied = folder.path().join("checkpoint-1");
-    std::fs::create_dir(&copied)?;
-    for file in std::fs::read_dir(Path::new(KEPT).join("checkpoint-1"))? {
-        let file = file?;
-        std::fs::copy(file.path(), copied.join(file.file_name()))?;
+    for checkpoint in std::fs::read_dir(Path::new(KEPT).join(version))? {
+        let checkpoint = checkpoint?;
+        let copied = folder.path().join(checkpoint.file_name());
+        std::fs::create_dir(&copied)?;
+        for file in std::fs::read_dir(checkpoint.path())? {
+            let file = file?;
+            std::fs::copy(file.path(), copied.join(file.file_name()))?;
+        }
     }
     let storage = FileCheckpointStorage::open(folder.path())?;
     let checkpoint = storage.latest()?.ok_or("no checkpoint")?;

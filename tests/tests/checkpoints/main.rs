@@ -2,7 +2,9 @@
 //! and again.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod chains;
 mod evolution;
+mod increments;
 mod intervals;
 
 use std::io::{BufRead, BufReader};
@@ -13,6 +15,13 @@ use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpoint
 use streamweave::graph::Snapshot;
 use streamweave::nodes::scan;
 use streamweave::prelude::*;
+
+streamweave_tests::broken_variants! {
+    AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
+    AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
+    BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
+    IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
+}
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 

@@ -9,7 +9,8 @@ fn small_node() -> NodeSnapshot {
         let order = Order { price: -5, tags: vec!["t".into()], side: Some(side) };
         state.insert((u16::from(n), "x".repeat(usize::from(n))), order);
     }
-    let field = SavedField { shape: Shape::of::<Order>(), bytes: saved(&state, ALL_GROUPS) };
+    let (shape, bytes) = (Shape::of::<Order>(), saved(&state, ALL_GROUPS));
+    let field = SavedField { shape, bytes, changes: false };
     NodeSnapshot { fingerprint: 7, fields: [("orders".to_string(), field)].into() }
 }
 
