@@ -20,7 +20,10 @@ use crate::node::{
     About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
     Receive, delegate_part,
 };
-use crate::state::{ALL_GROUPS, MAX_KEY_GROUPS, NodeSnapshot, NodeState, StateError, read_layers};
+use crate::state::{
+    ALL_GROUPS, MAX_KEY_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, StateError,
+    read_layers,
+};
 use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
 
@@ -51,17 +54,22 @@ pub trait AnyInstance {
     fn publish(&mut self);
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
-    /// The saved state, with timers, frontier and promise; empty where there is none of these.
+    /// The state as it is now, with timers, frontier and promise; without fields where there is none of
+    /// these.
     ///
     /// # Errors
     /// When a value does not serialize.
-    fn snapshot(&mut self) -> Result<Vec<u8>, StateError>;
-    /// As [`AnyInstance::snapshot`] at the barrier of checkpoint `epoch`: with `since`, the barrier of
-    /// an earlier one that is complete, only what has changed since then, where that is known.
+    fn snapshot(&mut self) -> Result<NodeSnapshot, StateError>;
+    /// Begins to save the state as of barrier `epoch`: with `since`, that of an earlier checkpoint which
+    /// is complete, only what has changed since then, where that is known.
+    fn begin_saving(&mut self, epoch: u64, since: Option<u64>);
+    /// Goes on with it, between units, for about so many entries; whether it is complete.
+    fn save_some(&mut self, entries: usize) -> bool;
+    /// What was saved, once it is complete.
     ///
     /// # Errors
-    /// As [`AnyInstance::snapshot`].
-    fn checkpoint(&mut self, epoch: u64, since: Option<u64>) -> Result<Vec<u8>, StateError>;
+    /// When a value does not serialize.
+    fn take_saved(&mut self) -> Result<NodeSnapshot, StateError>;
     /// This checkpoint is complete: what changed before it will not be asked for.
     fn settle(&mut self, checkpoint: u64);
     /// Replaces the state by a saved one.
@@ -92,6 +100,10 @@ pub struct Instance<N: Node, O> {
     letters: Option<Letters>,
     pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
+    /// The state as of a barrier, on its way.
+    saving: Option<Result<NodeSaving, StateError>>,
+    /// Of its state, once it was asked for.
+    schema: Option<NodeSchema>,
     entered: u64,
     returned: u64,
     /// How many of the units that entered were no records.
@@ -151,6 +163,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             letters: letters.map(Letters),
             agenda: Agenda::new(N::TIMING),
             path,
+            saving: None,
+            schema: None,
             entered: 0,
             returned: 0,
             phases: 0,
@@ -443,28 +457,45 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.undo = on;
         self.state.set_undo(on);
     }
-    fn snapshot(&mut self) -> Result<Vec<u8>, StateError> {
-        let snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
-        self.with_agenda(snapshot)
+    fn snapshot(&mut self) -> Result<NodeSnapshot, StateError> {
+        let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
+        Ok(snapshot)
     }
-    fn checkpoint(&mut self, epoch: u64, since: Option<u64>) -> Result<Vec<u8>, StateError> {
+    fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
         };
-        // Beyond some fifty days of a checkpoint every millisecond each is one of everything.
-        let snapshot = match since.and_then(|since| u32::try_from(since).ok()) {
-            Some(since) => self.state.snapshot_changes(&self.path, since, ALL_GROUPS)?,
-            None => self.state.snapshot(&self.path, ALL_GROUPS)?,
-        };
-        if let Ok(epoch) = u32::try_from(epoch) {
-            self.state.set_epoch(epoch);
+        // State counts epochs by 32 bits: after fifty days of one every millisecond it begins anew.
+        let since = since.filter(|since| since >> 32 == epoch >> 32).map(|since| since as u32);
+        self.state.set_epoch(epoch as u32);
+        let schema = self.schema.get_or_insert_with(N::State::schema);
+        let saving = self.state.begin_snapshot(&self.path, schema, since);
+        self.saving = Some(saving.and_then(|mut saving| {
+            self.agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(&self.path))?;
+            Ok(saving)
+        }));
+    }
+    fn save_some(&mut self, entries: usize) -> bool {
+        let Some(Ok(saving)) = &mut self.saving else { return true };
+        match self.state.advance_snapshot(&self.path, saving, entries) {
+            Ok(complete) => complete,
+            Err(error) => {
+                self.saving = Some(Err(error));
+                true
+            }
         }
-        self.with_agenda(snapshot)
+    }
+    fn take_saved(&mut self) -> Result<NodeSnapshot, StateError> {
+        match self.saving.take() {
+            Some(saving) => saving.map(|saving| saving.snapshot),
+            None => Ok(NodeSnapshot::new(0)),
+        }
     }
     fn settle(&mut self, checkpoint: u64) {
-        if let Ok(epoch) = u32::try_from(checkpoint) {
-            self.state.settle(epoch);
+        if checkpoint != ALL_SO_FAR {
+            self.state.settle(checkpoint as u32);
         }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
@@ -590,11 +621,6 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
         self.behind(&mut flush);
         flush.result
-    }
-    /// The bytes of a snapshot, with the agenda; none where there is nothing to save.
-    fn with_agenda(&self, mut snapshot: NodeSnapshot) -> Result<Vec<u8>, StateError> {
-        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
-        if snapshot.fields.is_empty() { Ok(Vec::new()) } else { snapshot.encode() }
     }
     /// The unit that enters next is no record.
     pub(crate) fn count_phase(&mut self) {

@@ -10,21 +10,10 @@ use std::task::{Context as Task, Poll, Waker};
 use crate::broken::{Broken, broken};
 use crate::engine::AnyInstance;
 use crate::node::Part;
-use crate::state::StateError;
+use crate::state::{NodeSnapshot, StateError};
 
-/// The saved state of one instance: its path and the encoded fields.
-pub(crate) type InstanceState = (Arc<str>, Result<Arc<Vec<u8>>, Arc<StateError>>);
-
-/// What a barrier has the stages save.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Saving {
-    /// Everything, for whoever asked.
-    #[default]
-    Cut,
-    /// A checkpoint: what has changed since the barrier of an earlier one that is complete, or
-    /// everything.
-    Checkpoint(Option<u64>),
-}
+/// The saved state of one instance: its path and the fields. Encoded where that keeps no stage.
+pub(crate) type InstanceState = (Arc<str>, Result<Arc<NodeSnapshot>, Arc<StateError>>);
 
 /// The question to one stage, and its answer.
 #[derive(Debug, Default)]
@@ -43,8 +32,8 @@ pub(crate) struct Probe {
 struct Answer {
     number: u64,
     state: Arc<[InstanceState]>,
-    /// The barrier that comes next, and what is to be saved at it.
-    coming: (u64, Saving),
+    /// The barrier that comes next, and that of the checkpoint since which changes are enough.
+    coming: (u64, Option<u64>),
     /// The last barrier that has passed, and the state at that.
     barrier: (u64, Arc<[InstanceState]>),
     stage: Option<Waker>,
@@ -105,9 +94,15 @@ impl Probe {
         .await
     }
 
-    /// A barrier is about to be sent.
-    pub(crate) fn expect(&self, epoch: u64, saving: Saving) {
-        self.lock().coming = (epoch, saving);
+    /// A barrier is about to be sent; at it, changes since that of an earlier checkpoint are enough.
+    pub(crate) fn expect(&self, epoch: u64, since: Option<u64>) {
+        self.lock().coming = (epoch, since);
+    }
+
+    /// Since which barrier changes are enough at this one.
+    pub(crate) fn since(&self, epoch: u64) -> Option<u64> {
+        let coming = self.lock().coming;
+        coming.1.filter(|_| coming.0 == epoch)
     }
 
     /// Whether barrier `epoch` has passed, or need not.
@@ -183,15 +178,9 @@ impl Probe {
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// A barrier has passed the stage.
+    /// A barrier has passed the stage, and the state as of then is saved.
     pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
-        let coming = self.lock().coming;
-        let states = match coming.1 {
-            Saving::Checkpoint(since) if coming.0 == epoch => {
-                states_by(root, |node| node.checkpoint(epoch, since))
-            }
-            _ => states(root),
-        };
+        let states = states_by(root, |node| node.take_saved());
         let askers = {
             let mut answer = self.lock();
             answer.barrier = (epoch, states);
@@ -265,7 +254,7 @@ fn states(root: &mut dyn Part) -> Arc<[InstanceState]> {
 
 fn states_by(
     root: &mut dyn Part,
-    mut save: impl FnMut(&mut dyn AnyInstance) -> Result<Vec<u8>, StateError>,
+    mut save: impl FnMut(&mut dyn AnyInstance) -> Result<NodeSnapshot, StateError>,
 ) -> Arc<[InstanceState]> {
     let mut states = Vec::new();
     root.visit(&mut |node| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,8 +84,10 @@ impl<K: StableKey> Agenda<K> {
     }
 }
 
+/// Found once: it is part of every checkpoint of every node with an agenda.
 fn shape() -> Shape {
-    Shape::of::<SavedAgenda>()
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(Shape::of::<SavedAgenda>).clone()
 }
 
 /// In an order of their own, so that the same timers give the same bytes.

@@ -5,6 +5,7 @@
 
 mod down;
 mod rest;
+mod saving;
 mod taking;
 
 use std::collections::VecDeque;
@@ -118,8 +119,9 @@ pub(crate) struct StageLoop {
     rest: Rest,
     /// The barrier that waits for inlets by which it has not come.
     barrier: Option<(u64, Vec<bool>)>,
-    /// The last one that has passed.
+    /// The last one that has passed, and one as of which the state is being saved.
     passed: u64,
+    saving: Option<u64>,
     /// The last checkpoint that is complete.
     complete: u64,
     /// The inlet whose records are being driven, and where the next search for one starts.
@@ -157,6 +159,7 @@ impl StageLoop {
             rest: Rest::default(),
             barrier: None,
             passed: 0,
+            saving: None,
             complete: 0,
             current: None,
             turn: 0,
@@ -221,7 +224,7 @@ impl StageLoop {
             }
             Phase::Barrier(epoch) => {
                 self.passed = epoch;
-                self.env.probe.passed(epoch, root);
+                self.begin_saving(root, epoch);
             }
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
@@ -256,6 +259,10 @@ impl StageLoop {
             }
         }
         self.env.probe.answer(root);
+        self.save_some(root);
+        if self.saving.is_some() {
+            task.waker().wake_by_ref();
+        }
         let complete = self.env.probe.complete();
         if self.complete < complete {
             self.complete = complete;
@@ -408,6 +415,7 @@ impl StageLoop {
         if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Todo::End(end));
         }
+        self.save_rest(root);
         let mut commits = false;
         root.visit(&mut |node| commits |= node.commits());
         if commits && self.complete < ALL_SO_FAR {

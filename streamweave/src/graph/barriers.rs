@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::{Edge, Probe, Saving, Signals};
+use crate::engine::{Edge, Probe, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
 
@@ -41,17 +41,13 @@ impl Barriers {
         self.barred.map_or(Ok(()), |reason| Err(RunError::NoCheckpoint { graph: graph(), reason }))
     }
 
-    /// What is to be saved for a checkpoint where the changes since this cut will do.
-    pub(crate) fn since(&self, cut: Option<CutId>) -> Saving {
-        Saving::Checkpoint(cut.filter(|cut| cut.run == self.run).map(|cut| cut.epoch))
-    }
-
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources
-    /// have given.
-    pub(crate) fn send(&self, saving: Saving) -> Result<u64, RunError> {
+    /// have given. Where `since` is a cut of this run, changes since then are enough.
+    pub(crate) fn send(&self, since: Option<CutId>) -> Result<u64, RunError> {
         self.check()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
-        self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, saving));
+        let since = since.filter(|cut| cut.run == self.run).map(|cut| cut.epoch);
+        self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, since));
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
         Ok(epoch)
@@ -102,15 +98,12 @@ impl Barriers {
     }
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
-    pub(crate) fn cut(&self, epoch: u64, saving: Saving) -> Result<Snapshot, RunError> {
+    pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
         let mut snapshot = Snapshot::default();
         for (_, probe) in &self.probes {
             snapshot.add(&probe.take_barrier(epoch))?;
         }
-        if let Saving::Checkpoint(since) = saving {
-            let of_epoch = |epoch| CutId { run: self.run, epoch };
-            snapshot.is_checkpoint(of_epoch(epoch), since.map(of_epoch));
-        }
+        snapshot.is_cut(CutId { run: self.run, epoch }, since);
         Ok(snapshot)
     }
 }

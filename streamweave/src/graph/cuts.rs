@@ -11,11 +11,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
-use crate::engine::{ALL_SO_FAR, Saving};
+use crate::engine::ALL_SO_FAR;
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
-use crate::graph::snapshot::Snapshot;
+use crate::graph::snapshot::{CutId, Snapshot};
 
 /// What takes cuts through one run.
 pub(super) struct Cuts {
@@ -68,17 +68,18 @@ impl Cuts {
     }
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        self.cut_at(Saving::Cut, limit).await.map(|(_, snapshot)| snapshot)
+        let epoch = self.pass(None, limit).await?;
+        self.barriers.cut(epoch, None)
     }
 
-    /// A cut, and the number of its barrier.
-    async fn cut_at(&self, saving: Saving, limit: Duration) -> Result<(u64, Snapshot), RunError> {
+    /// Sends a barrier, and waits until it has passed everywhere; its number.
+    async fn pass(&self, since: Option<CutId>, limit: Duration) -> Result<u64, RunError> {
         let _one = self.cutting.lock().await;
-        let epoch = self.barriers.send(saving)?;
+        let epoch = self.barriers.send(since)?;
         // What stands still for ever lets no barrier pass.
         let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
         match select(passed, pin!(self.broken())).await {
-            Either::Left((Ok(()), _)) => Ok((epoch, self.barriers.cut(epoch, saving)?)),
+            Either::Left((Ok(()), _)) => Ok(epoch),
             Either::Right((error, _)) => Err(error),
             Either::Left((Err(_), _)) => {
                 let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
@@ -97,9 +98,9 @@ impl Cuts {
         S: CheckpointStorage + Clone + 'static,
     {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let saving = self.barriers.since(storage.takes_changes_since());
-        let (epoch, snapshot) = self.cut_at(saving, limit).await?;
-        self.keep(storage, snapshot, epoch, keeping).await
+        let since = storage.takes_changes_since();
+        let epoch = self.pass(since, limit).await?;
+        self.keep(storage, move |barriers| barriers.cut(epoch, since), epoch, keeping).await
     }
 
     /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
@@ -119,15 +120,15 @@ impl Cuts {
             return Ok(None);
         };
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let kept = self.keep(storage, self.barriers.last()?, ALL_SO_FAR, keeping).await?;
+        let kept = self.keep(storage, Barriers::last, ALL_SO_FAR, keeping).await?;
         Ok(Some(kept.0))
     }
 
-    /// Keeps a snapshot, and tells the nodes when it is complete.
+    /// Puts a snapshot together, keeps it, and tells the nodes when it is complete.
     async fn keep<S>(
         &self,
         storage: &S,
-        snapshot: Snapshot,
+        snapshot: impl FnOnce(&Barriers) -> Result<Snapshot, RunError> + Send + 'static,
         epoch: u64,
         keeping: OwnedMutexGuard<()>,
     ) -> Result<(u64, u64), CheckpointError>
@@ -139,6 +140,7 @@ impl Cuts {
         let published = self.runtime.spawn_blocking(move || {
             // Until it is kept, also when nobody waits for it any more.
             let _keeping = keeping;
+            let snapshot = snapshot(&barriers)?;
             let id = storage.publish(&snapshot)?;
             barriers.completes(epoch);
             Ok((id, snapshot.bytes()))

@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Saving, Signals, StageEnd,
+    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::schedule::Schedule;
-use crate::graph::snapshot::Snapshot;
+use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::BoxFuture;
 use crate::supervision::Reports;
 
@@ -300,15 +300,15 @@ impl Driver {
 
     /// A cut through the whole graph; where a handler on its way waits for the clock, that is moved.
     pub(crate) fn cut(&mut self) -> Result<Snapshot, RunError> {
-        self.cut_saving(Saving::Cut)
+        self.cut_since(None)
     }
 
-    fn cut_saving(&mut self, saving: Saving) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send(saving)?;
+    fn cut_since(&mut self, since: Option<CutId>) -> Result<Snapshot, RunError> {
+        let epoch = self.barriers.send(since)?;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {
-                return self.barriers.cut(epoch, saving);
+                return self.barriers.cut(epoch, since);
             };
             let Some((due, _)) = self.clock.next_due() else {
                 return Err(RunError::Waiting { graph: self.name.clone(), stage });
@@ -322,7 +322,7 @@ impl Driver {
         &mut self,
         storage: &impl CheckpointStorage,
     ) -> Result<u64, CheckpointError> {
-        let snapshot = self.cut_saving(self.barriers.since(storage.takes_changes_since()))?;
+        let snapshot = self.cut_since(storage.takes_changes_since())?;
         let committed = self.barriers.last_sent();
         if broken(Broken::CommitsBeforeComplete) {
             self.barriers.completes(committed);

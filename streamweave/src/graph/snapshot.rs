@@ -24,7 +24,7 @@ pub struct Snapshot {
     since: Option<CutId>,
 }
 
-/// Which cut through which run a checkpoint was taken at. No other cut of this process has the same.
+/// Which cut through which run it is. No other cut of this process has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CutId {
     pub(super) run: u64,
@@ -47,16 +47,21 @@ impl Snapshot {
                 node: Arc::clone(path),
                 error: Arc::clone(error),
             })?;
+            let encoded = if state.fields.is_empty() { Ok(Vec::new()) } else { state.encode() };
+            let encoded = encoded.map_err(|error| RunError::State {
+                node: Arc::clone(path),
+                error: Arc::new(error.in_node(path)),
+            })?;
             // How many workers there were is known by their entries.
-            if !state.is_empty() || path.contains('#') {
-                self.nodes.insert((**path).to_owned(), Arc::clone(state));
+            if !encoded.is_empty() || path.contains('#') {
+                self.nodes.insert((**path).to_owned(), Arc::new(encoded));
             }
         }
         Ok(())
     }
 
-    /// This is a checkpoint: taken at `cut`, of the changes since another where it has such.
-    pub(crate) fn is_checkpoint(&mut self, cut: CutId, since: Option<CutId>) {
+    /// It was taken at this cut, and holds changes since another where it has such.
+    pub(crate) fn is_cut(&mut self, cut: CutId, since: Option<CutId>) {
         self.cut = Some(cut);
         self.since =
             since.filter(|_| self.nodes.values().any(|state| NodeSnapshot::is_of_changes(state)));
@@ -79,7 +84,7 @@ impl Snapshot {
         self.nodes.values().map(|state| state.len() as u64).sum()
     }
 
-    /// The cut that it was taken at, if it is a checkpoint of a run of this process.
+    /// The cut that it was taken at, if it is one through a run of this process.
     pub fn cut(&self) -> Option<CutId> {
         self.cut
     }

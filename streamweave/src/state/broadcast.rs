@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::kind::names;
 use super::stable_key::{StableHash, StableKey};
-use super::{ALL_GROUPS, Coverage, Keyed, Shape, State, StateError, StateKind};
+use super::{ALL_GROUPS, Begun, Coverage, Keyed, Shape, State, StateError, StateKind};
 
 /// A table that every worker has in full: what comes by a broadcast input and is looked up by
 /// records that stay where they are, whatever their keys.
@@ -119,6 +119,14 @@ where
         into: &mut Vec<u8>,
     ) -> Result<Coverage, StateError> {
         self.rows.snapshot_changes(since, ALL_GROUPS, into)
+    }
+
+    fn begin_snapshot(&mut self, since: Option<u32>) -> Result<Begun, StateError> {
+        self.rows.begin_snapshot(since)
+    }
+
+    fn advance_snapshot(&mut self, entries: usize) -> Option<Result<Vec<u8>, StateError>> {
+        self.rows.advance_snapshot(entries)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// An error in writing or reading state.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// A key or value refused to be serialized.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Shape, StateError};
+use super::{ALL_GROUPS, Shape, StateError};
 
 /// How state divides over workers and moves between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,16 @@ pub enum Coverage {
     /// Everything, because the changes are not known: older snapshots are replaced by it, so
     /// whoever restores it calls [`State::clear_groups`] before.
     Everything,
+}
+
+/// A snapshot that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Begun {
+    /// What will be in it.
+    pub coverage: Coverage,
+    /// It, where it is complete at once.
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// State that the runtime saves, restores, moves and takes back after a failure.
@@ -91,6 +101,30 @@ pub trait State: Send + 'static {
         Ok(Coverage::Everything)
     }
 
+    /// Begins to save everything, or what changed in `since` or a later epoch, of all groups and as of
+    /// now: what is changed behind this call is saved as it was. It follows
+    /// [`set_epoch`](State::set_epoch) at once, and a later one abandons it. Provided for what is
+    /// small: it is complete at once.
+    ///
+    /// # Errors
+    /// As [`snapshot`](State::snapshot).
+    fn begin_snapshot(&mut self, since: Option<u32>) -> Result<Begun, StateError> {
+        let mut bytes = Vec::new();
+        let coverage = match since {
+            None => self.snapshot(ALL_GROUPS, &mut bytes).map(|()| Coverage::Everything),
+            Some(since) => self.snapshot_changes(since, ALL_GROUPS, &mut bytes),
+        };
+        Ok(Begun { coverage: coverage?, bytes: Some(bytes) })
+    }
+
+    /// Goes on with what was [begun](State::begin_snapshot), between units, for about so many entries;
+    /// what [`snapshot`](State::snapshot) or [`snapshot_changes`](State::snapshot_changes) would have
+    /// written then, once it is complete.
+    fn advance_snapshot(&mut self, entries: usize) -> Option<Result<Vec<u8>, StateError>> {
+        let _ = entries;
+        None
+    }
+
     /// Merges saved entries in: over those with the same key, beside the others. Also how key
     /// groups come from another worker. They count as changed now, so a restore at start is
     /// followed by [`set_epoch`](State::set_epoch).
@@ -154,6 +188,25 @@ macro_rules! state_by_table {
                 Some(_) => $crate::state::Coverage::Changes,
                 None => $crate::state::Coverage::Everything,
             })
+        }
+
+        fn begin_snapshot(
+            &mut self,
+            since: Option<u32>,
+        ) -> Result<$crate::state::Begun, $crate::state::StateError> {
+            let write = $crate::state::pending::Write {
+                key: |key, into| $crate::state::wire::write(key, into),
+                entry: |entry, into| $crate::state::wire::write(&(&entry.key, &entry.slot), into),
+            };
+            let coverage = self.table.begin_snapshot(since, write);
+            Ok($crate::state::Begun { coverage, bytes: None })
+        }
+
+        fn advance_snapshot(
+            &mut self,
+            entries: usize,
+        ) -> Option<Result<Vec<u8>, $crate::state::StateError>> {
+            self.table.advance_snapshot(entries)
         }
 
         fn restore(&mut self, bytes: &[u8]) -> Result<(), $crate::state::StateError> {

@@ -1,9 +1,9 @@
 //! `NodeState`: all state fields of one node, as the runtime handles them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Coverage, NodeSchema, NodeSnapshot, SavedField, State, StateError};
+use super::{Begun, Coverage, NodeSchema, NodeSnapshot, SavedField, State, StateError};
 
 /// Is shown every state field of a node in turn.
 pub trait FieldVisitor {
@@ -102,24 +102,56 @@ pub trait NodeState: Send + 'static {
     where
         Self: Sized,
     {
-        save(self, node, groups, None)
+        let snapshot = NodeSnapshot::new(Self::schema().fingerprint());
+        let mut save = Save { node, groups, result: Ok(snapshot) };
+        self.fields(&mut save);
+        save.result
     }
 
-    /// Saves what changed in `since` or a later epoch: of each field that, where it is known,
-    /// otherwise everything.
+    /// Begins to save what changed in `since` or a later epoch, where that is known, or everything, of
+    /// all fields and as of now. It follows [`set_epoch`](NodeState::set_epoch) at once. `schema` is
+    /// [this node's](NodeState::schema), which takes a while to find.
     ///
     /// # Errors
     /// As [`snapshot`](NodeState::snapshot).
-    fn snapshot_changes(
+    fn begin_snapshot(
         &mut self,
         node: &str,
-        since: u32,
-        groups: Range<u16>,
-    ) -> Result<NodeSnapshot, StateError>
+        schema: &NodeSchema,
+        since: Option<u32>,
+    ) -> Result<NodeSaving, StateError>
     where
         Self: Sized,
     {
-        save(self, node, groups, Some(since))
+        let saving = NodeSaving {
+            snapshot: NodeSnapshot::new(schema.fingerprint()),
+            pending: BTreeSet::new(),
+        };
+        let mut begin = BeginSnapshot { node, schema, since, result: Ok(saving) };
+        self.fields(&mut begin);
+        begin.result
+    }
+
+    /// Goes on with it for about so many entries of each field; whether it is complete.
+    ///
+    /// # Errors
+    /// As [`snapshot`](NodeState::snapshot).
+    fn advance_snapshot(
+        &mut self,
+        node: &str,
+        saving: &mut NodeSaving,
+        entries: usize,
+    ) -> Result<bool, StateError>
+    where
+        Self: Sized,
+    {
+        if saving.pending.is_empty() {
+            return Ok(true);
+        }
+        let mut advance = AdvanceSnapshot { node, saving, entries, result: Ok(()) };
+        self.fields(&mut advance);
+        advance.result?;
+        Ok(saving.pending.is_empty())
     }
 
     /// Merges saved fields in by name, or by a former one. Fields that were not saved stay as they
@@ -210,22 +242,9 @@ impl FieldVisitor for ClearGroups {
     }
 }
 
-fn save<N: NodeState>(
-    state: &mut N,
-    node: &str,
-    groups: Range<u16>,
-    since: Option<u32>,
-) -> Result<NodeSnapshot, StateError> {
-    let snapshot = NodeSnapshot::new(N::schema().fingerprint());
-    let mut save = Save { node, groups, since, result: Ok(snapshot) };
-    state.fields(&mut save);
-    save.result
-}
-
 struct Save<'a> {
     node: &'a str,
     groups: Range<u16>,
-    since: Option<u32>,
     result: Result<NodeSnapshot, StateError>,
 }
 
@@ -233,18 +252,71 @@ impl FieldVisitor for Save<'_> {
     fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
         let Ok(snapshot) = &mut self.result else { return };
         let mut bytes = Vec::new();
-        let groups = self.groups.clone();
-        let covered = match self.since {
-            None => state.snapshot(groups, &mut bytes).map(|()| Coverage::Everything),
-            Some(since) => state.snapshot_changes(since, groups, &mut bytes),
-        };
-        match covered {
-            Ok(covered) => {
-                let changes = covered == Coverage::Changes;
-                let field = SavedField { shape: S::shape(), bytes, changes };
+        match state.snapshot(self.groups.clone(), &mut bytes) {
+            Ok(()) => {
+                let field = SavedField { shape: S::shape(), bytes, changes: false };
                 snapshot.fields.insert(name.into(), field);
             }
             Err(error) => self.result = Err(error.in_field(self.node, name)),
+        }
+    }
+}
+
+/// A node's snapshot on its way.
+#[derive(Debug)]
+pub struct NodeSaving {
+    /// Of fields that are not complete the bytes are missing.
+    pub(crate) snapshot: NodeSnapshot,
+    pending: BTreeSet<&'static str>,
+}
+
+struct BeginSnapshot<'a> {
+    node: &'a str,
+    schema: &'a NodeSchema,
+    since: Option<u32>,
+    result: Result<NodeSaving, StateError>,
+}
+
+impl FieldVisitor for BeginSnapshot<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        let Ok(saving) = &mut self.result else { return };
+        match state.begin_snapshot(self.since) {
+            Ok(Begun { coverage, bytes }) => {
+                if bytes.is_none() {
+                    saving.pending.insert(name);
+                }
+                let known = self.schema.field(name).map(|field| field.shape.clone());
+                let (shape, changes) =
+                    (known.unwrap_or_else(S::shape), coverage == Coverage::Changes);
+                let field = SavedField { shape, bytes: bytes.unwrap_or_default(), changes };
+                saving.snapshot.fields.insert(name.into(), field);
+            }
+            Err(error) => self.result = Err(error.in_field(self.node, name)),
+        }
+    }
+}
+
+struct AdvanceSnapshot<'a> {
+    node: &'a str,
+    saving: &'a mut NodeSaving,
+    entries: usize,
+    result: Result<(), StateError>,
+}
+
+impl FieldVisitor for AdvanceSnapshot<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if self.result.is_err() || !self.saving.pending.contains(name) {
+            return;
+        }
+        match state.advance_snapshot(self.entries) {
+            None => {}
+            Some(Ok(bytes)) => {
+                self.saving.pending.remove(name);
+                if let Some(field) = self.saving.snapshot.fields.get_mut(name) {
+                    field.bytes = bytes;
+                }
+            }
+            Some(Err(error)) => self.result = Err(error.in_field(self.node, name)),
         }
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! [`Epochs`]: super::epochs::Epochs
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::OccupiedEntry;
 
@@ -64,6 +66,19 @@ impl<K, S> Segment<K, S> {
     pub(super) fn since(&self, mark: u16) -> impl Iterator<Item = &Entry<K, S>> {
         let marked = move |&bucket: &usize| u16::from(self.marks[bucket]) >= mark;
         self.entries.iter_buckets().filter(marked).filter_map(|b| self.entries.get_bucket(b))
+    }
+
+    /// The entries with one of these marks, and where they are.
+    pub(super) fn marked(&self, marks: &Range<u16>) -> impl Iterator<Item = (u32, &Entry<K, S>)> {
+        let marked = move |&bucket: &usize| marks.contains(&u16::from(self.marks[bucket]));
+        let buckets = self.entries.iter_buckets().filter(marked);
+        buckets.filter_map(|bucket| Some((bucket as u32, self.entries.get_bucket(bucket)?)))
+    }
+
+    /// What the bucket holds, if anything, and its mark.
+    pub(super) fn held(&self, bucket: u32) -> Option<(&Entry<K, S>, u8)> {
+        let entry = self.entries.get_bucket(bucket as usize)?;
+        Some((entry, *self.marks.get(bucket as usize)?))
     }
 
     pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut u8> {

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use super::epochs::Epochs;
 use super::key_group::finest;
+use super::pending::Pending;
 use super::segment::{Absent, Entry, Held, Segment};
 use super::stable_key::{StableHash, StableKey};
 use super::undo::{At, Log, Logged, Place};
@@ -46,6 +47,8 @@ pub(super) struct Table<K, S, U> {
 #[derive(Clone)]
 struct Ledger<K, S, U> {
     undo: bool,
+    /// Changes are to be noted: for undo, or for a snapshot on its way.
+    notes: bool,
     /// The mark of entries that another change needs no note of: that of now or, while undo is
     /// on, none.
     settled: u16,
@@ -55,6 +58,8 @@ struct Ledger<K, S, U> {
     len: usize,
     log: Log<K, S, U>,
     epochs: Epochs,
+    /// A snapshot on its way.
+    pending: Option<Box<Pending<K, S>>>,
 }
 
 /// Notes the change of a part of an entry.
@@ -104,11 +109,13 @@ impl<K, S, U> Table<K, S, U> {
             directory: [0; SLICES],
             ledger: Ledger {
                 undo: false,
+                notes: false,
                 settled: 0,
                 crowded: true,
                 len: 0,
                 log: Log::new(),
                 epochs: Epochs::new(),
+                pending: None,
             },
             removed: Vec::new(),
         }
@@ -162,16 +169,15 @@ impl<K, S, U> Table<K, S, U> {
         self.new_unit();
     }
 
-    pub(super) fn set_epoch(&mut self, epoch: u32) {
-        self.ledger.log.begin_epoch();
-        if let Some(renumbering) = self.ledger.epochs.begin_epoch(epoch) {
-            let held = self.segments.iter_mut().flat_map(Segment::marks_mut);
-            for mark in held.chain(self.removed.iter_mut().map(|(_, mark)| mark)) {
-                *mark = renumbering[usize::from(*mark)];
-            }
-            self.ledger.log.renumber(&renumbering);
-        }
+    /// Puts a snapshot on its way in, or takes it out.
+    pub(super) fn set_pending(
+        &mut self,
+        pending: Option<Box<Pending<K, S>>>,
+    ) -> Option<Box<Pending<K, S>>> {
+        let before = std::mem::replace(&mut self.ledger.pending, pending);
+        self.ledger.log.call_further(self.ledger.pending.is_some());
         self.ledger.settle();
+        before
     }
 
     pub(super) fn settle(&mut self, epoch: u32) {
@@ -191,19 +197,6 @@ impl<K, S, U> Table<K, S, U> {
     #[inline(always)]
     fn held(&mut self, at: At) -> Held<'_, K, S> {
         self.segments[usize::from(at.segment)].get_mut(at.bucket)
-    }
-
-    /// Marks the entry as changed, and logs what takes the change back: at its first touch in a
-    /// unit, while undo is on.
-    #[inline(always)]
-    pub(super) fn touch(&mut self, at: At, save: impl FnOnce(&S) -> U) -> &mut S {
-        let now = self.ledger.epochs.now();
-        let Held { entry, mark, .. } = self.segments[usize::from(at.segment)].get_mut(at.bucket);
-        if self.ledger.undo {
-            self.ledger.log.touch(at, *mark, || save(&entry.slot));
-        }
-        *mark = now;
-        &mut entry.slot
     }
 
     /// The slot, and what is to be told of changes of its parts.
@@ -247,6 +240,55 @@ impl<K, S, U> Table<K, S, U> {
 }
 
 impl<K: StableKey, S, U> Table<K, S, U> {
+    pub(super) fn set_epoch(&mut self, epoch: u32) {
+        self.abandon_snapshot();
+        self.ledger.log.begin_epoch();
+        if let Some(renumbering) = self.ledger.epochs.begin_epoch(epoch) {
+            let held = self.segments.iter_mut().flat_map(Segment::marks_mut);
+            for mark in held.chain(self.removed.iter_mut().map(|(_, mark)| mark)) {
+                *mark = renumbering[usize::from(*mark)];
+            }
+            self.ledger.log.renumber(&renumbering);
+        }
+        self.ledger.settle();
+    }
+
+    /// Marks the entry as changed, and logs what takes the change back: at its first touch in a
+    /// unit, while undo is on.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, at: At, save: impl FnOnce(&S) -> U) -> &mut S {
+        let now = self.ledger.epochs.now();
+        let Held { entry, mark, .. } = self.segments[usize::from(at.segment)].get_mut(at.bucket);
+        if self.ledger.notes {
+            self.ledger.note(at, *mark, entry, save);
+        }
+        *mark = now;
+        &mut entry.slot
+    }
+
+    /// An entry is about to be changed in ways that the log is told of later.
+    #[inline]
+    fn may_change(&mut self, at: At) {
+        if self.ledger.pending.is_some() {
+            self.put_aside(at);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_aside(&mut self, at: At) {
+        let Held { entry, mark, .. } = self.segments[usize::from(at.segment)].get_mut(at.bucket);
+        if let Some(pending) = &mut self.ledger.pending {
+            pending.put_aside(entry, *mark);
+            // Once is enough, whether it is changed or not.
+            *mark = self.ledger.epochs.now();
+        }
+    }
+
+    pub(super) fn segment_of_group(&self, group: u16) -> usize {
+        usize::from(self.directory[usize::from(group / GROUPS_PER_SLICE) % SLICES])
+    }
+
     #[inline(always)]
     fn position(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<At> {
         let bucket = self.segment(hash).find(hash, is)?;
@@ -281,7 +323,10 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     {
         let hash = key.stable_hash();
         match self.position(hash, |held| held.borrow() == key) {
-            Some(at) => at,
+            Some(at) => {
+                self.may_change(at);
+                at
+            }
             None => {
                 let (key, slot) = make();
                 self.insert_new(hash, key, slot)
@@ -294,7 +339,10 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     pub(super) fn place_owned(&mut self, key: K, make: impl FnOnce() -> S) -> At {
         let hash = key.stable_hash();
         match self.position(hash, |held| *held == key) {
-            Some(at) => at,
+            Some(at) => {
+                self.may_change(at);
+                at
+            }
             None => self.insert_new(hash, key, make()),
         }
     }
@@ -327,9 +375,9 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         match held.find_held(hash, |held| held.borrow() == sought) {
             Ok(Held { bucket, entry, mark }) => {
                 if u16::from(*mark) != ledger.settled {
-                    if ledger.undo {
+                    if ledger.notes {
                         let at = At { bucket, segment: segment() };
-                        ledger.log.touch(at, *mark, || save(&entry.slot));
+                        ledger.note(at, *mark, entry, save);
                     }
                     *mark = ledger.epochs.now();
                 }
@@ -394,6 +442,9 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     #[inline(never)]
     fn make_room(&mut self) {
         self.pin();
+        if let Some(pending) = &mut self.ledger.pending {
+            pending.entries_moved();
+        }
         let mut segment = 0;
         while segment < self.segments.len() {
             if !self.segments[segment].is_full() {
@@ -471,6 +522,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     ) -> Option<R> {
         // The log may have this entry, and its bucket may be given to another.
         self.pin();
+        self.may_change(at);
         let (entry, mark) = self.take(at)?;
         self.record_removal(&entry.key);
         if !self.ledger.undo {
@@ -510,6 +562,8 @@ impl<K: StableKey, S, U> Table<K, S, U> {
                     }
                 }
                 Logged::Removed { entry, mark } => {
+                    // Recorded last of all that is not taken back yet, if it was.
+                    self.removed.pop_if(|(key, _)| *key == entry.key);
                     self.put(entry.key.stable_hash(), entry, mark);
                 }
             }
@@ -518,6 +572,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
     }
 
     pub(super) fn clear_groups(&mut self, groups: &Range<u16>) {
+        self.hurry_snapshot();
         for index in 0..self.segments.len() {
             let here = self.groups(index);
             let segment = &mut self.segments[index];
@@ -557,6 +612,7 @@ impl<K: StableKey, S, U> Table<K, S, U> {
 
     /// To be called around `restore_entry`: what was logged before no longer applies.
     pub(super) fn restoring(&mut self) {
+        self.hurry_snapshot();
         self.new_unit();
     }
 }
@@ -565,10 +621,32 @@ impl<K, S, U> Ledger<K, S, U> {
     /// To be called when undo is switched or an epoch begins.
     fn settle(&mut self) {
         self.settled = if self.undo { u16::MAX } else { u16::from(self.epochs.now()) };
+        self.notes = self.undo || self.pending.is_some();
     }
 }
 
 impl<K: StableKey, S, U> Ledger<K, S, U> {
+    /// The first change of a unit is just logged. What else there is to do is done apart: while a
+    /// snapshot is on its way the log says that it is called further each time.
+    #[inline(always)]
+    fn note(&mut self, at: At, mark: u8, entry: &Entry<K, S>, save: impl FnOnce(&S) -> U) {
+        if self.log.is_touched() {
+            return self.note_further(at, mark, entry, save);
+        }
+        self.log.first(at, mark, save(&entry.slot));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_further(&mut self, at: At, mark: u8, entry: &Entry<K, S>, save: impl FnOnce(&S) -> U) {
+        if let Some(pending) = &mut self.pending {
+            pending.put_aside(entry, mark);
+        }
+        if self.undo {
+            self.log.touch_further(at, mark, || save(&entry.slot));
+        }
+    }
+
     /// Puts in an absent entry. Apart from the look-up, which is the faster for it.
     #[cold]
     #[inline(never)]

@@ -2,6 +2,7 @@
 
 mod keys;
 mod nodes;
+mod pending;
 mod shapes;
 mod snapshots;
 

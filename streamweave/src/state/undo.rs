@@ -21,6 +21,8 @@ use super::segment::Entry;
 const MORE: u8 = 1;
 /// The change is of a part of an entry.
 const PART: u8 = 2;
+/// Changes are told further even where they are the unit's first.
+const FURTHER: u8 = 4;
 /// So many records are looked through one by one; beyond, there is an index of them.
 const LOOKED_THROUGH: usize = 8;
 
@@ -91,9 +93,9 @@ impl Packed {
 
 #[derive(Clone)]
 pub(super) struct Log<K, S, U> {
-    /// The unit has logged something.
+    /// The unit has logged something, or is to be looked at as if it had.
     touched: bool,
-    /// A new unit is more than to forget `sole`: it has [`MORE`] or a [`PART`].
+    /// A new unit is more than to forget `sole`: it has [`MORE`] or a [`PART`], or goes [`FURTHER`].
     besides: u8,
     /// While there is no more, the unit's only change. What is here of earlier units is not
     /// looked at.
@@ -154,10 +156,12 @@ impl<K, S, U> Log<K, S, U> {
     /// Ends the unit, whatever it was.
     #[inline(never)]
     pub(super) fn end(&mut self) {
-        self.touched = false;
+        let besides = self.besides;
+        self.besides &= FURTHER;
+        self.touched = self.besides != 0;
         self.unit += 1;
         self.sole = None;
-        if std::mem::take(&mut self.besides) & MORE == 0 {
+        if besides & MORE == 0 {
             return;
         }
         self.records.clear();
@@ -166,6 +170,18 @@ impl<K, S, U> Log<K, S, U> {
         self.rare.clear();
         self.rare_pinned = 0;
         self.index.clear();
+    }
+
+    /// From now on every unit counts as [touched](Self::is_touched), or no longer. Between units.
+    pub(super) fn call_further(&mut self, on: bool) {
+        self.besides = if on { self.besides | FURTHER } else { self.besides & !FURTHER };
+        self.end();
+    }
+
+    /// A further change is for [`touch_further`](Self::touch_further), not for [`first`](Self::first).
+    #[inline(always)]
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched
     }
 
     /// A change of a part of an entry: logged whatever the log has of the entry already.
@@ -179,8 +195,9 @@ impl<K, S, U> Log<K, S, U> {
         }
     }
 
+    /// The first change of the unit.
     #[inline(always)]
-    fn first(&mut self, at: At, mark: u8, undo: U) {
+    pub(super) fn first(&mut self, at: At, mark: u8, undo: U) {
         if broken(Broken::UndoForgetsChange) {
             return;
         }
@@ -224,17 +241,7 @@ impl<K, S, U> Log<K, S, U> {
     }
 
     /// A change of an entry, unless a record of this unit takes it back too.
-    #[inline(always)]
-    pub(super) fn touch(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
-        if self.touched {
-            return self.touch_further(at, mark, save);
-        }
-        self.first(at, mark, save());
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn touch_further(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
+    pub(super) fn touch_further(&mut self, at: At, mark: u8, save: impl FnOnce() -> U) {
         self.queue();
         if !self.look_for(at) {
             self.push(at, mark, save());

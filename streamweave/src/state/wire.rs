@@ -13,8 +13,6 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAcc
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::broken::{Broken, broken};
-
 use super::StateError;
 use super::stable_key::StableKey;
 use super::table::Table;
@@ -68,6 +66,41 @@ pub(super) fn read_copied<T: Deserialize<'static>>(bytes: &[u8]) -> Result<T, St
     finish::<_, PhantomData<T>>(rmp_serde::Deserializer::new(bytes), PhantomData)
 }
 
+/// Writes what comes before the entries of a table, with so many keys removed; and leaves room for
+/// how many entries there are, which [`set_count`] puts there.
+pub(super) fn write_parts(
+    removed: &[u8],
+    count: u32,
+    into: &mut Vec<u8>,
+) -> Result<(), StateError> {
+    // A map of two.
+    into.push(0x82);
+    write("removed", into)?;
+    let begin = into.len() + LENGTH;
+    into.extend_from_slice(&[0; LENGTH]);
+    into.extend_from_slice(removed);
+    set_count(into, begin, count);
+    write("entries", into)?;
+    into.extend_from_slice(&[0; LENGTH]);
+    Ok(())
+}
+
+/// Puts ahead of the elements that begin here, behind the room that was left, how many there are: as
+/// short as it is always written.
+pub(super) fn set_count(bytes: &mut Vec<u8>, begin: usize, count: u32) {
+    let [.., high, low] = count.to_be_bytes();
+    let long = [[0xdd].as_slice(), &count.to_be_bytes()].concat();
+    let length = match count {
+        0..16 => &[0x90 | low][..],
+        16..0x1_0000 => &[0xdc, high, low],
+        _ => &long,
+    };
+    bytes.splice(begin - LENGTH..begin, length.iter().copied());
+}
+
+/// The longest way to say how many elements there are.
+const LENGTH: usize = 5;
+
 /// What of a table is written: the groups and, for changes only, the mark they begin at.
 pub(super) struct Body<'a, K, S, U> {
     table: &'a Table<K, S, U>,
@@ -85,10 +118,8 @@ impl<K: StableKey + Serialize, S: Serialize, U> Serialize for Body<'_, K, S, U> 
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let mut body = serializer.serialize_struct("Table", 2)?;
         let removed = match self.since {
-            Some(since) if !broken(Broken::IncrementForgetsRemovals) => {
-                self.table.sorted_removals(&self.groups, since)
-            }
-            _ => Vec::new(),
+            Some(since) => self.table.sorted_removals(&self.groups, since),
+            None => Vec::new(),
         };
         body.serialize_field("removed", &removed)?;
         body.serialize_field("entries", &Entries(self))?;

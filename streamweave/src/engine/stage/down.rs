@@ -95,6 +95,7 @@ impl StageLoop {
             self.treat(root, inlets, &failed);
         }
         if let Some(order) = down.order {
+            self.save_rest(root);
             self.cx.spawned.abort();
             root.visit(&mut |node| node.restart(order.state));
             if self.phases.front() != Some(&Phase::Start) {

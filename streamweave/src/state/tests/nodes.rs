@@ -75,9 +75,9 @@ fn node_snapshots_notice_every_flipped_bit_and_truncation() {
         assert!(NodeSnapshot::decode(&flipped, "n").is_err(), "bit {bit}");
     }
     let mut newer = bytes;
-    newer[4] = 2;
+    newer[4] = 3;
     let error = NodeSnapshot::decode(&newer, "shop/join").unwrap_err().to_string();
-    assert!(error.contains("shop/join") && error.contains("version 2"), "{error}");
+    assert!(error.contains("shop/join") && error.contains("version 3"), "{error}");
 }
 
 #[derive(Default)]

@@ -1,0 +1,365 @@
+//! A snapshot on its way: what a table held when an epoch began, saved a little at a time while the
+//! table goes on changing.
+//!
+//! Marks tell what belongs to it: those before the epoch's own. An entry that is about to be changed
+//! before its turn is put aside first, encoded as it was; its mark is the epoch's from then on, so
+//! that it costs this once. Entries come in the order in which a table is always saved: it makes no
+//! difference to the bytes what was changed meanwhile, or how large the slices were.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::ops::Range;
+
+use crate::broken::{Broken, broken};
+
+use super::key_group::group_first;
+use super::segment::Entry;
+use super::stable_key::StableKey;
+use super::table::Table;
+use super::{Coverage, StateError, wire};
+
+/// So many entries of a segment are put in order at once.
+const IN_ORDER: usize = 4096;
+/// A slice ends at so many bytes, however few entries they are.
+const BYTES: usize = 1 << 17;
+/// Looking through so many entries costs about as much as saving one.
+const LOOKED_THROUGH: usize = 16;
+/// The bits of an order that are below the group's.
+const BELOW_GROUP: u32 = u64::BITS - 15;
+
+/// How keys and entries are written.
+pub(super) struct Write<K, S> {
+    pub(super) key: fn(&K, &mut Vec<u8>) -> Result<(), StateError>,
+    pub(super) entry: fn(&Entry<K, S>, &mut Vec<u8>) -> Result<(), StateError>,
+}
+
+impl<K, S> Clone for Write<K, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, S> Copy for Write<K, S> {}
+
+#[derive(Clone)]
+pub(super) struct Pending<K, S> {
+    write: Write<K, S>,
+    /// The marks of what is in it.
+    marks: Range<u16>,
+    /// What was removed, of which so much has been looked at.
+    removals: Vec<(K, u8)>,
+    looked_at: usize,
+    removed: Pieces,
+    /// Entries with a lower order are saved. `None` when all are.
+    next: Option<u64>,
+    /// What comes next of the segment under way, by order and bucket. The last few are in order, the
+    /// first of them at the end.
+    listed: Vec<(u64, u32)>,
+    in_order: usize,
+    /// That segment, and the lowest order behind it.
+    segment: Option<(usize, Option<u64>)>,
+    /// Entries that were changed before their turn, and how many since the last slice.
+    aside: Pieces,
+    put_aside: usize,
+    /// All that is saved: the removals, and from here on so many entries.
+    bytes: Vec<u8>,
+    entries: Option<(usize, u32)>,
+    failed: Option<StateError>,
+}
+
+/// What is written, in the order of the keys' hashes, and of the bytes where these are the same.
+#[derive(Clone, Default)]
+struct Pieces {
+    bytes: Vec<u8>,
+    /// By the order and where it begins in the bytes: how long it is.
+    places: BTreeMap<(u64, usize), usize>,
+}
+
+impl Pieces {
+    fn add(
+        &mut self,
+        order: u64,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let begin = self.bytes.len();
+        write(&mut self.bytes)?;
+        self.places.insert((order, begin), self.bytes.len() - begin);
+        Ok(())
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.places.first_key_value().map(|((order, _), _)| *order)
+    }
+
+    /// Takes those of this order, which comes first.
+    fn take(&mut self, order: u64) -> Vec<&[u8]> {
+        let mut places = Vec::new();
+        while self.first() == Some(order) {
+            let Some(((_, begin), length)) = self.places.pop_first() else { break };
+            places.push(begin..begin + length);
+        }
+        places.into_iter().map(|place| &self.bytes[place]).collect()
+    }
+}
+
+/// The order in which entries are saved.
+fn order_of<K: StableKey>(key: &K) -> u64 {
+    group_first(key.stable_hash())
+}
+
+impl<K: StableKey, S> Pending<K, S> {
+    /// An entry with this mark is about to be changed.
+    pub(super) fn put_aside(&mut self, entry: &Entry<K, S>, mark: u8) {
+        let order = order_of(&entry.key);
+        if self.marks.contains(&u16::from(mark)) && self.next.is_some_and(|next| order >= next) {
+            self.put_aside += 1;
+            let written = self.aside.add(order, |into| (self.write.entry)(entry, into));
+            self.note(written);
+        }
+    }
+
+    /// Entries have been moved.
+    pub(super) fn entries_moved(&mut self) {
+        self.listed.clear();
+        self.in_order = 0;
+        self.segment = None;
+    }
+
+    fn note(&mut self, written: Result<(), StateError>) {
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Saves about so many entries; whether that was all.
+    fn go_on<U>(&mut self, table: &Table<K, S, U>, entries: usize) -> bool {
+        let mut left = entries + mem::take(&mut self.put_aside);
+        let until = self.bytes.len() + BYTES;
+        while left > 0 && self.bytes.len() < until && self.failed.is_none() {
+            let cost = if self.entries.is_none() {
+                self.removal(table)
+            } else if self.in_order > 0 {
+                self.entry(table)
+            } else if !self.listed.is_empty() {
+                self.put_in_order()
+            } else if self.next.is_some() {
+                self.next_segment(table)
+            } else {
+                return true;
+            };
+            left = left.saturating_sub(cost);
+        }
+        self.failed.is_some()
+    }
+
+    /// Looks at one removal, or writes them all down.
+    fn removal<U>(&mut self, table: &Table<K, S, U>) -> usize {
+        let Some((key, mark)) = self.removals.get(self.looked_at) else {
+            let written = self.write_removals();
+            self.note(written);
+            return 1;
+        };
+        self.looked_at += 1;
+        // What was put in again is among the entries.
+        let is_there = table.find(key).is_some_and(|at| u16::from(table.mark(at)) < self.marks.end);
+        let counts = self.marks.contains(&u16::from(*mark)) && !is_there;
+        if counts && !broken(Broken::IncrementForgetsRemovals) {
+            let written = self.removed.add(order_of(key), |into| (self.write.key)(key, into));
+            self.note(written);
+        }
+        1
+    }
+
+    fn write_removals(&mut self) -> Result<(), StateError> {
+        let mut count = 0;
+        let mut removed = Vec::new();
+        while let Some(order) = self.removed.first() {
+            let mut keys = self.removed.take(order);
+            keys.sort_unstable();
+            keys.dedup();
+            count += keys.len() as u32;
+            keys.iter().for_each(|key| removed.extend_from_slice(key));
+        }
+        wire::write_parts(&removed, count, &mut self.bytes)?;
+        self.entries = Some((self.bytes.len(), 0));
+        Ok(())
+    }
+
+    /// Lists what there is in the next segment.
+    fn next_segment<U>(&mut self, table: &Table<K, S, U>) -> usize {
+        let Some(next) = self.next else { return 1 };
+        if let Some((_, behind)) = self.segment.take() {
+            self.save_aside_before(behind);
+            self.next = behind;
+            return 1;
+        }
+        let index = table.segment_of_group((next >> BELOW_GROUP) as u16);
+        let end = table.groups(index).end;
+        let behind = u64::from(end).checked_mul(1 << BELOW_GROUP);
+        self.segment = Some((index, behind));
+        let segment = &table.segments[index];
+        self.listed.extend(segment.marked(&self.marks).filter_map(|(bucket, entry)| {
+            let order = order_of(&entry.key);
+            (order >= next).then_some((order, bucket))
+        }));
+        1 + segment.len() / LOOKED_THROUGH
+    }
+
+    /// Puts the next few of those listed in order.
+    fn put_in_order(&mut self) -> usize {
+        let listed = &mut self.listed;
+        let mut from = listed.len().saturating_sub(IN_ORDER);
+        if from > 0 {
+            let (before, last, _) =
+                listed.select_nth_unstable_by(from, |one, other| other.0.cmp(&one.0));
+            // All of the same order come together.
+            let last = last.0;
+            let mut same = 0;
+            for at in (0..before.len()).rev() {
+                if before[at].0 == last {
+                    same += 1;
+                    let to = before.len() - same;
+                    before.swap(at, to);
+                }
+            }
+            from -= same;
+        }
+        listed[from..].sort_unstable_by(|one, other| other.cmp(one));
+        self.in_order = listed.len() - from;
+        1 + listed.len() / LOOKED_THROUGH
+    }
+
+    /// Saves the next entry of those listed, with all of the same order, and what was put aside.
+    fn entry<U>(&mut self, table: &Table<K, S, U>) -> usize {
+        let (Some(&(order, bucket)), Some((segment, _))) = (self.listed.last(), self.segment)
+        else {
+            return 1;
+        };
+        self.save_aside_before(Some(order));
+        self.next = order.checked_add(1);
+        let segment = &table.segments[segment];
+        // Its bucket may be empty by now, or another's.
+        let held = |bucket| {
+            let (entry, mark) = segment.held(bucket)?;
+            (self.marks.contains(&u16::from(mark)) && order_of(&entry.key) == order)
+                .then_some(entry)
+        };
+        let sole = self.listed.iter().rev().nth(1).is_none_or(|(other, _)| *other != order);
+        if sole && self.aside.first() != Some(order) {
+            self.listed.pop();
+            self.in_order -= 1;
+            if let Some(entry) = held(bucket) {
+                let written = (self.write.entry)(entry, &mut self.bytes);
+                self.count(1);
+                self.note(written);
+            }
+            return 1;
+        }
+        let mut entries = Vec::new();
+        while let Some((_, bucket)) = self.listed.pop_if(|(other, _)| *other == order) {
+            self.in_order -= 1;
+            entries.extend(held(bucket));
+        }
+        let mut written = Ok(());
+        for entry in &entries {
+            written = written.and(self.aside.add(order, |into| (self.write.entry)(entry, into)));
+        }
+        self.note(written);
+        self.save_aside_before(self.next);
+        1 + entries.len()
+    }
+
+    /// Saves what was put aside and has a lower order than this.
+    fn save_aside_before(&mut self, end: Option<u64>) {
+        while let Some(order) =
+            self.aside.first().filter(|first| end.is_none_or(|end| *first < end))
+        {
+            let mut entries = self.aside.take(order);
+            // One that was put aside, and taken back since, is there as it was: and so is here twice.
+            entries.sort_unstable();
+            entries.dedup();
+            let count = entries.len() as u32;
+            entries.iter().for_each(|entry| self.bytes.extend_from_slice(entry));
+            self.count(count);
+        }
+    }
+
+    fn count(&mut self, more: u32) {
+        if let Some((_, count)) = &mut self.entries {
+            *count += more;
+        }
+    }
+
+    /// All of it, once it is complete.
+    fn finish(&mut self) -> Result<Vec<u8>, StateError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let (begin, count) = self.entries.unwrap_or_default();
+        wire::set_count(&mut self.bytes, begin, count);
+        Ok(mem::take(&mut self.bytes))
+    }
+}
+
+impl<K: StableKey, S, U> Table<K, S, U> {
+    /// Begins to save what changed since an epoch, or everything, up to the epoch that has just begun.
+    pub(super) fn begin_snapshot(&mut self, since: Option<u32>, write: Write<K, S>) -> Coverage {
+        self.abandon_snapshot();
+        let since = since.and_then(|since| self.epochs().start_of(since));
+        let removals = if since.is_some() { mem::take(&mut self.removed) } else { Vec::new() };
+        let pending = Pending {
+            write,
+            marks: since.unwrap_or(0)..u16::from(self.epochs().now()),
+            removals,
+            looked_at: 0,
+            removed: Pieces::default(),
+            next: Some(0),
+            listed: Vec::new(),
+            in_order: 0,
+            segment: None,
+            aside: Pieces::default(),
+            put_aside: 0,
+            bytes: Vec::new(),
+            entries: None,
+            failed: None,
+        };
+        self.set_pending(Some(Box::new(pending)));
+        if since.is_some() { Coverage::Changes } else { Coverage::Everything }
+    }
+
+    /// Saves about so many entries more; everything, once it is complete.
+    pub(super) fn advance_snapshot(
+        &mut self,
+        entries: usize,
+    ) -> Option<Result<Vec<u8>, StateError>> {
+        let mut pending = self.set_pending(None)?;
+        if !pending.go_on(self, entries) {
+            self.set_pending(Some(pending));
+            return None;
+        }
+        let finished = pending.finish();
+        self.take_back(*pending);
+        Some(finished)
+    }
+
+    /// Saves the rest at once: what there is, is about to change in ways that nobody tells of.
+    pub(super) fn hurry_snapshot(&mut self) {
+        if let Some(mut pending) = self.set_pending(None) {
+            while !pending.go_on(self, usize::MAX / 2) {}
+            self.set_pending(Some(pending));
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn abandon_snapshot(&mut self) {
+        if let Some(pending) = self.set_pending(None) {
+            self.take_back(*pending);
+        }
+    }
+
+    /// A later snapshot may need the removals too.
+    fn take_back(&mut self, pending: Pending<K, S>) {
+        let later = mem::replace(&mut self.removed, pending.removals);
+        self.removed.extend(later);
+    }
+}
