@@ -83,6 +83,8 @@ variants! {
     IncrementForgetsRemovals,
     /// What a checkpoint that failed would have covered is not among the changes of the next.
     AbortedIncrementIsClean,
+    /// What is changed while a snapshot is on its way is saved as it is by then.
+    ChangedIsSavedLate,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
     /// A sender that is gone counts as one that has finished.

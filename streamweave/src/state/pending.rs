@@ -22,6 +22,8 @@ use super::{Coverage, StateError, wire};
 const IN_ORDER: usize = 4096;
 /// A slice ends at so many bytes, however few entries they are.
 const BYTES: usize = 1 << 17;
+/// So many buckets are looked through at once.
+const BUCKETS: usize = 8192;
 /// Looking through so many entries costs about as much as saving one.
 const LOOKED_THROUGH: usize = 16;
 /// The bits of an order that are below the group's.
@@ -56,8 +58,7 @@ pub(super) struct Pending<K, S> {
     /// first of them at the end.
     listed: Vec<(u64, u32)>,
     in_order: usize,
-    /// That segment, and the lowest order behind it.
-    segment: Option<(usize, Option<u64>)>,
+    segment: Option<UnderWay>,
     /// Entries that were changed before their turn, and how many since the last slice.
     aside: Pieces,
     put_aside: usize,
@@ -65,6 +66,16 @@ pub(super) struct Pending<K, S> {
     bytes: Vec<u8>,
     entries: Option<(usize, u32)>,
     failed: Option<StateError>,
+}
+
+/// A segment that is being saved.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    index: usize,
+    /// The lowest order behind it.
+    behind: Option<u64>,
+    /// Buckets before this have been looked through, and what is to be saved of them listed.
+    listed_to: usize,
 }
 
 /// What is written, in the order of the keys' hashes, and of the bytes where these are the same.
@@ -111,6 +122,9 @@ impl<K: StableKey, S> Pending<K, S> {
     /// An entry with this mark is about to be changed.
     pub(super) fn put_aside(&mut self, entry: &Entry<K, S>, mark: u8) {
         let order = order_of(&entry.key);
+        if broken(Broken::ChangedIsSavedLate) {
+            return;
+        }
         if self.marks.contains(&u16::from(mark)) && self.next.is_some_and(|next| order >= next) {
             self.put_aside += 1;
             let written = self.aside.add(order, |into| (self.write.entry)(entry, into));
@@ -140,6 +154,11 @@ impl<K: StableKey, S> Pending<K, S> {
                 self.removal(table)
             } else if self.in_order > 0 {
                 self.entry(table)
+            } else if self
+                .segment
+                .is_some_and(|of| of.listed_to < table.segments[of.index].buckets())
+            {
+                self.list(table)
             } else if !self.listed.is_empty() {
                 self.put_in_order()
             } else if self.next.is_some() {
@@ -185,24 +204,34 @@ impl<K: StableKey, S> Pending<K, S> {
         Ok(())
     }
 
-    /// Lists what there is in the next segment.
+    /// Leaves the segment under way, if any, or begins with the next.
     fn next_segment<U>(&mut self, table: &Table<K, S, U>) -> usize {
-        let Some(next) = self.next else { return 1 };
-        if let Some((_, behind)) = self.segment.take() {
-            self.save_aside_before(behind);
-            self.next = behind;
-            return 1;
+        if let Some(UnderWay { behind, .. }) = self.segment {
+            if !self.save_aside_before(behind) {
+                self.segment = None;
+                self.next = behind;
+            }
+        } else if let Some(next) = self.next {
+            let index = table.segment_of_group((next >> BELOW_GROUP) as u16);
+            let end = u64::from(table.groups(index).end);
+            let behind = end.checked_mul(1 << BELOW_GROUP);
+            self.segment = Some(UnderWay { index, behind, listed_to: 0 });
         }
-        let index = table.segment_of_group((next >> BELOW_GROUP) as u16);
-        let end = table.groups(index).end;
-        let behind = u64::from(end).checked_mul(1 << BELOW_GROUP);
-        self.segment = Some((index, behind));
-        let segment = &table.segments[index];
-        self.listed.extend(segment.marked(&self.marks).filter_map(|(bucket, entry)| {
+        1
+    }
+
+    /// Lists what there is in some more buckets of the segment under way.
+    fn list<U>(&mut self, table: &Table<K, S, U>) -> usize {
+        let (Some(of), Some(next)) = (&mut self.segment, self.next) else { return 1 };
+        let segment = &table.segments[of.index];
+        let to = segment.buckets().min(of.listed_to + BUCKETS);
+        let marked = segment.marked(of.listed_to..to, &self.marks);
+        self.listed.extend(marked.filter_map(|(bucket, entry)| {
             let order = order_of(&entry.key);
             (order >= next).then_some((order, bucket))
         }));
-        1 + segment.len() / LOOKED_THROUGH
+        of.listed_to = to;
+        BUCKETS / LOOKED_THROUGH
     }
 
     /// Puts the next few of those listed in order.
@@ -231,13 +260,14 @@ impl<K: StableKey, S> Pending<K, S> {
 
     /// Saves the next entry of those listed, with all of the same order, and what was put aside.
     fn entry<U>(&mut self, table: &Table<K, S, U>) -> usize {
-        let (Some(&(order, bucket)), Some((segment, _))) = (self.listed.last(), self.segment)
-        else {
+        let (Some(&(order, bucket)), Some(of)) = (self.listed.last(), self.segment) else {
             return 1;
         };
-        self.save_aside_before(Some(order));
+        if self.save_aside_before(Some(order)) {
+            return 1;
+        }
         self.next = order.checked_add(1);
-        let segment = &table.segments[segment];
+        let segment = &table.segments[of.index];
         // Its bucket may be empty by now, or another's.
         let held = |bucket| {
             let (entry, mark) = segment.held(bucket)?;
@@ -269,19 +299,19 @@ impl<K: StableKey, S> Pending<K, S> {
         1 + entries.len()
     }
 
-    /// Saves what was put aside and has a lower order than this.
-    fn save_aside_before(&mut self, end: Option<u64>) {
-        while let Some(order) =
-            self.aside.first().filter(|first| end.is_none_or(|end| *first < end))
-        {
-            let mut entries = self.aside.take(order);
-            // One that was put aside, and taken back since, is there as it was: and so is here twice.
-            entries.sort_unstable();
-            entries.dedup();
-            let count = entries.len() as u32;
-            entries.iter().for_each(|entry| self.bytes.extend_from_slice(entry));
-            self.count(count);
-        }
+    /// Saves what was put aside and comes first, if that has a lower order than this; whether it has.
+    fn save_aside_before(&mut self, end: Option<u64>) -> bool {
+        let first = self.aside.first().filter(|first| end.is_none_or(|end| *first < end));
+        let Some(order) = first else { return false };
+        let mut entries = self.aside.take(order);
+        // One that was put aside, and taken back since, is there as it was: and so is here twice.
+        entries.sort_unstable();
+        entries.dedup();
+        let count = entries.len() as u32;
+        entries.iter().for_each(|entry| self.bytes.extend_from_slice(entry));
+        self.count(count);
+        self.next = order.checked_add(1);
+        true
     }
 
     fn count(&mut self, more: u32) {

@@ -68,11 +68,19 @@ impl<K, S> Segment<K, S> {
         self.entries.iter_buckets().filter(marked).filter_map(|b| self.entries.get_bucket(b))
     }
 
-    /// The entries with one of these marks, and where they are.
-    pub(super) fn marked(&self, marks: &Range<u16>) -> impl Iterator<Item = (u32, &Entry<K, S>)> {
+    pub(super) fn buckets(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The entries of these buckets with one of these marks, and where they are.
+    pub(super) fn marked(
+        &self,
+        buckets: Range<usize>,
+        marks: &Range<u16>,
+    ) -> impl Iterator<Item = (u32, &Entry<K, S>)> {
         let marked = move |&bucket: &usize| marks.contains(&u16::from(self.marks[bucket]));
-        let buckets = self.entries.iter_buckets().filter(marked);
-        buckets.filter_map(|bucket| Some((bucket as u32, self.entries.get_bucket(bucket)?)))
+        let entry = |bucket| Some((bucket as u32, self.entries.get_bucket(bucket)?));
+        buckets.filter(marked).filter_map(entry)
     }
 
     /// What the bucket holds, if anything, and its mark.

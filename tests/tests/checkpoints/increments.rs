@@ -305,6 +305,92 @@ pub(super) fn what_an_aborted_one_would_have_covered_is_in_the_next() -> Tested 
     Ok(())
 }
 
+/// State of each kind with a key, changed by both inputs.
+#[node]
+struct Churn {
+    #[input]
+    early: Op,
+    #[input]
+    late: Op,
+    #[state]
+    keyed: Keyed<u64, i64>,
+    #[state]
+    nested: KeyedMap<u64, u64, i64>,
+    #[state]
+    lists: KeyedList<u64, i64>,
+}
+
+impl ChurnHandlers for Churn {
+    fn on_early(&self, state: &mut ChurnState, op: Op, _: &mut impl ChurnOut) -> NodeResult {
+        let Op { key, what, time } = op;
+        match what % 4 {
+            0 => {
+                state.keyed.remove(&key);
+                state.nested.entry(key).pop_first();
+                state.lists.entry(key).pop_front();
+            }
+            1 => drop(state.nested.remove(&key)),
+            _ => {
+                *state.keyed.entry(key) += time;
+                state.nested.entry(key).insert(what, time);
+                state.lists.entry(key).push(time);
+            }
+        }
+        Ok(())
+    }
+    fn on_late(&self, state: &mut ChurnState, op: Op, out: &mut impl ChurnOut) -> NodeResult {
+        self.on_early(state, op, out)
+    }
+}
+
+/// The stage goes on behind a barrier while its state is saved: as it was at the barrier.
+#[test]
+pub(super) fn what_comes_behind_the_barrier_is_not_in_it() -> Tested {
+    macro_rules! churn {
+        () => {
+            graph! {
+                churn: Churn {},
+                graph.early => churn.early,
+                graph.late => churn.late,
+            }
+        };
+    }
+    let of_changes = AtomicU64::new(0);
+    simulate(60, |sim| {
+        let storage = Memory::default();
+        let keys = 1 + sim.below(300);
+        let op = |sim: &mut Simulation| Op {
+            key: sim.below(keys),
+            what: sim.below(40),
+            time: sim.below(1000) as i64,
+        };
+        let mut graph = churn!();
+        graph.set_undo(sim.below(2) == 0);
+        let mut run = sim.start(graph)?;
+        for _ in 0..sim.below(400) {
+            send!(run, early, op(sim));
+        }
+        run.step()?;
+        run.checkpoint(&storage)?;
+        for _ in 0..sim.below(40) {
+            send!(run, early, op(sim));
+        }
+        run.step()?;
+        let expected = run.snapshot()?;
+        let (inputs, _, mut run) = run.split();
+        let late: Vec<_> = (0..sim.below(900)).map(|_| op(sim)).collect();
+        run.feed(inputs.late, late);
+        run.checkpoint(&storage)?;
+        of_changes.fetch_add(storage.of_changes.load(Ordering::Relaxed), Ordering::Relaxed);
+        let mut graph = churn!();
+        graph.restore(storage.latest()?.unwrap().snapshot())?;
+        assert_eq!(graph.inline()?.snapshot()?, expected);
+        Ok(())
+    })?;
+    assert!(of_changes.into_inner() > 20 || std::env::var_os("STREAMWEAVE_SEED").is_some());
+    Ok(())
+}
+
 /// Neither storage is given what only the other one has.
 #[test]
 fn two_storages_in_turn() -> Tested {

@@ -20,6 +20,7 @@ streamweave_tests::broken_variants! {
     AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
     AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
+    ChangedIsSavedLate => increments::what_comes_behind_the_barrier_is_not_in_it;
     IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
 }
 
