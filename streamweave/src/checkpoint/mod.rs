@@ -2,6 +2,10 @@
 //! it. A run takes them by itself with
 //! [`checkpoint_every`](crate::graph::Running::checkpoint_every).
 //!
+//! What a checkpoint costs follows what has changed: a run's first holds everything, those behind it
+//! what was changed since the one before, timers and small things apart. The run goes on while its
+//! state is saved.
+//!
 //! ```
 //! use std::time::Duration;
 //! use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};

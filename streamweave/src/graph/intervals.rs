@@ -40,7 +40,7 @@ pub struct CheckpointReport {
 pub struct CompleteCheckpoint {
     /// Its number.
     pub id: u64,
-    /// The size of the state in it.
+    /// The size of what was saved for it: of what had changed, or of everything.
     pub bytes: u64,
     /// From sending the barrier until it was complete.
     pub took: Duration,

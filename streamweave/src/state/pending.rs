@@ -52,6 +52,9 @@ pub(super) struct Pending<K, S> {
     removals: Vec<(K, u8)>,
     looked_at: usize,
     removed: Pieces,
+    /// So many keys are among the bytes, from here on.
+    keys: u32,
+    keys_at: usize,
     /// Entries with a lower order are saved. `None` when all are.
     next: Option<u64>,
     /// What comes next of the segment under way, by order and bucket. The last few are in order, the
@@ -62,7 +65,7 @@ pub(super) struct Pending<K, S> {
     /// Entries that were changed before their turn, and how many since the last slice.
     aside: Pieces,
     put_aside: usize,
-    /// All that is saved: the removals, and from here on so many entries.
+    /// All that is saved, and where the entries begin in it, and how many there are.
     bytes: Vec<u8>,
     entries: Option<(usize, u32)>,
     failed: Option<StateError>,
@@ -102,14 +105,19 @@ impl Pieces {
         self.places.first_key_value().map(|((order, _), _)| *order)
     }
 
-    /// Takes those of this order, which comes first.
-    fn take(&mut self, order: u64) -> Vec<&[u8]> {
+    /// Takes those of this order, which comes first; how many there are. What was put aside, taken back
+    /// and put aside again is the same twice, and counts once.
+    fn take_into(&mut self, order: u64, into: &mut Vec<u8>) -> u32 {
         let mut places = Vec::new();
         while self.first() == Some(order) {
             let Some(((_, begin), length)) = self.places.pop_first() else { break };
             places.push(begin..begin + length);
         }
-        places.into_iter().map(|place| &self.bytes[place]).collect()
+        let mut pieces: Vec<&[u8]> = places.into_iter().map(|place| &self.bytes[place]).collect();
+        pieces.sort_unstable();
+        pieces.dedup();
+        pieces.iter().for_each(|piece| into.extend_from_slice(piece));
+        pieces.len() as u32
     }
 }
 
@@ -122,10 +130,9 @@ impl<K: StableKey, S> Pending<K, S> {
     /// An entry with this mark is about to be changed.
     pub(super) fn put_aside(&mut self, entry: &Entry<K, S>, mark: u8) {
         let order = order_of(&entry.key);
-        if broken(Broken::ChangedIsSavedLate) {
-            return;
-        }
-        if self.marks.contains(&u16::from(mark)) && self.next.is_some_and(|next| order >= next) {
+        let is_due =
+            self.marks.contains(&u16::from(mark)) && self.next.is_some_and(|next| order >= next);
+        if is_due && !broken(Broken::ChangedIsSavedLate) {
             self.put_aside += 1;
             let written = self.aside.add(order, |into| (self.write.entry)(entry, into));
             self.note(written);
@@ -171,37 +178,28 @@ impl<K: StableKey, S> Pending<K, S> {
         self.failed.is_some()
     }
 
-    /// Looks at one removal, or writes them all down.
+    /// Looks at one removal; then writes down those that count, one by one.
     fn removal<U>(&mut self, table: &Table<K, S, U>) -> usize {
-        let Some((key, mark)) = self.removals.get(self.looked_at) else {
-            let written = self.write_removals();
-            self.note(written);
-            return 1;
-        };
-        self.looked_at += 1;
-        // What was put in again is among the entries.
-        let is_there = table.find(key).is_some_and(|at| u16::from(table.mark(at)) < self.marks.end);
-        let counts = self.marks.contains(&u16::from(*mark)) && !is_there;
-        if counts && !broken(Broken::IncrementForgetsRemovals) {
-            let written = self.removed.add(order_of(key), |into| (self.write.key)(key, into));
-            self.note(written);
+        if let Some((key, mark)) = self.removals.get(self.looked_at) {
+            self.looked_at += 1;
+            // What was put in again is among the entries.
+            let before = |at| u16::from(table.mark(at)) < self.marks.end;
+            let counts =
+                self.marks.contains(&u16::from(*mark)) && !table.find(key).is_some_and(before);
+            if counts && !broken(Broken::IncrementForgetsRemovals) {
+                let written = self.removed.add(order_of(key), |into| (self.write.key)(key, into));
+                self.note(written);
+            }
+        } else if let Some(order) = self.removed.first() {
+            self.keys += self.removed.take_into(order, &mut self.bytes);
+        } else {
+            wire::set_count(&mut self.bytes, self.keys_at, self.keys);
+            match wire::begin_entries(&mut self.bytes) {
+                Ok(at) => self.entries = Some((at, 0)),
+                Err(error) => self.note(Err(error)),
+            }
         }
         1
-    }
-
-    fn write_removals(&mut self) -> Result<(), StateError> {
-        let mut count = 0;
-        let mut removed = Vec::new();
-        while let Some(order) = self.removed.first() {
-            let mut keys = self.removed.take(order);
-            keys.sort_unstable();
-            keys.dedup();
-            count += keys.len() as u32;
-            keys.iter().for_each(|key| removed.extend_from_slice(key));
-        }
-        wire::write_parts(&removed, count, &mut self.bytes)?;
-        self.entries = Some((self.bytes.len(), 0));
-        Ok(())
     }
 
     /// Leaves the segment under way, if any, or begins with the next.
@@ -303,12 +301,7 @@ impl<K: StableKey, S> Pending<K, S> {
     fn save_aside_before(&mut self, end: Option<u64>) -> bool {
         let first = self.aside.first().filter(|first| end.is_none_or(|end| *first < end));
         let Some(order) = first else { return false };
-        let mut entries = self.aside.take(order);
-        // One that was put aside, and taken back since, is there as it was: and so is here twice.
-        entries.sort_unstable();
-        entries.dedup();
-        let count = entries.len() as u32;
-        entries.iter().for_each(|entry| self.bytes.extend_from_slice(entry));
+        let count = self.aside.take_into(order, &mut self.bytes);
         self.count(count);
         self.next = order.checked_add(1);
         true
@@ -337,21 +330,25 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         self.abandon_snapshot();
         let since = since.and_then(|since| self.epochs().start_of(since));
         let removals = if since.is_some() { mem::take(&mut self.removed) } else { Vec::new() };
+        let mut bytes = Vec::new();
+        let keys_at = wire::begin_table(&mut bytes);
         let pending = Pending {
             write,
             marks: since.unwrap_or(0)..u16::from(self.epochs().now()),
             removals,
             looked_at: 0,
             removed: Pieces::default(),
+            keys: 0,
+            keys_at: *keys_at.as_ref().unwrap_or(&0),
             next: Some(0),
             listed: Vec::new(),
             in_order: 0,
             segment: None,
             aside: Pieces::default(),
             put_aside: 0,
-            bytes: Vec::new(),
+            bytes,
             entries: None,
-            failed: None,
+            failed: keys_at.err(),
         };
         self.set_pending(Some(Box::new(pending)));
         if since.is_some() { Coverage::Changes } else { Coverage::Everything }

@@ -66,23 +66,23 @@ pub(super) fn read_copied<T: Deserialize<'static>>(bytes: &[u8]) -> Result<T, St
     finish::<_, PhantomData<T>>(rmp_serde::Deserializer::new(bytes), PhantomData)
 }
 
-/// Writes what comes before the entries of a table, with so many keys removed; and leaves room for
-/// how many entries there are, which [`set_count`] puts there.
-pub(super) fn write_parts(
-    removed: &[u8],
-    count: u32,
-    into: &mut Vec<u8>,
-) -> Result<(), StateError> {
+/// Begins a table, with room for how many keys were removed; where these begin. Then come those keys,
+/// [`set_count`], [`begin_entries`], the entries, and `set_count`.
+pub(super) fn begin_table(into: &mut Vec<u8>) -> Result<usize, StateError> {
     // A map of two.
     into.push(0x82);
-    write("removed", into)?;
-    let begin = into.len() + LENGTH;
+    begin_sequence("removed", into)
+}
+
+/// Goes on with the entries, with room for how many there are; where these begin.
+pub(super) fn begin_entries(into: &mut Vec<u8>) -> Result<usize, StateError> {
+    begin_sequence("entries", into)
+}
+
+fn begin_sequence(name: &str, into: &mut Vec<u8>) -> Result<usize, StateError> {
+    write(name, into)?;
     into.extend_from_slice(&[0; LENGTH]);
-    into.extend_from_slice(removed);
-    set_count(into, begin, count);
-    write("entries", into)?;
-    into.extend_from_slice(&[0; LENGTH]);
-    Ok(())
+    Ok(into.len())
 }
 
 /// Puts ahead of the elements that begin here, behind the room that was left, how many there are: as
