@@ -1,5 +1,6 @@
 //! The receiving ends of a stage: an inlet for each edge that leads to it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
@@ -7,10 +8,12 @@ use crate::engine::aside::{AnyAside, Aside};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
+use crate::engine::in_flight::Waiting;
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Passing, Receive};
+use crate::state::{Codec, StateError};
 use crate::time::Stamp;
 
 /// The receiving end of an edge.
@@ -26,6 +29,12 @@ pub struct Inlet<T> {
     ended: bool,
     /// What waits for its turn among the inlets, where the run is deterministic.
     stash: Stash<T>,
+    /// How records are saved, where their type serializes.
+    pub(crate) codec: Option<Codec<T>>,
+    /// What was on its way when the state was saved that has been restored: it comes first.
+    restored: VecDeque<Records<T>>,
+    /// What belongs to a cut that is not complete, while one is.
+    log: Option<Result<Vec<Waiting>, StateError>>,
 }
 
 impl<T> fmt::Debug for Inlet<T> {
@@ -56,6 +65,9 @@ impl<T: Send + 'static> Inlet<T> {
             judged: false,
             ended: false,
             stash: Stash::default(),
+            codec: None,
+            restored: VecDeque::new(),
+            log: None,
         }
     }
 
@@ -94,6 +106,24 @@ pub trait AnyInlet {
     /// The first that were put aside, and those before `until`, wait to be driven.
     #[doc(hidden)]
     fn unstash(&mut self, until: Option<Stamp>);
+    /// Whether the records that come in by it can be saved.
+    #[doc(hidden)]
+    fn can_be_saved(&self) -> bool {
+        true
+    }
+    /// Saves what waits, and what comes in from now on until [`AnyInlet::take_log`].
+    #[doc(hidden)]
+    fn begin_log(&mut self) {}
+    /// What waited and has come in since [`AnyInlet::begin_log`].
+    #[doc(hidden)]
+    fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
+        Ok(Vec::new())
+    }
+    /// Lets records wait that had been saved.
+    #[doc(hidden)]
+    fn restore(&mut self, _: Vec<Waiting>) -> Result<(), StateError> {
+        Ok(())
+    }
     /// Where a record waits whose unit has failed, if there are records at all.
     #[doc(hidden)]
     fn aside(&mut self) -> Option<&mut dyn AnyAside>;
@@ -109,6 +139,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             self.pending = Pending::of(std::mem::take(&mut self.rest));
             return Poll::Ready(Arrival::Records);
         }
+        if let Some(records) = self.restored.pop_front() {
+            self.judged = false;
+            self.pending = Pending::of(records);
+            return Poll::Ready(Arrival::Records);
+        }
         // Its sender is gone then, which is no failure.
         if self.ended {
             return Poll::Pending;
@@ -117,6 +152,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             Poll::Ready(Message::Records(batch)) => {
                 self.judged = false;
                 self.pending = Pending::of(batch.records);
+                if let Some(Ok(log)) = &mut self.log {
+                    let saved = save(&self.codec, self.pending.left().map(at_no_position), log);
+                    self.log = saved.err().map(Err).or(self.log.take());
+                }
                 Poll::Ready(Arrival::Records)
             }
             Poll::Ready(Message::Control(control)) => {
@@ -156,9 +195,69 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         self.pending = Pending::of(self.stash.take(until));
     }
 
+    fn can_be_saved(&self) -> bool {
+        self.codec.is_some()
+    }
+
+    fn begin_log(&mut self) {
+        let again = self.aside.again().into_iter().chain(self.pending.left());
+        let behind = [&self.rest].into_iter().chain(&self.restored).flat_map(Records::iter);
+        let waiting = again.chain(behind).map(at_no_position);
+        let aside = self.stash.iter().map(|(at, mark, record)| (Some(at), *mark, record));
+        let mut log = Vec::new();
+        let saved = save(&self.codec, aside.chain(waiting), &mut log);
+        self.log = Some(saved.map(|()| log));
+    }
+
+    fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
+        self.log.take().unwrap_or(Ok(Vec::new()))
+    }
+
+    fn restore(&mut self, waiting: Vec<Waiting>) -> Result<(), StateError> {
+        for waiting in waiting {
+            let codec = self.codec.as_ref().ok_or_else(not_serialized)?;
+            let (at, mark, record) = waiting.record(codec)?;
+            if let Some(at) = at {
+                self.stash.put(at, mark, record);
+                continue;
+            }
+            match self.restored.back_mut() {
+                Some(last) if last.carried() == mark.carried => last.push(&mark, record),
+                _ => {
+                    let mut records = Records::default();
+                    records.prepare(mark.carried, 1);
+                    records.push(&mark, record);
+                    self.restored.push_back(records);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn aside(&mut self) -> Option<&mut dyn AnyAside> {
         Some(&mut self.aside)
     }
+}
+
+fn not_serialized() -> StateError {
+    StateError::encode("records on their way to the node do not serialize")
+}
+
+fn at_no_position<T>((mark, record): (Mark, &T)) -> (Option<Stamp>, Mark, &T) {
+    (None, mark, record)
+}
+
+/// Saves records behind those in `log`.
+fn save<'a, T: 'a>(
+    codec: &Option<Codec<T>>,
+    records: impl Iterator<Item = (Option<Stamp>, Mark, &'a T)>,
+    log: &mut Vec<Waiting>,
+) -> Result<(), StateError> {
+    for (at, mark, record) in records {
+        let codec = codec.as_ref().ok_or_else(not_serialized)?;
+        log.push(Waiting::new(at, mark, record, codec)?);
+    }
+    Ok(())
 }
 
 /// All inlets of a stage, by number.

@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::records::{Mark, Records};
 use crate::time::{LogicalTime, Promise, Stamp};
 
 /// What decides the order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum MergeOrder {
     /// The times of the records.
     #[default]
@@ -32,7 +34,7 @@ pub(crate) enum MergeNext {
 }
 
 /// How far each edge has come.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Merge {
     order: MergeOrder,
     /// What each has promised.
@@ -51,6 +53,11 @@ impl Merge {
             ahead: BTreeSet::new(),
             brought: vec![0; edges],
         }
+    }
+
+    /// Of how many edges it is.
+    pub(crate) fn edges(&self) -> usize {
+        self.promised.len()
     }
 
     /// The position of the next record of this edge.
@@ -126,6 +133,13 @@ impl<T> Stash<T> {
     /// The first position.
     pub(crate) fn first(&self) -> Option<Stamp> {
         self.0.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// All that wait, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Stamp, &Mark, &T)> {
+        self.0
+            .iter()
+            .flat_map(|(at, waiting)| waiting.iter().map(|(mark, record)| (*at, mark, record)))
     }
 
     /// What stands first and carries the same, and what follows it at positions before `until`.

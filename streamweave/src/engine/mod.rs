@@ -11,6 +11,7 @@ mod cx;
 mod drive;
 mod due;
 mod exchange;
+pub(crate) mod in_flight;
 mod inlet;
 mod instance;
 mod merge;

@@ -148,19 +148,18 @@ impl Probe {
         let states = states(root);
         let askers = {
             let mut answer = self.lock();
-            answer.state = states;
+            answer.state = states.into();
             answer.commits = true;
             std::mem::take(&mut answer.askers)
         };
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// A barrier has passed the stage.
-    pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
-        let states = states(root);
+    /// A barrier has passed the stage, which has this state.
+    pub(crate) fn passed(&self, epoch: u64, states: Vec<InstanceState>) {
         let askers = {
             let mut answer = self.lock();
-            answer.barrier = (epoch, states);
+            answer.barrier = (epoch, states.into());
             std::mem::take(&mut answer.askers)
         };
         askers.into_iter().for_each(Waker::wake);
@@ -175,7 +174,7 @@ impl Probe {
         self.seen.store(asked, Ordering::Relaxed);
         let mut answer = self.lock();
         answer.number = asked;
-        answer.state = states(root);
+        answer.state = states(root).into();
         answer.askers.drain(..).for_each(Waker::wake);
     }
 
@@ -219,16 +218,17 @@ impl Probe {
 
     fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
         let mut answer = self.lock();
-        answer.state = states(root);
+        answer.state = states(root).into();
         how(&mut answer);
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }
 
-fn states(root: &mut dyn Part) -> Arc<[InstanceState]> {
+/// The state of each instance of a stage.
+pub(crate) fn states(root: &mut dyn Part) -> Vec<InstanceState> {
     let mut states = Vec::new();
     root.visit(&mut |node| {
         states.push((Arc::clone(node.path()), node.snapshot().map_err(Arc::new)));
     });
-    states.into()
+    states
 }

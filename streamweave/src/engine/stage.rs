@@ -4,6 +4,7 @@
 //! (drive an inlet, run a phase) the kinds do in their own way.
 
 mod down;
+mod logging;
 mod rest;
 mod taking;
 
@@ -17,6 +18,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
+use crate::engine::in_flight::Log;
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
@@ -50,8 +52,14 @@ pub(crate) struct StageEnv {
     pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
+    /// The stage's name.
+    pub(crate) path: Arc<str>,
     /// By which inlets the turns of a loop come in.
     pub(crate) turns: Vec<bool>,
+    /// Which inlets are those of feedback edges.
+    pub(crate) feedback: Vec<bool>,
+    /// How far its edges had come, where that has been restored.
+    pub(crate) merged: Option<(Option<Promise>, Merge)>,
     pub(crate) merging: Merging,
     /// What sources are told, and who waits for others must know.
     pub(crate) signals: Signals,
@@ -118,6 +126,8 @@ pub(crate) struct StageLoop {
     rest: Rest,
     /// The barrier that waits for inlets by which it has not come.
     barrier: Option<(u64, Vec<bool>)>,
+    /// What belongs to the last one, and is still coming in.
+    log: Option<Log>,
     /// The last one that has passed.
     passed: u64,
     /// The last checkpoint that is complete.
@@ -139,7 +149,8 @@ pub(crate) struct StageLoop {
 const STEPS_A_TURN: u32 = 16;
 
 impl StageLoop {
-    pub(crate) fn new(env: StageEnv) -> Self {
+    pub(crate) fn new(mut env: StageEnv) -> Self {
+        let (frontier, merge) = env.merged.take().unzip();
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
         StageLoop {
@@ -148,14 +159,15 @@ impl StageLoop {
             env,
             phases: VecDeque::from([Phase::Start]),
             inputs: None,
-            merge: None,
+            merge,
             takes_in: true,
             doing: Doing::Other,
             down: None,
             paused: false,
-            frontier: None,
+            frontier: frontier.flatten(),
             rest: Rest::default(),
             barrier: None,
+            log: None,
             passed: 0,
             complete: 0,
             current: None,
@@ -219,10 +231,7 @@ impl StageLoop {
                 self.stopped = true;
                 root.control(&Control::End);
             }
-            Phase::Barrier(epoch) => {
-                self.passed = epoch;
-                self.env.probe.passed(epoch, root);
-            }
+            Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -306,9 +315,12 @@ impl StageLoop {
                 self.cx.clear_promised();
                 self.phases.push_front(Phase::Promises);
             }
-            if let Some(phase) = self.phases.front() {
-                self.doing = Doing::Phase(*phase);
-                return Poll::Ready(Todo::Run(*phase));
+            if let Some(phase) = self.phases.front().copied() {
+                if let Phase::Barrier(epoch) = phase {
+                    self.begin_log(inlets, epoch);
+                }
+                self.doing = Doing::Phase(phase);
+                return Poll::Ready(Todo::Run(phase));
             }
             if self.stopped {
                 return self.poll_finish(root, task);

@@ -16,7 +16,7 @@ pub(crate) struct Barriers {
     /// The stages.
     pub(crate) probes: Vec<(Arc<str>, Arc<Probe>)>,
     /// Why none goes through, if none does.
-    barred: Option<&'static str>,
+    barred: Option<String>,
     epoch: AtomicU64,
 }
 
@@ -26,15 +26,20 @@ impl Barriers {
         signals: Signals,
         inputs: Vec<Arc<dyn Edge>>,
         probes: Vec<(Arc<str>, Arc<Probe>)>,
-        barred: Option<&'static str>,
+        barred: Option<String>,
     ) -> Self {
         Barriers { graph, signals, inputs, probes, barred, epoch: AtomicU64::new(0) }
     }
 
     /// Whether barriers go through at all.
     pub(crate) fn check(&self) -> Result<(), RunError> {
-        let graph = || self.graph.clone();
-        self.barred.map_or(Ok(()), |reason| Err(RunError::NoCheckpoint { graph: graph(), reason }))
+        match &self.barred {
+            None => Ok(()),
+            Some(reason) => {
+                let (graph, reason) = (self.graph.clone(), reason.clone());
+                Err(RunError::NoCheckpoint { graph, reason })
+            }
+        }
     }
 
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources

@@ -69,7 +69,7 @@ const MOVES: u32 = 100_000;
 
 impl Driver {
     /// Takes a graph apart: its handles, and what drives it.
-    pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
+    pub(crate) fn new<I, O>(mut graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
         let barred = graph.barred();
         let Graph {
             name,

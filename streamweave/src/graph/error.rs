@@ -88,7 +88,7 @@ pub enum RunError {
         /// The graph's name.
         graph: String,
         /// Why not.
-        reason: &'static str,
+        reason: String,
     },
     /// It was aborted before its end.
     #[error("graph `{graph}` was aborted")]

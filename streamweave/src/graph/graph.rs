@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::in_flight::SUFFIX;
 use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
@@ -113,6 +114,10 @@ impl<I, O> Graph<I, O> {
         let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
         for path in snapshot.paths() {
             let state = snapshot.get(path).unwrap_or_default();
+            if let Some(stage) = path.strip_suffix(SUFFIX) {
+                self.restore_in_flight(stage, state)?;
+                continue;
+            }
             let (node, worker) = path.split_at(base(path).len());
             let (before, node) = (node, self.spec.renamed(node));
             if !instances.contains_key(&node) && !state.is_empty() {
@@ -149,6 +154,17 @@ impl<I, O> Graph<I, O> {
             });
         }
         result
+    }
+
+    /// Gives the stage at `path` back what was on its way to it.
+    fn restore_in_flight(&mut self, path: &str, saved: &[u8]) -> Result<(), RestoreError> {
+        let (node, worker) = path.split_at(base(path).len());
+        let now = format!("{}{worker}", self.spec.renamed(node));
+        let Some(stage) = self.planned.iter_mut().find(|stage| *stage.path == *now) else {
+            return Err(RestoreError::Unclaimed { node: path.to_owned() });
+        };
+        let node = Arc::clone(&stage.path);
+        stage.restore(saved).map_err(|error| RestoreError::State { node, error })
     }
 
     /// Starts the graph on the caller's tokio runtime: one task a stage.
@@ -208,18 +224,18 @@ impl<I, O> Graph<I, O> {
     /// Whatever has several edges takes their records in an order of their own.
     fn make_deterministic(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-        let merging_at = |path: &str, edges: usize| match self.flow.merge(path) {
+        let merging_at = |path: &str, place: &str, edges: usize| match self.flow.merge(place) {
             Some(order) => Ok(Merging { is_deterministic: true, order }),
             None if edges < 2 => Ok(Merging { is_deterministic: true, ..Merging::default() }),
             None => Err(StartError::Unordered { graph: self.name.clone(), node: path.into() }),
         };
         for (stage, wiring) in self.planned.iter_mut().zip(wirings) {
-            let merging = merging_at(&stage.path, wiring.inlets.len())?;
+            let merging = merging_at(&stage.path, &stage.place, wiring.inlets.len())?;
             stage.set_merging(merging);
         }
         self.edges.iter().for_each(|edge| edge.keep_frontiers());
         for output in &self.output_merges {
-            let merging = merging_at(&output.path, output.edges)?;
+            let merging = merging_at(&output.path, &output.path, output.edges)?;
             // A graph starts once.
             let _ = output.order.set(merging.order);
         }
@@ -227,12 +243,16 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Why no barrier goes through this graph, if none does.
-    pub(crate) fn barred(&self) -> Option<&'static str> {
-        if !self.cuts.is_empty() {
-            return Some("it has a loop, through which no barrier goes in this version");
-        }
-        let is_deterministic = self.mode == ExecutionMode::Deterministic;
-        is_deterministic.then_some("what a deterministic run puts aside is in no checkpoint yet")
+    pub(crate) fn barred(&mut self) -> Option<String> {
+        let stage = self.planned.iter_mut().find_map(|stage| {
+            let path = Arc::clone(&stage.path);
+            (!stage.can_save()).then_some(path)
+        })?;
+        Some(format!(
+            "records on their way to `{stage}`, in a loop or put aside by a deterministic run, are \
+             part of it, and their type does not serialize: derive serde's `Serialize` and \
+             `Deserialize` for it"
+        ))
     }
 
     fn check(mut self) -> Result<Self, StartError> {
@@ -245,6 +265,13 @@ impl<I, O> Graph<I, O> {
         }
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
+        } else if let Some(stage) = self.planned.iter().find(|stage| stage.was_merged()) {
+            let reason = format!(
+                "the state that it was given is that of a deterministic run, which had put aside \
+                 what was on its way to `{}`: set the mode to deterministic",
+                stage.path
+            );
+            return Err(StartError::Unsupported { graph: self.name, reason });
         }
         if self.spec.is_supervised() {
             if cfg!(panic = "abort") {
@@ -255,7 +282,12 @@ impl<I, O> Graph<I, O> {
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
             let turns = assemble(&wiring, &self.cuts);
-            self.planned.iter_mut().zip(turns).for_each(|(stage, turns)| stage.set_turns(turns));
+            let closes =
+                |channel: &u64| self.cuts.iter().any(|(_, channels)| channels.contains(channel));
+            for ((stage, turns), wiring) in self.planned.iter_mut().zip(turns).zip(&wiring) {
+                stage.set_turns(turns);
+                stage.set_feedback(wiring.inlets.iter().map(closes).collect());
+            }
         }
         let undo = self.undo;
         for stage in &mut self.planned {

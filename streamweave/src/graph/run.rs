@@ -82,7 +82,7 @@ pub struct StopReport {
 }
 
 impl<I, O> Running<I, O> {
-    pub(crate) fn start(graph: Graph<I, O>) -> Self {
+    pub(crate) fn start(mut graph: Graph<I, O>) -> Self {
         let barred = graph.barred();
         let Graph {
             name,
@@ -185,13 +185,14 @@ impl<I, O> Running<I, O> {
     /// happened.
     ///
     /// The cut travels with the records; a node with several inputs waits until it has come by all
-    /// of them. What has left the graph by then is not taken back by a restore: its outputs may give
+    /// of them. By a feedback edge it comes last: what comes by that before it is saved as on its
+    /// way, and so is what a deterministic run has put aside. What has left the graph by then is not taken back by a restore: its outputs may give
     /// some records again.
     ///
     /// # Errors
-    /// When it does not get through within `limit` (an output that nobody reads keeps it), when the
-    /// graph has a loop or is deterministic ([`RunError::NoCheckpoint`]), or a state does not
-    /// serialize.
+    /// When it does not get through within `limit` (an output that nobody reads keeps it), when
+    /// records that would be on their way in a loop or put aside by a deterministic run do not
+    /// serialize ([`RunError::NoCheckpoint`]), or a state does not.
     pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         self.run.cuts.cut(limit).await
     }
@@ -249,7 +250,7 @@ impl<I, O> Running<I, O> {
     /// ```
     ///
     /// # Errors
-    /// When the graph has a loop or is deterministic ([`RunError::NoCheckpoint`]).
+    /// When no cut goes through the graph ([`RunError::NoCheckpoint`]).
     pub fn checkpoint_every<S>(
         &self,
         storage: S,

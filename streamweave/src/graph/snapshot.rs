@@ -32,7 +32,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The instance paths in this snapshot.
+    /// The instance paths in this snapshot. One that ends in `~` is of a stage: what was on its way
+    /// to it.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)
     }

@@ -20,6 +20,9 @@ pub mod window;
 
 use std::time::Duration;
 
+use crate::node::Context;
+use crate::{NodeError, NodeResult};
+
 pub use aggregate::{chunks, fold, reduce, scan};
 pub use calls::async_map;
 pub use combine::{To2, To3, To4, merge, route2, route3, route4, split, zip};
@@ -38,6 +41,17 @@ pub use window::{window, window_all, window_by_count};
 /// A duration in the unit of the run's clock.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
+fn needs_clock(out: &impl Context, node: &str) -> NodeResult {
+    if out.__clock_moves() {
+        return Ok(());
+    }
+    Err(NodeError::new(format!(
+        "`{node}` asks for the time in a deterministic run, in which nothing depends on the clock: \
+         leave it out, or run the graph inline, where the clock is moved by hand"
+    )))
 }
 
 /// Milliseconds of the run's clock as a duration.

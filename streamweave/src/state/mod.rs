@@ -40,6 +40,7 @@ pub use kind::{Coverage, State, StateKind};
 pub use node::{FieldVisitor, NodeState};
 pub use shape::{FieldSchema, NodeSchema, Shape};
 pub use snapshot::{NodeSnapshot, SavedField};
+pub(crate) use snapshot::{as_binary, from_binary};
 #[doc(hidden)]
 pub use stable_key::Fold;
 pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
