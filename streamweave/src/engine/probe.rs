@@ -1,6 +1,7 @@
 //! What is known of a stage from outside: its state, which it tells between units, and whether a
 //! handler of it is being awaited.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,12 +15,14 @@ use crate::state::StateError;
 /// The saved state of one instance: its path and the encoded fields.
 pub(crate) type InstanceState = (Arc<str>, Result<Vec<u8>, Arc<StateError>>);
 
-/// The question to one stage, and its answer.
+/// What is asked of a stage, between two of its units.
+pub(crate) type Question = Box<dyn FnOnce(&mut dyn Part) + Send>;
+
+/// What a stage is asked, and what it tells.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    asked: AtomicU64,
-    /// The last question that the stage has seen.
-    seen: AtomicU64,
+    /// There are questions.
+    asked: AtomicBool,
     /// The last checkpoint that is complete.
     complete: AtomicU64,
     /// A handler has returned pending and is still awaited.
@@ -27,9 +30,10 @@ pub(crate) struct Probe {
     answered: Mutex<Answer>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Answer {
-    number: u64,
+    questions: Vec<Question>,
+    /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
     /// The last barrier that has passed, and the state at that.
     barrier: (u64, Arc<[InstanceState]>),
@@ -41,6 +45,12 @@ struct Answer {
     failed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
     commits: bool,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("closed", &self.closed).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -56,35 +66,23 @@ impl Probe {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks; the number is to be given to [`Probe::take`].
-    pub(crate) fn ask(&self) -> u64 {
-        let answer = self.lock();
-        let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
+    /// Asks the stage. A question to one that has ended, or ends before it comes to it, is dropped.
+    pub(crate) fn ask(&self, question: Question) {
+        let mut answer = self.lock();
+        if answer.closed || answer.failed {
+            return;
+        }
+        answer.questions.push(question);
+        self.asked.store(true, Ordering::Release);
         if let Some(stage) = &answer.stage {
             stage.wake_by_ref();
         }
-        number
     }
 
-    /// The stage's state as of question `number` or later, once it has answered; of a stage that
-    /// has finished, its last.
-    pub(crate) fn take(&self, number: u64) -> Option<Arc<[InstanceState]>> {
+    /// The state of a stage that has ended, well or not.
+    pub(crate) fn at_end(&self) -> Option<Arc<[InstanceState]>> {
         let answer = self.lock();
-        (answer.number >= number || answer.closed || answer.failed)
-            .then(|| Arc::clone(&answer.state))
-    }
-
-    /// As [`Probe::take`], once there is an answer.
-    pub(crate) async fn answered(&self, number: u64) -> Arc<[InstanceState]> {
-        std::future::poll_fn(|task| match self.take(number) {
-            Some(state) => Poll::Ready(state),
-            None => {
-                self.lock().asks(task);
-                // It may have been answered meanwhile.
-                self.take(number).map_or(Poll::Pending, Poll::Ready)
-            }
-        })
-        .await
+        (answer.closed || answer.failed).then(|| Arc::clone(&answer.state))
     }
 
     /// The stage's state as of barrier `epoch`, once that has passed; of a stage that has finished
@@ -165,17 +163,14 @@ impl Probe {
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// The stage answers, if it was asked. Called between units.
+    /// The stage answers what it was asked. Called between units.
+    #[inline]
     pub(crate) fn answer(&self, root: &mut dyn Part) {
-        let asked = self.asked.load(Ordering::Acquire);
-        if asked == self.seen.load(Ordering::Relaxed) {
-            return;
+        if self.asked.load(Ordering::Acquire) {
+            self.asked.store(false, Ordering::Relaxed);
+            let questions = std::mem::take(&mut self.lock().questions);
+            questions.into_iter().for_each(|question| question(root));
         }
-        self.seen.store(asked, Ordering::Relaxed);
-        let mut answer = self.lock();
-        answer.number = asked;
-        answer.state = states(root).into();
-        answer.askers.drain(..).for_each(Waker::wake);
     }
 
     /// Awaits what a handler gave, and lets it be seen from outside while it does.
@@ -220,6 +215,7 @@ impl Probe {
         let mut answer = self.lock();
         answer.state = states(root).into();
         how(&mut answer);
+        answer.questions.clear();
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }

@@ -132,6 +132,16 @@ pub enum RunError {
         /// The node that waits.
         node: Arc<str>,
     },
+    /// A question to the state of a node has no answer.
+    #[error("`{node}` of graph `{graph}` cannot be asked: {reason}")]
+    Query {
+        /// The graph's name.
+        graph: String,
+        /// The node's path.
+        node: String,
+        /// Why not.
+        reason: String,
+    },
     /// The run did not answer in time.
     #[error("graph `{graph}` did not answer within {limit:?}: stage `{stage}` is busy or stuck")]
     TimedOut {
@@ -150,6 +160,12 @@ pub enum RunError {
         /// Why.
         error: Arc<StateError>,
     },
+}
+
+impl RunError {
+    pub(crate) fn query(graph: &str, node: &str, reason: String) -> Self {
+        RunError::Query { graph: graph.to_owned(), node: node.to_owned(), reason }
+    }
 }
 
 /// Why a snapshot was not restored.

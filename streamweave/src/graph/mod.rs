@@ -17,6 +17,7 @@ mod mode;
 mod planned;
 mod port_list;
 mod progress;
+mod queries;
 mod run;
 mod schedule;
 mod snapshot;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::InstanceState;
 use crate::graph::error::RunError;
 
-/// The state of every node instance of a graph, as [`Running::snapshot`](crate::graph::Running),
+/// The state of every node instance of a graph, as [`Running::cut`](crate::graph::Running::cut),
 /// [`Inline::snapshot`](crate::graph::Inline) and the [`Summary`](crate::graph::Summary) of a run
 /// give it. Equal states are equal snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
