@@ -56,6 +56,8 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         timing: None,
         strict: false,
         commits: false,
+        rewindable: false,
+        idempotent: false,
         dropped: Vec::new(),
         register: true,
         inputs: inputs.collect(),

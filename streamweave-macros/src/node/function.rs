@@ -81,6 +81,8 @@ pub(crate) fn function(
         timing: options.timing(),
         strict: options.is_strict(),
         commits: options.commits.is_some(),
+        rewindable: options.rewindable.is_some(),
+        idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
         register: !options.unregistered,
         inputs: vec![Input {

@@ -28,6 +28,10 @@ pub(crate) struct Node {
     pub(crate) strict: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
+    /// A source that goes on from its saved position.
+    pub(crate) rewindable: bool,
+    /// What comes to it again changes nothing.
+    pub(crate) idempotent: bool,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,
     pub(crate) register: bool,

@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) timing: Option<Ident>,
     strict: Option<Ident>,
     pub(crate) commits: Option<Ident>,
+    pub(crate) rewindable: Option<Ident>,
+    pub(crate) idempotent: Option<Ident>,
     pub(crate) dropped: Vec<LitStr>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
@@ -38,7 +40,7 @@ pub(crate) struct Options {
 
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `commits`, `dropped = \"field\"`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -100,6 +102,14 @@ impl Options {
             }
             "commits" => {
                 self.commits = Some(name.clone());
+                false
+            }
+            "rewindable" => {
+                self.rewindable = Some(name.clone());
+                false
+            }
+            "idempotent" => {
+                self.idempotent = Some(name.clone());
                 false
             }
             "returns" => {
@@ -167,11 +177,22 @@ impl Options {
                 settles,
                 self.strict.as_ref(),
                 self.commits.as_ref(),
+                self.idempotent.as_ref(),
             ];
             if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));
             }
             return Kind::Source;
+        }
+        if let Some(rewindable) = &self.rewindable {
+            errors.error(rewindable, "`rewindable` is for sources: add `source`, or remove it");
+        }
+        if let (Some(idempotent), Some(_)) = (&self.idempotent, &self.commits) {
+            errors.error(
+                idempotent,
+                "what a node commits is seen once, so nothing comes again: remove `idempotent`, or \
+                 `commits`",
+            );
         }
         let Some(calls) = &self.calls else {
             return if self.asynchronous.is_some() { Kind::Serial } else { Kind::Fused };

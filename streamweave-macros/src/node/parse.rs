@@ -49,6 +49,8 @@ pub(crate) fn structure(
         timing: options.timing(),
         strict: options.is_strict(),
         commits: options.commits.is_some(),
+        rewindable: options.rewindable.is_some(),
+        idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
         key: options.key,
         kind,

@@ -18,6 +18,7 @@ use crate::graph::attach::{
 };
 use crate::graph::flow::{NodeTiming, base, input_place, output_place};
 use crate::graph::graph::Graph;
+use crate::graph::guarantees::End;
 use crate::graph::handles::{Input, Output, OutputMerge};
 use crate::graph::planned::{Planned, PlannedStage, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
@@ -42,6 +43,8 @@ pub struct GraphBuilder {
     letters: BTreeMap<Arc<str>, VecDeque<Box<dyn Letterbox>>>,
     pub(crate) refusals: Vec<String>,
     pub(crate) timings: Vec<NodeTiming>,
+    /// The nodes that records come from, and end at.
+    pub(crate) ends: Vec<(Arc<str>, End)>,
     /// The feedback edges: their mailboxes, and the channels that they send to.
     pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     /// The edges of the graph's own inputs.
@@ -71,6 +74,7 @@ impl GraphBuilder {
             letters: BTreeMap::new(),
             refusals: Vec::new(),
             timings: Vec::new(),
+            ends: Vec::new(),
             cuts: Vec::new(),
             input_edges: Vec::new(),
             output_merges: Vec::new(),
@@ -521,6 +525,7 @@ impl GraphBuilder {
         let counters = Arc::new(NodeCounters::default());
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
+        self.ends.extend(End::of::<N>().map(|end| (Arc::clone(path), end)));
         if out.each(&mut Open) {
             self.counters.sinks.push(Arc::clone(path));
         }

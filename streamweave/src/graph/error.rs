@@ -59,6 +59,14 @@ pub enum StartError {
         /// The node that heads the stage.
         node: Arc<str>,
     },
+    /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
+    #[error("graph `{graph}` cannot start: {reason}")]
+    NotGuaranteed {
+        /// The graph's name.
+        graph: String,
+        /// On which path, and what can be done.
+        reason: String,
+    },
     /// A policy needs unwinding and the program is built without.
     #[error(
         "graph `{graph}` has a failure policy, but the program is built with `panic = \"abort\"`, \

@@ -177,13 +177,13 @@ pub(crate) fn base(path: &str) -> &str {
 
 /// Where an edge comes from: a node, an input of a graph as seen from inside (`risk/graph.orders`),
 /// or an output of one as seen from outside (`risk.orders`).
-fn from_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+pub(crate) fn from_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
     place(end, nodes, |graph, port| format!("input {graph}{port}"), |end| end.to_owned())
 }
 
 /// Where an edge leads to: a node, an output of a graph as seen from inside, or an input of one as
 /// seen from outside. A graph's input and output may have one name, and are two places.
-fn to_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+pub(crate) fn to_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
     place(end, nodes, |graph, port| format!("{graph}{port}"), |end| format!("input {end}"))
 }
 

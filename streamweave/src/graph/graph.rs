@@ -9,6 +9,7 @@ use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming, base};
+use crate::graph::guarantees::{self, End, Guarantee, PathGuarantee, Required};
 use crate::graph::handles::OutputMerge;
 use crate::graph::inline::Inline;
 use crate::graph::mode::ExecutionMode;
@@ -31,6 +32,8 @@ pub struct Graph<I, O> {
     spec: GraphSpec,
     refusals: Vec<String>,
     timings: Vec<NodeTiming>,
+    ends: Vec<(Arc<str>, End)>,
+    required: Required,
     cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
@@ -62,6 +65,8 @@ impl<I, O> Graph<I, O> {
             spec: builder.spec,
             refusals: builder.refusals,
             timings: builder.timings,
+            ends: builder.ends,
+            required: Required::default(),
             cuts: builder.cuts,
             flow: Flow::default(),
             mode: ExecutionMode::default(),
@@ -95,6 +100,55 @@ impl<I, O> Graph<I, O> {
     /// Says how the graph runs: see [`ExecutionMode`].
     pub fn set_mode(&mut self, mode: ExecutionMode) {
         self.mode = mode;
+    }
+
+    /// What holds of the records between each source and sink that are connected when the graph
+    /// takes checkpoints and is restored from the last. State counts every record that is not lost
+    /// once, in any case.
+    ///
+    /// ```
+    /// use streamweave::graph::Guarantee;
+    /// use streamweave::io::{FileLines, Line, PartFiles};
+    /// use streamweave::nodes::filter;
+    /// use streamweave::prelude::*;
+    ///
+    /// let mut graph = graph! {
+    ///     lines: FileLines::new("in.log"),
+    ///     errors: filter(|line: &Line| line.text.contains("error")),
+    ///     kept: PartFiles::by("errors", |line: &Line| line.text.clone()),
+    ///     lines.lines => errors.input,
+    ///     errors.out => [kept.records, graph.seen],
+    /// };
+    /// let holds: Vec<_> =
+    ///     graph.guarantees().into_iter().map(|path| (path.to.clone(), path.guarantee())).collect();
+    /// assert_eq!(holds, [
+    ///     ("graph.seen".to_owned(), Guarantee::AtLeastOnce),
+    ///     ("kept".to_owned(), Guarantee::ExactlyOnce),
+    /// ]);
+    /// // Asked for, and then refused when it starts: the output is seen as it comes.
+    /// graph.require(Guarantee::ExactlyOnce);
+    /// assert!(graph.inline().unwrap_err().to_string().contains("allow_duplicates(\"graph.seen\")"));
+    /// ```
+    pub fn guarantees(&self) -> Vec<PathGuarantee> {
+        guarantees::paths(&self.spec, &self.timings, &self.ends)
+    }
+
+    /// The graph does not start ([`StartError::NotGuaranteed`]) unless as much holds on each of its
+    /// paths: see [`Graph::guarantees`].
+    pub fn require(&mut self, guarantee: Guarantee) {
+        self.required.guarantee = Some(guarantee);
+    }
+
+    /// Where more is [required](Graph::require): what this source or input (`graph.orders`) gives may
+    /// be lost.
+    pub fn allow_loss(&mut self, from: impl Into<String>) {
+        self.required.losses.insert(from.into());
+    }
+
+    /// Where more is [required](Graph::require): what reaches this sink or output (`graph.breaches`)
+    /// may be seen again.
+    pub fn allow_duplicates(&mut self, to: impl Into<String>) {
+        self.required.duplicates.insert(to.into());
     }
 
     /// Gives the nodes their saved state back. Where a node runs on another number of workers than
@@ -258,6 +312,9 @@ impl<I, O> Graph<I, O> {
     fn check(mut self) -> Result<Self, StartError> {
         if let Some(reason) = self.refusals.pop() {
             return Err(StartError::Unsupported { graph: self.name, reason });
+        }
+        if let Some(reason) = self.required.refuses(&self.guarantees()) {
+            return Err(StartError::NotGuaranteed { graph: self.name, reason });
         }
         match Flow::of(&self.spec, &self.timings) {
             Ok(flow) => self.flow = flow,

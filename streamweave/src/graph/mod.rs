@@ -10,6 +10,7 @@ mod error;
 mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
 mod graph;
+mod guarantees;
 mod handles;
 mod inline;
 mod intervals;
@@ -30,6 +31,7 @@ pub use attach::{
 pub use builder::{Back, GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
+pub use guarantees::{Delivery, Guarantee, PathGuarantee, Replay};
 pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
 pub use intervals::{CheckpointReport, Checkpoints, CompleteCheckpoint};

@@ -78,6 +78,13 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// `on_complete`: so it waits for that before it ends.
     const COMMITS: bool = false;
 
+    /// Of a source: whether it goes on from the position that is saved with its state, and gives again
+    /// what it had given behind it.
+    const REWINDABLE: bool = false;
+
+    /// Of a sink: whether what comes again changes nothing.
+    const IDEMPOTENT: bool = false;
+
     /// The state of a fresh instance.
     fn new_state(&self) -> Self::State;
 

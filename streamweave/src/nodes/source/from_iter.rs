@@ -11,7 +11,7 @@ use crate::{NodeError, NodeResult, node};
 const BATCH: usize = 2048;
 
 /// Sends what an iterator yields. Made by [`from_iter`].
-#[node(crate = crate, source)]
+#[node(crate = crate, source, rewindable)]
 pub struct FromIter<I: Iterator<Item: Send + 'static> + Send + 'static> {
     /// What the iterator yields.
     #[output]

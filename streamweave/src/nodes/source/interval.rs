@@ -8,7 +8,7 @@ use crate::state::Value;
 use crate::{NodeResult, node};
 
 /// Sends a number at regular times. Made by [`interval`].
-#[node(crate = crate, source)]
+#[node(crate = crate, source, rewindable)]
 #[derive(Debug)]
 pub struct Interval {
     /// 0, 1, 2 and so on.
