@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
 use crate::broken::{Broken, broken};
 use crate::engine::Clock;
+use crate::engine::cx::Phase;
 use crate::engine::drive::{Panicked, advance};
 use crate::engine::inlet::PopInlets;
 use crate::engine::instance::Instance;
@@ -75,6 +76,8 @@ struct Asked<T> {
     mark: Mark,
     /// By which inlet it came.
     inlet: usize,
+    /// Its place among those that are in flight.
+    number: i64,
     /// A copy, where it may be needed again.
     kept: Option<T>,
 }
@@ -139,17 +142,19 @@ where
         Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
+    // The places of the next call, and of one that is made again.
+    let (mut next_number, mut again_number) = (0, -1);
     loop {
         stage.takes_in = flight.len() < limit;
         let next = poll_fn(|task| {
             probe.set_awaited(false);
             match stage.poll_todo(&mut root, &mut inlets, task) {
-                // What came before it is answered first, and no further call begins meanwhile,
-                // unless it is one that is made again.
+                // What came before it is answered first, or saved at a barrier, and no further call
+                // begins meanwhile, unless it is one that is made again.
                 Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() => {
                     match again(&mut inlets) {
                         Some(index) => return Poll::Ready(Next::Todo(Todo::Drive(index))),
-                        None if flight.len() > 0 => {}
+                        None if flight.len() > 0 && !is_saved(phase, &mut inlets) => {}
                         None => return Poll::Ready(Next::Todo(Todo::Run(phase))),
                     }
                 }
@@ -193,13 +198,21 @@ where
                 {
                     let attempts =
                         Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
-                    let asked = Asked { mark, inlet: index, kept: inlet.aside.copy_of(&item) };
+                    let place = if again { &mut again_number } else { &mut next_number };
+                    let number = *place;
+                    *place += if again { -1 } else { 1 };
+                    inlet.asks(number, mark, &item);
+                    let kept = inlet.aside.copy_of(&item);
+                    let asked = Asked { mark, inlet: index, number, kept };
                     flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
             }
             Next::Answer((asked, answer)) => {
                 stage.doing = Doing::Records(asked.inlet);
+                if let Some(inlet) = inlets.typed(asked.inlet) {
+                    inlet.answered(asked.number);
+                }
                 let ran = complete(&mut root, &mut stage, asked.mark, answer);
                 if (ran.is_err() || stage.cx.has_failure())
                     && let (Some(inlet), Some(kept)) = (inlets.typed(asked.inlet), asked.kept)
@@ -218,6 +231,12 @@ where
 enum Next<T, A> {
     Todo(Todo),
     Answer(Answer<T, A>),
+}
+
+/// Whether it is a barrier, and all records that calls are in flight for are saved with the state.
+fn is_saved<T>(phase: Phase, inlets: &mut impl PopInlets<T>) -> bool {
+    let mut calls = (0..inlets.count()).filter_map(|index| inlets.inlet(index)?.saves_calls());
+    matches!(phase, Phase::Barrier(_)) && calls.all(|saves| saves)
 }
 
 /// An inlet with a record that is to be asked for again.

@@ -1,6 +1,6 @@
 //! The receiving ends of a stage: an inlet for each edge that leads to it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
@@ -31,6 +31,8 @@ pub struct Inlet<T> {
     stash: Stash<T>,
     /// How records are saved, where their type serializes.
     pub(crate) codec: Option<Codec<T>>,
+    /// What was asked for and is not answered yet, in order; `None` where it cannot be saved.
+    asked: BTreeMap<i64, Option<Waiting>>,
     /// What was on its way when the state was saved that has been restored: it comes first.
     restored: VecDeque<Records<T>>,
     /// What belongs to a cut that is not complete, while one is.
@@ -66,6 +68,7 @@ impl<T: Send + 'static> Inlet<T> {
             ended: false,
             stash: Stash::default(),
             codec: None,
+            asked: BTreeMap::new(),
             restored: VecDeque::new(),
             log: None,
         }
@@ -74,6 +77,18 @@ impl<T: Send + 'static> Inlet<T> {
     /// The next record, for handlers that are awaited.
     pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
         self.aside.take_again().or_else(|| self.pending.pop())
+    }
+
+    /// A call is made for this record.
+    pub(crate) fn asks(&mut self, number: i64, mark: Mark, record: &T) {
+        let saved = self.codec.as_ref();
+        let saved = saved.and_then(|codec| Waiting::new(None, mark, record, codec).ok());
+        self.asked.insert(number, saved);
+    }
+
+    /// The call has come to its end.
+    pub(crate) fn answered(&mut self, number: i64) {
+        self.asked.remove(&number);
     }
 
     #[inline]
@@ -106,6 +121,11 @@ pub trait AnyInlet {
     /// The first that were put aside, and those before `until`, wait to be driven.
     #[doc(hidden)]
     fn unstash(&mut self, until: Option<Stamp>);
+    /// Where calls are in flight: whether all of them are for records that can be saved.
+    #[doc(hidden)]
+    fn saves_calls(&self) -> Option<bool> {
+        None
+    }
     /// Whether the records that come in by it can be saved.
     #[doc(hidden)]
     fn can_be_saved(&self) -> bool {
@@ -195,6 +215,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         self.pending = Pending::of(self.stash.take(until));
     }
 
+    fn saves_calls(&self) -> Option<bool> {
+        let all = self.asked.values().all(Option::is_some);
+        (!self.asked.is_empty()).then_some(all)
+    }
+
     fn can_be_saved(&self) -> bool {
         self.codec.is_some()
     }
@@ -204,9 +229,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         let behind = [&self.rest].into_iter().chain(&self.restored).flat_map(Records::iter);
         let waiting = again.chain(behind).map(at_no_position);
         let aside = self.stash.iter().map(|(at, mark, record)| (Some(at), *mark, record));
-        let mut log = Vec::new();
-        let saved = save(&self.codec, aside.chain(waiting), &mut log);
-        self.log = Some(saved.map(|()| log));
+        let asked: Option<Vec<_>> = self.asked.values().cloned().collect();
+        self.log = Some(asked.ok_or_else(not_serialized).and_then(|mut log| {
+            save(&self.codec, aside.chain(waiting), &mut log)?;
+            Ok(log)
+        }));
     }
 
     fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {

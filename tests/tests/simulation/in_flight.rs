@@ -306,6 +306,79 @@ fn on_threads() -> Tested {
     })
 }
 
+/// No barrier waits for a call: what was asked is saved, and asked again, in the order it was.
+#[test]
+fn calls_are_made_again() -> Tested {
+    let make = || {
+        graph! {
+            ask: AskInOrder { flaky: Flaky::default() },
+            graph.records => ask.input,
+            ask.out => graph.out,
+        }
+    };
+    let rec = |id| Rec { id, way: 0 };
+    let mut run = make().inline()?;
+    // Each is answered at the fourth time, with waits in between.
+    for id in [3, 7, 11] {
+        run.inputs.records.try_send(rec(id))?;
+    }
+    run.step()?;
+    let cut = run.cut()?;
+    assert!(cut.paths().any(|path| path == "ask~"), "{cut:?}");
+    assert_eq!(run.outputs.out.try_recv(), None);
+    run.inputs.records.try_send(rec(4))?;
+    let mut graph = make();
+    graph.restore(&cut)?;
+    let again = graph.inline()?;
+    again.inputs.records.try_send(rec(4))?;
+    for mut run in [run, again] {
+        run.advance(Duration::from_secs(1))?;
+        run.until_idle()?;
+        for id in [3, 7, 11, 4] {
+            assert_eq!(run.outputs.out.try_recv(), Some(rec(id).by(&[5])));
+        }
+    }
+    Ok(())
+}
+
+/// Asks for what does not serialize.
+#[node(async, concurrency = 4, retry = 5, backoff = "1ms..20ms")]
+struct AskBare {
+    #[input]
+    input: Bare,
+    #[output]
+    out: u64,
+    flaky: Flaky,
+}
+
+impl AskBareHandlers for AskBare {
+    type Answer = u64;
+    async fn call(&self, Bare(id): Bare) -> NodeResult<u64> {
+        self.flaky.answer(Rec { id, way: 0 }).map(|rec| rec.id)
+    }
+    fn complete(&self, answer: u64, out: &mut impl AskBareOut) -> NodeResult {
+        out.out(answer);
+        Ok(())
+    }
+}
+
+/// What cannot be saved is waited for.
+#[test]
+fn calls_that_cannot_be_saved_are_waited_for() -> Tested {
+    let mut run = graph! {
+        ask: AskBare { flaky: Flaky::default() },
+        graph.records => ask.input,
+        ask.out => graph.out,
+    }
+    .inline()?;
+    run.inputs.records.try_send(Bare(3))?;
+    run.step()?;
+    let cut = run.cut()?;
+    assert_eq!(cut.paths().count(), 0, "{cut:?}");
+    assert_eq!(run.outputs.out.try_recv(), Some(3));
+    Ok(())
+}
+
 /// Writes down what comes, in its order.
 #[node(sink)]
 struct InOrder {

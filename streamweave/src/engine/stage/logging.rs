@@ -20,7 +20,10 @@ impl StageLoop {
         let count = inlets.count();
         let merges = self.merges(count);
         let begun = self.log.as_ref().is_some_and(|log| log.epoch == epoch);
-        if begun || !(merges || self.env.feedback.contains(&true)) {
+        let mut calls = (0..count).filter_map(|index| inlets.inlet(index)?.saves_calls());
+        // Calls that cannot be saved are answered first.
+        let calls = calls.next().is_some_and(|first| calls.fold(first, |all, saves| all & saves));
+        if begun || !(merges || calls || self.env.feedback.contains(&true)) {
             return;
         }
         let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| inputs.has_ended(inlet));
