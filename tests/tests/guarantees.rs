@@ -2,7 +2,7 @@
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use streamweave::graph::{Delivery, Graph, Guarantee, Replay, StartError};
-use streamweave::nodes::{from_iter, from_stream, map, merge};
+use streamweave::nodes::{for_each, from_iter, from_stream, map, merge};
 use streamweave::prelude::*;
 
 /// Sets a cell to a value: twice is as good as once.
@@ -60,29 +60,30 @@ macro_rules! of_all_kinds {
             #[workers(2)]
             inner_map: map(|value: u64| value),
             inner: Inner::new(),
-            set: Set {}, show: Show {},
+            set: Set {}, show: Show {}, write: for_each(drop::<u64>),
             again.out => both.left,
             once.out => inner_map.input,
             inner_map.out => both.right,
             both.out => inner.values,
             inner.values => [set.values, graph.seen],
             graph.more => [show.values, set.values],
-            again.out => show.values,
+            again.out => [show.values, write.input],
         }
     };
 }
 
 #[test]
 fn of_each_source_and_what_it_leads_to() {
-    let (most, least, exactly) =
-        (Guarantee::AtMostOnce, Guarantee::AtLeastOnce, Guarantee::ExactlyOnce);
+    let (nothing, most, least, exactly) =
+        (Guarantee::Nothing, Guarantee::AtMostOnce, Guarantee::AtLeastOnce, Guarantee::ExactlyOnce);
     let expected = [
-        ("again", "graph.seen", least),
+        ("again", "graph.seen", nothing),
         ("again", "set", exactly),
         ("again", "show", exactly),
+        ("again", "write", least),
         ("graph.more", "set", most),
         ("graph.more", "show", most),
-        ("once", "graph.seen", most),
+        ("once", "graph.seen", nothing),
         ("once", "set", most),
     ];
     let expected = expected.map(|(from, to, holds)| (from.to_owned(), to.to_owned(), holds));
@@ -107,12 +108,18 @@ fn what_is_required_and_does_not_hold_is_refused_by_name() {
     };
     let exactly = Guarantee::ExactlyOnce;
     let told = refused(&[], &[], exactly).unwrap();
-    assert!(told.contains("`again` to `graph.seen` at least once"), "{told}");
-    let told = refused(&[], &["graph.seen"], exactly).unwrap();
+    assert!(told.contains("`again` to `graph.seen` without any guarantee"), "{told}");
+    assert!(told.contains("allow_loss(\"graph.seen\")"), "{told}");
+    let told = refused(&["graph.seen"], &[], exactly).unwrap();
+    assert!(told.contains("allow_duplicates(\"graph.seen\")"), "{told}");
+    let told = refused(&["graph.seen"], &["graph.seen"], exactly).unwrap();
+    assert!(told.contains("allow_duplicates(\"write\")"), "{told}");
+    let told = refused(&["graph.seen"], &["graph.seen", "write"], exactly).unwrap();
     assert!(told.contains("allow_loss(\"graph.more\")"), "{told}");
-    let losses = ["graph.more", "once"];
+    let losses = ["graph.seen", "graph.more", "once"];
     assert_eq!(refused(&losses, &[], Guarantee::AtLeastOnce), None);
-    assert!(refused(&losses, &[], exactly).is_some());
-    assert_eq!(refused(&losses, &["graph.seen"], exactly), None);
-    assert_eq!(refused(&[], &[], Guarantee::AtMostOnce), None);
+    assert_eq!(refused(&losses, &["graph.seen", "write"], exactly), None);
+    assert_eq!(refused(&[], &["graph.seen", "write"], Guarantee::AtMostOnce), None);
+    assert!(refused(&losses, &[], Guarantee::AtMostOnce).is_some());
+    assert_eq!(refused(&[], &[], Guarantee::Nothing), None);
 }

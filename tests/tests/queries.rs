@@ -94,6 +94,46 @@ async fn what_cannot_be_answered_is_told() -> Tested {
     Ok(())
 }
 
+/// Fails at every record.
+#[node]
+struct Fails {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl FailsHandlers for Fails {
+    fn on_input(&self, _: u64, _: &mut impl FailsOut) -> NodeResult {
+        Err("no".into())
+    }
+}
+
+/// Who asks when another node has failed is told so at once.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_failed_does_not_answer() -> Tested {
+    let run = graph! {
+        digits: Digits {}, fails: Fails {},
+        graph.numbers => digits.numbers,
+        graph.bad => fails.input,
+        digits.out => graph.counts,
+        fails.out => graph.never,
+    }
+    .start()?;
+    run.inputs.bad.send(1).await?;
+    let begun = tokio::time::Instant::now();
+    let seen = |state: &DigitsState| state.seen.len();
+    let refused = loop {
+        match run.query("digits", LIMIT, seen).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, RunError::Query { .. }), "{refused}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    Ok(())
+}
+
 /// Never comes back from its first record.
 #[node(async)]
 struct Stuck {

@@ -163,6 +163,8 @@ where
     let breaker = breaker.map(Arc::new);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
+    // Which worker would ask again is not known where there are others.
+    let saves = !stage.is_one_of_several();
     // The places of the next call, and of one that is made again.
     let (mut next_number, mut again_number) = (0, -1);
     loop {
@@ -222,7 +224,7 @@ where
                     let place = if again { &mut again_number } else { &mut next_number };
                     let number = *place;
                     *place += if again { -1 } else { 1 };
-                    inlet.asks(number, mark, &item);
+                    inlet.asks(number, mark, &item, saves && stage.has_passed_barrier());
                     let kept = inlet.aside.copy_of(&item);
                     let asked = Asked { mark, inlet: index, number, kept };
                     flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));

@@ -19,11 +19,22 @@ pub(crate) const SUFFIX: char = '~';
 
 const FIELD: &str = "#in_flight";
 
+/// How a record waits at an inlet.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Place {
+    /// It has been let through already, as this one of all: a call is in flight for it, or it was
+    /// about to be driven.
+    Released(i64),
+    /// It was put aside, at this position.
+    Aside(Stamp),
+    /// It has come in, or would have.
+    Behind,
+}
+
 /// A record that waits at an inlet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// Its position, where it was put aside.
-    at: Option<Stamp>,
+    place: Place,
     mark: Mark,
     #[serde(serialize_with = "as_binary", deserialize_with = "from_binary")]
     record: Vec<u8>,
@@ -31,21 +42,18 @@ pub struct Waiting {
 
 impl Waiting {
     pub(super) fn new<T>(
-        at: Option<Stamp>,
+        place: Place,
         mark: Mark,
         record: &T,
         codec: &Codec<T>,
     ) -> Result<Self, StateError> {
         let mut bytes = Vec::new();
         codec.encode(record, &mut bytes)?;
-        Ok(Waiting { at, mark, record: bytes })
+        Ok(Waiting { place, mark, record: bytes })
     }
 
-    pub(super) fn record<T>(
-        &self,
-        codec: &Codec<T>,
-    ) -> Result<(Option<Stamp>, Mark, T), StateError> {
-        Ok((self.at, self.mark, codec.decode(&self.record)?))
+    pub(super) fn record<T>(&self, codec: &Codec<T>) -> Result<(Place, Mark, T), StateError> {
+        Ok((self.place, self.mark, codec.decode(&self.record)?))
     }
 }
 
@@ -66,16 +74,22 @@ impl InFlight {
         rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)
     }
 
+    /// Of a stage with so many inlets to which nothing was on its way.
+    pub(crate) fn nothing(inlets: usize) -> Self {
+        InFlight { merged: None, inlets: vec![Vec::new(); inlets] }
+    }
+
     /// Puts what waited where it waited.
     pub(crate) fn restore(&mut self, inlets: &mut dyn Inlets) -> Result<(), StateError> {
-        let edges = self.merged.as_ref().map_or(inlets.count(), |(_, merge)| merge.edges());
-        if self.inlets.len() != inlets.count() || edges != inlets.count() {
+        let count = inlets.count();
+        let is_of_them = self.merged.as_ref().is_none_or(|(_, merge)| merge.is_of(count));
+        if self.inlets.len() != count || !is_of_them {
             return Err(StateError::decode(format_args!(
                 "records were on their way to it by {} edges, and {} lead to it now: change the \
                  edges, or the number of workers, of a loop or a deterministic graph between two \
                  runs that have both come to their end",
                 self.inlets.len(),
-                inlets.count()
+                count
             )));
         }
         for (index, waiting) in self.inlets.drain(..).enumerate() {

@@ -8,7 +8,7 @@ use crate::engine::aside::{AnyAside, Aside};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
-use crate::engine::in_flight::Waiting;
+use crate::engine::in_flight::{Place, Waiting};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
@@ -33,8 +33,12 @@ pub struct Inlet<T> {
     pub(crate) codec: Option<Codec<T>>,
     /// What was asked for and is not answered yet, in order; `None` where it cannot be saved.
     asked: BTreeMap<i64, Option<Waiting>>,
-    /// What was on its way when the state was saved that has been restored: it comes first.
+    /// What had been let through when the state was saved that has been restored: by number.
+    released: VecDeque<(i64, Mark, T)>,
+    /// What was on its way then: it comes next.
     restored: VecDeque<Records<T>>,
+    /// Records are put aside.
+    puts_aside: bool,
     /// What belongs to a cut that is not complete, while one is.
     log: Option<Result<Vec<Waiting>, StateError>>,
 }
@@ -69,7 +73,9 @@ impl<T: Send + 'static> Inlet<T> {
             stash: Stash::default(),
             codec: None,
             asked: BTreeMap::new(),
+            released: VecDeque::new(),
             restored: VecDeque::new(),
+            puts_aside: false,
             log: None,
         }
     }
@@ -79,10 +85,11 @@ impl<T: Send + 'static> Inlet<T> {
         self.aside.take_again().or_else(|| self.pending.pop())
     }
 
-    /// A call is made for this record.
-    pub(crate) fn asks(&mut self, number: i64, mark: Mark, record: &T) {
-        let saved = self.codec.as_ref();
-        let saved = saved.and_then(|codec| Waiting::new(None, mark, record, codec).ok());
+    /// A call is made for this record, which is saved for barriers if that `saves` it.
+    pub(crate) fn asks(&mut self, number: i64, mark: Mark, record: &T, saves: bool) {
+        let codec = self.codec.as_ref().filter(|_| saves);
+        let place = Place::Released(number);
+        let saved = codec.and_then(|codec| Waiting::new(place, mark, record, codec).ok());
         self.asked.insert(number, saved);
     }
 
@@ -139,7 +146,15 @@ pub trait AnyInlet {
     fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
         Ok(Vec::new())
     }
-    /// Lets records wait that had been saved.
+    /// The number of the first record that had been let through when the state was saved.
+    #[doc(hidden)]
+    fn released(&self) -> Option<i64> {
+        None
+    }
+    /// That record waits to be driven.
+    #[doc(hidden)]
+    fn release(&mut self) {}
+    /// Lets records wait that had been saved, and no others.
     #[doc(hidden)]
     fn restore(&mut self, _: Vec<Waiting>) -> Result<(), StateError> {
         Ok(())
@@ -173,7 +188,8 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 self.judged = false;
                 self.pending = Pending::of(batch.records);
                 if let Some(Ok(log)) = &mut self.log {
-                    let saved = save(&self.codec, self.pending.left().map(at_no_position), log);
+                    let arrived = self.pending.left().map(|(mark, it)| (Place::Behind, mark, it));
+                    let saved = save(&self.codec, arrived, log);
                     self.log = saved.err().map(Err).or(self.log.take());
                 }
                 Poll::Ready(Arrival::Records)
@@ -201,6 +217,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     }
 
     fn stash(&mut self, merge: &mut Merge, index: usize) {
+        self.puts_aside = true;
         while let Some((record, mark)) = self.pending.pop() {
             self.stash.put(merge.position(index, mark), mark, record);
         }
@@ -225,13 +242,19 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     }
 
     fn begin_log(&mut self) {
-        let again = self.aside.again().into_iter().chain(self.pending.left());
+        // What is to be tried again comes before all, what is about to be driven behind what is asked.
+        let again = self.aside.again().map(|(mark, it)| (Place::Released(i64::MIN), mark, it));
+        let still =
+            self.released.iter().map(|(number, mark, it)| (Place::Released(*number), *mark, it));
+        let next = if self.puts_aside { Place::Released(i64::MAX) } else { Place::Behind };
+        let pending = self.pending.left().map(|(mark, it)| (next, mark, it));
+        let aside = self.stash.iter().map(|(at, mark, it)| (Place::Aside(at), *mark, it));
         let behind = [&self.rest].into_iter().chain(&self.restored).flat_map(Records::iter);
-        let waiting = again.chain(behind).map(at_no_position);
-        let aside = self.stash.iter().map(|(at, mark, record)| (Some(at), *mark, record));
+        let behind = behind.map(|(mark, it)| (Place::Behind, mark, it));
         let asked: Option<Vec<_>> = self.asked.values().cloned().collect();
         self.log = Some(asked.ok_or_else(not_serialized).and_then(|mut log| {
-            save(&self.codec, aside.chain(waiting), &mut log)?;
+            let waiting = again.into_iter().chain(still).chain(pending).chain(aside).chain(behind);
+            save(&self.codec, waiting, &mut log)?;
             Ok(log)
         }));
     }
@@ -240,24 +263,32 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         self.log.take().unwrap_or(Ok(Vec::new()))
     }
 
+    fn released(&self) -> Option<i64> {
+        self.released.front().map(|(number, ..)| *number)
+    }
+
+    fn release(&mut self) {
+        if let Some((_, mark, record)) = self.released.pop_front() {
+            self.judged = true;
+            self.pending = Pending::of(one(&mark, record));
+        }
+    }
+
     fn restore(&mut self, waiting: Vec<Waiting>) -> Result<(), StateError> {
+        (self.released, self.restored, self.stash) = Default::default();
         for waiting in waiting {
             let codec = self.codec.as_ref().ok_or_else(not_serialized)?;
-            let (at, mark, record) = waiting.record(codec)?;
-            if let Some(at) = at {
-                self.stash.put(at, mark, record);
-                continue;
-            }
-            match self.restored.back_mut() {
-                Some(last) if last.carried() == mark.carried => last.push(&mark, record),
-                _ => {
-                    let mut records = Records::default();
-                    records.prepare(mark.carried, 1);
-                    records.push(&mark, record);
-                    self.restored.push_back(records);
+            let (place, mark, record) = waiting.record(codec)?;
+            match (place, self.restored.back_mut()) {
+                (Place::Released(number), _) => self.released.push_back((number, mark, record)),
+                (Place::Aside(at), _) => self.stash.put(at, mark, record),
+                (Place::Behind, Some(last)) if last.carried() == mark.carried => {
+                    last.push(&mark, record);
                 }
+                (Place::Behind, _) => self.restored.push_back(one(&mark, record)),
             }
         }
+        self.released.make_contiguous().sort_by_key(|(number, ..)| *number);
         Ok(())
     }
 
@@ -270,19 +301,23 @@ fn not_serialized() -> StateError {
     StateError::encode("records on their way to the node do not serialize")
 }
 
-fn at_no_position<T>((mark, record): (Mark, &T)) -> (Option<Stamp>, Mark, &T) {
-    (None, mark, record)
+/// A batch of one.
+fn one<T>(mark: &Mark, record: T) -> Records<T> {
+    let mut records = Records::default();
+    records.prepare(mark.carried, 1);
+    records.push(mark, record);
+    records
 }
 
 /// Saves records behind those in `log`.
 fn save<'a, T: 'a>(
     codec: &Option<Codec<T>>,
-    records: impl Iterator<Item = (Option<Stamp>, Mark, &'a T)>,
+    records: impl Iterator<Item = (Place, Mark, &'a T)>,
     log: &mut Vec<Waiting>,
 ) -> Result<(), StateError> {
-    for (at, mark, record) in records {
+    for (place, mark, record) in records {
         let codec = codec.as_ref().ok_or_else(not_serialized)?;
-        log.push(Waiting::new(at, mark, record, codec)?);
+        log.push(Waiting::new(place, mark, record, codec)?);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::records::{Mark, Records};
-use crate::time::{LogicalTime, Promise, Stamp};
+use crate::time::{Inputs, LogicalTime, Promise, Stamp};
 
 /// What decides the order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,9 +55,29 @@ impl Merge {
         }
     }
 
-    /// Of how many edges it is.
-    pub(crate) fn edges(&self) -> usize {
-        self.promised.len()
+    /// Whether it is one of so many edges.
+    pub(crate) fn is_of(&self, edges: usize) -> bool {
+        self.promised.len() == edges && self.brought.len() == edges
+    }
+
+    pub(crate) fn order(&self) -> MergeOrder {
+        self.order
+    }
+
+    /// What its edges have promised, as the states of inputs.
+    pub(crate) fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::new(self.promised.len());
+        for (edge, promised) in self.promised.iter().enumerate() {
+            match promised {
+                Some(Promise::ENDED) => _ = inputs.ends(edge),
+                // What is taken in turn promises nothing but its end.
+                Some(promise) if self.order == MergeOrder::ByTime => {
+                    inputs.promises(edge, *promise)
+                }
+                _ => {}
+            }
+        }
+        inputs
     }
 
     /// The position of the next record of this edge.

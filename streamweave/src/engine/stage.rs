@@ -151,6 +151,7 @@ const STEPS_A_TURN: u32 = 16;
 impl StageLoop {
     pub(crate) fn new(mut env: StageEnv) -> Self {
         let (frontier, merge) = env.merged.take().unzip();
+        let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
         StageLoop {
@@ -158,7 +159,7 @@ impl StageLoop {
             gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
-            inputs: None,
+            inputs,
             merge,
             takes_in: true,
             doing: Doing::Other,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
 use crate::broken::{Broken, broken};
@@ -369,10 +370,13 @@ impl Driver {
         self.step()?;
         let asked = self.queries.ask(node, read);
         self.answer();
-        let ended = |_| Err("it has ended".to_owned());
+        let silent = |error| match error {
+            TryRecvError::Empty => Err("it waits in a handler".to_owned()),
+            TryRecvError::Closed => Err("it has ended".to_owned()),
+        };
         asked
             .and_then(|asked| {
-                asked.into_iter().map(|mut told| told.try_recv().unwrap_or_else(ended)).collect()
+                asked.into_iter().map(|mut told| told.try_recv().unwrap_or_else(silent)).collect()
             })
             .map_err(|reason| RunError::query(&self.name, node, reason))
     }

@@ -18,7 +18,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::state::ALL_GROUPS;
+use crate::state::{ALL_GROUPS, StateError};
 use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
@@ -137,12 +137,12 @@ impl<I, O> Graph<I, O> {
     /// let holds: Vec<_> =
     ///     graph.guarantees().into_iter().map(|path| (path.to.clone(), path.guarantee())).collect();
     /// assert_eq!(holds, [
-    ///     ("graph.seen".to_owned(), Guarantee::AtLeastOnce),
+    ///     ("graph.seen".to_owned(), Guarantee::Nothing),
     ///     ("kept".to_owned(), Guarantee::ExactlyOnce),
     /// ]);
-    /// // Asked for, and then refused when it starts: the output is seen as it comes.
+    /// // Asked for, and then refused when it starts: what the output holds is in no checkpoint.
     /// graph.require(Guarantee::ExactlyOnce);
-    /// assert!(graph.inline().unwrap_err().to_string().contains("allow_duplicates(\"graph.seen\")"));
+    /// assert!(graph.inline().unwrap_err().to_string().contains("allow_loss(\"graph.seen\")"));
     /// ```
     pub fn guarantees(&self) -> Vec<PathGuarantee> {
         guarantees::paths(&self.spec, &self.timings, &self.ends)
@@ -155,7 +155,7 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Where more is [required](Graph::require): what this source or input (`graph.orders`) gives may
-    /// be lost.
+    /// be lost, or what this output (`graph.breaches`) has not handed over yet.
     pub fn allow_loss(&mut self, from: impl Into<String>) {
         self.required.losses.insert(from.into());
     }
@@ -183,8 +183,7 @@ impl<I, O> Graph<I, O> {
         let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
         for path in snapshot.paths() {
             let state = snapshot.get(path).unwrap_or_default();
-            if let Some(stage) = path.strip_suffix(SUFFIX) {
-                self.restore_in_flight(stage, state)?;
+            if path.ends_with(SUFFIX) {
                 continue;
             }
             let (node, worker) = path.split_at(base(path).len());
@@ -201,7 +200,7 @@ impl<I, O> Graph<I, O> {
             let now = format!("{node}{worker}");
             saved.entry(node).or_default().push((now, state));
         }
-        let mut result = Ok(());
+        let mut result = self.restore_in_flight(snapshot, &instances, &saved);
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
                 let path = Arc::clone(node.path());
@@ -225,15 +224,44 @@ impl<I, O> Graph<I, O> {
         result
     }
 
-    /// Gives the stage at `path` back what was on its way to it.
-    fn restore_in_flight(&mut self, path: &str, saved: &[u8]) -> Result<(), RestoreError> {
-        let (node, worker) = path.split_at(base(path).len());
-        let now = format!("{}{worker}", self.spec.renamed(node));
-        let Some(stage) = self.planned.iter_mut().find(|stage| *stage.path == *now) else {
-            return Err(RestoreError::Unclaimed { node: path.to_owned() });
-        };
-        let node = Arc::clone(&stage.path);
-        stage.restore(saved).map_err(|error| RestoreError::State { node, error })
+    /// Gives the stages back what was on its way to them, and takes from the others what may be left of
+    /// another restore.
+    fn restore_in_flight(
+        &mut self,
+        snapshot: &Snapshot,
+        instances: &BTreeMap<String, usize>,
+        saved: &BTreeMap<String, Vec<(String, &[u8])>>,
+    ) -> Result<(), RestoreError> {
+        let mut in_flight = BTreeMap::new();
+        for path in snapshot.paths().filter(|path| path.ends_with(SUFFIX)) {
+            let key = path.trim_end_matches(SUFFIX);
+            // Of a port: `risk.orders`, or `input risk.orders`.
+            let (kind, place) = key.split_at(if key.starts_with("input ") { 6 } else { 0 });
+            let (place, port) = place.split_at(place.find('.').unwrap_or(place.len()));
+            let (node, worker) = place.split_at(base(place).len());
+            let now = format!("{kind}{}{worker}{port}", self.spec.renamed(node));
+            in_flight.insert(now, (path, snapshot.get(path)));
+        }
+        for stage in &mut self.planned {
+            let state = in_flight.remove(&*stage.key()).and_then(|(_, state)| state);
+            let (node, worker) = stage.path.split_at(base(&stage.path).len());
+            let before = saved.get(node).map_or(0, Vec::len);
+            let restored = match (state, instances.get(node)) {
+                (Some(_), Some(now)) if !worker.is_empty() && *now != before => {
+                    Err(StateError::decode(format_args!(
+                        "records were on their way to it on {before} workers, and there are {now} now: \
+                         restore with as many"
+                    )))
+                }
+                _ => stage.restore(state),
+            };
+            let node = Arc::clone(&stage.path);
+            restored.map_err(|error| RestoreError::State { node, error })?;
+        }
+        match in_flight.into_values().next() {
+            Some((path, _)) => Err(RestoreError::Unclaimed { node: path.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Starts the graph on the caller's tokio runtime: one task a stage.
@@ -319,8 +347,9 @@ impl<I, O> Graph<I, O> {
         })?;
         Some(format!(
             "records on their way to `{stage}`, in a loop or put aside by a deterministic run, are \
-             part of it, and their type does not serialize: derive serde's `Serialize` and \
-             `Deserialize` for it"
+             part of it and cannot be saved: derive serde's `Serialize` and `Deserialize` for their \
+             type (edges within a group of workers, and those that leave a nested graph, save none \
+             in this version)"
         ))
     }
 
@@ -337,10 +366,12 @@ impl<I, O> Graph<I, O> {
         }
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
-        } else if let Some(stage) = self.planned.iter().find(|stage| stage.was_merged()) {
+        }
+        if let Some(stage) = self.planned.iter().find(|stage| stage.was_merged_otherwise()) {
             let reason = format!(
                 "the state that it was given is that of a deterministic run, which had put aside \
-                 what was on its way to `{}`: set the mode to deterministic",
+                 what was on its way to `{}` in another order: set the mode to deterministic, and \
+                 let `#[in_turn]` be where it was",
                 stage.path
             );
             return Err(StartError::Unsupported { graph: self.name, reason });

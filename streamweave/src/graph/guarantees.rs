@@ -9,10 +9,12 @@ use crate::graph::spec::GraphSpec;
 use crate::node::{Descriptor, Node};
 
 /// What is known of a record that a graph takes in, whatever happens to the process: see
-/// [`Graph::guarantees`](crate::graph::Graph::guarantees). The greater the more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// [`Graph::guarantees`](crate::graph::Graph::guarantees).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guarantee {
-    /// It may be lost, and what came of it may be seen twice only if it was sent in twice.
+    /// It may be lost, and what came of it may be seen again.
+    Nothing,
+    /// It may be lost, and what came of it is not seen again.
     AtMostOnce,
     /// It is not lost, and what came of it may be seen again.
     AtLeastOnce,
@@ -20,9 +22,31 @@ pub enum Guarantee {
     ExactlyOnce,
 }
 
+impl Guarantee {
+    fn of(is_lost: bool, is_repeated: bool) -> Self {
+        match (is_lost, is_repeated) {
+            (true, true) => Guarantee::Nothing,
+            (true, false) => Guarantee::AtMostOnce,
+            (false, true) => Guarantee::AtLeastOnce,
+            (false, false) => Guarantee::ExactlyOnce,
+        }
+    }
+
+    /// Whether a loss, and a repetition, is against it.
+    fn excludes(self) -> (bool, bool) {
+        match self {
+            Guarantee::Nothing => (false, false),
+            Guarantee::AtMostOnce => (false, true),
+            Guarantee::AtLeastOnce => (true, false),
+            Guarantee::ExactlyOnce => (true, true),
+        }
+    }
+}
+
 impl fmt::Display for Guarantee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Guarantee::Nothing => "without any guarantee",
             Guarantee::AtMostOnce => "at most once",
             Guarantee::AtLeastOnce => "at least once",
             Guarantee::ExactlyOnce => "exactly once",
@@ -48,8 +72,11 @@ pub enum Delivery {
     /// As it comes, and what comes again changes nothing: `#[node(sink, idempotent)]`. That is exact
     /// where what is before it makes the same of the same records again.
     Idempotent,
-    /// As it comes: after a restart some may come again. The graph's own outputs are so.
+    /// As it comes: after a restart some may come again.
     Visible,
+    /// When the graph's own output is read. What has reached it and has not been read is in no
+    /// checkpoint; what has been read may come again.
+    Handed,
 }
 
 /// What holds on the ways from one of a graph's ends to another.
@@ -68,11 +95,12 @@ pub struct PathGuarantee {
 impl PathGuarantee {
     /// What holds.
     pub fn guarantee(&self) -> Guarantee {
-        match (self.replay, self.delivery) {
-            (Replay::Volatile, _) => Guarantee::AtMostOnce,
-            (Replay::Rewindable, Delivery::Visible) => Guarantee::AtLeastOnce,
-            (Replay::Rewindable, _) => Guarantee::ExactlyOnce,
-        }
+        let is_lost = self.replay == Replay::Volatile || self.delivery == Delivery::Handed;
+        Guarantee::of(is_lost, self.repeats())
+    }
+
+    fn repeats(&self) -> bool {
+        matches!(self.delivery, Delivery::Visible | Delivery::Handed)
     }
 }
 
@@ -110,33 +138,36 @@ impl Required {
     /// Why one of these paths does not do, if so.
     pub(crate) fn refuses(&self, paths: &[PathGuarantee]) -> Option<String> {
         let required = self.guarantee?;
-        let path = paths.iter().find(|path| self.of(path) < required)?;
-        let PathGuarantee { from, to, .. } = path;
-        let advice = match path.replay {
-            Replay::Volatile => format!(
-                "what `{from}` has given cannot be had again: use a source that can be rewound, or \
-                 say `allow_loss(\"{from}\")`"
-            ),
-            Replay::Rewindable => format!(
-                "what reaches `{to}` is seen before a checkpoint holds it: use a sink that commits \
-                 with checkpoints or one that is idempotent, or say `allow_duplicates(\"{to}\")`"
-            ),
+        let (no_loss, no_repetition) = required.excludes();
+        let refuses = |path: &PathGuarantee| {
+            let PathGuarantee { from, to, .. } = path;
+            let advice = if no_loss
+                && path.replay == Replay::Volatile
+                && !self.losses.contains(from)
+            {
+                format!(
+                    "what `{from}` has given cannot be had again: use a source that can be rewound, \
+                     or say `allow_loss(\"{from}\")`"
+                )
+            } else if no_loss && path.delivery == Delivery::Handed && !self.losses.contains(to) {
+                format!(
+                    "what has reached `{to}` and has not been read is in no checkpoint: let a sink \
+                     take it, or say `allow_loss(\"{to}\")`"
+                )
+            } else if no_repetition && path.repeats() && !self.duplicates.contains(to) {
+                format!(
+                    "what reaches `{to}` is seen before a checkpoint holds it: use a sink that commits \
+                     with checkpoints or one that is idempotent, or say `allow_duplicates(\"{to}\")`"
+                )
+            } else {
+                return None;
+            };
+            let holds = path.guarantee();
+            Some(format!(
+                "records go from `{from}` to `{to}` {holds}, and {required} is asked for: {advice}"
+            ))
         };
-        let holds = path.guarantee();
-        Some(format!(
-            "records go from `{from}` to `{to}` {holds}, and {required} is asked for: {advice}"
-        ))
-    }
-
-    fn of(&self, path: &PathGuarantee) -> Guarantee {
-        let mut path = path.clone();
-        if self.losses.contains(&path.from) {
-            path.replay = Replay::Rewindable;
-        }
-        if self.duplicates.contains(&path.to) {
-            path.delivery = Delivery::Idempotent;
-        }
-        path.guarantee()
+        paths.iter().find_map(refuses)
     }
 }
 
@@ -170,7 +201,7 @@ pub(crate) fn paths(
         for place in reached {
             let delivery = match ends.get(place.as_str()) {
                 Some(End::Sink(delivery)) => *delivery,
-                None if place.starts_with("graph.") => Delivery::Visible,
+                None if place.starts_with("graph.") => Delivery::Handed,
                 _ => continue,
             };
             paths.push(PathGuarantee { from: from.clone(), replay, to: place.clone(), delivery });

@@ -9,6 +9,7 @@ use crate::engine::{
     Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial,
     run_source, run_sync,
 };
+use crate::graph::flow::base;
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
 };
@@ -186,16 +187,27 @@ impl Planned {
         })
     }
 
-    /// Whether records that wait at its inlets have been put in order.
-    pub(crate) fn was_merged(&self) -> bool {
-        self.merged.is_some()
+    /// The name that is its own: ports of nested graphs share their path with nodes.
+    pub(crate) fn key(&self) -> Arc<str> {
+        if base(&self.path) == self.place { Arc::clone(&self.path) } else { (*self.place).into() }
     }
 
-    /// Takes back what was on its way to it.
-    pub(crate) fn restore(&mut self, saved: &[u8]) -> Result<(), StateError> {
-        let mut saved = InFlight::read(&self.path, saved)?;
-        saved.restore(self.stage.inlets().unwrap_or(&mut ()))?;
-        self.merged = saved.merged;
+    /// Whether records that wait at its inlets have been put in another order than they would be now.
+    pub(crate) fn was_merged_otherwise(&self) -> bool {
+        let Merging { is_deterministic, order } = self.merging;
+        self.merged.as_ref().is_some_and(|(_, merge)| !is_deterministic || merge.order() != order)
+    }
+
+    /// Takes back what was on its way to it; of nothing, nothing is.
+    pub(crate) fn restore(&mut self, saved: Option<&[u8]>) -> Result<(), StateError> {
+        let mut none = ();
+        let inlets = self.stage.inlets().unwrap_or(&mut none);
+        let mut in_flight = match saved {
+            Some(saved) => InFlight::read(&self.path, saved)?,
+            None => InFlight::nothing(inlets.count()),
+        };
+        in_flight.restore(inlets)?;
+        self.merged = in_flight.merged;
         Ok(())
     }
 
@@ -221,6 +233,7 @@ impl Planned {
         chance: Chance,
         signals: &Signals,
     ) -> BoxFuture<'static, StageEnd> {
+        let path = self.key();
         // What waits before a restart waits by a clock that moves.
         let waits_by = || if clock.moves() { clock.clone() } else { Clock::tokio() };
         let env = StageEnv {
@@ -231,7 +244,7 @@ impl Planned {
             chance,
             counters: self.counters,
             probe: self.probe,
-            path: self.path,
+            path,
             turns: self.turns,
             feedback: self.feedback,
             merging: self.merging,

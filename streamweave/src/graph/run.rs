@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, TryFutureExt, select};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -458,7 +458,13 @@ impl Run {
         let deadline = tokio::time::Instant::now() + limit;
         let mut all = Vec::new();
         for answer in self.queries.ask(node, read).map_err(refused)? {
-            match tokio::time::timeout_at(deadline, answer).await {
+            let answered = pin!(tokio::time::timeout_at(deadline, answer.map_err(drop)));
+            let answered = match select(answered, pin!(self.cuts.ended())).await {
+                Either::Left((answered, _)) => answered,
+                // It may have answered all the same.
+                Either::Right((_, answered)) => answered.now_or_never().unwrap_or(Ok(Err(()))),
+            };
+            match answered {
                 Ok(Ok(said)) => all.push(said.map_err(refused)?),
                 Ok(Err(_)) => return Err(refused("it has ended".to_owned())),
                 Err(_) => {

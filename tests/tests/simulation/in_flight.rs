@@ -167,6 +167,64 @@ impl InnerRoundHandlers for InnerRound {
     }
 }
 
+/// Counts trips at places that change from round to round, so that they go from worker to worker.
+#[node(key = u64)]
+struct Stops {
+    #[input(key = |trip| (trip.0 + trip.1) % 7)]
+    begin: Trip,
+    #[input(key = |trip| (trip.0 + trip.1) % 7)]
+    back: Trip,
+    #[output]
+    on: Trip,
+    #[state]
+    stops: Keyed<u64, u64>,
+}
+
+impl StopsHandlers for Stops {
+    fn on_begin(&self, state: &mut StopsState, trip: Trip, out: &mut impl StopsOut) -> NodeResult {
+        *state.stops.entry((trip.0 + trip.1) % 7) += 1;
+        out.on(trip);
+        Ok(())
+    }
+    fn on_back(&self, state: &mut StopsState, trip: Trip, out: &mut impl StopsOut) -> NodeResult {
+        self.on_begin(state, trip, out)
+    }
+}
+
+/// A barrier comes round from one worker before it has passed another.
+#[test]
+fn from_worker_to_worker() -> Tested {
+    simulate(SEEDS / 2, |sim| {
+        let (trips, workers) = (sim.below(150), 2 + sim.below(2) as usize);
+        let [whole, after] = disturbed(sim, || {
+            graph! {
+                numbers: numbers(trips, 1),
+                begin: map(|rec: Rec| (rec.id, rec.id % 9, 0)),
+                #[workers(workers)]
+                #[rounds(max = 20)] loop round {
+                    stops: Stops {},
+                    slowly: slowly(),
+                    inner_round: InnerRound {},
+                },
+                show: map(|trip: Trip| format!("{}", trip.0)),
+                ledger: Ledger {},
+                numbers.out => begin.input,
+                #[buffer(3)] begin.out => stops.begin,
+                stops.on => slowly.input,
+                slowly.out => inner_round.trips,
+                inner_round.again => feedback stops.back,
+                inner_round.done => show.input,
+                show.out => ledger.input,
+            }
+        })?;
+        for path in whole.paths() {
+            assert_eq!(after.get(path), whole.get(path), "{path}");
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// Sends a trip round the outer loop, then out.
 #[node]
 struct OuterRound {
@@ -318,6 +376,8 @@ fn calls_are_made_again() -> Tested {
     };
     let rec = |id| Rec { id, way: 0 };
     let mut run = make().inline()?;
+    // From the first cut on it is known that others may follow.
+    run.cut()?;
     // Each is answered at the fourth time, with waits in between.
     for id in [3, 7, 11] {
         run.inputs.records.try_send(rec(id))?;
@@ -453,6 +513,62 @@ fn one_of_each_in_turn() -> Tested {
             graph
         })
     })?;
+    Ok(())
+}
+
+/// What calls are in flight for has been put in order already.
+#[test]
+fn calls_for_one_of_each_in_turn() -> Tested {
+    simulate(SEEDS / 2, |sim| {
+        let [few, many] = [sim.below(30), sim.below(60)];
+        goes_on(sim, || {
+            let mut graph = graph! {
+                few: numbers(few, 1), many: numbers(many, 2),
+                ask: AskInOrder { flaky: Flaky::default() },
+                show: map(|rec: Rec| format!("{rec:?}")),
+                ledger: InOrder {},
+                #[in_turn] few.out => ask.input,
+                many.out => ask.input,
+                ask.out => show.input,
+                show.out => ledger.input,
+            };
+            graph.set_mode(ExecutionMode::Deterministic);
+            graph
+        })
+    })?;
+    Ok(())
+}
+
+/// An input of the graph has promised what it had before, without saying so again; and of two restores
+/// the last counts.
+#[test]
+fn a_deterministic_loop_behind_an_input() -> Tested {
+    let make = || {
+        let mut graph = graph! {
+            #[rounds(max = 30)] loop again { enter: merge(), less: InnerRound {} },
+            graph.trips => enter.left,
+            enter.out => less.trips,
+            less.again => feedback enter.right,
+            less.done => graph.done,
+        };
+        graph.set_mode(ExecutionMode::Deterministic);
+        graph
+    };
+    let mut run = make().inline()?;
+    run.inputs.trips.try_send_at(LogicalTime(100), (1, 3, 0))?;
+    let before = run.cut()?;
+    run.inputs.trips.advance(LogicalTime(101));
+    run.step()?;
+    let cut = run.cut()?;
+    let mut graph = make();
+    graph.restore(&before)?;
+    graph.restore(&cut)?;
+    let mut run = graph.inline()?;
+    run.inputs.trips.try_send_at(LogicalTime(101), (2, 3, 0))?;
+    run.step()?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(run.outputs.done.try_recv(), Some((2, 2, 0)));
+    assert_eq!(run.outputs.done.try_recv(), None);
     Ok(())
 }
 

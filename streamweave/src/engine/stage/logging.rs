@@ -10,6 +10,16 @@ impl StageLoop {
         self.env.feedback.get(inlet).is_some_and(|comes_round| *comes_round)
     }
 
+    /// Whether a barrier has passed, so that others will.
+    pub(crate) fn has_passed_barrier(&self) -> bool {
+        self.passed > 0
+    }
+
+    /// Whether the stage is that of one of several workers.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        self.env.path.contains('#')
+    }
+
     /// Whether records of several edges are put aside until they are in order.
     pub(super) fn merges(&self, count: usize) -> bool {
         count > 1 && self.env.merging.is_deterministic && !broken(Broken::MergeByArrival)
@@ -27,7 +37,13 @@ impl StageLoop {
             return;
         }
         let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| inputs.has_ended(inlet));
-        let open = (0..count).map(|inlet| self.comes_round(inlet) && !ended(inlet)).collect();
+        // By a feedback edge it may have come from an instance that it passed before this one.
+        let came = |inlet: usize| {
+            self.barrier.as_ref().is_some_and(|(last, by)| *last == epoch && by[inlet])
+        };
+        let open = (0..count)
+            .map(|inlet| self.comes_round(inlet) && !ended(inlet) && !came(inlet))
+            .collect();
         let merge = self.merge.clone().filter(|_| merges);
         let merged = merge.map(|merge| (self.frontier, merge));
         self.log = Some(Log::begin(epoch, open, merged, inlets));
@@ -36,6 +52,7 @@ impl StageLoop {
     /// The barrier has passed the nodes.
     pub(super) fn barrier_passed(&mut self, root: &mut dyn Part, epoch: u64) {
         self.passed = epoch;
+        self.barrier.take_if(|(last, _)| *last <= epoch);
         match &mut self.log {
             Some(log) if log.epoch == epoch => log.passed(states(root)),
             _ => return self.env.probe.passed(epoch, states(root)),

@@ -12,13 +12,31 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Option<Result<usize, StageEnd>> {
-        if !self.takes_in || self.is_ahead(task) {
+        if self.begins_barrier(task) || !self.takes_in || self.is_ahead(task) {
             return None;
         }
-        if self.begins_barrier(task) {
-            return None;
+        let next = self.poll_each(inlets, task);
+        if next.is_none() && self.phases.is_empty() {
+            // What led into the loop may have ended just now.
+            self.begins_barrier(task);
         }
+        next
+    }
+
+    fn poll_each(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
         let count = inlets.count();
+        // What had been let through when the state was saved comes first, in its order.
+        let released =
+            (0..count).filter_map(|index| Some((inlets.inlet(index)?.released()?, index)));
+        if let Some((_, index)) = released.min() {
+            inlets.inlet(index)?.release();
+            self.current = Some(index);
+            return Some(Ok(index));
+        }
         if self.merges(count) {
             return self.poll_merged(inlets, task);
         }
@@ -278,7 +296,8 @@ impl StageLoop {
     }
 
     fn barrier_came(&mut self, inlets: &mut dyn Inlets, from: usize, epoch: u64) {
-        if self.comes_round(from) {
+        // It has come round, or began here.
+        if epoch <= self.passed {
             return self.close_log(inlets, from, Some(epoch));
         }
         // A later one takes the place of one that not all have sent.
@@ -296,9 +315,10 @@ impl StageLoop {
         let (Some((epoch, by)), Some(inputs)) = (&self.barrier, &self.inputs) else { return };
         let has_come =
             |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet) || self.comes_round(inlet);
-        if by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody) {
+        let all = by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody);
+        // Until it has passed nothing behind it is taken in.
+        if all && !self.phases.contains(&Phase::Barrier(*epoch)) {
             self.phases.push_back(Phase::Barrier(*epoch));
-            self.barrier = None;
         }
     }
 
