@@ -76,7 +76,8 @@ use proc_macro::TokenStream;
 ///   `async fn call(&self, record) -> NodeResult<Self::Answer>` and `complete`, which takes the
 ///   answers: `ordered` as their records came (unless said otherwise), or `unordered`. Each call
 ///   may have a `timeout = "2s"`, is made again `retry = 3` times, and waits before that,
-///   `backoff = "100ms..5s"`.
+///   `backoff = "100ms..5s"`. With `breaker(failures = 5, within = "10s", open = "30s")` none is made
+///   for so long after so many failures; then one is tried.
 /// - `source`: no inputs; `async fn next` sends a bounded batch, `async fn wait` is ready when
 ///   there may be more.
 /// - `sink`: no outputs.

@@ -61,6 +61,14 @@ pub(crate) struct Calls {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: Option<Expr>,
     pub(crate) backoff: (Duration, Duration),
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// After so many failures within a span of time no call is made for as long as `open`.
+pub(crate) struct Breaker {
+    pub(crate) failures: Expr,
+    pub(crate) within: Duration,
+    pub(crate) open: Duration,
 }
 
 /// An input port.

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
 use crate::broken::{Broken, broken};
 use crate::engine::Clock;
+use crate::engine::breaker::Breaker;
 use crate::engine::cx::Phase;
 use crate::engine::drive::{Panicked, advance};
 use crate::engine::inlet::PopInlets;
@@ -27,6 +28,7 @@ use crate::node::{
 pub struct Attempts {
     options: CallOptions,
     clock: Clock,
+    breaker: Option<Arc<Breaker>>,
     made: u32,
 }
 
@@ -36,7 +38,8 @@ impl Attempts {
         self.clock.sleep_until(self.clock.now().saturating_add(millis))
     }
 
-    /// One attempt: awaits `call`, but no longer than the limit.
+    /// One attempt: awaits `call`, but no longer than the limit. Where the circuit is open it waits for
+    /// its turn before.
     ///
     /// # Errors
     /// What the call failed with, or [`TimedOut`].
@@ -45,6 +48,22 @@ impl Attempts {
         call: impl Future<Output = Result<T, E>>,
     ) -> NodeResult<T> {
         self.made += 1;
+        let breaker = self.breaker.clone();
+        let attempt = match &breaker {
+            Some(breaker) => Some(breaker.admit(&self.clock).await),
+            None => None,
+        };
+        let answer = self.within_limit(call).await;
+        if let Some(attempt) = attempt {
+            attempt.ends(answer.is_err(), self.clock.now());
+        }
+        answer
+    }
+
+    async fn within_limit<T, E: Into<NodeError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> NodeResult<T> {
         let Some(limit) = self.options.timeout else { return call.await.map_err(Into::into) };
         let mut call = std::pin::pin!(call);
         let mut late = self.sleep(limit);
@@ -140,6 +159,8 @@ where
     let limit = options.concurrency.max(1);
     let mut flight =
         Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
+    let breaker = options.breaker.map(|options| Breaker::new(Arc::clone(&env.path), options));
+    let breaker = breaker.map(Arc::new);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
     // The places of the next call, and of one that is made again.
@@ -196,8 +217,8 @@ where
                 if let Some(inlet) = inlets.typed(index)
                     && let Some((item, mark)) = inlet.pop()
                 {
-                    let attempts =
-                        Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
+                    let (options, breaker) = (options.clone(), breaker.clone());
+                    let attempts = Attempts { options, clock: clock.clone(), breaker, made: 0 };
                     let place = if again { &mut again_number } else { &mut next_number };
                     let number = *place;
                     *place += if again { -1 } else { 1 };

@@ -2,6 +2,7 @@
 
 mod agenda;
 mod aside;
+mod breaker;
 mod calls;
 mod chance;
 mod channel;

@@ -297,6 +297,7 @@ const _: () = {
                 retries: 3,
                 backoff: ::core::time::Duration::from_millis(100u64),
                 max_backoff: ::core::time::Duration::from_millis(5000u64),
+                breaker: ::core::option::Option::None,
             }
         }
         fn call(

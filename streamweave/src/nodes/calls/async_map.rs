@@ -10,8 +10,8 @@ use crate::engine::Attempts;
 use crate::graph::check::Missing;
 use crate::node::bounds::RecordError;
 use crate::node::{
-    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Letters,
-    Lifecycle, Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
+    BoxFuture, BreakerOptions, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor,
+    InputPort, Letters, Lifecycle, Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
 };
 use crate::nodes::calls::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
 use crate::{NodeError, NodeResult};
@@ -70,6 +70,14 @@ impl<A, R, F> AsyncMap<A, R, F> {
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.options.backoff = first;
         self.options.max_backoff = longest;
+        self
+    }
+
+    /// Makes no calls for as long as `open` when so many attempts have failed within a span of time,
+    /// then tries one: see [`BreakerOptions`].
+    #[must_use]
+    pub fn breaker(mut self, failures: u32, within: Duration, open: Duration) -> Self {
+        self.options.breaker = Some(BreakerOptions { failures, within, open });
         self
     }
 }
@@ -248,6 +256,7 @@ pub fn async_map<A, R, F: Fn(A) -> R>(f: F) -> AsyncMap<A, R, F> {
         retries: 0,
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(5),
+        breaker: None,
     };
     AsyncMap { f, options, copy: None, items: PhantomData }
 }
