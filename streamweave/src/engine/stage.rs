@@ -182,8 +182,9 @@ impl StageLoop {
         }
     }
 
-    /// A stopwatch for a step, where steps are timed.
+    /// A stopwatch for a step that begins now, where steps are timed.
     pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+        self.env.counters.begins();
         self.env.clock.ticks().then(Stopwatch::start)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::in_flight::SUFFIX;
 use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
@@ -37,6 +38,7 @@ pub struct Graph<I, O> {
     cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
+    pub(crate) watchdog: Option<Duration>,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     pub(crate) reports: Reports,
@@ -70,6 +72,7 @@ impl<I, O> Graph<I, O> {
             cuts: builder.cuts,
             flow: Flow::default(),
             mode: ExecutionMode::default(),
+            watchdog: None,
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
             reports: Reports::new().1,
@@ -100,6 +103,18 @@ impl<I, O> Graph<I, O> {
     /// Says how the graph runs: see [`ExecutionMode`].
     pub fn set_mode(&mut self, mode: ExecutionMode) {
         self.mode = mode;
+    }
+
+    /// Once started, the graph stops with a report ([`Cause::Hung`](crate::engine::Cause::Hung), whatever
+    /// the policies say) when a step of a stage takes longer than `limit`: a record, a timer or a batch of
+    /// a source, and with it what other records of its batch take. An asynchronous handler is part of its
+    /// step, with all that it awaits; calls in flight have their own `timeout`, and a source that waits
+    /// is left alone.
+    ///
+    /// A handler that blocks its thread keeps that thread: what is reported is that it does. On a runtime
+    /// with one thread nobody is left to notice.
+    pub fn set_watchdog(&mut self, limit: Duration) {
+        self.watchdog = Some(limit);
     }
 
     /// What holds of the records between each source and sink that are connected when the graph

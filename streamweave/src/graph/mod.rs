@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod snapshot;
 mod spec;
+mod watchdog;
 mod wide;
 
 pub use attach::{

@@ -1,9 +1,11 @@
 //! A graph that runs on tokio.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -18,6 +20,7 @@ use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::queries::Queries;
 use crate::graph::snapshot::Snapshot;
+use crate::graph::watchdog::Watchdog;
 use crate::supervision::{FailureReports, Reports};
 
 /// A running graph. Dropping it aborts the run.
@@ -94,6 +97,7 @@ impl<I, O> Running<I, O> {
             outputs,
             flow,
             mode,
+            watchdog,
             input_edges,
             reports,
             ..
@@ -110,13 +114,14 @@ impl<I, O> Running<I, O> {
             .map(|stage| (Arc::clone(&stage.path), Arc::clone(&stage.probe)))
             .collect();
         let queries = Queries::of(&mut planned);
+        let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let mut stages = JoinSet::new();
         for stage in planned {
             stages.spawn(stage.run(clock.clone(), Chance::default(), &signals));
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
+        let supervisor = tokio::spawn(supervise(stages, watchdog, tell, over)).abort_handle();
         let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let run =
@@ -469,12 +474,19 @@ impl Run {
 /// Waits for the stages: the first failure ends them all.
 async fn supervise(
     mut stages: JoinSet<StageEnd>,
+    watchdog: Watchdog,
     tell: watch::Sender<Option<Ended>>,
     over: watch::Sender<bool>,
 ) {
     let mut cancelled = false;
     let mut ended = Ended::Finished;
-    while let Some(stage) = stages.join_next().await {
+    let mut barks = pin!(watchdog.barks());
+    loop {
+        let stage = match select(pin!(stages.join_next()), barks.as_mut()).await {
+            Either::Left((Some(stage), _)) => stage,
+            Either::Left((None, _)) => break,
+            Either::Right((hung, _)) => Ok(StageEnd::Failed(hung)),
+        };
         match stage {
             Ok(StageEnd::Finished) => {}
             Ok(StageEnd::Cancelled) => cancelled = true,
