@@ -64,7 +64,9 @@ use proc_macro::TokenStream;
 /// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`
 /// parameter where there is neither state nor scratch. In a generic node all of them take the
 /// struct's parameters, and the handlers' `impl` carries the struct's bounds; what every node
-/// needs of its parameters (`Send`, `'static`) is understood.
+/// needs of its parameters (`Send`, `'static`) is understood. The struct itself goes without them
+/// where its fields can, so that rustc tells of a type that breaks one once; if it must have them, as
+/// with an `impl Drop`, write them as a `where` clause.
 ///
 /// # Options
 ///

@@ -75,6 +75,7 @@ pub(crate) fn function(
         vis: item.vis.clone(),
         docs,
         generics: syn::Generics::default(),
+        bare: syn::Generics::default(),
         key: None,
         kind,
         sink: options.sink.is_some(),

@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) vis: Visibility,
     pub(crate) docs: Docs,
     pub(crate) generics: Generics,
+    /// The same for its data types, which do without bounds where they can.
+    pub(crate) bare: Generics,
     pub(crate) key: Option<Type>,
     pub(crate) kind: Kind,
     pub(crate) sink: bool,

@@ -4,6 +4,9 @@
 //! Inputs are called `input` and outputs `out` where there is one of each. What a node must not
 //! forget is managed state: saved in every snapshot and undone with a failed unit. Records that
 //! are kept there are [`Storable`]. All time is the run's clock.
+//!
+//! `use streamweave::nodes::*;` brings all of them. The aggregates of windows are in [`window`](mod@window)
+//! and some have a node's name: write `window::count()`, and let no glob take them in beside this one.
 
 pub mod aggregate;
 pub mod calls;

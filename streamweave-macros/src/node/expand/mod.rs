@@ -130,7 +130,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
 
 /// `impl Node`.
 fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, needs, state, .. } = names;
+    let Names { node, krate, name, params, args, own_needs: needs, state, .. } = names;
     let Names { inputs, outputs, emitters, wiring, .. } = names;
     let open = emitters::unconnected(names);
     let missing = wiring::missing(names);
