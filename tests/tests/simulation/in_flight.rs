@@ -193,7 +193,7 @@ impl StopsHandlers for Stops {
 
 /// A barrier comes round from one worker before it has passed another.
 #[test]
-fn from_worker_to_worker() -> Tested {
+pub(crate) fn from_worker_to_worker() -> Tested {
     simulate(SEEDS / 2, |sim| {
         let (trips, workers) = (sim.below(150), 2 + sim.below(2) as usize);
         let [whole, after] = disturbed(sim, || {

@@ -30,10 +30,11 @@ impl StageLoop {
         let count = inlets.count();
         let merges = self.merges(count);
         let begun = self.log.as_ref().is_some_and(|log| log.epoch == epoch);
-        let mut calls = (0..count).filter_map(|index| inlets.inlet(index)?.saves_calls());
-        // Calls that cannot be saved are answered first.
-        let calls = calls.next().is_some_and(|first| calls.fold(first, |all, saves| all & saves));
-        if begun || !(merges || calls || self.env.feedback.contains(&true)) {
+        let calls: Vec<bool> =
+            (0..count).filter_map(|index| inlets.inlet(index)?.saves_calls()).collect();
+        let needed = merges || !calls.is_empty() || self.env.feedback.contains(&true);
+        // Calls that cannot be saved are answered first, and it is asked again.
+        if begun || !needed || calls.contains(&false) {
             return;
         }
         let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| inputs.has_ended(inlet));

@@ -297,7 +297,8 @@ impl StageLoop {
 
     fn barrier_came(&mut self, inlets: &mut dyn Inlets, from: usize, epoch: u64) {
         // It has come round, or began here.
-        if epoch <= self.passed {
+        let forgets = broken(Broken::EarlyRoundIsForgotten) && self.comes_round(from);
+        if epoch <= self.passed || forgets {
             return self.close_log(inlets, from, Some(epoch));
         }
         // A later one takes the place of one that not all have sent.
