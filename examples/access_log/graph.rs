@@ -40,7 +40,7 @@ pub(crate) struct Text {
 }
 
 /// Reads all inputs, one after another, always one block ahead of what it has sent.
-#[node(source)]
+#[node(source, rewindable)]
 pub(crate) struct Read {
     #[output]
     texts: Text,

@@ -58,7 +58,7 @@ pub(crate) struct Rejected {
 }
 
 /// All transfers, in order.
-#[node(source)]
+#[node(source, rewindable)]
 pub(crate) struct Transfers {
     #[output]
     out: Transfer,

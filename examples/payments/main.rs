@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
+use streamweave::graph::Guarantee;
 use streamweave::io::SqliteSink;
 use streamweave::node::DeadLetter;
 use streamweave::nodes::map;
@@ -81,6 +82,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ledger.dead_letters => rejected.input,
         rejected.out        => letters.records,
     };
+    // From the source that goes on from its position to the sinks that commit with checkpoints.
+    graph.require(Guarantee::ExactlyOnce);
     if let Some(checkpoint) = storage.latest()? {
         println!("goes on from checkpoint {}", checkpoint.id());
         graph.restore(checkpoint.snapshot())?;

@@ -64,7 +64,9 @@ use proc_macro::TokenStream;
 /// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`
 /// parameter where there is neither state nor scratch. In a generic node all of them take the
 /// struct's parameters, and the handlers' `impl` carries the struct's bounds; what every node
-/// needs of its parameters (`Send`, `'static`) is understood.
+/// needs of its parameters (`Send`, `'static`) is understood. The struct itself goes without them
+/// where its fields can, so that rustc tells of a type that breaks one once; if it must have them, as
+/// with an `impl Drop`, write them as a `where` clause.
 ///
 /// # Options
 ///
@@ -74,7 +76,8 @@ use proc_macro::TokenStream;
 ///   `async fn call(&self, record) -> NodeResult<Self::Answer>` and `complete`, which takes the
 ///   answers: `ordered` as their records came (unless said otherwise), or `unordered`. Each call
 ///   may have a `timeout = "2s"`, is made again `retry = 3` times, and waits before that,
-///   `backoff = "100ms..5s"`.
+///   `backoff = "100ms..5s"`. With `breaker(failures = 5, within = "10s", open = "30s")` none is made
+///   for so long after so many failures; then one is tried.
 /// - `source`: no inputs; `async fn next` sends a bounded batch, `async fn wait` is ready when
 ///   there may be more.
 /// - `sink`: no outputs.
@@ -85,6 +88,9 @@ use proc_macro::TokenStream;
 /// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
 ///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
+/// - `source, rewindable`: it goes on from the position in its saved state, and gives again what came
+///   behind that; `sink, idempotent`: what comes again changes nothing. Both count for
+///   `graph.guarantees()`.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
 /// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
 /// - `crate = path`: where `streamweave` is, if it has another name.

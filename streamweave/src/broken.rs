@@ -91,6 +91,10 @@ variants! {
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.
     BarrierWaitsForNobody,
+    /// Records that are on their way into a stage when a barrier passes are in no cut.
+    InFlightIsLost,
+    /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
+    EarlyRoundIsForgotten,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.

@@ -203,6 +203,32 @@ impl<K: StableKey + serde::Serialize + serde::de::DeserializeOwned, const N: usi
     }
 }
 
+/// A `where` clause stays on the struct, as its `Drop` needs.
+#[node]
+struct Dropped<T>
+where
+    T: ToString,
+{
+    #[input]
+    items: u64,
+    #[output]
+    out: String,
+    last: T,
+}
+
+impl<T: ToString> DroppedHandlers<T> for Dropped<T> {
+    fn on_items(&self, item: u64, out: &mut impl DroppedOut<T>) -> NodeResult {
+        out.out(format!("{} {item}", self.last.to_string()));
+        Ok(())
+    }
+}
+
+impl<T: ToString> Drop for Dropped<T> {
+    fn drop(&mut self) {
+        let _ = self.last.to_string();
+    }
+}
+
 #[test]
 fn generic_nodes() -> Tested {
     let lengths = run!(map(|s: &str| s.len()), input, out: usize, ["a", "bcd"]);

@@ -1,9 +1,10 @@
 //! Attaching the nodes, from the sinks to the sources.
 
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
 
 use crate::graph::attrs::Rounds;
-use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, width};
+use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, sound, width};
 use crate::graph::model::To;
 use crate::graph::plan::{Join, Outlet};
 use crate::graph::scopes::{self, Leaves};
@@ -34,6 +35,7 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     };
     let back = mixed!(#krate::graph::Back { depth: #depth, place: #place, bound: #bound });
     let To::In(end) = model.edges[index].to else { return None };
+    let port = checked(model.ins[end].node, port);
     let call = match model.nodes[model.ins[end].node].region {
         Some(region) => {
             let width = width(region);
@@ -67,6 +69,7 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
     match &cx.plan.joins[index] {
         Join::Root => {
             let root = if wide { mixed!(root_wide) } else { mixed!(root) };
+            let node = checked(index, node);
             mixed!(#open #builder.#root(#node, #path, open);)
         }
         Join::Fused(fused) => {
@@ -78,10 +81,12 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             } else {
                 edge_to(cx, *fused)
             };
+            let both = checked(index, mixed!((#node, #port)));
             mixed! {
                 let #edge = {
                     #open
-                    #builder.#attach(#node, #path, #port, open)
+                    let (node, to) = #both;
+                    #builder.#attach(node, #path, to, open)
                 };
             }
         }
@@ -96,6 +101,7 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
                 };
                 mixed!((#edge, #rest))
             });
+            let both = checked(index, mixed!((#node, #list)));
             let names = edges.iter().rev().fold(mixed!(()), |rest, index| {
                 let name = edge(*index);
                 if model.edges[*index].feedback.is_some() {
@@ -116,12 +122,20 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
             mixed! {
                 let #names = {
                     #open
-                    #builder.#attach(#node, #path, #list, open)
+                    let (node, to) = #both;
+                    #builder.#attach(node, #path, to, open)
                 };
                 #(#one)*
             }
         }
     }
+}
+
+/// `value`, which needs that node `index` is one: of a type that nobody says where it is none,
+/// as that was told already.
+pub(crate) fn checked(index: usize, value: TokenStream) -> TokenStream {
+    let sound = sound(index);
+    mixed!((&#sound).checked(#value))
 }
 
 /// `port.edge()` with what the graph says about the edge.
@@ -130,7 +144,6 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let port = cx.target(index);
     let buffer = cx.buffer(index).map(|records| mixed!(.buffer(#records)));
     let To::In(end) = edge.to else { return mixed!(#port.edge()) };
-    let codec = mixed!(.codec((&#port).codec()));
     let to = cx.model.nodes[cx.model.ins[end].node].region;
     let from = match (cx.region_of_source(index), to) {
         _ if edge.feedback.is_some() => None,
@@ -144,18 +157,23 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
         }
         (None, _) => None,
     };
-    let copy = mixed!(.copy((&#port).copied()));
-    mixed!(#port.edge()#codec #copy #buffer #from)
+    let at = Span::mixed_site().located_at(edge.to_text.node.span());
+    let mut told = port.clone();
+    told.set_span(at);
+    let handling = quote_spanned!(at=> (&&&&#told).handling());
+    mixed!(#port.edge().handled(#handling) #buffer #from)
 }
 
-/// `(out, (input, ()))`: every port of the node that an edge mentions.
+/// `(out, (input, &handle))`: every port of the node that an edge mentions, and its handle, whose
+/// type cannot be told where it is no node.
 fn ports(cx: &Cx<'_>, index: usize) -> TokenStream {
     let outs = cx.model.outs.iter().enumerate();
     let outs = outs.filter(|(_, end)| end.node == index && end.at.port.is_some());
     let ins = cx.model.ins.iter().enumerate();
     let ins = ins.filter(|(_, end)| end.node == index && end.at.port.is_some());
     let ports = outs.map(|(end, _)| out(end)).chain(ins.map(|(end, _)| input(end)));
-    ports.fold(mixed!(()), |rest, port| mixed!((#port, #rest)))
+    let handle = handle(index);
+    ports.fold(mixed!(&#handle), |rest, port| mixed!((#port, #rest)))
 }
 
 /// `let open = ..;`: the node's emitters, or those of each worker's instance.
@@ -176,9 +194,13 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
         let emitter = emitter(cx, outlet);
         setters.extend(mixed!(.#port(#emitter)));
     }
+    let open = mixed!(#krate::graph::check::tied(#ports, #krate::graph::check::open(&#handle)));
+    // The emitters of sources know their node's parameters.
+    let is_root = matches!(cx.plan.joins[index], Join::Root);
+    let open = if is_root { checked(index, open) } else { open };
     let one = mixed! {
         #(#letters)*
-        #krate::graph::check::tied(#ports, #krate::graph::check::open(&#handle)) #setters
+        #open #setters
     };
     let Some(region) = cx.model.nodes[index].region else {
         return mixed!(let open = { #one };);
@@ -200,14 +222,15 @@ fn emitter(cx: &Cx<'_>, outlet: &Outlet) -> TokenStream {
     if !outlet.cut {
         return tree;
     }
-    let Some(port) = outlet.edges.iter().find_map(|edge| match cx.model.edges[*edge].to {
-        To::In(end) if cx.plan.is_fused(cx.model, *edge) => Some(input(end)),
+    let Some(end) = outlet.edges.iter().find_map(|edge| match cx.model.edges[*edge].to {
+        To::In(end) if cx.plan.is_fused(cx.model, *edge) => Some(end),
         _ => None,
     }) else {
         return tree;
     };
-    let (krate, builder) = (cx.krate, builder());
-    mixed!(#krate::graph::check::via(#port, #builder.cut(#port, #tree)))
+    let (krate, builder, port) = (cx.krate, builder(), input(end));
+    let of_node = checked(cx.model.ins[end].node, mixed!(#port));
+    mixed!(#krate::graph::check::via(#port, #builder.cut(#of_node, #tree)))
 }
 
 /// A balanced tree: a list of many receivers would be too deep a type.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::diag::Errors;
@@ -18,7 +18,11 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     remove(model, &out);
     let closing = cycles::check(model, errors);
     scopes::check(model, errors);
-    remove(model, &closing);
+    // As if `feedback` had been written there: the rest is still checked.
+    for edge in closing {
+        let edge = &mut model.edges[edge];
+        edge.feedback = Some(Ident::new("feedback", edge.to_text.node.span()));
+    }
     declared_ports(model, errors);
     let lifetimes = model.head.iter().flat_map(|head| head.generics.lifetimes());
     for lifetime in lifetimes {

@@ -3,6 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 
+use crate::graph::attach::checked;
 use crate::graph::attrs::OnFailure;
 use crate::graph::expand::{Cx, handle, input};
 use crate::graph::model::{From, To};
@@ -12,6 +13,7 @@ pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
     let edges = (0..cx.model.edges.len()).map(|index| edge(cx, index));
     let fan_outs = fan_outs(cx);
     let kept = (0..cx.model.edges.len()).map(|index| kept(cx, index));
+    let leaving = (0..cx.model.edges.len()).map(|index| leaving(cx, index));
     let complete = (0..cx.model.nodes.len()).map(|index| complete(cx, index));
     // Seen by editors only, which complete what is half typed.
     let unresolved =
@@ -22,6 +24,7 @@ pub(crate) fn checks(cx: &Cx<'_>) -> TokenStream {
             #(#edges)*
             #(#fan_outs)*
             #(#kept)*
+            #(#leaving)*
             #(#complete)*
             #(#unresolved)*
         }
@@ -73,8 +76,9 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
         let origin = cx.origin(edges[0]);
         let receivers = edges.iter().map(|&edge| match cx.model.edges[edge].to {
             To::In(end) if cx.plan.is_fused(cx.model, edge) && cx.is_plain(end) => {
-                let end = input(end);
-                mixed!(.to(#end))
+                let port = input(end);
+                let port = checked(cx.model.ins[end].node, mixed!(#port));
+                mixed!(.to(#port))
             }
             _ => mixed!(.away()),
         });
@@ -102,10 +106,24 @@ fn kept(cx: &Cx<'_>, index: usize) -> TokenStream {
     }
     let (start, last) = (edge.to_text.node.span(), edge.to_text.port.as_ref().map(Ident::span));
     let port = input(end);
-    let mut port = Group::new(Delimiter::Parenthesis, mixed!(#port));
+    let port = checked(cx.model.ins[end].node, mixed!(#port));
+    let mut port = Group::new(Delimiter::Parenthesis, port);
     port.set_span(last.unwrap_or(start));
     let and = quote_spanned!(start=> &);
     mixed!(#krate::graph::check::kept(#and #port);)
+}
+
+/// That what leaves the graph can be sent.
+fn leaving(cx: &Cx<'_>, index: usize) -> TokenStream {
+    let (krate, edge) = (cx.krate, &cx.model.edges[index]);
+    let (From::Out(end), To::Output(_)) = (edge.from, edge.to) else { return TokenStream::new() };
+    let (start, last) = (edge.from_text.node.span(), edge.from_text.port.as_ref().map(Ident::span));
+    let port = cx.origin(index);
+    let port = checked(cx.model.outs[end].node, mixed!(#port));
+    let mut port = Group::new(Delimiter::Parenthesis, port);
+    port.set_span(last.unwrap_or(start));
+    let and = quote_spanned!(start=> &);
+    mixed!(#krate::graph::check::leaves(#and #port);)
 }
 
 /// The required inputs of a node.

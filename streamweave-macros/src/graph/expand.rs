@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident};
 use syn::Expr;
 
 use crate::diag::Errors;
+use crate::graph::attach::checked;
 use crate::graph::model::{Edge, From, Model, To};
 use crate::graph::plan::Plan;
 use crate::graph::{attach, checks, nested, ports, spec};
@@ -44,9 +45,9 @@ fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     let errors = errors.into_tokens();
     let how = how(cx);
     mixed! {{
+        #how
         #bindings
         #checks
-        #how
         let mut #builder = #krate::graph::GraphBuilder::new(#name);
         #builder.set_spec(#spec);
         #outputs
@@ -64,8 +65,7 @@ pub(crate) fn how(cx: &Cx<'_>) -> TokenStream {
     mixed!(
         #[allow(unused_imports, reason = "which of them are used depends on the types")]
         use #krate::graph::check::{
-            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _, HowByClone as _,
-            HowNot as _,
+            Handled as _, HowByClone as _, HowNot as _, NodeBroken as _, NodeSound as _,
         };
     )
 }
@@ -95,7 +95,8 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
         let (this, user, port) = (out(index), &end.at.node, &end.at.port);
         let dot = port.as_ref().map(|_| end.at.dot);
         if end.letters {
-            return mixed!(let #this = #check::dead_letters(#user););
+            let handle = checked(end.node, mixed!(#user));
+            return mixed!(let #this = #check::dead_letters(#handle););
         }
         let outputs = hygienic("outputs");
         mixed!(let #this = #user.#outputs #dot #port;)
@@ -107,10 +108,15 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
         mixed!(let #this = #user.#inputs #dot #port;)
     });
     let own = own_ports(cx);
+    let sounds = (0..model.nodes.len()).map(|index| {
+        let (sound, node) = (sound(index), node(index));
+        mixed!(let #sound = #check::Checked::of(&#node);)
+    });
     mixed! {
         let (#(#values,)* #(#widths,)* #(#buffers,)*) =
             (#(#exprs,)* #(#workers,)* #(#check::records(#records),)*);
         #(#handles)*
+        #(#sounds)*
         #(#names)*
         #(#outs)*
         #(#ins)*
@@ -191,6 +197,10 @@ pub(crate) fn node(index: usize) -> Ident {
 }
 pub(crate) fn handle(index: usize) -> Ident {
     numbered("ports", index)
+}
+/// Whether the node is one.
+pub(crate) fn sound(index: usize) -> Ident {
+    numbered("sound", index)
 }
 pub(crate) fn width(region: usize) -> Ident {
     numbered("workers", region)

@@ -148,7 +148,13 @@ impl Model {
             return;
         }
         if seen.contains(&text) {
-            errors.error(&name, format!("node `{name}` is declared twice"));
+            let mut message = format!("node `{name}` is declared twice");
+            if seen.contains(&expr.to_string()) {
+                // The edge that was meant is missing.
+                self.partial = true;
+                message += &format!("; an edge is written `{name}.port => {expr}.port`");
+            }
+            errors.error(&name, message);
             return;
         }
         seen.push(text);

@@ -50,12 +50,15 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         vis: head.vis.clone(),
         docs: Docs::of(&head.attrs),
         generics: head.generics.clone(),
+        bare: head.generics.clone(),
         key: None,
         kind: Kind::Nested,
         sink: false,
         timing: None,
         strict: false,
         commits: false,
+        rewindable: false,
+        idempotent: false,
         dropped: Vec::new(),
         register: true,
         inputs: inputs.collect(),
@@ -107,9 +110,9 @@ fn build(cx: &Cx<'_>, head: &Head) -> node::NestedBody {
     let this = proc_macro2::Ident::new("self", Span::call_site());
     let body = mixed! {
         let #name { #(#fields,)* .. } = #this;
+        #how
         #bindings
         #checks
-        #how
         #builder.set_spec(#spec);
         #outputs
         #nodes
@@ -153,7 +156,7 @@ fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
                 {
                     let edges = #incoming.get(#number).copied().unwrap_or(0);
                     let emitter = #tree;
-                    #builder.nested_input(#text, #port.edge().copy((&#port).copied()), edges, emitter)
+                    #builder.nested_input(#text, #port.edge().copy((&&&&#port).handling().copy), edges, emitter)
                 }
             }
         })

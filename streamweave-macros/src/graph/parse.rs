@@ -1,6 +1,6 @@
 //! The parser: it recovers at commas and never gives up.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
@@ -8,13 +8,10 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Generics, LitStr, Token, Type, Visibility, braced, parenthesized};
 
 use crate::diag::Errors;
-use crate::graph::attrs::{Options, Place, options};
-use crate::graph::syntax::{
-    EdgeDecl, Endpoint, GroupDecl, Head, Item, NodeDecl, PortDecl, Syntax, Target,
-};
+use crate::graph::attrs::{Place, options};
+use crate::graph::syntax::{GroupDecl, Head, Item, NodeDecl, PortDecl, Syntax};
 
 mod kw {
-    syn::custom_keyword!(feedback);
     syn::custom_keyword!(group);
 }
 
@@ -97,7 +94,10 @@ fn head(s: ParseStream<'_>) -> syn::Result<(Head, TokenStream)> {
 }
 
 /// Skips to the next comma, or to where `stop` says; gives what was skipped.
-fn skip(s: ParseStream<'_>, stop: impl Fn(ParseStream<'_>) -> bool) -> Option<TokenStream> {
+pub(super) fn skip(
+    s: ParseStream<'_>,
+    stop: impl Fn(ParseStream<'_>) -> bool,
+) -> Option<TokenStream> {
     let mut skipped = TokenStream::new();
     while !s.is_empty() && !stop(s) {
         let Ok(token) = s.parse::<TokenTree>() else { break };
@@ -106,7 +106,7 @@ fn skip(s: ParseStream<'_>, stop: impl Fn(ParseStream<'_>) -> bool) -> Option<To
     (!skipped.is_empty()).then_some(skipped)
 }
 
-fn at_comma(s: ParseStream<'_>) -> bool {
+pub(super) fn at_comma(s: ParseStream<'_>) -> bool {
     s.peek(Token![,])
 }
 
@@ -118,12 +118,12 @@ fn at_item(s: ParseStream<'_>) -> bool {
         || (s.peek(syn::Ident) && (s.peek2(Token![.]) || is_node(s)))
 }
 
-fn is_node(s: ParseStream<'_>) -> bool {
+pub(super) fn is_node(s: ParseStream<'_>) -> bool {
     s.peek(syn::Ident::peek_any) && s.peek2(Token![:]) && !s.peek2(Token![::])
 }
 
 /// A keyword where a name is expected is told in its own words.
-fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
+pub(super) fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
     let name = s.call(Ident::parse_any).ok()?;
     if syn::parse_str::<Ident>(&name.to_string()).is_err() {
         errors.error(&name, format!("`{name}` is a keyword, so no {what} can have this name"));
@@ -132,9 +132,9 @@ fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
     Some(name)
 }
 
-struct Body<'a> {
-    errors: &'a mut Errors,
-    partial: bool,
+pub(super) struct Body<'a> {
+    pub(super) errors: &'a mut Errors,
+    pub(super) partial: bool,
     item_form: bool,
 }
 
@@ -358,138 +358,10 @@ impl Body<'_> {
         let items = items.parse2(body).unwrap_or_default();
         Some(GroupDecl { options, is_loop, name: group_name, strategy, items })
     }
-
-    fn edge(&mut self, s: ParseStream<'_>, attrs: &[Attribute]) -> Option<EdgeDecl> {
-        let options = options(attrs, Place::Edge, self.errors);
-        let edge = self.edge_ends(s, options);
-        if edge.as_ref().is_none_or(|edge| edge.targets.is_empty()) {
-            self.partial = true;
-        }
-        edge
-    }
-
-    fn edge_ends(&mut self, s: ParseStream<'_>, options: Options) -> Option<EdgeDecl> {
-        let mut told = self.errors.len();
-        let from = self.endpoint(s)?;
-        let mut edge = EdgeDecl { options, from, arrow: None, targets: Vec::new() };
-        if let Ok(arrow) = s.parse::<Token![=>]>() {
-            edge.arrow = Some(arrow);
-        } else {
-            let wrong = if s.peek(Token![->]) || s.peek(Token![=]) {
-                skip(s, |s| at_comma(s) || s.peek(syn::Ident))
-            } else {
-                None
-            };
-            if self.errors.len() == told {
-                match &wrong {
-                    Some(wrong) => self.errors.error(wrong, "an edge is written with `=>`"),
-                    None => {
-                        let from = edge.from.text();
-                        let message = format!("expected `=> node.port` after `{from}`");
-                        self.errors.error(edge.from.tokens(), message);
-                    }
-                }
-            }
-            if wrong.is_none() && !at_target(s) {
-                return Some(edge);
-            }
-            // As if it had been written: the rest is still checked.
-            edge.arrow = Some(Token![=>](Span::call_site()));
-        }
-        told = self.errors.len();
-        self.targets(s, &mut edge);
-        if edge.targets.is_empty() && self.errors.len() == told {
-            self.errors.error(edge.arrow, "expected an input `node.port` after `=>`");
-        }
-        Some(edge)
-    }
-
-    fn targets(&mut self, s: ParseStream<'_>, edge: &mut EdgeDecl) {
-        let feedback = self.feedback(s);
-        if s.peek(syn::token::Bracket) {
-            if let Some(feedback) = &feedback {
-                let message = "mark the edges one by one: `[feedback a.x, b.y]`";
-                self.errors.error(feedback, message);
-            }
-            let Some((_, list)) = brace(s) else { return };
-            if list.is_empty() {
-                let message = "this list names no input: write `=> [a.x, b.y]`";
-                self.errors.error(edge.arrow, message);
-                return;
-            }
-            let read = |s: ParseStream<'_>| {
-                while !s.is_empty() {
-                    let feedback = self.feedback(s);
-                    match self.endpoint(s) {
-                        Some(to) => edge.targets.push(Target { feedback, to }),
-                        None => {
-                            self.partial = true;
-                            if let Some(bad) = skip(s, at_comma) {
-                                self.errors.error(bad, "expected an input `node.port`");
-                            }
-                        }
-                    }
-                    if !s.is_empty() && s.parse::<Token![,]>().is_err() {
-                        if s.peek(syn::Ident) {
-                            if let Ok(token) = s.fork().parse::<TokenTree>() {
-                                self.errors.error(token, "expected `,` before this");
-                            }
-                        } else if let Some(bad) = skip(s, at_comma) {
-                            self.errors.error(bad, "expected `,` instead of this");
-                            let _ = s.parse::<Token![,]>();
-                        }
-                    }
-                }
-                Ok(())
-            };
-            let _ = read.parse2(list);
-        } else if s.peek(syn::Ident::peek_any) {
-            edge.targets.extend(self.endpoint(s).map(|to| Target { feedback, to }));
-        }
-    }
-
-    fn feedback(&mut self, s: ParseStream<'_>) -> Option<Ident> {
-        let is_feedback = s.peek(kw::feedback) && !s.peek2(Token![.]) && !s.peek2(Token![,]);
-        if is_feedback { s.parse().ok() } else { None }
-    }
-
-    fn endpoint(&mut self, s: ParseStream<'_>) -> Option<Endpoint> {
-        let node =
-            if s.peek(syn::Ident::peek_any) { name(s, "node", self.errors)? } else { return None };
-        let dot = s.parse::<Token![.]>().ok();
-        let mut port = None;
-        match dot {
-            // On the next line stands the next item: its comma is what is missing.
-            Some(_) if s.peek(syn::Ident::peek_any) && !is_node(s) => {
-                port = name(s, "port", self.errors);
-            }
-            Some(dot) => {
-                self.errors.error(dot, format!("expected a port after `{node}.`"));
-            }
-            None => {
-                self.errors.error(&node, format!("expected a port: `{node}.port`"));
-            }
-        }
-        if port.is_none() {
-            self.partial = true;
-        }
-        Some(Endpoint { node, dot, port })
-    }
-}
-
-/// Whether `node.port` stands here and is not the start of the next edge.
-fn at_target(s: ParseStream<'_>) -> bool {
-    let s = s.fork();
-    let port = |s: ParseStream<'_>| -> syn::Result<()> {
-        s.parse::<Ident>()?;
-        s.parse::<Token![.]>()?;
-        s.parse::<Ident>().map(drop)
-    };
-    port(&s).is_ok() && !s.peek(Token![=>])
 }
 
 /// The next group of tokens, if there is one here.
-fn brace(s: ParseStream<'_>) -> Option<(Delimiter, TokenStream)> {
+pub(super) fn brace(s: ParseStream<'_>) -> Option<(Delimiter, TokenStream)> {
     match s.fork().parse::<TokenTree>() {
         Ok(TokenTree::Group(group)) => {
             let _ = s.parse::<TokenTree>();

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 
-use crate::graph::attach::tree;
+use crate::graph::attach::{checked, tree};
 use crate::graph::expand::{Cx, builder, edge, feed, reader, width};
 use crate::graph::model::To;
 
@@ -11,6 +11,8 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
     let outputs = cx.plan.outputs.iter().enumerate().filter(|(_, edges)| !edges.is_empty());
     let outputs = outputs.map(|(index, edges)| {
         let (builder, reader, origin) = (builder(), reader(index), cx.origin(edges[0]));
+        let krate = cx.krate;
+        let checked = mixed!((&#krate::graph::check::Checked::of(&#origin)).checked);
         let name = cx.model.outputs[index].name.to_string();
         let buffer = edges.iter().find_map(|edge| cx.buffer(*edge)).map_or_else(
             || mixed!(::core::option::Option::None),
@@ -19,13 +21,14 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
         if let ([single], None) = (&edges[..], cx.region_of_source(edges[0])) {
             let edge = edge(*single);
             return mixed! {
-                let (#edge, #reader) = #builder.output(#name, #origin, #buffer);
+                let (#edge, #reader) = #checked(#builder.output(#name, #checked(#origin), #buffer));
             };
         }
         let senders = senders(cx, edges);
         let split = split(cx, edges);
         mixed! {
-            let (mut edges, #reader) = #builder.output_many(#name, #origin, #senders, #buffer);
+            let (mut edges, #reader) =
+                #checked(#builder.output_many(#name, #checked(#origin), #senders, #buffer));
             #split
         }
     });
@@ -74,7 +77,11 @@ pub(crate) fn inputs(cx: &Cx<'_>) -> TokenStream {
         let buffer = edges.iter().find_map(|edge| cx.buffer(*edge));
         let buffer = buffer.map(|records| mixed!(.buffer(#records)));
         let tree = tree(cx, edges);
-        mixed!(let #feed = #builder.input(#name, #port.edge()#buffer, #tree);)
+        let edge = match cx.model.edges[edges[0]].to {
+            To::In(end) => checked(cx.model.ins[end].node, mixed!(#port.edge()#buffer)),
+            To::Output(_) => mixed!(#port.edge()#buffer),
+        };
+        mixed!(let #feed = #builder.input(#name, #edge, #tree);)
     });
     mixed!(#(#inputs)*)
 }

@@ -1,5 +1,6 @@
 //! `#[node]`: parse, check, expand.
 
+mod bare;
 mod check;
 mod duration;
 mod expand;

@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) vis: Visibility,
     pub(crate) docs: Docs,
     pub(crate) generics: Generics,
+    /// The same for its data types, which do without bounds where they can.
+    pub(crate) bare: Generics,
     pub(crate) key: Option<Type>,
     pub(crate) kind: Kind,
     pub(crate) sink: bool,
@@ -28,6 +30,10 @@ pub(crate) struct Node {
     pub(crate) strict: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
+    /// A source that goes on from its saved position.
+    pub(crate) rewindable: bool,
+    /// What comes to it again changes nothing.
+    pub(crate) idempotent: bool,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,
     pub(crate) register: bool,
@@ -55,6 +61,14 @@ pub(crate) struct Calls {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: Option<Expr>,
     pub(crate) backoff: (Duration, Duration),
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// After so many failures within a span of time no call is made for as long as `open`.
+pub(crate) struct Breaker {
+    pub(crate) failures: Expr,
+    pub(crate) within: Duration,
+    pub(crate) open: Duration,
 }
 
 /// An input port.

@@ -8,7 +8,7 @@ use syn::{Expr, LitBool, LitStr, Path, Token, Type};
 
 use crate::diag::Errors;
 use crate::node::duration;
-use crate::node::model::{Calls, Kind};
+use crate::node::model::{Breaker, Calls, Kind};
 use crate::node::returns::Shape;
 use std::time::Duration;
 
@@ -25,20 +25,24 @@ pub(crate) struct Options {
     pub(crate) timing: Option<Ident>,
     strict: Option<Ident>,
     pub(crate) commits: Option<Ident>,
+    pub(crate) rewindable: Option<Ident>,
+    pub(crate) idempotent: Option<Ident>,
     pub(crate) dropped: Vec<LitStr>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
     retries: Option<Expr>,
     backoff: Option<(Duration, Duration)>,
+    breaker: Option<Breaker>,
     /// The first option that is about calls in flight.
     calls: Option<Ident>,
     pub(crate) returns: Option<(Ident, Shape)>,
 }
 
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
-     `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `commits`, `dropped = \"field\"`, `register = false`, `crate = path`";
+     `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, \
+     `breaker(failures = 5, within = \"10s\", open = \"30s\")`, `returns = shape`, \
+     `promises`, `estimates`, `settles`, `strict`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -102,6 +106,14 @@ impl Options {
                 self.commits = Some(name.clone());
                 false
             }
+            "rewindable" => {
+                self.rewindable = Some(name.clone());
+                false
+            }
+            "idempotent" => {
+                self.idempotent = Some(name.clone());
+                false
+            }
             "returns" => {
                 input.parse::<Token![=]>()?;
                 let shape = input.call(Ident::parse_any)?;
@@ -126,6 +138,10 @@ impl Options {
             }
             "backoff" => {
                 self.backoff = Some(duration::range(&value::<LitStr>(input)?)?);
+                true
+            }
+            "breaker" => {
+                self.breaker = Some(breaker(name, input)?);
                 true
             }
             _ => return Err(unknown(name, KNOWN)),
@@ -167,11 +183,22 @@ impl Options {
                 settles,
                 self.strict.as_ref(),
                 self.commits.as_ref(),
+                self.idempotent.as_ref(),
             ];
             if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));
             }
             return Kind::Source;
+        }
+        if let Some(rewindable) = &self.rewindable {
+            errors.error(rewindable, "`rewindable` is for sources: add `source`, or remove it");
+        }
+        if let (Some(idempotent), Some(_)) = (&self.idempotent, &self.commits) {
+            errors.error(
+                idempotent,
+                "what a node commits is seen once, so nothing comes again: remove `idempotent`, or \
+                 `commits`",
+            );
         }
         let Some(calls) = &self.calls else {
             return if self.asynchronous.is_some() { Kind::Serial } else { Kind::Fused };
@@ -193,7 +220,37 @@ impl Options {
             timeout: self.timeout,
             retries: self.retries.take(),
             backoff: self.backoff.unwrap_or((wait, wait * 50)),
+            breaker: self.breaker.take(),
         }))
+    }
+}
+
+/// `breaker(failures = 5, within = "10s", open = "30s")`.
+fn breaker(name: &Ident, input: ParseStream<'_>) -> syn::Result<Breaker> {
+    const SHAPE: &str = "a breaker opens after so many failures in a time, and stays open for a \
+                         time: `breaker(failures = 5, within = \"10s\", open = \"30s\")`";
+    let shape = || syn::Error::new(name.span(), SHAPE);
+    if !input.peek(syn::token::Paren) {
+        return Err(shape());
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let (mut failures, mut within, mut open) = (None, None, None);
+    while !content.is_empty() {
+        let part = content.call(Ident::parse_any)?;
+        match part.to_string().as_str() {
+            "failures" => failures = Some(value(&content)?),
+            "within" => within = Some(duration::duration(&value::<LitStr>(&content)?)?),
+            "open" => open = Some(duration::duration(&value::<LitStr>(&content)?)?),
+            _ => return Err(syn::Error::new(part.span(), SHAPE)),
+        }
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    match (failures, within, open) {
+        (Some(failures), Some(within), Some(open)) => Ok(Breaker { failures, within, open }),
+        _ => Err(shape()),
     }
 }
 

@@ -8,6 +8,8 @@ use syn::{
 };
 
 use crate::diag::Errors;
+use crate::graph::names::similar;
+use crate::node::bare::bare;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
 use crate::node::options::{self, Options};
 
@@ -40,15 +42,22 @@ pub(crate) fn structure(
     if refuse_lifetimes(&item, errors) {
         return Err(item.into_token_stream());
     }
+    let ports_of = ports.inputs.iter().map(|input| &input.ty);
+    let ports_of = ports_of.chain(ports.outputs.iter().map(|output| &output.ty));
+    let generics = item.generics.clone();
+    item.generics = bare(&generics, item.fields.iter().map(|field| &field.ty).chain(ports_of));
     Ok(Node {
         krate: options.krate(),
         name: item.ident.clone(),
         vis: item.vis.clone(),
         docs: Docs::of(&item.attrs),
-        generics: item.generics.clone(),
+        generics,
+        bare: item.generics.clone(),
         timing: options.timing(),
         strict: options.is_strict(),
         commits: options.commits.is_some(),
+        rewindable: options.rewindable.is_some(),
+        idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
         key: options.key,
         kind,
@@ -126,6 +135,7 @@ const ROLES: [&str; 4] = ["input", "output", "state", "scratch"];
 impl Fieldwork {
     /// Moves the field off, or gives it back if it is configuration.
     fn field(&mut self, mut field: Field, errors: &mut Errors) -> Option<Field> {
+        misspelt(&mut field.attrs, errors);
         let mut roles: Vec<Attribute> = field
             .attrs
             .extract_if(.., |attr| ROLES.iter().any(|role| attr.path().is_ident(role)))
@@ -199,6 +209,26 @@ impl Fieldwork {
         }
         let (ty, _) = item_type(ty, &mut Errors::ignored());
         self.outputs.push(Output { name, docs, ty, optional });
+    }
+}
+
+/// Attributes that nearly have the name of a role: told, and taken for that role.
+fn misspelt(attrs: &mut [Attribute], errors: &mut Errors) {
+    for attr in attrs {
+        let Some(name) = attr.path().get_ident().cloned() else { continue };
+        let text = name.to_string();
+        if ROLES.contains(&text.as_str()) {
+            continue;
+        }
+        let begun = ROLES.into_iter().find(|role| text.len() > 2 && role.starts_with(&text));
+        let Some(meant) = begun.or_else(|| similar(&text, ROLES)) else { continue };
+        errors.error(&name, format!("a field has no role `{text}`; did you mean `#[{meant}]`?"));
+        let meant = Ident::new(meant, name.span());
+        match &mut attr.meta {
+            Meta::Path(path) => *path = meant.into(),
+            Meta::List(list) => list.path = meant.into(),
+            Meta::NameValue(value) => value.path = meant.into(),
+        }
     }
 }
 

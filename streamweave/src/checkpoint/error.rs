@@ -20,6 +20,12 @@ pub enum CheckpointError {
         #[source]
         error: io::Error,
     },
+    /// The path of the folder is empty.
+    #[error(
+        "the path of the folder for checkpoints is empty: name a folder of its own, such as \
+         `checkpoints`"
+    )]
+    NoFolder,
     /// Another process, or another part of this one, keeps its checkpoints there.
     #[error(
         "the checkpoints in `{}` are in use: two runs on one folder would overwrite each other. End \

@@ -51,8 +51,8 @@ impl FileCheckpointStorage {
     /// Opens the folder, which is made if it is not there.
     ///
     /// # Errors
-    /// [`CheckpointError::InUse`] while another process has it open, [`CheckpointError::Io`] where
-    /// the file system refuses.
+    /// [`CheckpointError::NoFolder`] where the path is empty, [`CheckpointError::InUse`] while
+    /// another process has the folder open, [`CheckpointError::Io`] where the file system refuses.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, CheckpointError> {
         Self::open_with(folder, RETAINED)
     }
@@ -64,6 +64,10 @@ impl FileCheckpointStorage {
     /// As [`FileCheckpointStorage::open`].
     pub fn open_with(folder: impl AsRef<Path>, retained: usize) -> Result<Self, CheckpointError> {
         let folder = folder.as_ref().to_owned();
+        // The empty path would be the working folder to some calls, and nothing to others.
+        if folder.as_os_str().is_empty() {
+            return Err(CheckpointError::NoFolder);
+        }
         fs::create_dir_all(&folder).map_err(CheckpointError::io("make the folder", &folder))?;
         let path = folder.join("lock");
         let lock = File::create(&path).map_err(CheckpointError::io("create", &path))?;

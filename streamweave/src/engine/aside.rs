@@ -55,6 +55,11 @@ impl<T> Aside<T> {
         self.again.take()
     }
 
+    /// The record that is to be tried again, if there is one.
+    pub(crate) fn again(&self) -> Option<(Mark, &T)> {
+        self.again.as_ref().map(|(record, mark)| (*mark, record))
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         self.again.is_some()
     }

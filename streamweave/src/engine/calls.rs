@@ -10,6 +10,8 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
 use crate::broken::{Broken, broken};
 use crate::engine::Clock;
+use crate::engine::breaker::Breaker;
+use crate::engine::cx::Phase;
 use crate::engine::drive::{Panicked, advance};
 use crate::engine::inlet::PopInlets;
 use crate::engine::instance::Instance;
@@ -26,6 +28,7 @@ use crate::node::{
 pub struct Attempts {
     options: CallOptions,
     clock: Clock,
+    breaker: Option<Arc<Breaker>>,
     made: u32,
 }
 
@@ -35,7 +38,8 @@ impl Attempts {
         self.clock.sleep_until(self.clock.now().saturating_add(millis))
     }
 
-    /// One attempt: awaits `call`, but no longer than the limit.
+    /// One attempt: awaits `call`, but no longer than the limit. Where the circuit is open it waits for
+    /// its turn before.
     ///
     /// # Errors
     /// What the call failed with, or [`TimedOut`].
@@ -44,6 +48,22 @@ impl Attempts {
         call: impl Future<Output = Result<T, E>>,
     ) -> NodeResult<T> {
         self.made += 1;
+        let breaker = self.breaker.clone();
+        let attempt = match &breaker {
+            Some(breaker) => Some(breaker.admit(&self.clock).await),
+            None => None,
+        };
+        let answer = self.within_limit(call).await;
+        if let Some(attempt) = attempt {
+            attempt.ends(answer.is_err(), self.clock.now());
+        }
+        answer
+    }
+
+    async fn within_limit<T, E: Into<NodeError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> NodeResult<T> {
         let Some(limit) = self.options.timeout else { return call.await.map_err(Into::into) };
         let mut call = std::pin::pin!(call);
         let mut late = self.sleep(limit);
@@ -75,6 +95,8 @@ struct Asked<T> {
     mark: Mark,
     /// By which inlet it came.
     inlet: usize,
+    /// Its place among those that are in flight.
+    number: i64,
     /// A copy, where it may be needed again.
     kept: Option<T>,
 }
@@ -137,19 +159,25 @@ where
     let limit = options.concurrency.max(1);
     let mut flight =
         Flight::<N::Item, N::Answer>::new(options.ordered || env.merging.is_deterministic);
+    let breaker = options.breaker.map(|options| Breaker::new(Arc::clone(&env.path), options));
+    let breaker = breaker.map(Arc::new);
     let (clock, probe) = (env.clock.clone(), Arc::clone(&env.probe));
     let mut stage = StageLoop::new(env);
+    // Which worker would ask again is not known where there are others.
+    let saves = !stage.is_one_of_several();
+    // The places of the next call, and of one that is made again.
+    let (mut next_number, mut again_number) = (0, -1);
     loop {
         stage.takes_in = flight.len() < limit;
         let next = poll_fn(|task| {
             probe.set_awaited(false);
             match stage.poll_todo(&mut root, &mut inlets, task) {
-                // What came before it is answered first, and no further call begins meanwhile,
-                // unless it is one that is made again.
+                // What came before it is answered first, or saved at a barrier, and no further call
+                // begins meanwhile, unless it is one that is made again.
                 Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() => {
                     match again(&mut inlets) {
                         Some(index) => return Poll::Ready(Next::Todo(Todo::Drive(index))),
-                        None if flight.len() > 0 => {}
+                        None if flight.len() > 0 && !is_saved(phase, &mut inlets) => {}
                         None => return Poll::Ready(Next::Todo(Todo::Run(phase))),
                     }
                 }
@@ -191,15 +219,23 @@ where
                 if let Some(inlet) = inlets.typed(index)
                     && let Some((item, mark)) = inlet.pop()
                 {
-                    let attempts =
-                        Attempts { options: options.clone(), clock: clock.clone(), made: 0 };
-                    let asked = Asked { mark, inlet: index, kept: inlet.aside.copy_of(&item) };
+                    let (options, breaker) = (options.clone(), breaker.clone());
+                    let attempts = Attempts { options, clock: clock.clone(), breaker, made: 0 };
+                    let place = if again { &mut again_number } else { &mut next_number };
+                    let number = *place;
+                    *place += if again { -1 } else { 1 };
+                    inlet.asks(number, mark, &item, saves && stage.has_passed_barrier());
+                    let kept = inlet.aside.copy_of(&item);
+                    let asked = Asked { mark, inlet: index, number, kept };
                     flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
             }
             Next::Answer((asked, answer)) => {
                 stage.doing = Doing::Records(asked.inlet);
+                if let Some(inlet) = inlets.typed(asked.inlet) {
+                    inlet.answered(asked.number);
+                }
                 let ran = complete(&mut root, &mut stage, asked.mark, answer);
                 if (ran.is_err() || stage.cx.has_failure())
                     && let (Some(inlet), Some(kept)) = (inlets.typed(asked.inlet), asked.kept)
@@ -218,6 +254,12 @@ where
 enum Next<T, A> {
     Todo(Todo),
     Answer(Answer<T, A>),
+}
+
+/// Whether it is a barrier, and all records that calls are in flight for are saved with the state.
+fn is_saved<T>(phase: Phase, inlets: &mut impl PopInlets<T>) -> bool {
+    let mut calls = (0..inlets.count()).filter_map(|index| inlets.inlet(index)?.saves_calls());
+    matches!(phase, Phase::Barrier(_)) && calls.all(|saves| saves)
 }
 
 /// An inlet with a record that is to be asked for again.

@@ -94,6 +94,8 @@ pub enum Cause {
     Error(NodeError),
     /// The handler panicked with this message.
     Panic(String),
+    /// A step has not ended for so long: see [`Graph::set_watchdog`](crate::graph::Graph::set_watchdog).
+    Hung(std::time::Duration),
 }
 
 impl Cx {
@@ -242,8 +244,16 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Cause::Hung(time) = &self.cause {
+            return write!(
+                f,
+                "step {} of the stage that begins at `{}` has not ended for {time:?}: one of its handlers hangs",
+                self.position, self.node
+            );
+        }
         write!(f, "node `{}` failed at {} record {}: ", self.node, self.input, self.position)?;
         match &self.cause {
+            Cause::Hung(_) => Ok(()),
             Cause::Error(error) => write!(f, "{error}"),
             Cause::Panic(message) => write!(f, "panicked: {message}"),
         }
@@ -254,7 +264,7 @@ impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
             Cause::Error(error) => Some(error.as_error()),
-            Cause::Panic(_) => None,
+            Cause::Panic(_) | Cause::Hung(_) => None,
         }
     }
 }

@@ -49,6 +49,15 @@ impl<T> Pending<T> {
         self.records.len() - self.next
     }
 
+    /// The records that have not been driven, in their order.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (Mark, &T)> {
+        let (items, len) = (&self.records.items, self.records.len());
+        (self.next..len).map(move |index| {
+            let at = if self.reversed { len - 1 - index } else { index };
+            (self.records.mark_of_left(index), &items[at])
+        })
+    }
+
     /// Takes the next record out: for handlers that are awaited one by one.
     pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
         if !self.reversed {

@@ -1,5 +1,6 @@
 //! The receiving ends of a stage: an inlet for each edge that leads to it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
@@ -7,10 +8,12 @@ use crate::engine::aside::{AnyAside, Aside};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
+use crate::engine::in_flight::{Place, Waiting};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Passing, Receive};
+use crate::state::{Codec, StateError};
 use crate::time::Stamp;
 
 /// The receiving end of an edge.
@@ -26,6 +29,18 @@ pub struct Inlet<T> {
     ended: bool,
     /// What waits for its turn among the inlets, where the run is deterministic.
     stash: Stash<T>,
+    /// How records are saved, where their type serializes.
+    pub(crate) codec: Option<Codec<T>>,
+    /// What was asked for and is not answered yet, in order; `None` where it cannot be saved.
+    asked: BTreeMap<i64, Option<Waiting>>,
+    /// What had been let through when the state was saved that has been restored: by number.
+    released: VecDeque<(i64, Mark, T)>,
+    /// What was on its way then: it comes next.
+    restored: VecDeque<Records<T>>,
+    /// Records are put aside.
+    puts_aside: bool,
+    /// What belongs to a cut that is not complete, while one is.
+    log: Option<Result<Vec<Waiting>, StateError>>,
 }
 
 impl<T> fmt::Debug for Inlet<T> {
@@ -56,12 +71,31 @@ impl<T: Send + 'static> Inlet<T> {
             judged: false,
             ended: false,
             stash: Stash::default(),
+            codec: None,
+            asked: BTreeMap::new(),
+            released: VecDeque::new(),
+            restored: VecDeque::new(),
+            puts_aside: false,
+            log: None,
         }
     }
 
     /// The next record, for handlers that are awaited.
     pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
         self.aside.take_again().or_else(|| self.pending.pop())
+    }
+
+    /// A call is made for this record, which is saved for barriers if that `saves` it.
+    pub(crate) fn asks(&mut self, number: i64, mark: Mark, record: &T, saves: bool) {
+        let codec = self.codec.as_ref().filter(|_| saves);
+        let place = Place::Released(number);
+        let saved = codec.and_then(|codec| Waiting::new(place, mark, record, codec).ok());
+        self.asked.insert(number, saved);
+    }
+
+    /// The call has come to its end.
+    pub(crate) fn answered(&mut self, number: i64) {
+        self.asked.remove(&number);
     }
 
     #[inline]
@@ -94,6 +128,37 @@ pub trait AnyInlet {
     /// The first that were put aside, and those before `until`, wait to be driven.
     #[doc(hidden)]
     fn unstash(&mut self, until: Option<Stamp>);
+    /// Where calls are in flight: whether all of them are for records that can be saved.
+    #[doc(hidden)]
+    fn saves_calls(&self) -> Option<bool> {
+        None
+    }
+    /// Whether the records that come in by it can be saved.
+    #[doc(hidden)]
+    fn can_be_saved(&self) -> bool {
+        true
+    }
+    /// Saves what waits, and what comes in from now on until [`AnyInlet::take_log`].
+    #[doc(hidden)]
+    fn begin_log(&mut self) {}
+    /// What waited and has come in since [`AnyInlet::begin_log`].
+    #[doc(hidden)]
+    fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
+        Ok(Vec::new())
+    }
+    /// The number of the first record that had been let through when the state was saved.
+    #[doc(hidden)]
+    fn released(&self) -> Option<i64> {
+        None
+    }
+    /// That record waits to be driven.
+    #[doc(hidden)]
+    fn release(&mut self) {}
+    /// Lets records wait that had been saved, and no others.
+    #[doc(hidden)]
+    fn restore(&mut self, _: Vec<Waiting>) -> Result<(), StateError> {
+        Ok(())
+    }
     /// Where a record waits whose unit has failed, if there are records at all.
     #[doc(hidden)]
     fn aside(&mut self) -> Option<&mut dyn AnyAside>;
@@ -109,6 +174,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             self.pending = Pending::of(std::mem::take(&mut self.rest));
             return Poll::Ready(Arrival::Records);
         }
+        if let Some(records) = self.restored.pop_front() {
+            self.judged = false;
+            self.pending = Pending::of(records);
+            return Poll::Ready(Arrival::Records);
+        }
         // Its sender is gone then, which is no failure.
         if self.ended {
             return Poll::Pending;
@@ -117,6 +187,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             Poll::Ready(Message::Records(batch)) => {
                 self.judged = false;
                 self.pending = Pending::of(batch.records);
+                if let Some(Ok(log)) = &mut self.log {
+                    let arrived = self.pending.left().map(|(mark, it)| (Place::Behind, mark, it));
+                    let saved = save(&self.codec, arrived, log);
+                    self.log = saved.err().map(Err).or(self.log.take());
+                }
                 Poll::Ready(Arrival::Records)
             }
             Poll::Ready(Message::Control(control)) => {
@@ -142,6 +217,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     }
 
     fn stash(&mut self, merge: &mut Merge, index: usize) {
+        self.puts_aside = true;
         while let Some((record, mark)) = self.pending.pop() {
             self.stash.put(merge.position(index, mark), mark, record);
         }
@@ -156,9 +232,94 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         self.pending = Pending::of(self.stash.take(until));
     }
 
+    fn saves_calls(&self) -> Option<bool> {
+        let all = self.asked.values().all(Option::is_some);
+        (!self.asked.is_empty()).then_some(all)
+    }
+
+    fn can_be_saved(&self) -> bool {
+        self.codec.is_some()
+    }
+
+    fn begin_log(&mut self) {
+        // What is to be tried again comes before all, what is about to be driven behind what is asked.
+        let again = self.aside.again().map(|(mark, it)| (Place::Released(i64::MIN), mark, it));
+        let still =
+            self.released.iter().map(|(number, mark, it)| (Place::Released(*number), *mark, it));
+        let next = if self.puts_aside { Place::Released(i64::MAX) } else { Place::Behind };
+        let pending = self.pending.left().map(|(mark, it)| (next, mark, it));
+        let aside = self.stash.iter().map(|(at, mark, it)| (Place::Aside(at), *mark, it));
+        let behind = [&self.rest].into_iter().chain(&self.restored).flat_map(Records::iter);
+        let behind = behind.map(|(mark, it)| (Place::Behind, mark, it));
+        let asked: Option<Vec<_>> = self.asked.values().cloned().collect();
+        self.log = Some(asked.ok_or_else(not_serialized).and_then(|mut log| {
+            let waiting = again.into_iter().chain(still).chain(pending).chain(aside).chain(behind);
+            save(&self.codec, waiting, &mut log)?;
+            Ok(log)
+        }));
+    }
+
+    fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
+        self.log.take().unwrap_or(Ok(Vec::new()))
+    }
+
+    fn released(&self) -> Option<i64> {
+        self.released.front().map(|(number, ..)| *number)
+    }
+
+    fn release(&mut self) {
+        if let Some((_, mark, record)) = self.released.pop_front() {
+            self.judged = true;
+            self.pending = Pending::of(one(&mark, record));
+        }
+    }
+
+    fn restore(&mut self, waiting: Vec<Waiting>) -> Result<(), StateError> {
+        (self.released, self.restored, self.stash) = Default::default();
+        for waiting in waiting {
+            let codec = self.codec.as_ref().ok_or_else(not_serialized)?;
+            let (place, mark, record) = waiting.record(codec)?;
+            match (place, self.restored.back_mut()) {
+                (Place::Released(number), _) => self.released.push_back((number, mark, record)),
+                (Place::Aside(at), _) => self.stash.put(at, mark, record),
+                (Place::Behind, Some(last)) if last.carried() == mark.carried => {
+                    last.push(&mark, record);
+                }
+                (Place::Behind, _) => self.restored.push_back(one(&mark, record)),
+            }
+        }
+        self.released.make_contiguous().sort_by_key(|(number, ..)| *number);
+        Ok(())
+    }
+
     fn aside(&mut self) -> Option<&mut dyn AnyAside> {
         Some(&mut self.aside)
     }
+}
+
+fn not_serialized() -> StateError {
+    StateError::encode("records on their way to the node do not serialize")
+}
+
+/// A batch of one.
+fn one<T>(mark: &Mark, record: T) -> Records<T> {
+    let mut records = Records::default();
+    records.prepare(mark.carried, 1);
+    records.push(mark, record);
+    records
+}
+
+/// Saves records behind those in `log`.
+fn save<'a, T: 'a>(
+    codec: &Option<Codec<T>>,
+    records: impl Iterator<Item = (Place, Mark, &'a T)>,
+    log: &mut Vec<Waiting>,
+) -> Result<(), StateError> {
+    for (place, mark, record) in records {
+        let codec = codec.as_ref().ok_or_else(not_serialized)?;
+        log.push(Waiting::new(place, mark, record, codec)?);
+    }
+    Ok(())
 }
 
 /// All inlets of a stage, by number.

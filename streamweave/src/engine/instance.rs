@@ -4,6 +4,7 @@ mod each;
 mod letters;
 mod units;
 
+use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub trait AnyInstance {
     fn is_restored(&self) -> bool;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
+    /// The node's state, of the type that its macro has generated.
+    fn state(&self) -> &dyn Any;
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
     /// The state as it is now, with timers, frontier and promise; without fields where there is none of
@@ -561,6 +564,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn commits(&self) -> bool {
         N::COMMITS
+    }
+    fn state(&self) -> &dyn Any {
+        &self.state
     }
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
         let Some(letters) = &mut self.letters else { return false };

@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::records::{Mark, Records};
-use crate::time::{LogicalTime, Promise, Stamp};
+use crate::time::{Inputs, LogicalTime, Promise, Stamp};
 
 /// What decides the order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum MergeOrder {
     /// The times of the records.
     #[default]
@@ -32,7 +34,7 @@ pub(crate) enum MergeNext {
 }
 
 /// How far each edge has come.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Merge {
     order: MergeOrder,
     /// What each has promised.
@@ -51,6 +53,31 @@ impl Merge {
             ahead: BTreeSet::new(),
             brought: vec![0; edges],
         }
+    }
+
+    /// Whether it is one of so many edges.
+    pub(crate) fn is_of(&self, edges: usize) -> bool {
+        self.promised.len() == edges && self.brought.len() == edges
+    }
+
+    pub(crate) fn order(&self) -> MergeOrder {
+        self.order
+    }
+
+    /// What its edges have promised, as the states of inputs.
+    pub(crate) fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::new(self.promised.len());
+        for (edge, promised) in self.promised.iter().enumerate() {
+            match promised {
+                Some(Promise::ENDED) => _ = inputs.ends(edge),
+                // What is taken in turn promises nothing but its end.
+                Some(promise) if self.order == MergeOrder::ByTime => {
+                    inputs.promises(edge, *promise)
+                }
+                _ => {}
+            }
+        }
+        inputs
     }
 
     /// The position of the next record of this edge.
@@ -126,6 +153,13 @@ impl<T> Stash<T> {
     /// The first position.
     pub(crate) fn first(&self) -> Option<Stamp> {
         self.0.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// All that wait, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Stamp, &Mark, &T)> {
+        self.0
+            .iter()
+            .flat_map(|(at, waiting)| waiting.iter().map(|(mark, record)| (*at, mark, record)))
     }
 
     /// What stands first and carries the same, and what follows it at positions before `until`.

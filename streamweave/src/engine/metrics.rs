@@ -68,12 +68,26 @@ fn add(counter: &AtomicU64, more: u64) {
 #[derive(Debug, Default)]
 pub(crate) struct StageCounters {
     steps: AtomicU64,
+    /// The number of the step that is being made, from 1; 0 between two.
+    running: AtomicU64,
     busy_nanos: AtomicU64,
     backpressured_nanos: AtomicU64,
 }
 
 impl StageCounters {
+    /// A step begins.
+    pub(crate) fn begins(&self) {
+        self.running.store(self.steps.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// The step that is being made; 0 for none.
+    pub(crate) fn running(&self) -> u64 {
+        self.running.load(Relaxed)
+    }
+
+    /// A step has ended.
     pub(crate) fn step(&self, busy: std::time::Duration) {
+        self.running.store(0, Relaxed);
         add(&self.steps, 1);
         if !busy.is_zero() {
             add(&self.busy_nanos, u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));

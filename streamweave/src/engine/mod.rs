@@ -2,6 +2,7 @@
 
 mod agenda;
 mod aside;
+mod breaker;
 mod calls;
 mod chance;
 mod channel;
@@ -11,6 +12,7 @@ mod cx;
 mod drive;
 mod due;
 mod exchange;
+pub(crate) mod in_flight;
 mod inlet;
 mod instance;
 mod merge;
@@ -48,7 +50,7 @@ pub(crate) use merge::{Merge, MergeNext, MergeOrder, Stash};
 pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
-pub(crate) use probe::{InstanceState, Probe};
+pub(crate) use probe::{InstanceState, Probe, states};
 pub(crate) use records::Carried;
 pub use records::{Mark, Records};
 pub(crate) use routes::Routes;

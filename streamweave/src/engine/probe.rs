@@ -1,6 +1,7 @@
 //! What is known of a stage from outside: its state, which it tells between units, and whether a
 //! handler of it is being awaited.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,12 +16,14 @@ use crate::state::{NodeSnapshot, StateError};
 /// The saved state of one instance: its path and the fields. Encoded where that keeps no stage.
 pub(crate) type InstanceState = (Arc<str>, Result<Arc<NodeSnapshot>, Arc<StateError>>);
 
-/// The question to one stage, and its answer.
+/// What is asked of a stage, between two of its units.
+pub(crate) type Question = Box<dyn FnOnce(&mut dyn Part) + Send>;
+
+/// What a stage is asked, and what it tells.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    asked: AtomicU64,
-    /// The last question that the stage has seen.
-    seen: AtomicU64,
+    /// There are questions.
+    asked: AtomicBool,
     /// The last checkpoint that is complete.
     complete: AtomicU64,
     /// A handler has returned pending and is still awaited.
@@ -28,9 +31,10 @@ pub(crate) struct Probe {
     answered: Mutex<Answer>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Answer {
-    number: u64,
+    questions: Vec<Question>,
+    /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
     /// The barrier that comes next, and that of the checkpoint since which changes are enough.
     coming: (u64, Option<u64>),
@@ -44,6 +48,12 @@ struct Answer {
     failed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
     commits: bool,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("closed", &self.closed).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -63,35 +73,23 @@ impl Probe {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks; the number is to be given to [`Probe::take`].
-    pub(crate) fn ask(&self) -> u64 {
-        let answer = self.lock();
-        let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
+    /// Asks the stage. A question to one that has ended, or ends before it comes to it, is dropped.
+    pub(crate) fn ask(&self, question: Question) {
+        let mut answer = self.lock();
+        if answer.closed || answer.failed {
+            return;
+        }
+        answer.questions.push(question);
+        self.asked.store(true, Ordering::Release);
         if let Some(stage) = &answer.stage {
             stage.wake_by_ref();
         }
-        number
     }
 
-    /// The stage's state as of question `number` or later, once it has answered; of a stage that
-    /// has finished, its last.
-    pub(crate) fn take(&self, number: u64) -> Option<Arc<[InstanceState]>> {
+    /// The state of a stage that has ended, well or not.
+    pub(crate) fn at_end(&self) -> Option<Arc<[InstanceState]>> {
         let answer = self.lock();
-        (answer.number >= number || answer.closed || answer.failed)
-            .then(|| Arc::clone(&answer.state))
-    }
-
-    /// As [`Probe::take`], once there is an answer.
-    pub(crate) async fn answered(&self, number: u64) -> Arc<[InstanceState]> {
-        std::future::poll_fn(|task| match self.take(number) {
-            Some(state) => Poll::Ready(state),
-            None => {
-                self.lock().asks(task);
-                // It may have been answered meanwhile.
-                self.take(number).map_or(Poll::Pending, Poll::Ready)
-            }
-        })
-        .await
+        (answer.closed || answer.failed).then(|| Arc::clone(&answer.state))
     }
 
     /// A barrier is about to be sent; at it, changes since that of an earlier checkpoint are enough.
@@ -171,35 +169,31 @@ impl Probe {
         let states = states(root);
         let askers = {
             let mut answer = self.lock();
-            answer.state = states;
+            answer.state = states.into();
             answer.commits = true;
             std::mem::take(&mut answer.askers)
         };
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// A barrier has passed the stage, and the state as of then is saved.
-    pub(crate) fn passed(&self, epoch: u64, root: &mut dyn Part) {
-        let states = states_by(root, |node| node.take_saved());
+    /// A barrier has passed the stage, which has this state.
+    pub(crate) fn passed(&self, epoch: u64, states: Vec<InstanceState>) {
         let askers = {
             let mut answer = self.lock();
-            answer.barrier = (epoch, states);
+            answer.barrier = (epoch, states.into());
             std::mem::take(&mut answer.askers)
         };
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// The stage answers, if it was asked. Called between units.
+    /// The stage answers what it was asked. Called between units.
+    #[inline]
     pub(crate) fn answer(&self, root: &mut dyn Part) {
-        let asked = self.asked.load(Ordering::Acquire);
-        if asked == self.seen.load(Ordering::Relaxed) {
-            return;
+        if self.asked.load(Ordering::Acquire) {
+            self.asked.store(false, Ordering::Relaxed);
+            let questions = std::mem::take(&mut self.lock().questions);
+            questions.into_iter().for_each(|question| question(root));
         }
-        self.seen.store(asked, Ordering::Relaxed);
-        let mut answer = self.lock();
-        answer.number = asked;
-        answer.state = states(root);
-        answer.askers.drain(..).for_each(Waker::wake);
     }
 
     /// Awaits what a handler gave, and lets it be seen from outside while it does.
@@ -242,23 +236,26 @@ impl Probe {
 
     fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
         let mut answer = self.lock();
-        answer.state = states(root);
+        answer.state = states(root).into();
         how(&mut answer);
+        answer.questions.clear();
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }
 
-fn states(root: &mut dyn Part) -> Arc<[InstanceState]> {
+/// The state of each instance of a stage, as it is now.
+pub(crate) fn states(root: &mut dyn Part) -> Vec<InstanceState> {
     states_by(root, |node| node.snapshot())
 }
 
-fn states_by(
+/// The state of each instance of a stage, as `save` has it.
+pub(crate) fn states_by(
     root: &mut dyn Part,
     mut save: impl FnMut(&mut dyn AnyInstance) -> Result<NodeSnapshot, StateError>,
-) -> Arc<[InstanceState]> {
+) -> Vec<InstanceState> {
     let mut states = Vec::new();
     root.visit(&mut |node| {
         states.push((Arc::clone(node.path()), save(node).map(Arc::new).map_err(Arc::new)));
     });
-    states.into()
+    states
 }

@@ -50,7 +50,7 @@ impl Carried {
 }
 
 /// What is known about one record: whether it has a time, and which.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     pub(crate) carried: Carried,
     pub(crate) stamp: Stamp,
@@ -172,6 +172,11 @@ impl<T> Records<T> {
         }
     }
 
+    /// The records of a whole batch, each with what is known about it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Mark, &T)> {
+        self.items.iter().enumerate().map(|(index, item)| (self.mark(index), item))
+    }
+
     pub(crate) fn clear(&mut self) {
         self.truncate(0);
         self.carried = Carried::NOTHING;
@@ -216,7 +221,12 @@ impl<T> Records<T> {
 
     /// What is known about the first record that is left.
     pub(crate) fn first_mark(&self) -> Mark {
-        self.mark(self.stamped_from())
+        self.mark_of_left(0)
+    }
+
+    /// What is known about the record that is number `index` of those that are left.
+    pub(crate) fn mark_of_left(&self, index: usize) -> Mark {
+        self.mark(self.stamped_from() + index)
     }
 
     /// The first records for which `late` says the same, taken out; those behind stay.

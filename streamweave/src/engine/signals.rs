@@ -42,7 +42,7 @@ impl Signals {
     /// that changes.
     pub(crate) fn watch(&self, task: &Task<'_>) -> (bool, u64) {
         let mut told = self.lock();
-        if !told.stop && !told.watching.iter().any(|waker| waker.will_wake(task.waker())) {
+        if !told.watching.iter().any(|waker| waker.will_wake(task.waker())) {
             told.watching.push(task.waker().clone());
         }
         (told.stop, told.epoch)

@@ -95,7 +95,8 @@ where
             Poll::Pending => Poll::Pending,
         })
         .await;
-        let watch = stage.stopwatch();
+        // It may wait for as long as it likes.
+        let watch = todo.is_some().then(|| stage.stopwatch()).flatten();
         let ran = match todo {
             Some(Todo::End(end)) => return end,
             Some(Todo::Run(phase)) => {

@@ -4,6 +4,7 @@
 //! (drive an inlet, run a phase) the kinds do in their own way.
 
 mod down;
+mod logging;
 mod rest;
 mod saving;
 mod taking;
@@ -18,6 +19,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
+use crate::engine::in_flight::Log;
 use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
@@ -51,8 +53,14 @@ pub(crate) struct StageEnv {
     pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
+    /// The stage's name.
+    pub(crate) path: Arc<str>,
     /// By which inlets the turns of a loop come in.
     pub(crate) turns: Vec<bool>,
+    /// Which inlets are those of feedback edges.
+    pub(crate) feedback: Vec<bool>,
+    /// How far its edges had come, where that has been restored.
+    pub(crate) merged: Option<(Option<Promise>, Merge)>,
     pub(crate) merging: Merging,
     /// What sources are told, and who waits for others must know.
     pub(crate) signals: Signals,
@@ -119,6 +127,8 @@ pub(crate) struct StageLoop {
     rest: Rest,
     /// The barrier that waits for inlets by which it has not come.
     barrier: Option<(u64, Vec<bool>)>,
+    /// What belongs to the last one, and is still coming in.
+    log: Option<Log>,
     /// The last one that has passed, and one as of which the state is being saved.
     passed: u64,
     saving: Option<u64>,
@@ -141,7 +151,9 @@ pub(crate) struct StageLoop {
 const STEPS_A_TURN: u32 = 16;
 
 impl StageLoop {
-    pub(crate) fn new(env: StageEnv) -> Self {
+    pub(crate) fn new(mut env: StageEnv) -> Self {
+        let (frontier, merge) = env.merged.take().unzip();
+        let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
         StageLoop {
@@ -149,15 +161,16 @@ impl StageLoop {
             gathered: Gathered::new(env.turns.clone()),
             env,
             phases: VecDeque::from([Phase::Start]),
-            inputs: None,
-            merge: None,
+            inputs,
+            merge,
             takes_in: true,
             doing: Doing::Other,
             down: None,
             paused: false,
-            frontier: None,
+            frontier: frontier.flatten(),
             rest: Rest::default(),
             barrier: None,
+            log: None,
             passed: 0,
             saving: None,
             complete: 0,
@@ -173,8 +186,9 @@ impl StageLoop {
         }
     }
 
-    /// A stopwatch for a step, where steps are timed.
+    /// A stopwatch for a step that begins now, where steps are timed.
     pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+        self.env.counters.begins();
         self.env.clock.ticks().then(Stopwatch::start)
     }
 
@@ -222,10 +236,7 @@ impl StageLoop {
                 self.stopped = true;
                 root.control(&Control::End);
             }
-            Phase::Barrier(epoch) => {
-                self.passed = epoch;
-                self.begin_saving(root, epoch);
-            }
+            Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -314,9 +325,12 @@ impl StageLoop {
                 self.cx.clear_promised();
                 self.phases.push_front(Phase::Promises);
             }
-            if let Some(phase) = self.phases.front() {
-                self.doing = Doing::Phase(*phase);
-                return Poll::Ready(Todo::Run(*phase));
+            if let Some(phase) = self.phases.front().copied() {
+                if let Phase::Barrier(epoch) = phase {
+                    self.begin_log(inlets, epoch);
+                }
+                self.doing = Doing::Phase(phase);
+                return Poll::Ready(Todo::Run(phase));
             }
             if self.stopped {
                 return self.poll_finish(root, task);

@@ -16,7 +16,7 @@ pub(crate) struct Barriers {
     /// The stages.
     pub(crate) probes: Vec<(Arc<str>, Arc<Probe>)>,
     /// Why none goes through, if none does.
-    barred: Option<&'static str>,
+    barred: Option<String>,
     /// The run, as cuts name it: another for each in this process.
     run: u64,
     epoch: AtomicU64,
@@ -28,7 +28,7 @@ impl Barriers {
         signals: Signals,
         inputs: Vec<Arc<dyn Edge>>,
         probes: Vec<(Arc<str>, Arc<Probe>)>,
-        barred: Option<&'static str>,
+        barred: Option<String>,
     ) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
@@ -37,8 +37,13 @@ impl Barriers {
 
     /// Whether barriers go through at all.
     pub(crate) fn check(&self) -> Result<(), RunError> {
-        let graph = || self.graph.clone();
-        self.barred.map_or(Ok(()), |reason| Err(RunError::NoCheckpoint { graph: graph(), reason }))
+        match &self.barred {
+            None => Ok(()),
+            Some(reason) => {
+                let (graph, reason) = (self.graph.clone(), reason.clone());
+                Err(RunError::NoCheckpoint { graph, reason })
+            }
+        }
     }
 
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources

@@ -16,10 +16,11 @@ use crate::engine::{
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
 };
-use crate::graph::flow::{NodeTiming, base};
+use crate::graph::flow::{NodeTiming, base, input_place, output_place};
 use crate::graph::graph::Graph;
+use crate::graph::guarantees::End;
 use crate::graph::handles::{Input, Output, OutputMerge};
-use crate::graph::planned::{Planned, SourceStage, SyncStage};
+use crate::graph::planned::{Planned, PlannedStage, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::{GraphSpec, GroupSpec, NodeSpec};
 use crate::graph::wide::Wide;
@@ -42,6 +43,8 @@ pub struct GraphBuilder {
     letters: BTreeMap<Arc<str>, VecDeque<Box<dyn Letterbox>>>,
     pub(crate) refusals: Vec<String>,
     pub(crate) timings: Vec<NodeTiming>,
+    /// The nodes that records come from, and end at.
+    pub(crate) ends: Vec<(Arc<str>, End)>,
     /// The feedback edges: their mailboxes, and the channels that they send to.
     pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     /// The edges of the graph's own inputs.
@@ -71,6 +74,7 @@ impl GraphBuilder {
             letters: BTreeMap::new(),
             refusals: Vec::new(),
             timings: Vec::new(),
+            ends: Vec::new(),
             cuts: Vec::new(),
             input_edges: Vec::new(),
             output_merges: Vec::new(),
@@ -427,7 +431,8 @@ impl GraphBuilder {
             outboxes.push(Box::new(outbox));
         }
         outboxes.reverse();
-        self.plan(path, SyncStage(Stage { root: emitter, inlets }));
+        let place = input_place(&self.prefix, name);
+        self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
         NestedInput(outboxes)
     }
 
@@ -447,7 +452,8 @@ impl GraphBuilder {
         let (outboxes, inlets): (_, Vec<Inlet<T>>) = (0..senders.max(1))
             .map(|_| self.channel::<T>(&path, "out", EdgeOptions::default()))
             .unzip();
-        self.plan(path, SyncStage(Stage { root: emitter, inlets }));
+        let place = output_place(&self.prefix, name);
+        self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
         Wide::new(outboxes)
     }
 
@@ -492,6 +498,7 @@ impl GraphBuilder {
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
         let mut inlet = Inlet::new(receiver);
+        inlet.codec = options.codec;
         inlet.aside.copy = options.copy;
         inlet.aside.letter = options.letter;
         (outbox, inlet)
@@ -518,6 +525,7 @@ impl GraphBuilder {
         let counters = Arc::new(NodeCounters::default());
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
+        self.ends.extend(End::of::<N>().map(|end| (Arc::clone(path), end)));
         if out.each(&mut Open) {
             self.counters.sinks.push(Arc::clone(path));
         }
@@ -526,10 +534,16 @@ impl GraphBuilder {
         Instance::new(node, Arc::clone(path), out, letters, counters)
     }
 
-    pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl crate::graph::planned::PlannedStage) {
+    pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl PlannedStage) {
+        let place = base(&path).to_owned();
+        self.plan_at(path, place, stage);
+    }
+
+    /// A stage, and its place in the flow of times.
+    fn plan_at(&mut self, path: Arc<str>, place: String, stage: impl PlannedStage) {
         let counters = Arc::new(StageCounters::default());
         self.counters.stages.push((Arc::clone(&path), Arc::clone(&counters)));
-        self.planned.push(Planned::new(path, counters, stage));
+        self.planned.push(Planned::new(path, place, counters, stage));
     }
 }
 

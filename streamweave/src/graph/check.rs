@@ -35,7 +35,9 @@ impl<N, I, O, E, W> fmt::Debug for Handle<N, I, O, E, W> {
 }
 
 /// The ports of `node`.
-pub fn handle<N: Node>(_: &N) -> Handle<N, N::Inputs, N::Outputs, N::Open, N::Wiring> {
+pub fn handle<N: Node + Send + Sync>(
+    _: &N,
+) -> Handle<N, N::Inputs, N::Outputs, N::Open, N::Wiring> {
     Handle { inputs: Const::NEW, outputs: Const::NEW, open: Const::NEW, node: PhantomData }
 }
 
@@ -71,6 +73,19 @@ impl<N, T> Out<N, T> {
 
 /// Checks an edge: the types of both ends must be the same.
 pub fn edge<N, A: FeedsInto<B>, M, const P: usize, B>(_: &Pair<N, A, M, P, B>) {}
+
+/// That records of this type can leave the graph: what reads them may run on another thread.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot leave the graph, as it cannot be sent between threads",
+    label = "what leaves the graph must be `Send` and own what it holds",
+    note = "for an `Rc` take an `Arc`, for a `RefCell` a `Mutex`, for a reference what it refers to"
+)]
+pub trait Leaves {}
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> Leaves for T {}
+
+/// Checks an edge to an output of the graph.
+pub fn leaves<N, A: Leaves>(_: &Out<N, A>) {}
 
 /// That a record of this type may be sent to more than one input that takes it by value.
 #[diagnostic::on_unimplemented(
@@ -189,48 +204,59 @@ impl<N, T> HowNot for &Out<N, T> {
     }
 }
 
-/// How the records of an edge are written to a file, found by the type of its port: where they
-/// serialize, what does not fit into memory can wait on disk.
-pub trait CodecBySerde<T> {
-    /// How.
-    fn codec(&self) -> Option<Codec<T>>;
+/// What can be done with the records of an edge.
+pub struct Handling<T> {
+    /// How they are written to a file, where they serialize: what does not fit into memory can
+    /// wait on disk.
+    pub codec: Option<Codec<T>>,
+    /// How one is copied that may be tried again.
+    pub copy: Option<fn(&T) -> T>,
 }
-impl<N, const P: usize, T: Serialize + Deserialize<'static>> CodecBySerde<T> for In<N, P, T> {
-    fn codec(&self) -> Option<Codec<T>> {
-        Some(Codec::perhaps_borrowing())
+
+impl<T> fmt::Debug for Handling<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handling")
     }
 }
 
-/// Found when [`CodecBySerde`] is not.
-pub trait CodecNot<T> {
-    /// Not at all.
-    fn codec(&self) -> Option<Codec<T>>;
-}
-impl<N, const P: usize, T> CodecNot<T> for &In<N, P, T> {
-    fn codec(&self) -> Option<Codec<T>> {
-        None
-    }
-}
-
-/// How a record is copied that may be tried again, found by the type of its port.
-pub trait CopyByClone<T> {
-    /// How.
-    fn copied(&self) -> Option<fn(&T) -> T>;
-}
-impl<N, const P: usize, T: Clone> CopyByClone<T> for In<N, P, T> {
-    fn copied(&self) -> Option<fn(&T) -> T> {
-        Some(T::clone)
-    }
+/// Finds the [`Handling`] of an edge by the type of its port: what can do most comes first.
+///
+/// What is found where the type is not known yet is the first one, which then says all that it
+/// needs as one mistake.
+#[diagnostic::on_unimplemented(
+    message = "the type of these records is known behind the graph only: it is `{T}`",
+    label = "no edge and no node says what this input takes",
+    note = "write the type where the node is made, `event_time::<{T}>()` or \
+            `map(|record: {T}| ..)`; or derive `Clone`, `serde::Serialize` and \
+            `serde::Deserialize` for it"
+)]
+pub trait Handled<T> {
+    /// What can be done with them.
+    fn handling(&self) -> Handling<T>;
 }
 
-/// Found when [`CopyByClone`] is not.
-pub trait CopyNot<T> {
-    /// Not at all.
-    fn copied(&self) -> Option<fn(&T) -> T>;
+#[diagnostic::do_not_recommend]
+impl<N, const P: usize, T: Clone + Serialize + Deserialize<'static>> Handled<T> for &&&In<N, P, T> {
+    fn handling(&self) -> Handling<T> {
+        Handling { codec: Some(Codec::perhaps_borrowing()), copy: Some(T::clone) }
+    }
 }
-impl<N, const P: usize, T> CopyNot<T> for &In<N, P, T> {
-    fn copied(&self) -> Option<fn(&T) -> T> {
-        None
+#[diagnostic::do_not_recommend]
+impl<N, const P: usize, T: Serialize + Deserialize<'static>> Handled<T> for &&In<N, P, T> {
+    fn handling(&self) -> Handling<T> {
+        Handling { codec: Some(Codec::perhaps_borrowing()), copy: None }
+    }
+}
+#[diagnostic::do_not_recommend]
+impl<N, const P: usize, T: Clone> Handled<T> for &In<N, P, T> {
+    fn handling(&self) -> Handling<T> {
+        Handling { codec: None, copy: Some(T::clone) }
+    }
+}
+#[diagnostic::do_not_recommend]
+impl<N, const P: usize, T> Handled<T> for In<N, P, T> {
+    fn handling(&self) -> Handling<T> {
+        Handling { codec: None, copy: None }
     }
 }
 
@@ -309,6 +335,51 @@ impl<Ports, T> Tied<Ports> for T {
 /// `value`, which depends on `ports`.
 pub fn tied<Ports, T>(_: Ports, value: T) -> <T as Tied<Ports>>::This {
     value
+}
+
+/// Whether a value is a node, or the output of one, found by its type.
+pub struct Checked<N>(PhantomData<fn() -> N>);
+
+impl<N> fmt::Debug for Checked<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checked")
+    }
+}
+
+impl<N> Checked<N> {
+    /// Of this value.
+    pub fn of(_: &N) -> Self {
+        Checked(PhantomData)
+    }
+}
+
+/// Found where it is one.
+pub trait NodeSound {
+    /// The value, which needs the node.
+    fn checked<T>(&self, value: T) -> T;
+}
+impl<N: Node + Send + Sync> NodeSound for Checked<N> {
+    fn checked<T>(&self, value: T) -> T {
+        value
+    }
+}
+/// Of an output, where what it sends can be sent.
+impl<N: Node + Send + Sync, A: Send + 'static> NodeSound for Checked<Out<N, A>> {
+    fn checked<T>(&self, value: T) -> T {
+        value
+    }
+}
+
+/// Found where it is none, which [`handle`] has told. What is attached then is of a type that
+/// nobody says, and once there was an error, rustc keeps to itself what follows from that.
+pub trait NodeBroken {
+    /// Nothing.
+    fn checked<T, U>(&self, value: T) -> U;
+}
+impl<N> NodeBroken for &Checked<N> {
+    fn checked<T, U>(&self, _: T) -> U {
+        unreachable!("a graph with something else than a node does not compile")
+    }
 }
 
 /// The emitters of a node, all unconnected.

@@ -8,17 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd,
+    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd, states,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
+use crate::graph::queries::Queries;
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::BoxFuture;
@@ -34,6 +36,7 @@ pub(crate) struct Driver {
     pub(crate) signals: Signals,
     pub(crate) reports: Reports,
     barriers: Barriers,
+    queries: Queries,
     pub(crate) chance: Chance,
     tasks: Vec<Driven>,
     /// In a simulation: the edges, with how much they were built to hold.
@@ -69,11 +72,11 @@ const MOVES: u32 = 100_000;
 
 impl Driver {
     /// Takes a graph apart: its handles, and what drives it.
-    pub(crate) fn new<I, O>(graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
+    pub(crate) fn new<I, O>(mut graph: Graph<I, O>, chance: Chance) -> (I, O, Self) {
         let barred = graph.barred();
         let Graph {
             name,
-            planned,
+            mut planned,
             counters,
             edges,
             inputs,
@@ -95,6 +98,7 @@ impl Driver {
                 probes.collect(),
                 barred,
             ),
+            queries: Queries::of(&mut planned),
             name,
             progress: ProgressHandle::new(&counters, &|path| flow.is_timed(path), is_over),
             over,
@@ -345,18 +349,48 @@ impl Driver {
 
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, RunError> {
         let mut asked = Vec::new();
-        for task in &self.tasks {
-            if let Some(probe) = &task.probe {
-                asked.push((Arc::clone(probe), probe.ask()));
-                task.ready.0.store(true, Ordering::Release);
+        for probe in self.tasks.iter().filter_map(|task| task.probe.as_ref()) {
+            let (tell, told) = oneshot::channel();
+            probe.ask(Box::new(move |root| drop(tell.send(states(root)))));
+            asked.push((Arc::clone(probe), told));
+        }
+        self.answer();
+        let mut snapshot = Snapshot::default();
+        for (probe, mut told) in asked {
+            match told.try_recv() {
+                Ok(states) => snapshot.add(&states)?,
+                Err(_) => snapshot.add(&probe.at_end().unwrap_or_default())?,
             }
+        }
+        Ok(snapshot)
+    }
+
+    /// See [`Inline::query`](crate::graph::Inline::query).
+    pub(crate) fn query<S: 'static, R: Send + 'static>(
+        &mut self,
+        node: &str,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Vec<R>, RunError> {
+        self.step()?;
+        let asked = self.queries.ask(node, read);
+        self.answer();
+        let silent = |error| match error {
+            TryRecvError::Empty => Err("it waits in a handler".to_owned()),
+            TryRecvError::Closed => Err("it has ended".to_owned()),
+        };
+        asked
+            .and_then(|asked| {
+                asked.into_iter().map(|mut told| told.try_recv().unwrap_or_else(silent)).collect()
+            })
+            .map_err(|reason| RunError::query(&self.name, node, reason))
+    }
+
+    /// Lets all stages answer what they were asked.
+    fn answer(&mut self) {
+        for task in self.tasks.iter().filter(|task| task.probe.is_some()) {
+            task.ready.0.store(true, Ordering::Release);
         }
         // A failure has been told by the step that it happened in.
         let _ = self.step();
-        let mut snapshot = Snapshot::default();
-        for (probe, asked) in asked {
-            snapshot.add(&probe.take(asked).unwrap_or_default())?;
-        }
-        Ok(snapshot)
     }
 }

@@ -59,6 +59,14 @@ pub enum StartError {
         /// The node that heads the stage.
         node: Arc<str>,
     },
+    /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
+    #[error("graph `{graph}` cannot start: {reason}")]
+    NotGuaranteed {
+        /// The graph's name.
+        graph: String,
+        /// On which path, and what can be done.
+        reason: String,
+    },
     /// A policy needs unwinding and the program is built without.
     #[error(
         "graph `{graph}` has a failure policy, but the program is built with `panic = \"abort\"`, \
@@ -88,7 +96,7 @@ pub enum RunError {
         /// The graph's name.
         graph: String,
         /// Why not.
-        reason: &'static str,
+        reason: String,
     },
     /// It was aborted before its end.
     #[error("graph `{graph}` was aborted")]
@@ -132,6 +140,16 @@ pub enum RunError {
         /// The node that waits.
         node: Arc<str>,
     },
+    /// A question to the state of a node has no answer.
+    #[error("`{node}` of graph `{graph}` cannot be asked: {reason}")]
+    Query {
+        /// The graph's name.
+        graph: String,
+        /// The node's path.
+        node: String,
+        /// Why not.
+        reason: String,
+    },
     /// The run did not answer in time.
     #[error("graph `{graph}` did not answer within {limit:?}: stage `{stage}` is busy or stuck")]
     TimedOut {
@@ -150,6 +168,12 @@ pub enum RunError {
         /// Why.
         error: Arc<StateError>,
     },
+}
+
+impl RunError {
+    pub(crate) fn query(graph: &str, node: &str, reason: String) -> Self {
+        RunError::Query { graph: graph.to_owned(), node: node.to_owned(), reason }
+    }
 }
 
 /// Why a snapshot was not restored.

@@ -113,19 +113,12 @@ impl Flow {
         Ok(Flow { into, loops })
     }
 
-    /// In which order the records of several edges that lead to this path are taken in a
+    /// In which order the records of several edges that lead to this place are taken in a
     /// deterministic run; `None` where nothing orders them.
-    pub(crate) fn merge(&self, path: &str) -> Option<MergeOrder> {
-        let path = base(path);
-        // A port of a nested graph has a stage of its own, named like a node of it.
-        let port = path.rsplit_once('/').map(|(graph, port)| format!("{graph}.{port}"));
-        let port = port.unwrap_or_default();
-        let places = [path, &port, &format!("input {port}")];
-        match places.into_iter().find_map(|place| self.into.get(place)) {
+    pub(crate) fn merge(&self, place: &str) -> Option<MergeOrder> {
+        match self.into.get(place) {
             // The rounds of a loop order what is in it, once what leads into it has ended.
-            _ if places.into_iter().any(|place| self.loops.contains(place)) => {
-                Some(MergeOrder::ByTime)
-            }
+            _ if self.loops.contains(place) => Some(MergeOrder::ByTime),
             Some(stream) if stream.in_turn => Some(MergeOrder::InTurn),
             Some(stream) => (!stream.untimed).then_some(MergeOrder::ByTime),
             None => Some(MergeOrder::ByTime),
@@ -184,14 +177,24 @@ pub(crate) fn base(path: &str) -> &str {
 
 /// Where an edge comes from: a node, an input of a graph as seen from inside (`risk/graph.orders`),
 /// or an output of one as seen from outside (`risk.orders`).
-fn from_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+pub(crate) fn from_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
     place(end, nodes, |graph, port| format!("input {graph}{port}"), |end| end.to_owned())
 }
 
 /// Where an edge leads to: a node, an output of a graph as seen from inside, or an input of one as
 /// seen from outside. A graph's input and output may have one name, and are two places.
-fn to_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
+pub(crate) fn to_place(end: &str, nodes: &BTreeMap<&str, &NodeTiming>) -> String {
     place(end, nodes, |graph, port| format!("{graph}{port}"), |end| format!("input {end}"))
+}
+
+/// The place of an input of the nested graph whose nodes' paths begin with `prefix`.
+pub(crate) fn input_place(prefix: &str, port: &str) -> String {
+    format!("input {}", output_place(prefix, port))
+}
+
+/// As [`input_place`], of an output.
+pub(crate) fn output_place(prefix: &str, port: &str) -> String {
+    format!("{}.{port}", prefix.trim_end_matches('/'))
 }
 
 fn place(
@@ -302,7 +305,7 @@ mod tests {
             ("source.out", "behind.right"),
         ];
         let flow = flow(&edges, &nodes).unwrap();
-        for place in ["enter", "inner/records", "last"] {
+        for place in ["enter", "input inner.records", "inner.done", "last"] {
             assert_eq!(flow.merge(place), Some(MergeOrder::ByTime), "{place}");
         }
         assert_eq!(flow.merge("behind"), None);

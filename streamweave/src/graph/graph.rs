@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::engine::in_flight::SUFFIX;
 use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::{RestoreError, StartError};
 use crate::graph::flow::{Flow, NodeTiming, base};
+use crate::graph::guarantees::{self, End, Guarantee, PathGuarantee, Required};
 use crate::graph::handles::OutputMerge;
 use crate::graph::inline::Inline;
 use crate::graph::mode::ExecutionMode;
@@ -15,7 +18,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::state::ALL_GROUPS;
+use crate::state::{ALL_GROUPS, StateError};
 use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
@@ -30,9 +33,12 @@ pub struct Graph<I, O> {
     spec: GraphSpec,
     refusals: Vec<String>,
     timings: Vec<NodeTiming>,
+    ends: Vec<(Arc<str>, End)>,
+    required: Required,
     cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
+    pub(crate) watchdog: Option<Duration>,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     pub(crate) reports: Reports,
@@ -61,9 +67,12 @@ impl<I, O> Graph<I, O> {
             spec: builder.spec,
             refusals: builder.refusals,
             timings: builder.timings,
+            ends: builder.ends,
+            required: Required::default(),
             cuts: builder.cuts,
             flow: Flow::default(),
             mode: ExecutionMode::default(),
+            watchdog: None,
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
             reports: Reports::new().1,
@@ -96,6 +105,67 @@ impl<I, O> Graph<I, O> {
         self.mode = mode;
     }
 
+    /// Once started, the graph stops with a report ([`Cause::Hung`](crate::engine::Cause::Hung), whatever
+    /// the policies say) when a step of a stage takes longer than `limit`: a record, a timer or a batch of
+    /// a source, and with it what other records of its batch take. An asynchronous handler is part of its
+    /// step, with all that it awaits; calls in flight have their own `timeout`, and a source that waits
+    /// is left alone.
+    ///
+    /// A handler that blocks its thread keeps that thread: what is reported is that it does. On a runtime
+    /// with one thread nobody is left to notice.
+    pub fn set_watchdog(&mut self, limit: Duration) {
+        self.watchdog = Some(limit);
+    }
+
+    /// What holds of the records between each source and sink that are connected when the graph
+    /// takes checkpoints and is restored from the last. State counts every record that is not lost
+    /// once, in any case.
+    ///
+    /// ```
+    /// use streamweave::graph::Guarantee;
+    /// use streamweave::io::{FileLines, Line, PartFiles};
+    /// use streamweave::nodes::filter;
+    /// use streamweave::prelude::*;
+    ///
+    /// let mut graph = graph! {
+    ///     lines: FileLines::new("in.log"),
+    ///     errors: filter(|line: &Line| line.text.contains("error")),
+    ///     kept: PartFiles::by("errors", |line: &Line| line.text.clone()),
+    ///     lines.lines => errors.input,
+    ///     errors.out => [kept.records, graph.seen],
+    /// };
+    /// let holds: Vec<_> =
+    ///     graph.guarantees().into_iter().map(|path| (path.to.clone(), path.guarantee())).collect();
+    /// assert_eq!(holds, [
+    ///     ("graph.seen".to_owned(), Guarantee::Nothing),
+    ///     ("kept".to_owned(), Guarantee::ExactlyOnce),
+    /// ]);
+    /// // Asked for, and then refused when it starts: what the output holds is in no checkpoint.
+    /// graph.require(Guarantee::ExactlyOnce);
+    /// assert!(graph.inline().unwrap_err().to_string().contains("allow_loss(\"graph.seen\")"));
+    /// ```
+    pub fn guarantees(&self) -> Vec<PathGuarantee> {
+        guarantees::paths(&self.spec, &self.timings, &self.ends)
+    }
+
+    /// The graph does not start ([`StartError::NotGuaranteed`]) unless as much holds on each of its
+    /// paths: see [`Graph::guarantees`].
+    pub fn require(&mut self, guarantee: Guarantee) {
+        self.required.guarantee = Some(guarantee);
+    }
+
+    /// Where more is [required](Graph::require): what this source or input (`graph.orders`) gives may
+    /// be lost, or what this output (`graph.breaches`) has not handed over yet.
+    pub fn allow_loss(&mut self, from: impl Into<String>) {
+        self.required.losses.insert(from.into());
+    }
+
+    /// Where more is [required](Graph::require): what reaches this sink or output (`graph.breaches`)
+    /// may be seen again.
+    pub fn allow_duplicates(&mut self, to: impl Into<String>) {
+        self.required.duplicates.insert(to.into());
+    }
+
     /// Gives the nodes their saved state back. Where a node runs on another number of workers than
     /// it did, its keys go to those that own them now, with their timers.
     ///
@@ -113,6 +183,9 @@ impl<I, O> Graph<I, O> {
         let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
         for path in snapshot.paths() {
             let state = snapshot.get(path).unwrap_or_default();
+            if path.ends_with(SUFFIX) {
+                continue;
+            }
             let (node, worker) = path.split_at(base(path).len());
             let (before, node) = (node, self.spec.renamed(node));
             if !instances.contains_key(&node) && !state.is_empty() {
@@ -127,7 +200,7 @@ impl<I, O> Graph<I, O> {
             let now = format!("{node}{worker}");
             saved.entry(node).or_default().push((now, state));
         }
-        let mut result = Ok(());
+        let mut result = self.restore_in_flight(snapshot, &instances, &saved);
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
                 let path = Arc::clone(node.path());
@@ -149,6 +222,46 @@ impl<I, O> Graph<I, O> {
             });
         }
         result
+    }
+
+    /// Gives the stages back what was on its way to them, and takes from the others what may be left of
+    /// another restore.
+    fn restore_in_flight(
+        &mut self,
+        snapshot: &Snapshot,
+        instances: &BTreeMap<String, usize>,
+        saved: &BTreeMap<String, Vec<(String, &[u8])>>,
+    ) -> Result<(), RestoreError> {
+        let mut in_flight = BTreeMap::new();
+        for path in snapshot.paths().filter(|path| path.ends_with(SUFFIX)) {
+            let key = path.trim_end_matches(SUFFIX);
+            // Of a port: `risk.orders`, or `input risk.orders`.
+            let (kind, place) = key.split_at(if key.starts_with("input ") { 6 } else { 0 });
+            let (place, port) = place.split_at(place.find('.').unwrap_or(place.len()));
+            let (node, worker) = place.split_at(base(place).len());
+            let now = format!("{kind}{}{worker}{port}", self.spec.renamed(node));
+            in_flight.insert(now, (path, snapshot.get(path)));
+        }
+        for stage in &mut self.planned {
+            let state = in_flight.remove(&*stage.key()).and_then(|(_, state)| state);
+            let (node, worker) = stage.path.split_at(base(&stage.path).len());
+            let before = saved.get(node).map_or(0, Vec::len);
+            let restored = match (state, instances.get(node)) {
+                (Some(_), Some(now)) if !worker.is_empty() && *now != before => {
+                    Err(StateError::decode(format_args!(
+                        "records were on their way to it on {before} workers, and there are {now} now: \
+                         restore with as many"
+                    )))
+                }
+                _ => stage.restore(state),
+            };
+            let node = Arc::clone(&stage.path);
+            restored.map_err(|error| RestoreError::State { node, error })?;
+        }
+        match in_flight.into_values().next() {
+            Some((path, _)) => Err(RestoreError::Unclaimed { node: path.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Starts the graph on the caller's tokio runtime: one task a stage.
@@ -208,18 +321,18 @@ impl<I, O> Graph<I, O> {
     /// Whatever has several edges takes their records in an order of their own.
     fn make_deterministic(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-        let merging_at = |path: &str, edges: usize| match self.flow.merge(path) {
+        let merging_at = |path: &str, place: &str, edges: usize| match self.flow.merge(place) {
             Some(order) => Ok(Merging { is_deterministic: true, order }),
             None if edges < 2 => Ok(Merging { is_deterministic: true, ..Merging::default() }),
             None => Err(StartError::Unordered { graph: self.name.clone(), node: path.into() }),
         };
         for (stage, wiring) in self.planned.iter_mut().zip(wirings) {
-            let merging = merging_at(&stage.path, wiring.inlets.len())?;
+            let merging = merging_at(&stage.path, &stage.place, wiring.inlets.len())?;
             stage.set_merging(merging);
         }
         self.edges.iter().for_each(|edge| edge.keep_frontiers());
         for output in &self.output_merges {
-            let merging = merging_at(&output.path, output.edges)?;
+            let merging = merging_at(&output.path, &output.path, output.edges)?;
             // A graph starts once.
             let _ = output.order.set(merging.order);
         }
@@ -227,17 +340,25 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Why no barrier goes through this graph, if none does.
-    pub(crate) fn barred(&self) -> Option<&'static str> {
-        if !self.cuts.is_empty() {
-            return Some("it has a loop, through which no barrier goes in this version");
-        }
-        let is_deterministic = self.mode == ExecutionMode::Deterministic;
-        is_deterministic.then_some("what a deterministic run puts aside is in no checkpoint yet")
+    pub(crate) fn barred(&mut self) -> Option<String> {
+        let stage = self.planned.iter_mut().find_map(|stage| {
+            let path = Arc::clone(&stage.path);
+            (!stage.can_save()).then_some(path)
+        })?;
+        Some(format!(
+            "records on their way to `{stage}`, in a loop or put aside by a deterministic run, are \
+             part of it and cannot be saved: derive serde's `Serialize` and `Deserialize` for their \
+             type (edges within a group of workers, and those that leave a nested graph, save none \
+             in this version)"
+        ))
     }
 
     fn check(mut self) -> Result<Self, StartError> {
         if let Some(reason) = self.refusals.pop() {
             return Err(StartError::Unsupported { graph: self.name, reason });
+        }
+        if let Some(reason) = self.required.refuses(&self.guarantees()) {
+            return Err(StartError::NotGuaranteed { graph: self.name, reason });
         }
         match Flow::of(&self.spec, &self.timings) {
             Ok(flow) => self.flow = flow,
@@ -245,6 +366,15 @@ impl<I, O> Graph<I, O> {
         }
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
+        }
+        if let Some(stage) = self.planned.iter().find(|stage| stage.was_merged_otherwise()) {
+            let reason = format!(
+                "the state that it was given is that of a deterministic run, which had put aside \
+                 what was on its way to `{}` in another order: set the mode to deterministic, and \
+                 let `#[in_turn]` be where it was",
+                stage.path
+            );
+            return Err(StartError::Unsupported { graph: self.name, reason });
         }
         if self.spec.is_supervised() {
             if cfg!(panic = "abort") {
@@ -255,7 +385,12 @@ impl<I, O> Graph<I, O> {
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
             let turns = assemble(&wiring, &self.cuts);
-            self.planned.iter_mut().zip(turns).for_each(|(stage, turns)| stage.set_turns(turns));
+            let closes =
+                |channel: &u64| self.cuts.iter().any(|(_, channels)| channels.contains(channel));
+            for ((stage, turns), wiring) in self.planned.iter_mut().zip(turns).zip(&wiring) {
+                stage.set_turns(turns);
+                stage.set_feedback(wiring.inlets.iter().map(closes).collect());
+            }
         }
         let undo = self.undo;
         for stage in &mut self.planned {

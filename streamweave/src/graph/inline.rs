@@ -134,6 +134,20 @@ impl<I, O> Inline<I, O> {
         self.driver.snapshot()
     }
 
+    /// What `read` makes of the state of the node at this path, of each of its instances in the order of
+    /// its workers: see [`Running::query`](crate::graph::Running::query). Does all there is to do now.
+    ///
+    /// # Errors
+    /// [`RunError::Query`] when there is no such node, its state is another type, an instance of it has
+    /// ended or waits in a handler, or `read` panics.
+    pub fn query<S: 'static, R: Send + 'static>(
+        &mut self,
+        node: &str,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Vec<R>, RunError> {
+        self.driver.query(node, read)
+    }
+
     /// The state of every node as of one cut through the whole graph: see
     /// [`Running::cut`](crate::graph::Running::cut). Does all there is to do now, and moves the clock
     /// on where a handler waits for it.

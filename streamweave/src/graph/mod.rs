@@ -10,6 +10,7 @@ mod error;
 mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
 mod graph;
+mod guarantees;
 mod handles;
 mod inline;
 mod intervals;
@@ -17,10 +18,12 @@ mod mode;
 mod planned;
 mod port_list;
 mod progress;
+mod queries;
 mod run;
 mod schedule;
 mod snapshot;
 mod spec;
+mod watchdog;
 mod wide;
 
 pub use attach::{
@@ -29,6 +32,7 @@ pub use attach::{
 pub use builder::{Back, GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
+pub use guarantees::{Delivery, Guarantee, PathGuarantee, Replay};
 pub use handles::{Input, Output, SendError};
 pub use inline::Inline;
 pub use intervals::{CheckpointReport, Checkpoints, CompleteCheckpoint};

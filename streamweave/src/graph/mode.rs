@@ -14,8 +14,9 @@ pub enum ExecutionMode {
     ///   records are put aside until every edge has promised to be past their time, and go on
     ///   ordered by (time, edge, order on the edge); edges are numbered by port, in the order of
     ///   their declaration, and by worker. Every promise made on any of the edges becomes the
-    ///   frontier behind them. What waits is kept in memory, and is no part of a snapshot: where one
-    ///   edge has to be read far ahead of the others, it takes as much.
+    ///   frontier behind them. What waits is kept in memory (where one edge has to be read far
+    ///   ahead of the others, it takes as much), and is part of a cut; what waits at an output of
+    ///   the graph has left it.
     /// - The graph's own inputs count as timed: they have promised as much as they were
     ///   [advanced](crate::graph::Input::advance) to, and everything when they end. Where records are
     ///   sent into several without times, and are to come out before that, say `#[in_turn]`.
@@ -27,7 +28,7 @@ pub enum ExecutionMode {
     /// - Nothing depends on a clock. In a started graph it stands at 0, timers of the clock fail
     ///   the unit that sets them, and nobody is idle because nothing has come for so long. Inline
     ///   and in a simulation the clock is part of the input: there timers of the clock fire, and nodes that ask
-    ///   for the time (`throttle`, `interval`) do as they should.
+    ///   for the time (`throttle`, `rate_limit`, `interval`) do as they should; started they fail.
     /// - An input that is idle ([`Input::idle`](crate::graph::Input::idle)) is waited for all the
     ///   same.
     ///

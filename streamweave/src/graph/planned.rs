@@ -3,21 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Instance, Merging, PopInlets, Probe,
-    Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial, run_source,
-    run_sync,
+    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge, Merging, PopInlets,
+    Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial,
+    run_source, run_sync,
 };
+use crate::graph::flow::base;
 use crate::node::{
     BoxFuture, Call, Emitters, InputPort, Lifecycle, LifecycleAsync, Node, Part, Source,
 };
+use crate::state::StateError;
 use crate::supervision::Supervision;
+use crate::time::Promise;
 
 /// A stage that can be shown to a visitor, then run.
 pub(crate) trait PlannedStage: Send + 'static {
     fn part(&mut self) -> &mut dyn Part;
-    /// Shows the channels that lead to the stage to `each`, in the order of its inlets.
-    fn inlets(&self, each: &mut dyn FnMut(u64));
+    /// The ends of the channels that lead to the stage, if any may.
+    fn inlets(&mut self) -> Option<&mut dyn Inlets>;
     /// Keeps records until their units stand; whether they can be.
     fn keep(&mut self) -> bool;
     fn run(self: Box<Self>, env: StageEnv, signals: Signals) -> BoxFuture<'static, StageEnd>;
@@ -36,8 +40,8 @@ impl<R: Part, L: DriveInlets<R>> PlannedStage for SyncStage<R, L> {
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
     }
-    fn inlets(&self, each: &mut dyn FnMut(u64)) {
-        self.0.inlets.channels(each);
+    fn inlets(&mut self) -> Option<&mut dyn Inlets> {
+        Some(&mut self.0.inlets)
     }
     fn keep(&mut self) -> bool {
         self.0.inlets.keep(true)
@@ -56,8 +60,8 @@ where
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
     }
-    fn inlets(&self, each: &mut dyn FnMut(u64)) {
-        self.0.inlets.channels(each);
+    fn inlets(&mut self) -> Option<&mut dyn Inlets> {
+        Some(&mut self.0.inlets)
     }
     fn keep(&mut self) -> bool {
         self.0.inlets.keep(false)
@@ -76,8 +80,8 @@ where
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0.root
     }
-    fn inlets(&self, each: &mut dyn FnMut(u64)) {
-        self.0.inlets.channels(each);
+    fn inlets(&mut self) -> Option<&mut dyn Inlets> {
+        Some(&mut self.0.inlets)
     }
     fn keep(&mut self) -> bool {
         self.0.inlets.keep(false)
@@ -95,7 +99,9 @@ where
     fn part(&mut self) -> &mut dyn Part {
         &mut self.0
     }
-    fn inlets(&self, _: &mut dyn FnMut(u64)) {}
+    fn inlets(&mut self) -> Option<&mut dyn Inlets> {
+        None
+    }
     fn keep(&mut self) -> bool {
         true
     }
@@ -107,10 +113,14 @@ where
 /// A stage, the name it is told by, and what watches it.
 pub(crate) struct Planned {
     pub(crate) path: Arc<str>,
+    /// Where it is in the flow of times: see [`Flow`](crate::graph::flow::Flow).
+    pub(crate) place: String,
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
     turns: Vec<bool>,
+    feedback: Vec<bool>,
     merging: Merging,
+    merged: Option<(Option<Promise>, Merge)>,
     supervised: Option<(Supervision, usize)>,
     stage: Box<dyn PlannedStage>,
 }
@@ -124,15 +134,19 @@ impl fmt::Debug for Planned {
 impl Planned {
     pub(crate) fn new(
         path: Arc<str>,
+        place: String,
         counters: Arc<StageCounters>,
         stage: impl PlannedStage,
     ) -> Self {
         Planned {
             path,
+            place,
             probe: Arc::default(),
             counters,
             turns: Vec::new(),
+            feedback: Vec::new(),
             merging: Merging::default(),
+            merged: None,
             supervised: None,
             stage: Box::new(stage),
         }
@@ -146,7 +160,9 @@ impl Planned {
     /// The channels at both its ends.
     pub(crate) fn wiring(&mut self) -> Wiring {
         let mut wiring = Wiring::default();
-        self.stage.inlets(&mut |channel| wiring.inlets.push(channel));
+        if let Some(inlets) = self.stage.inlets() {
+            inlets.channels(&mut |channel| wiring.inlets.push(channel));
+        }
         self.stage.part().outlets(&mut |channel| wiring.outlets.push(channel));
         wiring
     }
@@ -154,6 +170,45 @@ impl Planned {
     /// By which of its inlets the turns of a loop come in.
     pub(crate) fn set_turns(&mut self, turns: Vec<bool>) {
         self.turns = turns;
+    }
+
+    /// Which of its inlets are those of feedback edges.
+    pub(crate) fn set_feedback(&mut self, feedback: Vec<bool>) {
+        self.feedback = feedback;
+    }
+
+    /// Whether all that may wait at its inlets when a barrier passes can be saved.
+    pub(crate) fn can_save(&mut self) -> bool {
+        let Some(inlets) = self.stage.inlets() else { return true };
+        let merges = self.merging.is_deterministic && inlets.count() > 1;
+        (0..inlets.count()).all(|index| {
+            let saves = merges || self.feedback.get(index).is_some_and(|feedback| *feedback);
+            !saves || inlets.inlet(index).is_none_or(|inlet| inlet.can_be_saved())
+        })
+    }
+
+    /// The name that is its own: ports of nested graphs share their path with nodes.
+    pub(crate) fn key(&self) -> Arc<str> {
+        if base(&self.path) == self.place { Arc::clone(&self.path) } else { (*self.place).into() }
+    }
+
+    /// Whether records that wait at its inlets have been put in another order than they would be now.
+    pub(crate) fn was_merged_otherwise(&self) -> bool {
+        let Merging { is_deterministic, order } = self.merging;
+        self.merged.as_ref().is_some_and(|(_, merge)| !is_deterministic || merge.order() != order)
+    }
+
+    /// Takes back what was on its way to it; of nothing, nothing is.
+    pub(crate) fn restore(&mut self, saved: Option<&[u8]>) -> Result<(), StateError> {
+        let mut none = ();
+        let inlets = self.stage.inlets().unwrap_or(&mut none);
+        let mut in_flight = match saved {
+            Some(saved) => InFlight::read(&self.path, saved)?,
+            None => InFlight::nothing(inlets.count()),
+        };
+        in_flight.restore(inlets)?;
+        self.merged = in_flight.merged;
+        Ok(())
     }
 
     /// How it takes what comes in by several inlets.
@@ -178,6 +233,7 @@ impl Planned {
         chance: Chance,
         signals: &Signals,
     ) -> BoxFuture<'static, StageEnd> {
+        let path = self.key();
         // What waits before a restart waits by a clock that moves.
         let waits_by = || if clock.moves() { clock.clone() } else { Clock::tokio() };
         let env = StageEnv {
@@ -188,8 +244,11 @@ impl Planned {
             chance,
             counters: self.counters,
             probe: self.probe,
+            path,
             turns: self.turns,
+            feedback: self.feedback,
             merging: self.merging,
+            merged: self.merged,
             signals: signals.clone(),
         };
         self.stage.run(env, signals.clone())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::{Capacity, Exchange, Inlet, Inlets, Letter, Outbox, PortInlets};
 use crate::graph::builder::{GraphBuilder, NestedInput};
+use crate::graph::check::Handling;
 use crate::graph::wide::Wide;
 use crate::node::{About, In, InputPort, Node, Routing};
 use crate::state::Codec;
@@ -101,6 +102,11 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     pub fn copy(mut self, copy: Option<fn(&T) -> T>) -> Self {
         self.copy = copy;
         self
+    }
+
+    /// Both, as found by the type of the port.
+    pub fn handled(self, handling: Handling<T>) -> Self {
+        self.codec(handling.codec).copy(handling.copy)
     }
 
     /// The edge comes from a node that runs on `workers` workers.

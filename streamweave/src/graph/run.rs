@@ -1,9 +1,11 @@
 //! A graph that runs on tokio.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, FutureExt, TryFutureExt, select};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -16,7 +18,9 @@ use crate::graph::graph::Graph;
 use crate::graph::intervals::Checkpoints;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
+use crate::graph::queries::Queries;
 use crate::graph::snapshot::Snapshot;
+use crate::graph::watchdog::Watchdog;
 use crate::supervision::{FailureReports, Reports};
 
 /// A running graph. Dropping it aborts the run.
@@ -38,6 +42,7 @@ impl<I, O> fmt::Debug for Running<I, O> {
 struct Run {
     name: String,
     counters: Arc<Counters>,
+    queries: Queries,
     cuts: Arc<Cuts>,
     progress: ProgressHandle,
     reports: Reports,
@@ -82,16 +87,17 @@ pub struct StopReport {
 }
 
 impl<I, O> Running<I, O> {
-    pub(crate) fn start(graph: Graph<I, O>) -> Self {
+    pub(crate) fn start(mut graph: Graph<I, O>) -> Self {
         let barred = graph.barred();
         let Graph {
             name,
-            planned,
+            mut planned,
             counters,
             inputs,
             outputs,
             flow,
             mode,
+            watchdog,
             input_edges,
             reports,
             ..
@@ -107,16 +113,19 @@ impl<I, O> Running<I, O> {
             .iter()
             .map(|stage| (Arc::clone(&stage.path), Arc::clone(&stage.probe)))
             .collect();
+        let queries = Queries::of(&mut planned);
+        let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let mut stages = JoinSet::new();
         for stage in planned {
             stages.spawn(stage.run(clock.clone(), Chance::default(), &signals));
         }
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let supervisor = tokio::spawn(supervise(stages, tell, over)).abort_handle();
+        let supervisor = tokio::spawn(supervise(stages, watchdog, tell, over)).abort_handle();
         let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
-        let run = Run { name, counters, cuts, progress, reports, signals, ended, supervisor };
+        let run =
+            Run { name, counters, queries, cuts, progress, reports, signals, ended, supervisor };
         Running { inputs, outputs, run }
     }
 
@@ -170,13 +179,71 @@ impl<I, O> Running<I, O> {
         self.run.ended.borrow().is_some()
     }
 
-    /// The state of every node, each as of between two of its units: not one cut through the
-    /// whole graph.
+    /// What `read` makes of the state of the node at this path, while the graph runs: of each of its
+    /// instances between two of its units, in the order of its workers. It is the latest state, which a
+    /// restart may take back; what all nodes say together is no cut.
+    ///
+    /// The stage does nothing else meanwhile: copy what is wanted, and work with it outside.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Counts the visits of each page.
+    /// #[node(key = String)]
+    /// struct Visits {
+    ///     #[input(key = |page| page)] pages: String,
+    ///     #[output] count: (String, u64),
+    ///     #[state] visits: Keyed<String, u64>,
+    /// }
+    ///
+    /// impl VisitsHandlers for Visits {
+    ///     fn on_pages(
+    ///         &self,
+    ///         state: &mut VisitsState,
+    ///         page: String,
+    ///         out: &mut impl VisitsOut,
+    ///     ) -> NodeResult {
+    ///         let visits = state.visits.entry(page.clone());
+    ///         *visits += 1;
+    ///         out.count((page, *visits));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let mut run = graph! {
+    ///     #[workers(2)]
+    ///     visits: Visits {},
+    ///     graph.pages => visits.pages,
+    ///     visits.count => graph.count,
+    /// }
+    /// .start()?;
+    /// for page in ["/", "/shop", "/"] {
+    ///     run.inputs.pages.send(page.to_owned()).await?;
+    ///     run.outputs.count.recv().await;
+    /// }
+    /// let visits = |state: &VisitsState| state.visits.get("/").copied();
+    /// // Of two workers one has the page.
+    /// let of_each = run.query("visits", Duration::from_secs(10), visits).await?;
+    /// assert_eq!(of_each.into_iter().flatten().sum::<u64>(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// When a stage does not answer within `limit`, or a node's state does not serialize.
-    pub async fn snapshot(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        self.run.snapshot(limit).await
+    /// [`RunError::Query`] when there is no such node, its state is another type, an instance of it has
+    /// ended, or `read` panics; [`RunError::TimedOut`] when an instance is busy for longer than
+    /// `limit`.
+    pub async fn query<S: 'static, R: Send + 'static>(
+        &self,
+        node: &str,
+        limit: Duration,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Vec<R>, RunError> {
+        self.run.query(node, limit, read).await
     }
 
     /// The state of every node as of one cut through the whole graph: of everything that its
@@ -185,13 +252,14 @@ impl<I, O> Running<I, O> {
     /// happened.
     ///
     /// The cut travels with the records; a node with several inputs waits until it has come by all
-    /// of them. What has left the graph by then is not taken back by a restore: its outputs may give
+    /// of them. By a feedback edge it comes last: what comes by that before it is saved as on its
+    /// way, and so is what a deterministic run has put aside. What has left the graph by then is not taken back by a restore: its outputs may give
     /// some records again.
     ///
     /// # Errors
-    /// When it does not get through within `limit` (an output that nobody reads keeps it), when the
-    /// graph has a loop or is deterministic ([`RunError::NoCheckpoint`]), or a state does not
-    /// serialize.
+    /// When it does not get through within `limit` (an output that nobody reads keeps it), when
+    /// records that would be on their way in a loop or put aside by a deterministic run do not
+    /// serialize ([`RunError::NoCheckpoint`]), or a state does not.
     pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         self.run.cuts.cut(limit).await
     }
@@ -249,7 +317,7 @@ impl<I, O> Running<I, O> {
     /// ```
     ///
     /// # Errors
-    /// When the graph has a loop or is deterministic ([`RunError::NoCheckpoint`]).
+    /// When no cut goes through the graph ([`RunError::NoCheckpoint`]).
     pub fn checkpoint_every<S>(
         &self,
         storage: S,
@@ -371,7 +439,7 @@ impl Run {
             Ended::Finished => {
                 let mut state = Snapshot::default();
                 for (_, probe) in &self.cuts.barriers.probes {
-                    state.add(&probe.take(0).unwrap_or_default())?;
+                    state.add(&probe.at_end().unwrap_or_default())?;
                 }
                 Ok(Summary { metrics: self.counters.read(), state })
             }
@@ -380,35 +448,51 @@ impl Run {
         }
     }
 
-    async fn snapshot(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let asked: Vec<u64> =
-            self.cuts.barriers.probes.iter().map(|(_, probe)| probe.ask()).collect();
-        let mut snapshot = Snapshot::default();
+    async fn query<S: 'static, R: Send + 'static>(
+        &self,
+        node: &str,
+        limit: Duration,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Vec<R>, RunError> {
+        let refused = |reason| RunError::query(&self.name, node, reason);
         let deadline = tokio::time::Instant::now() + limit;
-        for ((stage, probe), asked) in self.cuts.barriers.probes.iter().zip(asked) {
-            let answered = tokio::time::timeout_at(deadline, probe.answered(asked)).await;
-            let Ok(states) = answered else {
-                return Err(RunError::TimedOut {
-                    graph: self.name.clone(),
-                    stage: Arc::clone(stage),
-                    limit,
-                });
+        let mut all = Vec::new();
+        for answer in self.queries.ask(node, read).map_err(refused)? {
+            let answered = pin!(tokio::time::timeout_at(deadline, answer.map_err(drop)));
+            let answered = match select(answered, pin!(self.cuts.ended())).await {
+                Either::Left((answered, _)) => answered,
+                // It may have answered all the same.
+                Either::Right((_, answered)) => answered.now_or_never().unwrap_or(Ok(Err(()))),
             };
-            snapshot.add(&states)?;
+            match answered {
+                Ok(Ok(said)) => all.push(said.map_err(refused)?),
+                Ok(Err(_)) => return Err(refused("it has ended".to_owned())),
+                Err(_) => {
+                    let (graph, stage) = (self.name.clone(), node.into());
+                    return Err(RunError::TimedOut { graph, stage, limit });
+                }
+            }
         }
-        Ok(snapshot)
+        Ok(all)
     }
 }
 
 /// Waits for the stages: the first failure ends them all.
 async fn supervise(
     mut stages: JoinSet<StageEnd>,
+    watchdog: Watchdog,
     tell: watch::Sender<Option<Ended>>,
     over: watch::Sender<bool>,
 ) {
     let mut cancelled = false;
     let mut ended = Ended::Finished;
-    while let Some(stage) = stages.join_next().await {
+    let mut barks = pin!(watchdog.barks());
+    loop {
+        let stage = match select(pin!(stages.join_next()), barks.as_mut()).await {
+            Either::Left((Some(stage), _)) => stage,
+            Either::Left((None, _)) => break,
+            Either::Right((hung, _)) => Ok(StageEnd::Failed(hung)),
+        };
         match stage {
             Ok(StageEnd::Finished) => {}
             Ok(StageEnd::Cancelled) => cancelled = true,

@@ -9,7 +9,7 @@ use crate::engine::InstanceState;
 use crate::graph::error::RunError;
 use crate::state::{NodeSnapshot, lay};
 
-/// The state of every node instance of a graph, as [`Running::snapshot`](crate::graph::Running),
+/// The state of every node instance of a graph, as [`Running::cut`](crate::graph::Running::cut),
 /// [`Inline::snapshot`](crate::graph::Inline) and the [`Summary`](crate::graph::Summary) of a run
 /// give it. Equal states are equal snapshots, where they hold everything.
 ///
@@ -67,7 +67,8 @@ impl Snapshot {
             since.filter(|_| self.nodes.values().any(|state| NodeSnapshot::is_of_changes(state)));
     }
 
-    /// The instance paths in this snapshot.
+    /// The instance paths in this snapshot. One that ends in `~` is of a stage: what was on its way
+    /// to it.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)
     }

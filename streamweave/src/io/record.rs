@@ -25,7 +25,11 @@ impl fmt::Display for Line {
 /// A part of the input that is no record: what a source sends to its output `errors`, or fails
 /// with while that output is not connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{file}, line {line}: {reason}; correct the input, or connect output `errors` to go on")]
+#[error(
+    "{file}, line {line}: {reason}{}; correct the input, or connect the output `errors` of this \
+     source, to go on without what is no record",
+    shown(raw)
+)]
 pub struct BadRecord {
     /// The path of the file as it was given; `stdin`, or `tcp://` with the peer's address.
     pub file: Arc<str>,
@@ -35,6 +39,20 @@ pub struct BadRecord {
     pub reason: String,
     /// Its bytes as they were read; of what is longer than the limit, the first 1,024.
     pub raw: Vec<u8>,
+}
+
+/// The start of what was read, so that it is recognised without opening the file.
+fn shown(raw: &[u8]) -> String {
+    const SHOWN: usize = 60;
+    if raw.is_empty() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(raw);
+    let text = text.trim_end();
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let start: String = text.chars().take(SHOWN).map(visible).collect();
+    let more = if text.chars().count() > SHOWN { " .." } else { "" };
+    format!(", in `{start}{more}`")
 }
 
 /// The bytes of a line without its line feed, and without a carriage return before that.

@@ -78,6 +78,13 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// `on_complete`: so it waits for that before it ends.
     const COMMITS: bool = false;
 
+    /// Of a source: whether it goes on from the position that is saved with its state, and gives again
+    /// what it had given behind it.
+    const REWINDABLE: bool = false;
+
+    /// Of a sink: whether what comes again changes nothing.
+    const IDEMPOTENT: bool = false;
+
     /// The state of a fresh instance.
     fn new_state(&self) -> Self::State;
 
@@ -369,6 +376,21 @@ pub struct CallOptions {
     pub backoff: std::time::Duration,
     /// The longest wait between retries.
     pub max_backoff: std::time::Duration,
+    /// When no calls are made for a while; `None` for never.
+    pub breaker: Option<BreakerOptions>,
+}
+
+/// A circuit breaker. After so many failed attempts in a span of time, retries among them, no attempt
+/// is made for a while: all wait, and so does what feeds the node. Then one is made, and if it succeeds all
+/// go on, otherwise they wait again. Each worker has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerOptions {
+    /// So many failures, at least 1.
+    pub failures: u32,
+    /// Within so long.
+    pub within: std::time::Duration,
+    /// So long no attempt is made.
+    pub open: std::time::Duration,
 }
 
 /// Whether a source has more.

@@ -4,6 +4,9 @@
 //! Inputs are called `input` and outputs `out` where there is one of each. What a node must not
 //! forget is managed state: saved in every snapshot and undone with a failed unit. Records that
 //! are kept there are [`Storable`]. All time is the run's clock.
+//!
+//! `use streamweave::nodes::*;` brings all of them. The aggregates of windows are in [`window`](mod@window)
+//! and some have a node's name: write `window::count()`, and let no glob take them in beside this one.
 
 pub mod aggregate;
 pub mod calls;
@@ -19,6 +22,9 @@ pub mod transform;
 pub mod window;
 
 use std::time::Duration;
+
+use crate::node::Context;
+use crate::{NodeError, NodeResult};
 
 pub use aggregate::{chunks, fold, reduce, scan};
 pub use calls::async_map;
@@ -38,6 +44,17 @@ pub use window::{window, window_all, window_by_count};
 /// A duration in the unit of the run's clock.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
+fn needs_clock(out: &impl Context, node: &str) -> NodeResult {
+    if out.__clock_moves() {
+        return Ok(());
+    }
+    Err(NodeError::new(format!(
+        "`{node}` asks for the time in a deterministic run, in which nothing depends on the clock: \
+         leave it out, or run the graph inline, where the clock is moved by hand"
+    )))
 }
 
 /// Milliseconds of the run's clock as a duration.

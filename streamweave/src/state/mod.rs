@@ -43,6 +43,7 @@ pub(crate) use layers::{lay, read_layers};
 pub use node::{FieldVisitor, NodeSaving, NodeState};
 pub use shape::{FieldSchema, NodeSchema, Shape};
 pub use snapshot::{NodeSnapshot, SavedField};
+pub(crate) use snapshot::{as_binary, from_binary};
 #[doc(hidden)]
 pub use stable_key::Fold;
 pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};

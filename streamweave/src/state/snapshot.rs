@@ -60,11 +60,13 @@ impl fmt::Debug for SavedField {
     }
 }
 
-fn as_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+/// Bytes as such, and not as a sequence of numbers.
+pub(crate) fn as_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
 }
 
-fn from_binary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+/// Reads what [`as_binary`] wrote.
+pub(crate) fn from_binary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
 }
 

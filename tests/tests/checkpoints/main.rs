@@ -63,6 +63,14 @@ fn the_last_few_are_kept_and_ids_only_grow() -> Tested {
 }
 
 #[test]
+fn an_empty_path_is_refused() {
+    let refused = FileCheckpointStorage::open("").unwrap_err();
+    assert!(matches!(refused, CheckpointError::NoFolder), "{refused}");
+    assert!(refused.to_string().contains("is empty: name a folder"), "{refused}");
+    assert!(!std::path::Path::new("lock").exists());
+}
+
+#[test]
 fn a_second_run_on_the_same_folder_is_refused() -> Tested {
     let folder = tempfile::tempdir()?;
     let storage = FileCheckpointStorage::open(folder.path())?;

@@ -119,5 +119,6 @@ fn json_records_and_errors() -> Tested {
     assert_eq!(errors, expected);
     let error = fails!(JsonLines::<Trade>::new(&path), out);
     assert!(error.contains("a.jsonl, line 3: missing field `price`"), "{error}");
+    assert!(error.contains("in `{\"symbol\":\"B\"}`; correct the input, or connect"), "{error}");
     Ok(())
 }

@@ -162,20 +162,6 @@ async fn a_cut_is_behind_what_was_sent_before() -> Tested {
     Ok(())
 }
 
-#[test]
-fn no_cut_goes_through_a_loop() -> Tested {
-    let graph = graph! {
-        #[rounds(max = 3)] loop again { via: Both {}, odd: Even },
-        graph.records => via.left,
-        via.out => odd.input,
-        odd.out => feedback via.right,
-        odd.out => graph.out,
-    };
-    let refused = graph.inline()?.cut().unwrap_err();
-    assert!(matches!(refused, RunError::NoCheckpoint { .. }), "{refused}");
-    Ok(())
-}
-
 /// A stream that waits for another lets a cut through, and all that is before it.
 #[test]
 fn a_cut_gets_through_a_stream_that_waits_for_others() -> Tested {

@@ -10,8 +10,8 @@ use streamweave::graph::{ExecutionMode, Output, StartError};
 use streamweave::io::FileLinesSink;
 use streamweave::nodes::window::{Tumbling, count};
 use streamweave::nodes::{
-    Late, delay, event_time_by, for_each, from_iter, in_order_by, interval_join, map, merge,
-    settle, window,
+    Late, delay, event_time_by, for_each, from_iter, in_order_by, interval, interval_join, map,
+    merge, rate_limit, settle, throttle, window,
 };
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
@@ -490,6 +490,32 @@ async fn timers_of_the_clock_fail_in_a_started_graph() {
     run.inputs.records.send(1_u64).await.unwrap();
     let failed = run.drain().await.unwrap_err().to_string();
     assert!(failed.contains("deterministic"), "{failed}");
+}
+
+/// So does a node that asks for the time: it would stand still.
+#[tokio::test]
+async fn nodes_that_ask_for_the_time_fail_in_a_started_graph() -> Tested {
+    macro_rules! fails {
+        ($graph:expr) => {{
+            let mut graph = $graph;
+            graph.set_mode(ExecutionMode::Deterministic);
+            let failed = graph.start()?.drain().await.unwrap_err().to_string();
+            assert!(failed.contains("deterministic"), "{failed}");
+        }};
+    }
+    let period = Duration::from_secs(1);
+    fails!(graph! { ticks: interval(period), ticks.out => graph.ticks });
+    fails!(graph! {
+        numbers: from_iter(0..5), few: throttle(period),
+        numbers.out => few.input,
+        few.out => graph.few,
+    });
+    fails!(graph! {
+        numbers: from_iter(0..5), slower: rate_limit(1, period),
+        numbers.out => slower.input,
+        slower.out => graph.slower,
+    });
+    Ok(())
 }
 
 /// An input that is idle is waited for: when it comes back is not for the clock to say.

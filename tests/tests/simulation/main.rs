@@ -9,6 +9,7 @@ mod deterministic;
 mod event_time;
 mod failures;
 mod graphs;
+mod in_flight;
 mod kit;
 mod loops;
 mod nodes;
@@ -26,6 +27,10 @@ streamweave_tests::broken_variants! {
     NobodyIsWoken => graphs::buffers_of_one;
     FrontierBeforeTimers => event_time::what_the_frontier_makes_due;
     BarrierWaitsForNobody => cuts::goes_on_from_a_cut;
+    InFlightIsLost => in_flight::what_can_be_reached;
+    InFlightIsLost => in_flight::what_is_put_aside;
+    InFlightIsLost => cuts::goes_on_from_a_cut;
+    EarlyRoundIsForgotten => in_flight::from_worker_to_worker;
     MergeByArrival => deterministic::where_edges_meet;
     StaleRounds => loops::rounds_of_several_times;
     DroppedBatch => graphs::chain;

@@ -1,5 +1,9 @@
 fn graph() {
     let graph = {
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use streamweave::graph::check::{
+            Handled as _, HowByClone as _, HowNot as _, NodeBroken as _, NodeSound as _,
+        };
         let (node_0, node_1) = (Add { by: 1 }, Add { by: 2 });
         let ports_0 = {
             use streamweave::graph::check::handle as __handle;
@@ -9,6 +13,8 @@ fn graph() {
             use streamweave::graph::check::handle as __handle;
             __handle(&(node_1))
         };
+        let sound_0 = streamweave::graph::check::Checked::of(&node_0);
+        let sound_1 = streamweave::graph::check::Checked::of(&node_1);
         let first = &ports_0;
         let second = &ports_1;
         let out_0 = first.outputs.out;
@@ -26,9 +32,11 @@ fn graph() {
                 __edge(&(pair));
             }
             {
-                let receivers = out_0.receivers().to(input_1).away();
+                let receivers = out_0.receivers().to((&sound_1).checked(input_1)).away();
                 streamweave::graph::check::fan_out(&(receivers));
             }
+            streamweave::graph::check::leaves(&((&sound_0).checked(out_0)));
+            streamweave::graph::check::leaves(&((&sound_1).checked(out_1)));
             {
                 let wiring = streamweave::graph::check::wiring(&ports_0);
                 let wiring = input_0.connect(wiring);
@@ -40,11 +48,6 @@ fn graph() {
                 wiring.complete();
             }
         }
-        #[allow(unused_imports, reason = "which of them are used depends on the types")]
-        use streamweave::graph::check::{
-            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _,
-            HowByClone as _, HowNot as _,
-        };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
             .set_spec(streamweave::graph::GraphSpec {
@@ -80,30 +83,46 @@ fn graph() {
                 ],
                 groups: ::std::vec![],
             });
-        let (edge_2, reader_0) = builder
-            .output("seen", out_0, ::core::option::Option::None);
-        let (edge_3, reader_1) = builder
-            .output("sums", out_1, ::core::option::Option::None);
+        let (edge_2, reader_0) = (&streamweave::graph::check::Checked::of(&out_0))
+            .checked(
+                builder
+                    .output(
+                        "seen",
+                        (&streamweave::graph::check::Checked::of(&out_0)).checked(out_0),
+                        ::core::option::Option::None,
+                    ),
+            );
+        let (edge_3, reader_1) = (&streamweave::graph::check::Checked::of(&out_1))
+            .checked(
+                builder
+                    .output(
+                        "sums",
+                        (&streamweave::graph::check::Checked::of(&out_1)).checked(out_1),
+                        ::core::option::Option::None,
+                    ),
+            );
         let edge_1 = {
             let open = {
                 streamweave::graph::check::tied(
-                        (input_1, (out_1, ())),
+                        (input_1, (out_1, &ports_1)),
                         streamweave::graph::check::open(&ports_1),
                     )
                     .out(streamweave::graph::check::via(graph_output_1, edge_3))
             };
-            builder
-                .attach(
-                    streamweave::graph::check::tied((input_1, (out_1, ())), node_1),
-                    "second",
-                    input_1.edge().codec((&input_1).codec()).copy((&input_1).copied()),
-                    open,
-                )
+            let (node, to) = (&sound_1)
+                .checked((
+                    streamweave::graph::check::tied(
+                        (input_1, (out_1, &ports_1)),
+                        node_1,
+                    ),
+                    input_1.edge().handled((&&&&input_1).handling()),
+                ));
+            builder.attach(node, "second", to, open)
         };
         let edge_0 = {
             let open = {
                 streamweave::graph::check::tied(
-                        (input_0, (out_0, ())),
+                        (input_0, (out_0, &ports_0)),
                         streamweave::graph::check::open(&ports_0),
                     )
                     .out(
@@ -114,18 +133,20 @@ fn graph() {
                         ),
                     )
             };
-            builder
-                .attach(
-                    streamweave::graph::check::tied((input_0, (out_0, ())), node_0),
-                    "first",
-                    input_0.edge().codec((&input_0).codec()).copy((&input_0).copied()),
-                    open,
-                )
+            let (node, to) = (&sound_0)
+                .checked((
+                    streamweave::graph::check::tied(
+                        (input_0, (out_0, &ports_0)),
+                        node_0,
+                    ),
+                    input_0.edge().handled((&&&&input_0).handling()),
+                ));
+            builder.attach(node, "first", to, open)
         };
         let feed_0 = builder
             .input(
                 "numbers",
-                input_0.edge(),
+                (&sound_0).checked(input_0.edge()),
                 streamweave::graph::check::via(input_0, edge_0),
             );
         let graph = {

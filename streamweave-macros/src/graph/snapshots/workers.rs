@@ -1,5 +1,9 @@
 fn graph() {
     let graph = {
+        #[allow(unused_imports, reason = "which of them are used depends on the types")]
+        use streamweave::graph::check::{
+            Handled as _, HowByClone as _, HowNot as _, NodeBroken as _, NodeSound as _,
+        };
         let (node_0, node_1, node_2, workers_0) = (
             A {},
             B {},
@@ -18,6 +22,9 @@ fn graph() {
             use streamweave::graph::check::handle as __handle;
             __handle(&(node_2))
         };
+        let sound_0 = streamweave::graph::check::Checked::of(&node_0);
+        let sound_1 = streamweave::graph::check::Checked::of(&node_1);
+        let sound_2 = streamweave::graph::check::Checked::of(&node_2);
         let a = &ports_0;
         let b = &ports_1;
         let c = &ports_2;
@@ -60,11 +67,6 @@ fn graph() {
                 wiring.complete();
             }
         }
-        #[allow(unused_imports, reason = "which of them are used depends on the types")]
-        use streamweave::graph::check::{
-            CodecBySerde as _, CodecNot as _, CopyByClone as _, CopyNot as _,
-            HowByClone as _, HowNot as _,
-        };
         let mut builder = streamweave::graph::GraphBuilder::new("graph");
         builder
             .set_spec(streamweave::graph::GraphSpec {
@@ -103,67 +105,67 @@ fn graph() {
         let (edge_1, (edge_2, ())) = {
             let open = {
                 streamweave::graph::check::tied(
-                    (input_2, (input_1, ())),
+                    (input_2, (input_1, &ports_2)),
                     streamweave::graph::check::open(&ports_2),
                 )
             };
-            builder
-                .attach_many(
-                    streamweave::graph::check::tied((input_2, (input_1, ())), node_2),
-                    "c",
+            let (node, to) = (&sound_2)
+                .checked((
+                    streamweave::graph::check::tied(
+                        (input_2, (input_1, &ports_2)),
+                        node_2,
+                    ),
                     (
                         input_1
                             .edge()
-                            .codec((&input_1).codec())
-                            .copy((&input_1).copied())
+                            .handled((&&&&input_1).handling())
                             .gather(workers_0),
-                        (
-                            input_2
-                                .edge()
-                                .codec((&input_2).codec())
-                                .copy((&input_2).copied()),
-                            (),
-                        ),
+                        (input_2.edge().handled((&&&&input_2).handling()), ()),
                     ),
-                    open,
-                )
+                ));
+            builder.attach_many(node, "c", to, open)
         };
         let (edge_0, ()) = {
             let open = streamweave::graph::Wide::unit(workers_0)
                 .zip(edge_1)
                 .map(|((), edge_1)| {
                     streamweave::graph::check::tied(
-                            (input_0, (out_1, ())),
+                            (input_0, (out_1, &ports_1)),
                             streamweave::graph::check::open(&ports_1),
                         )
                         .out(streamweave::graph::check::via(input_1, edge_1))
                 });
-            builder
-                .attach_many_wide(
-                    streamweave::graph::check::tied((input_0, (out_1, ())), node_1),
-                    "b",
-                    (
-                        input_0
-                            .edge()
-                            .codec((&input_0).codec())
-                            .copy((&input_0).copied()),
-                        (),
+            let (node, to) = (&sound_1)
+                .checked((
+                    streamweave::graph::check::tied(
+                        (input_0, (out_1, &ports_1)),
+                        node_1,
                     ),
-                    open,
-                )
+                    (input_0.edge().handled((&&&&input_0).handling()), ()),
+                ));
+            builder.attach_many_wide(node, "b", to, open)
         };
         let edge_0 = edge_0.one();
         let open = {
-            streamweave::graph::check::tied(
-                    (out_2, (out_0, ())),
-                    streamweave::graph::check::open(&ports_0),
+            (&sound_0)
+                .checked(
+                    streamweave::graph::check::tied(
+                        (out_2, (out_0, &ports_0)),
+                        streamweave::graph::check::open(&ports_0),
+                    ),
                 )
                 .out(streamweave::graph::check::via(input_0, edge_0))
                 .other(streamweave::graph::check::via(input_2, edge_2))
         };
         builder
             .root(
-                streamweave::graph::check::tied((out_2, (out_0, ())), node_0),
+                (&sound_0)
+                    .checked(
+                        streamweave::graph::check::tied(
+                            (out_2, (out_0, &ports_0)),
+                            node_0,
+                        ),
+                    ),
                 "a",
                 open,
             );

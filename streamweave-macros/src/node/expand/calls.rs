@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use crate::node::expand::asynchronous::lent;
 use crate::node::expand::keys;
 use crate::node::expand::names::{Names, respan};
-use crate::node::model::{Calls, Input};
+use crate::node::model::{Breaker, Calls, Input};
 
 /// `impl Call<MatcherEmitters<..>>`.
 pub(crate) fn call(names: &Names<'_>, calls: &Calls) -> TokenStream {
@@ -96,11 +96,22 @@ fn attempts(names: &Names<'_>, calls: &Calls, input: &Input) -> TokenStream {
 
 fn options(names: &Names<'_>, calls: &Calls) -> TokenStream {
     let krate = &names.krate;
-    let Calls { concurrency, ordered, timeout, retries, backoff } = calls;
+    let Calls { concurrency, ordered, timeout, retries, backoff, breaker } = calls;
     let timeout = match timeout {
         Some(limit) => {
             let limit = duration(*limit);
             quote!(::core::option::Option::Some(#limit))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let breaker = match breaker {
+        Some(Breaker { failures, within, open }) => {
+            let (within, open) = (duration(*within), duration(*open));
+            quote!(::core::option::Option::Some(#krate::node::BreakerOptions {
+                failures: #failures,
+                within: #within,
+                open: #open,
+            }))
         }
         None => quote!(::core::option::Option::None),
     };
@@ -115,6 +126,7 @@ fn options(names: &Names<'_>, calls: &Calls) -> TokenStream {
                 retries: #retries,
                 backoff: #backoff,
                 max_backoff: #max_backoff,
+                breaker: #breaker,
             }
         }
     }

@@ -14,16 +14,20 @@ pub(crate) fn unconnected(names: &Names<'_>) -> TokenStream {
 
 /// The struct and its implementations.
 pub(crate) fn emitters(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, args, needs, emitters, .. } = names;
+    let Names { node, krate, name, args, bounds, needs, emitters, .. } = names;
     let params = names.emitter_params();
     let ports: Vec<_> = node.outputs.iter().map(|output| &output.name).collect();
     let generic = names.emitters_are_generic();
     let own = if generic { parameters(&node.generics) } else { Vec::new() };
+    let bare = if generic { parameters(&node.bare) } else { Vec::new() };
+    let bounds = generic.then_some(bounds);
     let needs = generic.then_some(needs);
     let with = |more: Vec<TokenStream>| list(own.iter().cloned().chain(more).collect());
     let declared = with(params.iter().map(|param| quote!(#param)).collect());
     let parts = with(params.iter().map(|param| quote!(#param: #krate::node::Part)).collect());
-    let none = with(Vec::new());
+    let plain =
+        list(bare.iter().cloned().chain(params.iter().map(|param| quote!(#param))).collect());
+    let none = list(bare);
     let marker_field =
         generic.then(|| quote!(__node: ::core::marker::PhantomData<fn() -> #name #args>,));
     let marker = generic.then(|| quote!(__node: ::core::marker::PhantomData,));
@@ -33,8 +37,8 @@ pub(crate) fn emitters(names: &Names<'_>) -> TokenStream {
     let each =
         if ports.is_empty() { quote!(true) } else { quote!(#(each.part(&mut self.#ports))&&*) };
     quote! {
-        pub struct #emitters #declared #needs { #(#ports: #params,)* #marker_field }
-        impl #none #krate::node::Const for #emitters #open #needs {
+        pub struct #emitters #plain #bounds { #(#ports: #params,)* #marker_field }
+        impl #none #krate::node::Const for #emitters #open #bounds {
             const NEW: Self = #emitters { #(#ports: #krate::node::Unconnected,)* #marker };
         }
         impl #declared #ty #needs { #(#setters)* }

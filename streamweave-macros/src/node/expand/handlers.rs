@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use crate::node::expand::names::Names;
+use crate::node::expand::names::{Names, respan};
 use crate::node::model::{Input, Kind};
 
 /// The handlers that no record asks for: name, parameter, documentation.
@@ -81,15 +81,17 @@ pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
 /// The handlers that the user must write.
 fn main(names: &Names<'_>) -> TokenStream {
     let Names { node, krate, args, out, .. } = names;
-    let state = names.state_param();
+    // A handler of another form is told with the fields that ask for this one.
+    let at_state = node.fields.first().map_or(names.at, |field| field.name.span());
+    let state = respan(names.state_param(), at_state);
     let out = quote!(out: &mut impl #out #args);
     match &node.kind {
         Kind::Fused | Kind::Serial => {
             let each = node.inputs.iter().map(|input| {
                 let (handler, record) = (handler(input), record(input));
                 let docs = input.docs.or(format!("A record of input `{}`.", input.name));
-                let result = result(names);
                 let at = input.name.span();
+                let result = respan(result(names), at);
                 quote_spanned!(at=> #docs fn #handler(&self, #state #record, #out) -> #result;)
             });
             quote!(#(#each)*)

@@ -130,7 +130,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
 
 /// `impl Node`.
 fn implementation(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, needs, state, .. } = names;
+    let Names { node, krate, name, params, args, own_needs: needs, state, .. } = names;
     let Names { inputs, outputs, emitters, wiring, .. } = names;
     let open = emitters::unconnected(names);
     let missing = wiring::missing(names);
@@ -150,15 +150,15 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         let timing = format_ident!("{timing}");
         quote!(const TIMING: #krate::node::Timing = #krate::node::Timing::#timing;)
     });
-    let strict = node.strict.then(|| {
-        quote!(
-            const STRICT: bool = true;
-        )
-    });
-    let commits = node.commits.then(|| {
-        quote!(
-            const COMMITS: bool = true;
-        )
+    let said = [
+        (node.strict, "STRICT"),
+        (node.commits, "COMMITS"),
+        (node.rewindable, "REWINDABLE"),
+        (node.idempotent, "IDEMPOTENT"),
+    ];
+    let said = said.into_iter().filter(|(is_said, _)| *is_said).map(|(_, name)| {
+        let name = format_ident!("{name}");
+        quote!(const #name: bool = true;)
     });
     let new_state = state::fresh(names);
     let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
@@ -174,8 +174,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             type Kind = #krate::node::kind::#kind;
             const SOLE_KEY: ::core::option::Option<&'static #key> = #sole_key;
             #timing
-            #strict
-            #commits
+            #(#said)*
 
             fn new_state(&self) -> #state {
                 #new_state

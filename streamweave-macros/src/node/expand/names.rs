@@ -13,6 +13,8 @@ pub(crate) struct Names<'a> {
     pub(crate) name: &'a Ident,
     /// `<A: Bound, const N: usize>`, or nothing.
     pub(crate) params: TokenStream,
+    /// The same of the data types: without the bounds where these do without.
+    pub(crate) bare: TokenStream,
     /// `<A, N>`, or nothing.
     pub(crate) args: TokenStream,
     /// The where clause as the user wrote it, or nothing.
@@ -20,6 +22,8 @@ pub(crate) struct Names<'a> {
     /// The where clause of implementations: with what nodes need of the node's parameters, so
     /// that the user need not write it.
     pub(crate) needs: TokenStream,
+    /// The one of `impl Node`. What is missing there is told there, so the others take it as given.
+    pub(crate) own_needs: TokenStream,
     /// The state's type: `MatcherState<A, N>` or `()`.
     pub(crate) state: Type,
     pub(crate) key: Type,
@@ -46,10 +50,12 @@ impl<'a> Names<'a> {
             krate: respan(node.krate.clone(), at),
             name,
             params: list(parameters(&node.generics)),
+            bare: list(parameters(&node.bare)),
             state: if node.has_state() { parse_quote!(#state #args) } else { parse_quote!(()) },
             args,
             bounds: quote!(#where_clause),
-            needs: needs(node),
+            needs: needs(node, true),
+            own_needs: needs(node, false),
             key: node.key.clone().unwrap_or_else(|| parse_quote!(())),
             inputs: format_ident!("{name}Inputs"),
             outputs: format_ident!("{name}Outputs"),
@@ -124,7 +130,7 @@ impl<'a> Names<'a> {
 }
 
 /// The where clause of a node's implementations.
-fn needs(node: &Node) -> TokenStream {
+fn needs(node: &Node, of_others: bool) -> TokenStream {
     let mut predicates = Vec::new();
     if let Some(clause) = &node.generics.where_clause {
         predicates.extend(clause.predicates.iter().map(|predicate| quote!(#predicate)));
@@ -142,6 +148,11 @@ fn needs(node: &Node) -> TokenStream {
         predicates.push(quote!(#name #args: ::core::marker::Send + ::core::marker::Sync));
         let krate = &node.krate;
         predicates.extend(node.key.as_ref().map(|key| quote!(#key: #krate::state::StableKey)));
+    }
+    if node.generics.params.is_empty() && of_others {
+        // With a lifetime rustc leaves the proof to whoever uses the implementation.
+        let name = &node.name;
+        predicates.push(quote!(for<'__node> #name: ::core::marker::Send + ::core::marker::Sync));
     }
     if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
 }
@@ -169,8 +180,8 @@ pub(crate) fn list(items: Vec<TokenStream>) -> TokenStream {
 pub(crate) fn parameters(generics: &Generics) -> Vec<TokenStream> {
     let parameters = generics.params.iter().map(|param| match param {
         GenericParam::Type(param) => {
-            let (name, bounds) = (&param.ident, &param.bounds);
-            quote!(#name: #bounds)
+            let (name, colon, bounds) = (&param.ident, &param.colon_token, &param.bounds);
+            quote!(#name #colon #bounds)
         }
         GenericParam::Const(param) => {
             let (name, ty) = (&param.ident, &param.ty);

@@ -11,7 +11,7 @@ use crate::node::expand::names::Names;
 
 /// `struct MatcherInputs { .. }` and `struct MatcherOutputs { .. }`.
 pub(crate) fn definitions(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, name, params, args, bounds, inputs, outputs, .. } = names;
+    let Names { node, krate, name, bare, args, bounds, inputs, outputs, .. } = names;
     let vis = &node.vis;
     let input_fields = node.inputs.iter().enumerate().map(|(number, input)| {
         let (port, ty, number) = (&input.name, &input.ty, Literal::usize_unsuffixed(number));
@@ -37,24 +37,24 @@ pub(crate) fn definitions(names: &Names<'_>) -> TokenStream {
     quote! {
         #[doc = #input_docs]
         #allow
-        #vis struct #inputs #params #bounds { #(#input_fields)* #marker }
+        #vis struct #inputs #bare #bounds { #(#input_fields)* #marker }
         #[doc = #output_docs]
         #allow
-        #vis struct #outputs #params #bounds { #(#output_fields)* #marker }
+        #vis struct #outputs #bare #bounds { #(#output_fields)* #marker }
     }
 }
 
 /// Their `Const` implementations.
 pub(crate) fn constants(names: &Names<'_>) -> TokenStream {
-    let Names { node, krate, params, args, bounds, inputs, outputs, .. } = names;
+    let Names { node, krate, bare, args, bounds, inputs, outputs, .. } = names;
     let marker = (!args.is_empty()).then(|| quote!(__node: ::core::marker::PhantomData,));
     let input_ports = node.inputs.iter().map(|port| &port.name);
     let output_ports = node.outputs.iter().map(|port| &port.name);
     quote! {
-        impl #params #krate::node::Const for #inputs #args #bounds {
+        impl #bare #krate::node::Const for #inputs #args #bounds {
             const NEW: Self = #inputs { #(#input_ports: #krate::node::In::NEW,)* #marker };
         }
-        impl #params #krate::node::Const for #outputs #args #bounds {
+        impl #bare #krate::node::Const for #outputs #args #bounds {
             const NEW: Self = #outputs { #(#output_ports: #krate::node::Out::NEW,)* #marker };
         }
     }

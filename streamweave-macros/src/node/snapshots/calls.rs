@@ -237,10 +237,16 @@ const _: () = {
             }
         }
     }
-    impl ::streamweave::node::Letters for Quote {
+    impl ::streamweave::node::Letters for Quote
+    where
+        for<'__node> Quote: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Input = QuoteInput;
     }
-    impl ::streamweave::node::InputPort<0> for Quote {
+    impl ::streamweave::node::InputPort<0> for Quote
+    where
+        for<'__node> Quote: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Item = Order;
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "orders";
@@ -265,7 +271,10 @@ const _: () = {
         }
     }
     impl<__E0: ::streamweave::node::Emit<u64>> QuoteOut
-    for ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>> {
+    for ::streamweave::node::Outlet<'_, (), QuoteEmitters<__E0>>
+    where
+        for<'__node> Quote: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn quotes(&mut self, item: u64) {
             ::streamweave::node::Emit::emit(&mut self.to.quotes, self.cx, item)
@@ -273,7 +282,10 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<u64>,
-    > ::streamweave::node::Call<QuoteEmitters<__E0>> for Quote {
+    > ::streamweave::node::Call<QuoteEmitters<__E0>> for Quote
+    where
+        for<'__node> Quote: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Answer = <Quote as QuoteHandlers>::Answer;
         fn options(&self) -> ::streamweave::node::CallOptions {
             ::streamweave::node::CallOptions {
@@ -285,6 +297,7 @@ const _: () = {
                 retries: 3,
                 backoff: ::core::time::Duration::from_millis(100u64),
                 max_backoff: ::core::time::Duration::from_millis(5000u64),
+                breaker: ::core::option::Option::None,
             }
         }
         fn call(
@@ -324,7 +337,10 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<u64>,
-    > ::streamweave::node::Lifecycle<QuoteEmitters<__E0>> for Quote {
+    > ::streamweave::node::Lifecycle<QuoteEmitters<__E0>> for Quote
+    where
+        for<'__node> Quote: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline]
         fn on_start(
             &self,

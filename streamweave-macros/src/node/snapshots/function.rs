@@ -194,10 +194,16 @@ const _: () = {
             }
         }
     }
-    impl ::streamweave::node::Letters for Parse {
+    impl ::streamweave::node::Letters for Parse
+    where
+        for<'__node> Parse: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Input = ParseInput;
     }
-    impl ::streamweave::node::InputPort<0> for Parse {
+    impl ::streamweave::node::InputPort<0> for Parse
+    where
+        for<'__node> Parse: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Item = ::std::string::String;
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "input";
@@ -212,7 +218,10 @@ const _: () = {
     impl<
         __E0: ::streamweave::node::Emit<Event>,
         __E1: ::streamweave::node::Emit<ParseError>,
-    > ::streamweave::node::Receive<0, ParseEmitters<__E0, __E1>> for Parse {
+    > ::streamweave::node::Receive<0, ParseEmitters<__E0, __E1>> for Parse
+    where
+        for<'__node> Parse: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn receive(
             &self,
@@ -264,7 +273,10 @@ const _: () = {
     impl<
         __E0: ::streamweave::node::Emit<Event>,
         __E1: ::streamweave::node::Emit<ParseError>,
-    > ::streamweave::node::Lifecycle<ParseEmitters<__E0, __E1>> for Parse {}
+    > ::streamweave::node::Lifecycle<ParseEmitters<__E0, __E1>> for Parse
+    where
+        for<'__node> Parse: ::core::marker::Send + ::core::marker::Sync,
+    {}
     ::streamweave::expansion::inventory::submit! {
         ::streamweave::node::Registered(__descriptor)
     }

@@ -148,7 +148,10 @@ pub trait MatcherHandlers {
     reason = "written by `#[node]`"
 )]
 const _: () = {
-    impl ::streamweave::state::NodeState for MatcherState {
+    impl ::streamweave::state::NodeState for MatcherState
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn fields<__V: ::streamweave::state::FieldVisitor>(
             &mut self,
@@ -308,17 +311,26 @@ const _: () = {
             }
         }
     }
-    impl ::streamweave::node::Letters for Matcher {
+    impl ::streamweave::node::Letters for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Input = MatcherInput;
     }
     #[inline(always)]
     fn __key_0<'__a>(
         item: &'__a Order,
-    ) -> impl ::streamweave::node::bounds::KeyOf<Symbol> + '__a {
+    ) -> impl ::streamweave::node::bounds::KeyOf<Symbol> + '__a
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         let key = |o: &'__a Order| o.symbol;
         key(item)
     }
-    impl ::streamweave::node::InputPort<0> for Matcher {
+    impl ::streamweave::node::InputPort<0> for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Item = Order;
         type Passing = ::streamweave::node::ByRef;
         const NAME: &'static str = "orders";
@@ -335,7 +347,10 @@ const _: () = {
             ::core::option::Option::Some(about.letter(<MatcherInput>::Orders(item)))
         }
     }
-    impl ::streamweave::node::InputPort<1> for Matcher {
+    impl ::streamweave::node::InputPort<1> for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         type Item = u64;
         type Passing = ::streamweave::node::ByValue;
         const NAME: &'static str = "scales";
@@ -363,7 +378,10 @@ const _: () = {
         }
     }
     impl<__E0: ::streamweave::node::Emit<Fill>> MatcherOut
-    for ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>> {
+    for ::streamweave::node::Outlet<'_, Symbol, MatcherEmitters<__E0>>
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn fills(&mut self, item: Fill) {
             ::streamweave::node::Emit::emit(&mut self.to.fills, self.cx, item)
@@ -371,7 +389,10 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Receive<0, MatcherEmitters<__E0>> for Matcher {
+    > ::streamweave::node::Receive<0, MatcherEmitters<__E0>> for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn receive(
             &self,
@@ -398,7 +419,10 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Receive<1, MatcherEmitters<__E0>> for Matcher {
+    > ::streamweave::node::Receive<1, MatcherEmitters<__E0>> for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline(always)]
         fn receive(
             &self,
@@ -411,7 +435,10 @@ const _: () = {
     }
     impl<
         __E0: ::streamweave::node::Emit<Fill>,
-    > ::streamweave::node::Lifecycle<MatcherEmitters<__E0>> for Matcher {
+    > ::streamweave::node::Lifecycle<MatcherEmitters<__E0>> for Matcher
+    where
+        for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
+    {
         #[inline]
         fn on_start(
             &self,

@@ -157,6 +157,7 @@ fn about(failure: &Failure) -> About {
     let error = match &failure.cause {
         Cause::Error(error) => error.to_string(),
         Cause::Panic(message) => format!("panicked: {message}"),
+        Cause::Hung(time) => format!("has not ended for {time:?}"),
     };
     About { error, node: Arc::clone(&failure.node), position: failure.position, time: None }
 }

@@ -1,6 +1,7 @@
 //! The state as of a barrier is saved a little at a time, while the stage goes on behind it.
 
 use super::*;
+use crate::engine::probe::states_by;
 
 /// Before each step so many entries of each field are saved: some 50 us of work.
 const ENTRIES: usize = 1024;
@@ -35,7 +36,7 @@ impl StageLoop {
         root.visit(&mut |node| complete &= node.save_some(entries));
         if complete {
             self.saving = None;
-            self.env.probe.passed(epoch, root);
+            self.barrier_saved(epoch, states_by(root, |node| node.take_saved()));
         }
     }
 }

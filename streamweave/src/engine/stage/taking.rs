@@ -12,12 +12,32 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Option<Result<usize, StageEnd>> {
-        if !self.takes_in || self.is_ahead(task) {
+        if self.begins_barrier(task) || !self.takes_in || self.is_ahead(task) {
             return None;
         }
+        let next = self.poll_each(inlets, task);
+        if next.is_none() && self.phases.is_empty() {
+            // What led into the loop may have ended just now.
+            self.begins_barrier(task);
+        }
+        next
+    }
+
+    fn poll_each(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Option<Result<usize, StageEnd>> {
         let count = inlets.count();
-        let merges = self.env.merging.is_deterministic && !broken(Broken::MergeByArrival);
-        if merges && count > 1 {
+        // What had been let through when the state was saved comes first, in its order.
+        let released =
+            (0..count).filter_map(|index| Some((inlets.inlet(index)?.released()?, index)));
+        if let Some((_, index)) = released.min() {
+            inlets.inlet(index)?.release();
+            self.current = Some(index);
+            return Some(Ok(index));
+        }
+        if self.merges(count) {
             return self.poll_merged(inlets, task);
         }
         let mut silent = 0;
@@ -50,7 +70,7 @@ impl StageLoop {
                     return Some(Ok(index));
                 }
                 Poll::Ready(Arrival::Control(control)) => {
-                    if let Err(end) = self.control(count, index, control) {
+                    if let Err(end) = self.control(inlets, index, control) {
                         return Some(Err(end));
                     }
                     if !self.phases.is_empty() {
@@ -114,7 +134,8 @@ impl StageLoop {
                     break;
                 }
                 MergeNext::Nothing => match self.take_in(inlets, task) {
-                    Ok(true) => {}
+                    Ok(true) if self.phases.is_empty() => {}
+                    Ok(true) => return None,
                     Ok(false) => break,
                     Err(end) => return Some(Err(end)),
                 },
@@ -133,6 +154,10 @@ impl StageLoop {
             for index in 0..inlets.count() {
                 if self.merge.as_ref().is_some_and(|merge| merge.waits_for(index) == waited_for) {
                     any |= self.take_in_from(inlets, index, task)?;
+                    // What comes behind a barrier that has come by all waits for it to pass.
+                    if !self.phases.is_empty() {
+                        return Ok(true);
+                    }
                 }
             }
             if any {
@@ -148,6 +173,10 @@ impl StageLoop {
         index: usize,
         task: &mut Task<'_>,
     ) -> Result<bool, StageEnd> {
+        // What is behind a barrier waits until that has come by all inlets.
+        if self.barrier.as_ref().is_some_and(|(_, by)| by[index]) {
+            return Ok(false);
+        }
         let count = inlets.count();
         let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
         let (Some(inlet), Some(merge)) = (inlets.inlet(index), &mut self.merge) else {
@@ -165,7 +194,13 @@ impl StageLoop {
             Control::Failed => return Err(StageEnd::Cancelled),
             Control::End => {
                 inputs.ends(index);
+                self.close_log(inlets, index, None);
                 Promise::ENDED
+            }
+            Control::Barrier { epoch, .. } => {
+                self.barrier_came(inlets, index, epoch);
+                self.pass_barrier();
+                return Ok(true);
             }
             Control::Frontier(promise) => promise,
             Control::Turn(turn) => {
@@ -177,10 +212,15 @@ impl StageLoop {
             // Who has nothing for now is a matter of time: it is waited for all the same.
             _ => return Ok(true),
         };
-        if promise != Promise::ENDED {
+        if let Some(inputs) = &mut self.inputs
+            && promise != Promise::ENDED
+        {
             inputs.promises(index, promise);
         }
-        merge.promises(index, promise);
+        if let Some(merge) = &mut self.merge {
+            merge.promises(index, promise);
+        }
+        self.pass_barrier();
         Ok(true)
     }
 
@@ -212,7 +252,16 @@ impl StageLoop {
         }
     }
 
-    fn control(&mut self, count: usize, from: usize, control: Control) -> Result<(), StageEnd> {
+    fn control(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        from: usize,
+        control: Control,
+    ) -> Result<(), StageEnd> {
+        let count = inlets.count();
+        if control == Control::End {
+            self.close_log(inlets, from, None);
+        }
         let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
         match control {
             Control::Failed => return Err(StageEnd::Cancelled),
@@ -225,15 +274,7 @@ impl StageLoop {
                 self.tell_idle(false);
             }
             Control::End => {}
-            Control::Barrier { epoch, .. } => {
-                // A later one takes the place of one that not all have sent.
-                if self.barrier.as_ref().is_none_or(|(before, _)| *before < epoch) {
-                    self.barrier = Some((epoch, vec![false; count]));
-                }
-                if let Some((waiting, by)) = &mut self.barrier {
-                    by[from] |= *waiting == epoch;
-                }
-            }
+            Control::Barrier { epoch, .. } => self.barrier_came(inlets, from, epoch),
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
@@ -254,13 +295,31 @@ impl StageLoop {
         Ok(())
     }
 
-    /// A barrier that has come by all inlets that have not ended goes on.
+    fn barrier_came(&mut self, inlets: &mut dyn Inlets, from: usize, epoch: u64) {
+        // It has come round, or began here.
+        let forgets = broken(Broken::EarlyRoundIsForgotten) && self.comes_round(from);
+        if epoch <= self.passed || forgets {
+            return self.close_log(inlets, from, Some(epoch));
+        }
+        // A later one takes the place of one that not all have sent.
+        if self.barrier.as_ref().is_none_or(|(before, _)| *before < epoch) {
+            self.barrier = Some((epoch, vec![false; inlets.count()]));
+        }
+        if let Some((waiting, by)) = &mut self.barrier {
+            by[from] |= *waiting == epoch;
+        }
+    }
+
+    /// A barrier that has come by all inlets that have not ended goes on; by those of feedback edges
+    /// it comes later.
     fn pass_barrier(&mut self) {
         let (Some((epoch, by)), Some(inputs)) = (&self.barrier, &self.inputs) else { return };
-        let has_come = |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet);
-        if by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody) {
+        let has_come =
+            |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet) || self.comes_round(inlet);
+        let all = by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody);
+        // Until it has passed nothing behind it is taken in.
+        if all && !self.phases.contains(&Phase::Barrier(*epoch)) {
             self.phases.push_back(Phase::Barrier(*epoch));
-            self.barrier = None;
         }
     }
 

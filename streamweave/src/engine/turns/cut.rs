@@ -233,6 +233,8 @@ impl<E: Part> Part for Cut<E> {
         // Its frontier is what the turns promise, not that of the stage.
         match phase {
             Phase::Turn(turn) => self.report(turn),
+            // Behind all that has crossed.
+            Phase::Barrier(_) if !self.ended => return self.edge.advance(cx, phase),
             Phase::Idle(false) => {
                 if let Some((scope, _)) = self.scope() {
                     scope.wakes();

@@ -25,7 +25,7 @@ use crate::state::Keyed;
 ///
 /// let trades = CsvFile::<Trade>::new("trades.csv").delimiter(b';');
 /// ```
-#[crate::node(source, crate = crate)]
+#[crate::node(source, rewindable, crate = crate)]
 pub struct CsvFile<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]

@@ -13,7 +13,7 @@ use crate::state::Keyed;
 /// Records from files with one JSON value a line (JSON Lines, NDJSON). Blank lines are skipped.
 ///
 /// Positions, gzip and files that grow are as with [`FileLines`](crate::io::FileLines).
-#[crate::node(source, crate = crate)]
+#[crate::node(source, rewindable, crate = crate)]
 pub struct JsonLines<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]

@@ -16,7 +16,7 @@ use crate::state::Keyed;
 /// let all = FileLines::list(["a.log", "b.log.gz"]);
 /// let live = FileLines::new("access.log").follow().max_line(64 << 10);
 /// ```
-#[crate::node(source, crate = crate)]
+#[crate::node(source, rewindable, crate = crate)]
 #[derive(Debug)]
 pub struct FileLines {
     /// The lines, in the order of the file.

@@ -66,7 +66,7 @@ use crate::state::Keyed;
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[crate::node(source, crate = crate)]
+#[crate::node(source, rewindable, crate = crate)]
 pub struct ParquetFile<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]

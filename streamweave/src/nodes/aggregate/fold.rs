@@ -79,9 +79,6 @@ impl<A: Storable + Sync, T: Send + 'static, F: Fn(&mut A, T) + Send + Sync + 'st
 /// assert_eq!(run.outputs.sum.try_recv(), Some(10));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn fold<A: Storable + Sync, T: Send + 'static, F: Fn(&mut A, T) + Send + Sync + 'static>(
-    init: A,
-    f: F,
-) -> Fold<A, T, F> {
+pub fn fold<A, T, F: Fn(&mut A, T)>(init: A, f: F) -> Fold<A, T, F> {
     Fold { init, f, items: PhantomData }
 }

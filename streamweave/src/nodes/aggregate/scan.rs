@@ -72,14 +72,6 @@ impl<
 /// assert_eq!(sums, [1, 3, 6, 10]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn scan<
-    A: Storable + Sync,
-    T: Send + 'static,
-    B: Send + 'static,
-    F: Fn(&mut A, T) -> B + Send + Sync + 'static,
->(
-    init: A,
-    f: F,
-) -> Scan<A, T, B, F> {
+pub fn scan<A, T, B, F: Fn(&mut A, T) -> B>(init: A, f: F) -> Scan<A, T, B, F> {
     Scan { init, f, items: PhantomData }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::engine::Attempts;
 use crate::graph::check::Missing;
+use crate::node::bounds::RecordError;
 use crate::node::{
-    BoxFuture, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor, InputPort, Letters,
-    Lifecycle, Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
+    BoxFuture, BreakerOptions, ByValue, Call, CallOptions, Descriptor, Emit, InputDescriptor,
+    InputPort, Letters, Lifecycle, Node, Outlet, OutputDescriptor, Routing, Unconnected, kind,
 };
 use crate::nodes::calls::ports::{InputWiring, OneInput, OutAndErrors, ToOutAndErrors};
 use crate::{NodeError, NodeResult};
@@ -71,34 +72,44 @@ impl<A, R, F> AsyncMap<A, R, F> {
         self.options.max_backoff = longest;
         self
     }
+
+    /// Makes no calls for as long as `open` when so many attempts have failed within a span of time,
+    /// then tries one: see [`BreakerOptions`].
+    #[must_use]
+    pub fn breaker(mut self, failures: u32, within: Duration, open: Duration) -> Self {
+        self.options.breaker = Some(BreakerOptions { failures, within, open });
+        self
+    }
 }
 
-/// The result of a call, as `async_map`'s closure returns it.
-pub trait CallFuture: Future<Output = Result<Self::Ok, Self::Error>> + Send + 'static {
-    /// What a call gives.
+/// What a call of `async_map` gives: a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "the function of `async_map` gives a `Result`, and this one gives `{Self}`",
+    label = "this function does not say how it fails",
+    note = "end it with `Ok(..)`; one that never fails: `Ok::<_, NodeError>(..)`"
+)]
+pub trait CallResult: Send + 'static {
+    /// What it gives where it does not fail.
     type Ok: Send + 'static;
-    /// What it fails with.
-    type Error: Into<NodeError> + Send + 'static;
+    /// The result, with its error as a node's.
+    fn into_result(self) -> NodeResult<Self::Ok>;
 }
 
-impl<R, B, E> CallFuture for R
-where
-    R: Future<Output = Result<B, E>> + Send + 'static,
-    B: Send + 'static,
-    E: Into<NodeError> + Send + 'static,
-{
+impl<B: Send + 'static, E: RecordError + Send + 'static> CallResult for Result<B, E> {
     type Ok = B;
-    type Error = E;
+    fn into_result(self) -> NodeResult<B> {
+        self.map_err(RecordError::failure)
+    }
 }
 
 impl<A, R, F> Node for AsyncMap<A, R, F>
 where
     A: Send + 'static,
-    R: CallFuture,
+    R: Future<Output: CallResult> + Send + 'static,
     F: Fn(A) -> R + Send + Sync + 'static,
 {
     type Inputs = OneInput<Self, A>;
-    type Outputs = OutAndErrors<Self, R::Ok, NodeError>;
+    type Outputs = OutAndErrors<Self, <R::Output as CallResult>::Ok, NodeError>;
     type Open = ToOutAndErrors<Unconnected, Unconnected>;
     type Wiring = InputWiring<Missing>;
     type Key = ();
@@ -124,7 +135,7 @@ where
 impl<A, R, F> InputPort<0> for AsyncMap<A, R, F>
 where
     A: Send + 'static,
-    R: CallFuture,
+    R: Future<Output: CallResult> + Send + 'static,
     F: Fn(A) -> R + Send + Sync + 'static,
 {
     type Item = A;
@@ -143,7 +154,7 @@ pub enum AsyncMapInput<A> {
 impl<A, R, F> Letters for AsyncMap<A, R, F>
 where
     A: Send + 'static,
-    R: CallFuture,
+    R: Future<Output: CallResult> + Send + 'static,
     F: Fn(A) -> R + Send + Sync + 'static,
 {
     type Input = AsyncMapInput<A>;
@@ -152,13 +163,13 @@ where
 impl<A, R, F, E0, E1> Call<ToOutAndErrors<E0, E1>> for AsyncMap<A, R, F>
 where
     A: Send + 'static,
-    R: CallFuture,
+    R: Future<Output: CallResult> + Send + 'static,
     F: Fn(A) -> R + Send + Sync + 'static,
-    E0: Emit<R::Ok>,
+    E0: Emit<<R::Output as CallResult>::Ok>,
     E1: Emit<NodeError>,
 {
     /// A call that failed for good is an answer too: it may go to `errors`.
-    type Answer = NodeResult<R::Ok>;
+    type Answer = NodeResult<<R::Output as CallResult>::Ok>;
 
     fn options(&self) -> CallOptions {
         self.options.clone()
@@ -179,7 +190,8 @@ where
                     return Ok(Err(error));
                 }
                 left = self.copy.map(|copy| copy(&record));
-                match attempts.run((self.f)(record)).await {
+                let answer = (self.f)(record);
+                match attempts.run(async { answer.await.into_result() }).await {
                     Ok(result) => return Ok(Ok(result)),
                     Err(error) => failed = Some(error),
                 }
@@ -201,9 +213,9 @@ where
 impl<A, R, F, E0, E1> Lifecycle<ToOutAndErrors<E0, E1>> for AsyncMap<A, R, F>
 where
     A: Send + 'static,
-    R: CallFuture,
+    R: Future<Output: CallResult> + Send + 'static,
     F: Fn(A) -> R + Send + Sync + 'static,
-    E0: Emit<R::Ok>,
+    E0: Emit<<R::Output as CallResult>::Ok>,
     E1: Emit<NodeError>,
 {
 }
@@ -236,12 +248,7 @@ where
 /// assert_eq!(prices, [100, 200, 300]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn async_map<A, R, F>(f: F) -> AsyncMap<A, R, F>
-where
-    A: Send + 'static,
-    R: CallFuture,
-    F: Fn(A) -> R + Send + Sync + 'static,
-{
+pub fn async_map<A, R, F: Fn(A) -> R>(f: F) -> AsyncMap<A, R, F> {
     let options = CallOptions {
         concurrency: 1,
         ordered: true,
@@ -249,6 +256,7 @@ where
         retries: 0,
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(5),
+        breaker: None,
     };
     AsyncMap { f, options, copy: None, items: PhantomData }
 }

@@ -3,4 +3,4 @@
 mod async_map;
 mod ports;
 
-pub use async_map::{AsyncMap, AsyncMapInput, CallFuture, async_map};
+pub use async_map::{AsyncMap, AsyncMapInput, CallResult, async_map};

@@ -5,37 +5,37 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::graph::check::{Connect, Connected, Missing};
-use crate::node::{Const, EachPart, Emit, Emitters, In, Node, Out, Part, Unconnected};
+use crate::node::{Const, EachPart, Emit, Emitters, In, Out, Part, Unconnected};
 
 /// The input of node `N`, which takes records of type `T`.
-pub struct OneInput<N: Node, T> {
+pub struct OneInput<N, T> {
     /// Records.
     pub input: In<N, 0, T>,
 }
 
 /// The outputs of node `N`: results of type `B`, and errors of type `E`.
-pub struct OutAndErrors<N: Node, B, E> {
+pub struct OutAndErrors<N, B, E> {
     /// What the closure gives.
     pub out: Out<N, B>,
     /// Errors; where this is not connected, an error fails the record.
     pub errors: Out<N, E>,
 }
 
-impl<N: Node, T> Const for OneInput<N, T> {
+impl<N, T> Const for OneInput<N, T> {
     const NEW: Self = OneInput { input: In::NEW };
 }
 
-impl<N: Node, B, E> Const for OutAndErrors<N, B, E> {
+impl<N, B, E> Const for OutAndErrors<N, B, E> {
     const NEW: Self = OutAndErrors { out: Out::NEW, errors: Out::NEW };
 }
 
-impl<N: Node, T> fmt::Debug for OneInput<N, T> {
+impl<N, T> fmt::Debug for OneInput<N, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OneInput").field("input", &self.input).finish()
     }
 }
 
-impl<N: Node, B, E> fmt::Debug for OutAndErrors<N, B, E> {
+impl<N, B, E> fmt::Debug for OutAndErrors<N, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let OutAndErrors { out, errors } = self;
         f.debug_struct("OutAndErrors").field("out", out).field("errors", errors).finish()

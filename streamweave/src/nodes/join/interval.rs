@@ -13,12 +13,7 @@ use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 /// Joins records whose times lie near each other. Made by [`interval_join`].
 #[node(crate = crate, key = K, strict)]
 #[derive(Debug)]
-pub struct IntervalJoin<K, A, B>
-where
-    K: StableKey + Serialize + DeserializeOwned,
-    A: Storable,
-    B: Storable,
-{
+pub struct IntervalJoin<K: StableKey + Serialize + DeserializeOwned, A: Storable, B: Storable> {
     /// One stream.
     #[input(key = |item| &item.0)]
     left: (K, A),

@@ -12,12 +12,11 @@ use crate::{NodeResult, StableKey, node};
 /// Joins records with the rows of a table. Made by [`lookup_join`].
 #[node(crate = crate)]
 #[derive(Debug)]
-pub struct LookupJoin<K, A, B>
-where
+pub struct LookupJoin<
     K: StableKey + Serialize + DeserializeOwned,
     A: Send + 'static,
     B: Storable + Sync,
-{
+> {
     /// Records.
     #[input]
     input: (K, A),

@@ -14,12 +14,7 @@ use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 /// Joins records with versions. Made by [`temporal_join`].
 #[node(crate = crate, key = K, strict)]
 #[derive(Debug)]
-pub struct TemporalJoin<K, A, B>
-where
-    K: StableKey + Serialize + DeserializeOwned,
-    A: Storable,
-    B: Storable,
-{
+pub struct TemporalJoin<K: StableKey + Serialize + DeserializeOwned, A: Storable, B: Storable> {
     /// Records.
     #[input(key = |item| &item.0)]
     left: (K, A),

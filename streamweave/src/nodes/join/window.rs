@@ -20,14 +20,13 @@ type Place = (i64, i64, u64);
 /// Joins records of the same window. Made by [`window_join`].
 #[node(crate = crate, key = K, strict)]
 #[derive(Debug)]
-pub struct WindowJoin<K, A, B, W, S>
-where
+pub struct WindowJoin<
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     B: Storable,
     W: WindowAssigner,
     S: Sides<A, B>,
-{
+> {
     /// One stream.
     #[input(key = |item| &item.0)]
     left: (K, A),

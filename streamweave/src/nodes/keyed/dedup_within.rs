@@ -14,11 +14,7 @@ use crate::{LogicalTime, NodeResult, StableKey, node};
 /// Drops what repeats a key within a horizon. Made by [`dedup_within`].
 #[node(crate = crate, key = K)]
 #[derive(Debug)]
-pub struct DedupWithin<K, T>
-where
-    K: StableKey + Serialize + DeserializeOwned,
-    T: Send + 'static,
-{
+pub struct DedupWithin<K: StableKey + Serialize + DeserializeOwned, T: Send + 'static> {
     /// Keys and records.
     #[input(key = |item| &item.0)]
     input: (K, T),

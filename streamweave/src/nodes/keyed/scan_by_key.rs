@@ -12,14 +12,13 @@ use crate::{NodeResult, StableKey, node};
 /// Keeps a running result of each key. Made by [`scan_by_key`].
 #[node(crate = crate, key = K)]
 #[derive(Debug)]
-pub struct ScanByKey<K, T, S, R, F>
-where
+pub struct ScanByKey<
     K: StableKey + Serialize + DeserializeOwned,
     T: Send + 'static,
     S: Storable + Sync,
     R: Send + 'static,
     F: Fn(&mut S, T) -> R + Send + Sync + 'static,
-{
+> {
     /// Keys and records.
     #[input(key = |item| &item.0)]
     input: (K, T),
@@ -79,11 +78,7 @@ where
 /// ```
 pub fn scan_by_key<K, T, S, R, F>(init: S, step: F) -> ScanByKey<K, T, S, R, F>
 where
-    K: StableKey + Serialize + DeserializeOwned,
-    T: Send + 'static,
-    S: Storable + Sync,
-    R: Send + 'static,
-    F: Fn(&mut S, T) -> R + Send + Sync + 'static,
+    F: Fn(&mut S, T) -> R,
 {
     ScanByKey { init, step, items: PhantomData }
 }

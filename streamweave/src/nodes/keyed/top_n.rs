@@ -15,13 +15,12 @@ type Rank<S> = (std::cmp::Reverse<S>, u64);
 /// Keeps the greatest records of each key. Made by [`top_n`].
 #[node(crate = crate, key = K)]
 #[derive(Debug)]
-pub struct TopN<K, A, S, F>
-where
+pub struct TopN<
     K: StableKey + Serialize + DeserializeOwned,
     A: Storable,
     S: Storable + Ord,
     F: Fn(&A) -> S + Send + Sync + 'static,
-{
+> {
     /// Keys and records.
     #[input(key = |item| &item.0)]
     input: (K, A),

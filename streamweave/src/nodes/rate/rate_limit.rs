@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::node::{AsyncContext, Context};
-use crate::nodes::{duration, millis};
+use crate::nodes::{duration, millis, needs_clock};
 use crate::state::KeyedList;
 use crate::{NodeResult, node};
 
@@ -28,6 +28,14 @@ pub struct RateLimit<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> RateLimitHandlers<T> for RateLimit<T> {
+    async fn on_start(
+        &self,
+        _: &mut RateLimitState<T>,
+        out: &mut impl RateLimitOut<T>,
+    ) -> NodeResult {
+        needs_clock(out, "rate_limit")
+    }
+
     async fn on_input(
         &self,
         state: &mut RateLimitState<T>,

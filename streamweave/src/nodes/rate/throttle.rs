@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::node::Context;
-use crate::nodes::millis;
+use crate::nodes::{millis, needs_clock};
 use crate::state::Value;
 use crate::{NodeResult, node};
 
@@ -26,6 +26,10 @@ pub struct Throttle<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> ThrottleHandlers<T> for Throttle<T> {
+    fn on_start(&self, _: &mut ThrottleState<T>, out: &mut impl ThrottleOut<T>) -> NodeResult {
+        needs_clock(out, "throttle")
+    }
+
     fn on_input(
         &self,
         state: &mut ThrottleState<T>,

@@ -1,6 +1,7 @@
 //! `from_iter`: an iterator as a source.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 use crate::node::More;
@@ -11,11 +12,11 @@ use crate::{NodeError, NodeResult, node};
 const BATCH: usize = 2048;
 
 /// Sends what an iterator yields. Made by [`from_iter`].
-#[node(crate = crate, source)]
-pub struct FromIter<I: Iterator<Item: Send + 'static> + Send + 'static> {
+#[node(crate = crate, source, rewindable)]
+pub struct FromIter<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> {
     /// What the iterator yields.
     #[output]
-    out: I::Item,
+    out: T,
     /// How many records have been sent.
     #[state]
     position: Value<u64>,
@@ -25,19 +26,22 @@ pub struct FromIter<I: Iterator<Item: Send + 'static> + Send + 'static> {
     #[scratch(init = self.items.lock().unwrap_or_else(PoisonError::into_inner).take())]
     iterator: Option<I>,
     items: Mutex<Option<I>>,
+    records: PhantomData<fn() -> T>,
 }
 
-impl<I: Iterator<Item: Send + 'static> + Send + 'static> fmt::Debug for FromIter<I> {
+impl<I, T> fmt::Debug for FromIter<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromIter")
     }
 }
 
-impl<I: Iterator<Item: Send + 'static> + Send + 'static> FromIterHandlers<I> for FromIter<I> {
+impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> FromIterHandlers<I, T>
+    for FromIter<I, T>
+{
     async fn next(
         &self,
-        state: &mut FromIterState<I>,
-        out: &mut impl FromIterOut<I>,
+        state: &mut FromIterState<I, T>,
+        out: &mut impl FromIterOut<I, T>,
     ) -> NodeResult<More> {
         let Some(items) = &mut state.iterator else {
             return Err(NodeError::new("an iterator can feed one instance: leave out `workers`"));
@@ -82,9 +86,6 @@ impl<I: Iterator<Item: Send + 'static> + Send + 'static> FromIterHandlers<I> for
 /// assert_eq!(run.outputs.numbers.try_recv(), Some(0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn from_iter<I>(items: I) -> FromIter<I::IntoIter>
-where
-    I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
-{
-    FromIter { items: Mutex::new(Some(items.into_iter())) }
+pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter, I::Item> {
+    FromIter { items: Mutex::new(Some(items.into_iter())), records: PhantomData }
 }

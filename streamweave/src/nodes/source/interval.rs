@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::node::{AsyncContext, Context, More};
-use crate::nodes::{duration, millis};
+use crate::nodes::{duration, millis, needs_clock};
 use crate::state::Value;
 use crate::{NodeResult, node};
 
 /// Sends a number at regular times. Made by [`interval`].
-#[node(crate = crate, source)]
+#[node(crate = crate, source, rewindable)]
 #[derive(Debug)]
 pub struct Interval {
     /// 0, 1, 2 and so on.
@@ -30,6 +30,10 @@ impl Interval {
 }
 
 impl IntervalHandlers for Interval {
+    fn on_start(&self, _: &mut IntervalState, out: &mut impl IntervalOut) -> NodeResult {
+        needs_clock(out, "interval")
+    }
+
     async fn next(
         &self,
         state: &mut IntervalState,

@@ -20,11 +20,7 @@ use crate::{LogicalTime, NodeResult, node};
 /// and not on when they came or how they were cut into batches.
 #[node(crate = crate, estimates)]
 #[derive(Debug)]
-pub struct EventTime<T, F>
-where
-    T: Send + 'static,
-    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
-{
+pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {
     /// Records.
     #[input]
     input: T,

@@ -9,11 +9,7 @@ use crate::{LogicalTime, NodeError, NodeResult, node};
 /// Gives records their times, which never go back. Made by [`in_order`] and [`in_order_by`].
 #[node(crate = crate, promises)]
 #[derive(Debug)]
-pub struct InOrder<T, F>
-where
-    T: Send + 'static,
-    F: Fn(&T) -> LogicalTime + Send + Sync + 'static,
-{
+pub struct InOrder<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {
     /// Records, in the order of their times.
     #[input]
     input: T,

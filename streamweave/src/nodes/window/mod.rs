@@ -14,6 +14,9 @@
 //! | [`window_by_count()`] | of so many records |
 //! | [`WindowAssigner`] | your own |
 //!
+//! (`use streamweave::nodes::window::*;` beside `use streamweave::nodes::*;` leaves `count`,
+//! `distinct` and `fold` ambiguous, as there are nodes of these names: write `window::count()`.)
+//!
 //! | aggregates | |
 //! |---|---|
 //! | [`count`], [`sum`], [`mean`] | |

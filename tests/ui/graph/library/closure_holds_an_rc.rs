@@ -1,5 +1,5 @@
 // errors: 2
-// Known: rustc tells `Send` and `Sync` apart.
+// Known: `Send` and `Sync` are two auto traits, which one `Rc` lacks both; rustc names the `Rc` for each of them.
 use streamweave::graph;
 use streamweave::nodes::*;
 use std::rc::Rc;

@@ -1,5 +1,4 @@
-// errors: 4
-// Known: told again by the code that attaches the node, as the types of generic nodes carry bounds.
+// errors: 1
 use streamweave::graph;
 use streamweave::nodes::*;
 

@@ -1,5 +1,4 @@
-// errors: 2
-// Known: where no edge mentions the node, what attaches it is not tied to a mistake that was told.
+// errors: 1
 use streamweave::graph;
 use streamweave_tests::nodes::*;
 

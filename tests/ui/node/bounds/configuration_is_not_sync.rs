@@ -1,5 +1,5 @@
-// errors: 5
-// Known: every trait of a node asks for the node itself, which must be `Sync`.
+// errors: 2
+// Known: told where the node is declared and where a graph takes it; what is attached needs `Sync` in a body of its own.
 use streamweave::{NodeResult, graph, node};
 use std::cell::Cell;
 

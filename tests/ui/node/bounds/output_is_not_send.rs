@@ -1,5 +1,4 @@
-// errors: 2
-// Known: told where the output is used, by the output and by what feeds it.
+// errors: 1
 use streamweave::{NodeResult, graph, node};
 use std::rc::Rc;
 

@@ -1,0 +1,164 @@
+//! The parser of edges: `node.port => node.port`.
+
+use proc_macro2::{Ident, Span, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Token};
+
+use crate::graph::attrs::{Options, Place, options};
+use crate::graph::parse::{Body, at_comma, brace, is_node, name, skip};
+use crate::graph::syntax::{EdgeDecl, Endpoint, Target};
+
+mod kw {
+    syn::custom_keyword!(feedback);
+}
+
+impl Body<'_> {
+    pub(super) fn edge(&mut self, s: ParseStream<'_>, attrs: &[Attribute]) -> Option<EdgeDecl> {
+        let options = options(attrs, Place::Edge, self.errors);
+        let edge = self.edge_ends(s, options);
+        if edge.as_ref().is_none_or(|edge| edge.targets.is_empty()) {
+            self.partial = true;
+        }
+        edge
+    }
+
+    fn edge_ends(&mut self, s: ParseStream<'_>, options: Options) -> Option<EdgeDecl> {
+        let mut told = self.errors.len();
+        let from = self.endpoint(s)?;
+        let mut edge = EdgeDecl { options, from, arrow: None, targets: Vec::new() };
+        if let Ok(arrow) = s.parse::<Token![=>]>() {
+            edge.arrow = Some(arrow);
+        } else {
+            let wrong = if s.peek(Token![->]) || s.peek(Token![=]) || s.peek(Token![:]) {
+                skip(s, |s| at_comma(s) || s.peek(syn::Ident))
+            } else {
+                None
+            };
+            if self.errors.len() == told {
+                match &wrong {
+                    Some(wrong) => self.errors.error(wrong, "an edge is written with `=>`"),
+                    None => {
+                        let from = edge.from.text();
+                        let message = format!("expected `=> node.port` after `{from}`");
+                        self.errors.error(edge.from.tokens(), message);
+                    }
+                }
+            }
+            if wrong.is_none() && !at_target(s) {
+                return Some(edge);
+            }
+            // As if it had been written: the rest is still checked.
+            edge.arrow = Some(Token![=>](Span::call_site()));
+        }
+        told = self.errors.len();
+        self.targets(s, &mut edge);
+        if edge.targets.is_empty() && self.errors.len() == told {
+            self.errors.error(edge.arrow, "expected an input `node.port` after `=>`");
+        }
+        Some(edge)
+    }
+
+    fn targets(&mut self, s: ParseStream<'_>, edge: &mut EdgeDecl) {
+        let feedback = self.feedback(s);
+        if s.peek(syn::token::Bracket) {
+            if let Some(feedback) = &feedback {
+                let message = "mark the edges one by one: `[feedback a.x, b.y]`";
+                self.errors.error(feedback, message);
+            }
+            let Some((_, list)) = brace(s) else { return };
+            if list.is_empty() {
+                let message = "this list names no input: write `=> [a.x, b.y]`";
+                self.errors.error(edge.arrow, message);
+                return;
+            }
+            let read = |s: ParseStream<'_>| {
+                while !s.is_empty() {
+                    let feedback = self.feedback(s);
+                    match self.endpoint(s) {
+                        Some(to) => edge.targets.push(Target { feedback, to }),
+                        None => {
+                            self.partial = true;
+                            if let Some(bad) = skip(s, at_comma) {
+                                self.errors.error(bad, "expected an input `node.port`");
+                            }
+                        }
+                    }
+                    if !s.is_empty() && s.parse::<Token![,]>().is_err() {
+                        if s.peek(syn::Ident) {
+                            if let Ok(token) = s.fork().parse::<TokenTree>() {
+                                self.errors.error(token, "expected `,` before this");
+                            }
+                        } else if let Some(bad) = skip(s, at_comma) {
+                            self.errors.error(bad, "expected `,` instead of this");
+                            let _ = s.parse::<Token![,]>();
+                        }
+                    }
+                }
+                Ok(())
+            };
+            let _ = read.parse2(list);
+        } else if s.peek(syn::Ident::peek_any) {
+            edge.targets.extend(self.endpoint(s).map(|to| Target { feedback, to }));
+        }
+    }
+
+    fn feedback(&mut self, s: ParseStream<'_>) -> Option<Ident> {
+        let is_feedback = s.peek(kw::feedback) && !s.peek2(Token![.]) && !s.peek2(Token![,]);
+        if is_feedback { s.parse().ok() } else { None }
+    }
+
+    fn endpoint(&mut self, s: ParseStream<'_>) -> Option<Endpoint> {
+        let node =
+            if s.peek(syn::Ident::peek_any) { name(s, "node", self.errors)? } else { return None };
+        let mut dot = s.parse::<Token![.]>().ok();
+        if dot.is_none()
+            && let Ok(colons) = s.parse::<Token![::]>()
+        {
+            self.errors.error(colons, format!("a port stands behind a dot: `{node}.port`"));
+            // As if it had been written: the rest is still checked.
+            dot = Some(Token![.](colons.spans[0]));
+        }
+        let mut port = None;
+        match dot {
+            // On the next line stands the next item: its comma is what is missing.
+            Some(_) if s.peek(syn::Ident::peek_any) && (!is_node(s) || is_port_and_colon(s)) => {
+                port = name(s, "port", self.errors);
+            }
+            Some(dot) => {
+                self.errors.error(dot, format!("expected a port after `{node}.`"));
+            }
+            None => {
+                self.errors.error(&node, format!("expected a port: `{node}.port`"));
+            }
+        }
+        if port.is_none() {
+            self.partial = true;
+        }
+        Some(Endpoint { node, dot, port })
+    }
+}
+
+/// Whether `port: node.port` stands here, and nothing behind it: an edge, with a colon for its arrow.
+fn is_port_and_colon(s: ParseStream<'_>) -> bool {
+    let s = s.fork();
+    let edge = |s: ParseStream<'_>| -> syn::Result<()> {
+        s.call(Ident::parse_any)?;
+        s.parse::<Token![:]>()?;
+        s.parse::<Ident>()?;
+        s.parse::<Token![.]>()?;
+        s.parse::<Ident>().map(drop)
+    };
+    edge(&s).is_ok() && (s.is_empty() || s.peek(Token![,]))
+}
+
+/// Whether `node.port` stands here and is not the start of the next edge.
+fn at_target(s: ParseStream<'_>) -> bool {
+    let s = s.fork();
+    let port = |s: ParseStream<'_>| -> syn::Result<()> {
+        s.parse::<Ident>()?;
+        s.parse::<Token![.]>()?;
+        s.parse::<Ident>().map(drop)
+    };
+    port(&s).is_ok() && !s.peek(Token![=>])
+}

@@ -1,0 +1,185 @@
+//! What is on its way into a stage when a barrier passes that stage, saved beside its state: records
+//! that came round a loop, which the barrier does not wait for, and those that a deterministic run
+//! has put aside.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::broken::{Broken, broken};
+use crate::engine::inlet::Inlets;
+use crate::engine::merge::Merge;
+use crate::engine::probe::InstanceState;
+use crate::engine::records::Mark;
+use crate::state::{Codec, NodeSnapshot, SavedField, Shape, StateError, as_binary, from_binary};
+use crate::time::{Promise, Stamp};
+
+/// What the paths of such states end in; those of instances do not.
+pub(crate) const SUFFIX: char = '~';
+
+const FIELD: &str = "#in_flight";
+
+/// How a record waits at an inlet.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Place {
+    /// It has been let through already, as this one of all: a call is in flight for it, or it was
+    /// about to be driven.
+    Released(i64),
+    /// It was put aside, at this position.
+    Aside(Stamp),
+    /// It has come in, or would have.
+    Behind,
+}
+
+/// A record that waits at an inlet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    place: Place,
+    mark: Mark,
+    #[serde(serialize_with = "as_binary", deserialize_with = "from_binary")]
+    record: Vec<u8>,
+}
+
+impl Waiting {
+    pub(super) fn new<T>(
+        place: Place,
+        mark: Mark,
+        record: &T,
+        codec: &Codec<T>,
+    ) -> Result<Self, StateError> {
+        let mut bytes = Vec::new();
+        codec.encode(record, &mut bytes)?;
+        Ok(Waiting { place, mark, record: bytes })
+    }
+
+    pub(super) fn record<T>(&self, codec: &Codec<T>) -> Result<(Place, Mark, T), StateError> {
+        Ok((self.place, self.mark, codec.decode(&self.record)?))
+    }
+}
+
+/// How far the edges to a stage have come, and what waits at its inlets.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct InFlight {
+    /// The stage's frontier and how its edges become one, where the run is deterministic.
+    pub(crate) merged: Option<(Option<Promise>, Merge)>,
+    inlets: Vec<Vec<Waiting>>,
+}
+
+impl InFlight {
+    /// Reads what [`Log::finish`] gave, of the stage at `path`.
+    pub(crate) fn read(path: &str, bytes: &[u8]) -> Result<Self, StateError> {
+        let mut saved = NodeSnapshot::decode(bytes, path)?;
+        let field = saved.fields.remove(FIELD);
+        let field = field.ok_or_else(|| StateError::decode("nothing on its way is in it"))?;
+        rmp_serde::from_slice(&field.bytes).map_err(StateError::decode)
+    }
+
+    /// Of a stage with so many inlets to which nothing was on its way.
+    pub(crate) fn nothing(inlets: usize) -> Self {
+        InFlight { merged: None, inlets: vec![Vec::new(); inlets] }
+    }
+
+    /// Puts what waited where it waited.
+    pub(crate) fn restore(&mut self, inlets: &mut dyn Inlets) -> Result<(), StateError> {
+        let count = inlets.count();
+        let is_of_them = self.merged.as_ref().is_none_or(|(_, merge)| merge.is_of(count));
+        if self.inlets.len() != count || !is_of_them {
+            return Err(StateError::decode(format_args!(
+                "records were on their way to it by {} edges, and {} lead to it now: change the \
+                 edges, or the number of workers, of a loop or a deterministic graph between two \
+                 runs that have both come to their end",
+                self.inlets.len(),
+                count
+            )));
+        }
+        for (index, waiting) in self.inlets.drain(..).enumerate() {
+            if let Some(inlet) = inlets.inlet(index) {
+                inlet.restore(waiting)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A cut through a stage that is not complete: what came round a loop and was sent before the
+/// barrier belongs to it, and is still coming in.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) epoch: u64,
+    /// By which inlets the barrier is still to come.
+    open: Vec<bool>,
+    merged: Option<(Option<Promise>, Merge)>,
+    inlets: Vec<Vec<Waiting>>,
+    error: Option<StateError>,
+    /// The state of the stage at the barrier, once it has passed.
+    states: Option<Vec<InstanceState>>,
+}
+
+impl Log {
+    /// Of what waits now. By the inlets that are `open` more is to come.
+    pub(super) fn begin(
+        epoch: u64,
+        open: Vec<bool>,
+        merged: Option<(Option<Promise>, Merge)>,
+        inlets: &mut dyn Inlets,
+    ) -> Self {
+        let saved = vec![Vec::new(); open.len()];
+        let mut log = Log { epoch, open, merged, inlets: saved, error: None, states: None };
+        for index in 0..log.open.len() {
+            if let Some(inlet) = inlets.inlet(index) {
+                inlet.begin_log();
+            }
+            if !log.open[index] {
+                log.take(inlets, index);
+            }
+        }
+        log
+    }
+
+    fn take(&mut self, inlets: &mut dyn Inlets, index: usize) {
+        match inlets.inlet(index).map(|inlet| inlet.take_log()) {
+            Some(Ok(waiting)) if !broken(Broken::InFlightIsLost) => self.inlets[index] = waiting,
+            Some(Err(error)) => self.error = Some(error),
+            _ => {}
+        }
+    }
+
+    /// The barrier has come by this inlet, or nothing comes by it any more.
+    pub(super) fn close(&mut self, inlets: &mut dyn Inlets, index: usize) {
+        if std::mem::replace(&mut self.open[index], false) {
+            self.take(inlets, index);
+        }
+    }
+
+    /// The barrier has passed the stage, which had this state.
+    pub(super) fn passed(&mut self, states: Vec<InstanceState>) {
+        self.states = Some(states);
+    }
+
+    /// All that belongs to the cut, once it is there, for the stage at `path`.
+    pub(super) fn finish(&mut self, path: &Arc<str>) -> Option<Vec<InstanceState>> {
+        if self.open.contains(&true) {
+            return None;
+        }
+        let mut states = self.states.take()?;
+        let merged = self.merged.take();
+        let inlets = std::mem::take(&mut self.inlets);
+        if merged.is_some() || inlets.iter().any(|waiting| !waiting.is_empty()) {
+            let state = match self.error.take() {
+                Some(error) => Err(error),
+                None => saved(&InFlight { merged, inlets }),
+            };
+            let state = state.map(Arc::new).map_err(Arc::new);
+            states.push((format!("{path}{SUFFIX}").into(), state));
+        }
+        Some(states)
+    }
+}
+
+fn saved(in_flight: &InFlight) -> Result<NodeSnapshot, StateError> {
+    let bytes = rmp_serde::to_vec_named(in_flight).map_err(StateError::encode)?;
+    let shape = Shape::of::<InFlight>();
+    let mut saved = NodeSnapshot::new(0);
+    saved.fields.insert(FIELD.into(), SavedField { shape, bytes, changes: false });
+    Ok(saved)
+}

@@ -1,0 +1,211 @@
+//! What holds of the records of a graph when it is restored from a checkpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::graph::flow::{NodeTiming, base, from_place, to_place};
+use crate::graph::spec::GraphSpec;
+use crate::node::{Descriptor, Node};
+
+/// What is known of a record that a graph takes in, whatever happens to the process: see
+/// [`Graph::guarantees`](crate::graph::Graph::guarantees).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guarantee {
+    /// It may be lost, and what came of it may be seen again.
+    Nothing,
+    /// It may be lost, and what came of it is not seen again.
+    AtMostOnce,
+    /// It is not lost, and what came of it may be seen again.
+    AtLeastOnce,
+    /// What came of it is seen once.
+    ExactlyOnce,
+}
+
+impl Guarantee {
+    fn of(is_lost: bool, is_repeated: bool) -> Self {
+        match (is_lost, is_repeated) {
+            (true, true) => Guarantee::Nothing,
+            (true, false) => Guarantee::AtMostOnce,
+            (false, true) => Guarantee::AtLeastOnce,
+            (false, false) => Guarantee::ExactlyOnce,
+        }
+    }
+
+    /// Whether a loss, and a repetition, is against it.
+    fn excludes(self) -> (bool, bool) {
+        match self {
+            Guarantee::Nothing => (false, false),
+            Guarantee::AtMostOnce => (false, true),
+            Guarantee::AtLeastOnce => (true, false),
+            Guarantee::ExactlyOnce => (true, true),
+        }
+    }
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Guarantee::Nothing => "without any guarantee",
+            Guarantee::AtMostOnce => "at most once",
+            Guarantee::AtLeastOnce => "at least once",
+            Guarantee::ExactlyOnce => "exactly once",
+        })
+    }
+}
+
+/// Whether what came in can be had again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Replay {
+    /// From the position that is saved: `#[node(source, rewindable)]`.
+    Rewindable,
+    /// No: what was taken in since the last checkpoint is lost with the process. The graph's own
+    /// inputs are so, unless who sends keeps count of it.
+    Volatile,
+}
+
+/// When what goes out is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// When a checkpoint that holds it is complete: `#[node(commits)]`.
+    Transactional,
+    /// As it comes, and what comes again changes nothing: `#[node(sink, idempotent)]`. That is exact
+    /// where what is before it makes the same of the same records again.
+    Idempotent,
+    /// As it comes: after a restart some may come again.
+    Visible,
+    /// When the graph's own output is read. What has reached it and has not been read is in no
+    /// checkpoint; what has been read may come again.
+    Handed,
+}
+
+/// What holds on the ways from one of a graph's ends to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathGuarantee {
+    /// The source's path, or the input: `graph.orders`.
+    pub from: String,
+    /// Whether it can be had again.
+    pub replay: Replay,
+    /// The sink's path, or the output: `graph.breaches`.
+    pub to: String,
+    /// When it is seen.
+    pub delivery: Delivery,
+}
+
+impl PathGuarantee {
+    /// What holds.
+    pub fn guarantee(&self) -> Guarantee {
+        let is_lost = self.replay == Replay::Volatile || self.delivery == Delivery::Handed;
+        Guarantee::of(is_lost, self.repeats())
+    }
+
+    fn repeats(&self) -> bool {
+        matches!(self.delivery, Delivery::Visible | Delivery::Handed)
+    }
+}
+
+/// A node that records come from, or end at.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    Source(Replay),
+    Sink(Delivery),
+}
+
+impl End {
+    /// What a node is, if it is an end.
+    pub(crate) fn of<N: Node>() -> Option<Self> {
+        let Descriptor { inputs, outputs, .. } = N::descriptor();
+        match (inputs.is_empty(), outputs.is_empty()) {
+            (true, _) if N::REWINDABLE => Some(End::Source(Replay::Rewindable)),
+            (true, _) => Some(End::Source(Replay::Volatile)),
+            (_, true) if N::COMMITS => Some(End::Sink(Delivery::Transactional)),
+            (_, true) if N::IDEMPOTENT => Some(End::Sink(Delivery::Idempotent)),
+            (_, true) => Some(End::Sink(Delivery::Visible)),
+            _ => None,
+        }
+    }
+}
+
+/// What is asked of a graph when it starts.
+#[derive(Debug, Default)]
+pub(crate) struct Required {
+    pub(crate) guarantee: Option<Guarantee>,
+    pub(crate) losses: BTreeSet<String>,
+    pub(crate) duplicates: BTreeSet<String>,
+}
+
+impl Required {
+    /// Why one of these paths does not do, if so.
+    pub(crate) fn refuses(&self, paths: &[PathGuarantee]) -> Option<String> {
+        let required = self.guarantee?;
+        let (no_loss, no_repetition) = required.excludes();
+        let refuses = |path: &PathGuarantee| {
+            let PathGuarantee { from, to, .. } = path;
+            let advice = if no_loss
+                && path.replay == Replay::Volatile
+                && !self.losses.contains(from)
+            {
+                format!(
+                    "what `{from}` has given cannot be had again: use a source that can be rewound, \
+                     or say `allow_loss(\"{from}\")`"
+                )
+            } else if no_loss && path.delivery == Delivery::Handed && !self.losses.contains(to) {
+                format!(
+                    "what has reached `{to}` and has not been read is in no checkpoint: let a sink \
+                     take it, or say `allow_loss(\"{to}\")`"
+                )
+            } else if no_repetition && path.repeats() && !self.duplicates.contains(to) {
+                format!(
+                    "what reaches `{to}` is seen before a checkpoint holds it: use a sink that commits \
+                     with checkpoints or one that is idempotent, or say `allow_duplicates(\"{to}\")`"
+                )
+            } else {
+                return None;
+            };
+            let holds = path.guarantee();
+            Some(format!(
+                "records go from `{from}` to `{to}` {holds}, and {required} is asked for: {advice}"
+            ))
+        };
+        paths.iter().find_map(refuses)
+    }
+}
+
+/// What holds between each two ends of a graph.
+pub(crate) fn paths(
+    spec: &GraphSpec,
+    nodes: &[NodeTiming],
+    ends: &[(Arc<str>, End)],
+) -> Vec<PathGuarantee> {
+    let nodes: BTreeMap<&str, &NodeTiming> =
+        nodes.iter().map(|node| (base(&node.path), node)).collect();
+    let ends: BTreeMap<&str, &End> = ends.iter().map(|(path, end)| (base(path), end)).collect();
+    let mut next: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for edge in &spec.edges {
+        let to = to_place(&edge.to, &nodes);
+        next.entry(from_place(&edge.from, &nodes)).or_default().push(to);
+    }
+    let mut paths = Vec::new();
+    for start in next.keys() {
+        let (from, replay) = match (ends.get(start.as_str()), start.strip_prefix("input graph.")) {
+            (Some(End::Source(replay)), _) => (start.clone(), *replay),
+            (_, Some(input)) => (format!("graph.{input}"), Replay::Volatile),
+            _ => continue,
+        };
+        let (mut reached, mut todo) = (BTreeSet::new(), vec![start]);
+        while let Some(place) = todo.pop() {
+            if reached.insert(place) {
+                todo.extend(next.get(place).into_iter().flatten());
+            }
+        }
+        for place in reached {
+            let delivery = match ends.get(place.as_str()) {
+                Some(End::Sink(delivery)) => *delivery,
+                None if place.starts_with("graph.") => Delivery::Handed,
+                _ => continue,
+            };
+            paths.push(PathGuarantee { from: from.clone(), replay, to: place.clone(), delivery });
+        }
+    }
+    paths
+}

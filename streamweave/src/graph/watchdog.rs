@@ -1,0 +1,35 @@
+//! Notices steps that never end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::engine::{Cause, Failure, StageCounters};
+
+/// The stages of a run, and how long a step of one may take.
+pub(super) struct Watchdog {
+    pub(super) stages: Vec<(Arc<str>, Arc<StageCounters>)>,
+    pub(super) limit: Option<Duration>,
+}
+
+impl Watchdog {
+    /// Ready when a step has taken longer than it may.
+    pub(super) async fn barks(self) -> Arc<Failure> {
+        let Some(limit) = self.limit else { return std::future::pending().await };
+        let mut running = vec![(0, Instant::now()); self.stages.len()];
+        loop {
+            sleep((limit / 4).max(Duration::from_millis(1))).await;
+            for ((stage, counters), (seen, since)) in self.stages.iter().zip(&mut running) {
+                let step = counters.running();
+                if step != *seen {
+                    (*seen, *since) = (step, Instant::now());
+                } else if step != 0 && since.elapsed() >= limit {
+                    let cause = Cause::Hung(since.elapsed());
+                    let node = Arc::clone(stage);
+                    return Arc::new(Failure { node, input: "step", position: step, cause });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What holds on the ways through a graph, and what is asked for.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+use streamweave::graph::{Delivery, Graph, Guarantee, Replay, StartError};
+use streamweave::nodes::{for_each, from_iter, from_stream, map, merge};
+use streamweave::prelude::*;
+
+/// Sets a cell to a value: twice is as good as once.
+#[node(sink, idempotent)]
+struct Set {
+    #[input]
+    values: u64,
+}
+
+impl SetHandlers for Set {
+    fn on_values(&self, _: u64, _: &mut impl SetOut) -> NodeResult {
+        Ok(())
+    }
+}
+
+/// Shows what a checkpoint holds.
+#[node(sink, commits)]
+struct Show {
+    #[input]
+    values: u64,
+}
+
+impl ShowHandlers for Show {
+    fn on_values(&self, _: u64, _: &mut impl ShowOut) -> NodeResult {
+        Ok(())
+    }
+    fn on_complete(&self, _: u64, _: &mut impl ShowOut) -> NodeResult {
+        Ok(())
+    }
+}
+
+graph! {
+    struct Inner {
+        #[input] values: u64,
+        #[output] values: u64,
+
+        same: map(|value: u64| value),
+
+        graph.values => same.input,
+        same.out => graph.values,
+    }
+}
+
+/// `(from, to, guarantee)` of each path.
+fn holds<I, O>(graph: &Graph<I, O>) -> Vec<(String, String, Guarantee)> {
+    let paths = graph.guarantees().into_iter();
+    paths.map(|path| (path.from.clone(), path.to.clone(), path.guarantee())).collect()
+}
+
+macro_rules! of_all_kinds {
+    () => {
+        graph! {
+            again: from_iter([1_u64]), once: from_stream(futures_util::stream::iter([2_u64])),
+            both: merge(),
+            #[workers(2)]
+            inner_map: map(|value: u64| value),
+            inner: Inner::new(),
+            set: Set {}, show: Show {}, write: for_each(drop::<u64>),
+            again.out => both.left,
+            once.out => inner_map.input,
+            inner_map.out => both.right,
+            both.out => inner.values,
+            inner.values => [set.values, graph.seen],
+            graph.more => [show.values, set.values],
+            again.out => [show.values, write.input],
+        }
+    };
+}
+
+#[test]
+fn of_each_source_and_what_it_leads_to() {
+    let (nothing, most, least, exactly) =
+        (Guarantee::Nothing, Guarantee::AtMostOnce, Guarantee::AtLeastOnce, Guarantee::ExactlyOnce);
+    let expected = [
+        ("again", "graph.seen", nothing),
+        ("again", "set", exactly),
+        ("again", "show", exactly),
+        ("again", "write", least),
+        ("graph.more", "set", most),
+        ("graph.more", "show", most),
+        ("once", "graph.seen", nothing),
+        ("once", "set", most),
+    ];
+    let expected = expected.map(|(from, to, holds)| (from.to_owned(), to.to_owned(), holds));
+    let graph = of_all_kinds!();
+    assert_eq!(holds(&graph), expected);
+    let path = &graph.guarantees()[1];
+    assert_eq!((path.replay, path.delivery), (Replay::Rewindable, Delivery::Idempotent));
+}
+
+#[test]
+fn what_is_required_and_does_not_hold_is_refused_by_name() {
+    let refused = |losses: &[&str], duplicates: &[&str], guarantee| {
+        let mut graph = of_all_kinds!();
+        graph.require(guarantee);
+        losses.iter().for_each(|from| graph.allow_loss(*from));
+        duplicates.iter().for_each(|to| graph.allow_duplicates(*to));
+        match graph.inline() {
+            Err(StartError::NotGuaranteed { reason, .. }) => Some(reason),
+            Err(other) => panic!("{other}"),
+            Ok(_) => None,
+        }
+    };
+    let exactly = Guarantee::ExactlyOnce;
+    let told = refused(&[], &[], exactly).unwrap();
+    assert!(told.contains("`again` to `graph.seen` without any guarantee"), "{told}");
+    assert!(told.contains("allow_loss(\"graph.seen\")"), "{told}");
+    let told = refused(&["graph.seen"], &[], exactly).unwrap();
+    assert!(told.contains("allow_duplicates(\"graph.seen\")"), "{told}");
+    let told = refused(&["graph.seen"], &["graph.seen"], exactly).unwrap();
+    assert!(told.contains("allow_duplicates(\"write\")"), "{told}");
+    let told = refused(&["graph.seen"], &["graph.seen", "write"], exactly).unwrap();
+    assert!(told.contains("allow_loss(\"graph.more\")"), "{told}");
+    let losses = ["graph.seen", "graph.more", "once"];
+    assert_eq!(refused(&losses, &[], Guarantee::AtLeastOnce), None);
+    assert_eq!(refused(&losses, &["graph.seen", "write"], exactly), None);
+    assert_eq!(refused(&[], &["graph.seen", "write"], Guarantee::AtMostOnce), None);
+    assert!(refused(&losses, &[], Guarantee::AtMostOnce).is_some());
+    assert_eq!(refused(&[], &[], Guarantee::Nothing), None);
+}

@@ -1,0 +1,171 @@
+//! Questions to the state of nodes of a running graph.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use streamweave::graph::RunError;
+use streamweave::nodes::map;
+use streamweave::prelude::*;
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A running count of each number's last digit.
+#[node(key = u64)]
+struct Digits {
+    #[input(key = |number| number % 10)]
+    numbers: u64,
+    #[output]
+    out: u64,
+    #[state]
+    seen: Keyed<u64, u64>,
+}
+
+impl DigitsHandlers for Digits {
+    fn on_numbers(
+        &self,
+        state: &mut DigitsState,
+        number: u64,
+        out: &mut impl DigitsOut,
+    ) -> NodeResult {
+        let seen = state.seen.entry(number % 10);
+        *seen += 1;
+        out.out(*seen);
+        Ok(())
+    }
+}
+
+macro_rules! digits {
+    ($workers:expr) => {
+        graph! {
+            same: map(|number: u64| number),
+            #[workers($workers)]
+            group counts { digits: Digits {} },
+            graph.numbers => same.input,
+            same.out => digits.numbers,
+            digits.out => graph.counts,
+        }
+    };
+}
+
+#[test]
+fn each_instance_says_what_it_has() -> Tested {
+    for workers in [1, 3] {
+        let mut run = digits!(workers).inline()?;
+        for number in 0..25 {
+            run.inputs.numbers.try_send(number)?;
+        }
+        let of_each = run.query("counts/digits", |state: &DigitsState| {
+            state.seen.iter().map(|(digit, seen)| (*digit, *seen)).collect::<Vec<_>>()
+        })?;
+        assert_eq!(of_each.len(), workers);
+        let mut all = of_each.concat();
+        all.sort_unstable();
+        let expected: Vec<_> =
+            (0..10).map(|digit| (digit, if digit < 5 { 3 } else { 2 })).collect();
+        assert_eq!(all, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_told() -> Tested {
+    let mut run = digits!(1).start()?;
+    run.inputs.numbers.send(7).await?;
+    assert_eq!(run.outputs.counts.recv().await, Some(1));
+    let seven = |state: &DigitsState| state.seen.get(&7).copied();
+    assert_eq!(run.query("counts/digits", LIMIT, seven).await?, [Some(1)]);
+    let refused = run.query("digits", LIMIT, seven).await.unwrap_err();
+    assert!(matches!(&refused, RunError::Query { node, .. } if node == "digits"), "{refused}");
+    let refused = run.query("counts/digits", LIMIT, |_: &u64| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("its state is no `u64`"), "{refused}");
+    let panics = |_: &DigitsState| -> u64 { panic!("over") };
+    let refused = run.query("counts/digits", LIMIT, panics).await.unwrap_err().to_string();
+    assert!(refused.contains("panicked: over"), "{refused}");
+    // The run goes on all the same; when it has ended there is nobody to ask.
+    run.inputs.numbers.send(7).await?;
+    assert_eq!(run.outputs.counts.recv().await, Some(2));
+    let mut run = run.close_inputs();
+    assert_eq!(run.outputs.counts.recv().await, None);
+    let refused = run.query("counts/digits", LIMIT, seven).await.unwrap_err().to_string();
+    assert!(refused.contains("has ended"), "{refused}");
+    run.drain().await?;
+    Ok(())
+}
+
+/// Fails at every record.
+#[node]
+struct Fails {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl FailsHandlers for Fails {
+    fn on_input(&self, _: u64, _: &mut impl FailsOut) -> NodeResult {
+        Err("no".into())
+    }
+}
+
+/// Who asks when another node has failed is told so at once.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_failed_does_not_answer() -> Tested {
+    let run = graph! {
+        digits: Digits {}, fails: Fails {},
+        graph.numbers => digits.numbers,
+        graph.bad => fails.input,
+        digits.out => graph.counts,
+        fails.out => graph.never,
+    }
+    .start()?;
+    run.inputs.bad.send(1).await?;
+    let begun = tokio::time::Instant::now();
+    let seen = |state: &DigitsState| state.seen.len();
+    let refused = loop {
+        match run.query("digits", LIMIT, seen).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, RunError::Query { .. }), "{refused}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    Ok(())
+}
+
+/// Never comes back from its first record.
+#[node(async)]
+struct Stuck {
+    #[input]
+    input: u64,
+    #[state]
+    seen: Value<u64>,
+}
+
+impl StuckHandlers for Stuck {
+    async fn on_input(&self, _: &mut StuckState, _: u64, _: &mut impl StuckOut) -> NodeResult {
+        std::future::pending().await
+    }
+}
+
+/// One node that is busy keeps nobody from asking another; it is not asked in the middle of a unit.
+#[tokio::test(start_paused = true)]
+async fn who_is_stuck_does_not_answer() -> Tested {
+    let run = graph! {
+        digits: Digits {}, stuck: Stuck {},
+        graph.numbers => [digits.numbers, stuck.input],
+        digits.out => graph.counts,
+    }
+    .start()?;
+    run.inputs.numbers.send(3).await?;
+    tokio::task::yield_now().await;
+    let seen = |state: &DigitsState| state.seen.len();
+    assert_eq!(run.query("digits", LIMIT, seen).await?, [1]);
+    let refused = run.query("stuck", LIMIT, |state: &StuckState| *state.seen).await.unwrap_err();
+    assert!(
+        matches!(&refused, RunError::TimedOut { stage, .. } if &**stage == "stuck"),
+        "{refused}"
+    );
+    Ok(())
+}

@@ -1,0 +1,13 @@
+// errors: 1
+use streamweave::graph;
+use streamweave::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        numbers: from_iter(0..3_u64),
+        double: map(|n: u64| n * 2),
+        numbers.out => double::input,
+        double.out => graph.out,
+    };
+    let _ = graph.inline();
+}
