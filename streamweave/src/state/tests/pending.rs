@@ -200,7 +200,7 @@ fn refuse<S: serde::Serializer>(n: &u64, serializer: S) -> Result<S::Ok, S::Erro
 fn what_does_not_serialize() {
     for changed in [false, true] {
         let mut state: Keyed<u64, Refuses> = Keyed::new();
-        (0..50).for_each(|key| drop(state.insert(key, Refuses(key))));
+        (0..50).for_each(|key| assert!(state.insert(key, Refuses(key)).is_none()));
         state.set_epoch(1);
         state.begin_snapshot(None).unwrap();
         if changed {
