@@ -4,8 +4,7 @@ use super::*;
 use crate::engine::probe::InstanceState;
 
 impl StageLoop {
-    /// Whether what comes in by this inlet has come round a loop: no barrier comes by it before it
-    /// has passed this stage.
+    /// Whether what comes in by this inlet has come round a loop: a barrier by it is not waited for.
     pub(super) fn comes_round(&self, inlet: usize) -> bool {
         self.env.feedback.get(inlet).is_some_and(|comes_round| *comes_round)
     }

@@ -33,7 +33,12 @@ impl StageLoop {
         let released =
             (0..count).filter_map(|index| Some((inlets.inlet(index)?.released()?, index)));
         if let Some((_, index)) = released.min() {
-            inlets.inlet(index)?.release();
+            // The one before may wait still: there was no room, or something was asked again first.
+            let before = self.current.filter(|index| is_waiting(inlets, *index));
+            let index = before.unwrap_or(index);
+            if before.is_none() {
+                inlets.inlet(index)?.release();
+            }
             self.current = Some(index);
             return Some(Ok(index));
         }
