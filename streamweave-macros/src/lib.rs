@@ -88,6 +88,8 @@ use proc_macro::TokenStream;
 /// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
 ///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
+///   A source commits what it has taken in, to who keeps it until then: see
+///   `streamweave::nodes::retained`.
 /// - `source, rewindable`: it goes on from the position in its saved state, and gives again what came
 ///   behind that; `sink, idempotent`: what comes again changes nothing. Both count for
 ///   `graph.guarantees()`.

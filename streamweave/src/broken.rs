@@ -123,6 +123,8 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
+    /// A run begins again while tasks of the one before may still do something.
+    AttemptsOverlap,
 }
 
 /// Whether this process runs the variant.

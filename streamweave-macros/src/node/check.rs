@@ -149,7 +149,7 @@ fn ports(node: &Node, errors: &mut Errors) {
         ),
         _ => {}
     }
-    if node.commits {
+    if node.commits && !matches!(node.kind, Kind::Source) {
         for output in &node.outputs {
             let message = "a node that commits has no outputs, as it commits when what is behind it may \
                            have ended: remove this one, or remove `commits`";

@@ -182,7 +182,6 @@ impl Options {
                 self.calls.as_ref(),
                 settles,
                 self.strict.as_ref(),
-                self.commits.as_ref(),
                 self.idempotent.as_ref(),
             ];
             if let Some(other) = others.into_iter().flatten().next() {

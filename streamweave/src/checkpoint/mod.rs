@@ -49,6 +49,7 @@ mod manifest;
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
 
+pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Snapshot};
 
 /// Where checkpoints are kept.

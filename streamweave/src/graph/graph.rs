@@ -166,6 +166,13 @@ impl<I, O> Graph<I, O> {
         self.required.duplicates.insert(to.into());
     }
 
+    /// Refuses a graph that takes in what it could not have again after a failure.
+    pub(crate) fn check_replay(&self) -> Result<(), StartError> {
+        let (graph, paths) = (self.name.clone(), self.guarantees());
+        let reason = self.required.refuses_loss(&paths);
+        reason.map_or(Ok(()), |reason| Err(StartError::NotGuaranteed { graph, reason }))
+    }
+
     /// Gives the nodes their saved state back. Where a node runs on another number of workers than
     /// it did, its keys go to those that own them now, with their timers.
     ///

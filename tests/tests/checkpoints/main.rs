@@ -2,6 +2,7 @@
 //! and again.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod attempts;
 mod chains;
 mod evolution;
 mod increments;
@@ -19,6 +20,7 @@ use streamweave::prelude::*;
 streamweave_tests::broken_variants! {
     AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
     AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
+    AttemptsOverlap => attempts::nothing_of_the_last_attempt_is_left;
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
     ChangedIsSavedLate => increments::what_comes_behind_the_barrier_is_not_in_it;
     IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
