@@ -87,6 +87,12 @@ variants! {
     ChangedIsSavedLate,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
+    /// Folders of checkpoints are not flushed to the disk.
+    NoFolderFlush,
+    /// Files of checkpoints are not flushed to the disk.
+    NoFileFlush,
+    /// Files of old checkpoints are removed before it is on the disk that they have no name.
+    RemovedBeforeFlush,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.

@@ -42,9 +42,14 @@
 //! ```
 
 mod chain;
+#[doc(hidden)]
+pub mod disk;
 mod error;
 mod files;
+mod folder;
+mod keeper;
 mod manifest;
+mod shelf;
 
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
