@@ -14,7 +14,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::saved::forget_agenda;
+use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
@@ -80,6 +80,13 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Which saved fields are the node's.
+    fn claims(&self) -> fn(&str) -> bool;
+    /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
+    ///
+    /// # Errors
+    /// As there.
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
@@ -252,6 +259,15 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let (node, state, mut out) = self.split(cx);
         let result = node.receive_lent(state, item, &mut out);
         self.leave_with(cx, unit, result);
+    }
+
+    /// Drops the state of all other groups.
+    fn keep_groups(&mut self, groups: Range<u16>) {
+        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
+            if !others.is_empty() {
+                self.state.clear_groups(others);
+            }
+        }
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
@@ -519,11 +535,19 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             }
         }
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
-        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
-            if !others.is_empty() {
-                self.state.clear_groups(others);
+        self.keep_groups(groups);
+        Ok(())
+    }
+    fn claims(&self) -> fn(&str) -> bool {
+        |field| field == saved::FIELD || N::State::claims(field)
+    }
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        for part in parts {
+            for layer in read_layers(part, &self.path)? {
+                self.state.restore(&self.path, &layer)?;
             }
         }
+        self.keep_groups(groups);
         Ok(())
     }
     fn restart(&mut self, state: RestartedState) {

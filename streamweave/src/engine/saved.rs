@@ -15,7 +15,7 @@ use crate::state::{
 use crate::time::Stamp;
 
 /// Where it lies among the saved fields: no field of a node has such a name.
-const FIELD: &str = "#agenda";
+pub(crate) const FIELD: &str = "#agenda";
 
 /// A timer: when, the encoded key, its name.
 type Saved<T> = (T, Vec<u8>, String);

@@ -100,6 +100,7 @@ impl<I, O> Running<I, O> {
             watchdog,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -122,7 +123,8 @@ impl<I, O> Running<I, O> {
         let (tell, ended) = watch::channel(None);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let supervisor = tokio::spawn(supervise(stages, watchdog, tell, over)).abort_handle();
-        let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
+        let barriers =
+            Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let run =
             Run { name, counters, queries, cuts, progress, reports, signals, ended, supervisor };
@@ -437,7 +439,7 @@ impl Run {
         let graph = self.name.clone();
         match ended {
             Ended::Finished => {
-                let mut state = Snapshot::default();
+                let mut state = self.cuts.barriers.carried();
                 for (_, probe) in &self.cuts.barriers.probes {
                     state.add(&probe.at_end().unwrap_or_default())?;
                 }

@@ -66,7 +66,8 @@ pub enum StateError {
     /// The snapshot has a field that the node no longer declares.
     #[error(
         "no field of the node claims this saved state: write `#[state(renamed_from = \"..\")]` on the \
-         field that it is now, or `#[node(dropped = \"..\")]` to drop it on purpose"
+         field that it is now, `#[node(dropped = \"..\")]` to drop it on purpose, or keep it for later with \
+         `graph.carry_unclaimed()`"
     )]
     Unclaimed,
     /// The snapshot has a field under its name and under a former one.

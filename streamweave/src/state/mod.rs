@@ -39,7 +39,7 @@ pub use keyed::Keyed;
 pub use keyed_list::{KeyedList, ListEntry};
 pub use keyed_map::{KeyedMap, MapEntry, MapRef};
 pub use kind::{Begun, Coverage, State, StateKind};
-pub(crate) use layers::{lay, read_layers};
+pub(crate) use layers::{lay, read_layers, split_fields};
 pub use node::{FieldVisitor, NodeSaving, NodeState};
 pub use shape::{FieldSchema, NodeSchema, Shape};
 pub use snapshot::{NodeSnapshot, SavedField};

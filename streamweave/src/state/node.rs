@@ -154,6 +154,15 @@ pub trait NodeState: Send + 'static {
         Ok(saving.pending.is_empty())
     }
 
+    /// Whether a saved field of this name is the node's: one that it has, had under this name, or drops.
+    fn claims(field: &str) -> bool
+    where
+        Self: Sized,
+    {
+        let mut former = Self::FORMER.iter();
+        former.any(|(before, _)| *before == field) || Self::schema().field(field).is_some()
+    }
+
     /// Merges saved fields in by name, or by a former one. Fields that were not saved stay as they
     /// are.
     ///
