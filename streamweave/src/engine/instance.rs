@@ -22,7 +22,7 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{
-    ALL_GROUPS, MAX_KEY_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, StateError,
+    ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError,
     read_layers,
 };
 use crate::supervision::{RestartedState, Treatment};
@@ -81,7 +81,7 @@ pub trait AnyInstance {
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Which saved fields are the node's.
-    fn claims(&self) -> fn(&str) -> bool;
+    fn claims(&self) -> fn(&str, &SavedField) -> bool;
     /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
     ///
     /// # Errors
@@ -259,15 +259,6 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let (node, state, mut out) = self.split(cx);
         let result = node.receive_lent(state, item, &mut out);
         self.leave_with(cx, unit, result);
-    }
-
-    /// Drops the state of all other groups.
-    fn keep_groups(&mut self, groups: Range<u16>) {
-        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
-            if !others.is_empty() {
-                self.state.clear_groups(others);
-            }
-        }
     }
 
     /// What `phase` makes due in this node itself, before its children: the next unit's name.
@@ -529,26 +520,20 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             older.push(layers);
         }
         self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
-        for (older, last) in older.iter().zip(&last) {
-            for layer in older.iter().chain([last]) {
-                self.state.restore(&self.path, layer)?;
-            }
-        }
+        let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
+        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
-        self.keep_groups(groups);
         Ok(())
     }
-    fn claims(&self) -> fn(&str) -> bool {
-        |field| field == saved::FIELD || N::State::claims(field)
+    fn claims(&self) -> fn(&str, &SavedField) -> bool {
+        |name, field| name == saved::FIELD || N::State::claims(name, field)
     }
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let mut layers = Vec::new();
         for part in parts {
-            for layer in read_layers(part, &self.path)? {
-                self.state.restore(&self.path, &layer)?;
-            }
+            layers.extend(read_layers(part, &self.path)?);
         }
-        self.keep_groups(groups);
-        Ok(())
+        self.state.restore_layers(&self.path, &layers.iter().collect::<Vec<_>>(), groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;

@@ -47,7 +47,8 @@ impl<K: StableKey> Agenda<K> {
         let agenda = SavedAgenda { reached, event, clock: saved(&self.clock), kept };
         if agenda != SavedAgenda::default() {
             let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
-            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes, changes: false });
+            let field = SavedField { shape: shape(), bytes, changes: false, version: 1 };
+            into.fields.insert(FIELD.into(), field);
         }
         Ok(())
     }

@@ -11,13 +11,13 @@ use crate::graph::error::RestoreError;
 use crate::graph::flow::base;
 use crate::graph::graph::Graph;
 use crate::graph::snapshot::Snapshot;
-use crate::state::{ALL_GROUPS, StateError, read_layers, split_fields};
+use crate::state::{ALL_GROUPS, SavedField, StateError, read_layers, split_fields};
 
 /// What the paths of states end in that are of fields which a node no longer has.
 const FIELDS: char = '+';
 
 /// The nodes of a graph: how many instances each has, and which saved fields are its own.
-type Instances = BTreeMap<String, (usize, fn(&str) -> bool)>;
+type Instances = BTreeMap<String, (usize, fn(&str, &SavedField) -> bool)>;
 
 /// What was saved of a node.
 #[derive(Default)]

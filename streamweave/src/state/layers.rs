@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{NodeSnapshot, StateError};
+use super::{NodeSnapshot, SavedField, StateError};
 
 const MAGIC: [u8; 4] = *b"SWLS";
 const LENGTH: usize = 8;
@@ -64,16 +64,16 @@ pub(crate) fn read_layers(bytes: &[u8], node: &str) -> Result<Vec<NodeSnapshot>,
 pub(crate) fn split_fields(
     bytes: &[u8],
     node: &str,
-    claims: impl Fn(&str) -> bool,
+    claims: impl Fn(&str, &SavedField) -> bool,
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StateError> {
     let layers = read_layers(bytes, node)?;
-    if layers.iter().flat_map(|layer| layer.fields.keys()).all(|field| claims(field)) {
+    if layers.iter().flat_map(|layer| &layer.fields).all(|(name, field)| claims(name, field)) {
         return Ok(None);
     }
     let (mut claimed, mut others) = (Vec::new(), Vec::new());
     for mut layer in layers {
         let mut other = NodeSnapshot::new(layer.fingerprint);
-        other.fields.extend(layer.fields.extract_if(.., |field, _| !claims(field)));
+        other.fields.extend(layer.fields.extract_if(.., |name, field| !claims(name, field)));
         claimed.push(layer);
         others.extend((!other.fields.is_empty()).then_some(other));
     }

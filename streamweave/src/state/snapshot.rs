@@ -6,7 +6,7 @@
 //! 4       2     format version, little-endian: 2 if a field has `changes`, otherwise 1
 //! 6       8     the schema's fingerprint, little-endian
 //! 14      8     xxh3_64 of all other bytes, header first, little-endian
-//! 22            MessagePack: { field name: { "shape": text, "bytes": binary, "changes": true } }
+//! 22            MessagePack: { field name: { "shape": text, "bytes": binary, "changes": true, "version": 2 } }
 //! ```
 
 use std::collections::BTreeMap;
@@ -47,15 +47,34 @@ pub struct SavedField {
     /// It is what has changed since an older one, and restored on top of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changes: bool,
+    /// The version of the node that saved it: 1 unless `#[node(version = 2)]` says otherwise.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(version: &u32) -> bool {
+    *version == 1
+}
+
+impl SavedField {
+    /// It has not the shape that is declared.
+    pub(super) fn is_not(&self, declared: &Shape) -> StateError {
+        StateError::Shape { saved: self.shape.as_str().into(), declared: declared.as_str().into() }
+    }
 }
 
 impl fmt::Debug for SavedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, bytes, changes } = self;
+        let Self { shape, bytes, changes, version } = self;
         f.debug_struct("SavedField")
             .field("shape", shape)
             .field("len", &bytes.len())
             .field("changes", changes)
+            .field("version", version)
             .finish()
     }
 }

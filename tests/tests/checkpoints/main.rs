@@ -7,6 +7,7 @@ mod chains;
 mod evolution;
 mod increments;
 mod intervals;
+mod migrations;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
