@@ -94,6 +94,9 @@ use proc_macro::TokenStream;
 ///   behind that; `sink, idempotent`: what comes again changes nothing. Both count for
 ///   `graph.guarantees()`.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
+/// - `version = 2`: what its state means has changed since the first version, so that state saved by an
+///   older one is refused; or, with `migrate = path`, made into its own by the function
+///   `fn(old: &mut OldState<'_>, state: &mut NodeState) -> NodeResult`: see `streamweave::state::OldState`.
 /// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
 /// - `crate = path`: where `streamweave` is, if it has another name.
 ///

@@ -85,6 +85,8 @@ variants! {
     AbortedIncrementIsClean,
     /// What is changed while a snapshot is on its way is saved as it is by then.
     ChangedIsSavedLate,
+    /// State that no node has is only in checkpoints that hold everything.
+    CarriedIsForgotten,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
     /// Folders of checkpoints are not flushed to the disk.

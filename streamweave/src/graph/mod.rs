@@ -21,6 +21,7 @@ mod planned;
 mod port_list;
 mod progress;
 mod queries;
+mod restore;
 mod run;
 mod schedule;
 mod snapshot;

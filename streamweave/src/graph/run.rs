@@ -102,6 +102,7 @@ impl<I, O> Running<I, O> {
             watchdog,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -118,7 +119,8 @@ impl<I, O> Running<I, O> {
         let queries = Queries::of(&mut planned);
         let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let (tell, ended) = watch::channel(None);
-        let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
+        let barriers =
+            Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
@@ -457,7 +459,7 @@ impl Run {
         let graph = self.name.clone();
         match ended {
             Ended::Finished => {
-                let mut state = Snapshot::default();
+                let mut state = self.cuts.barriers.carried();
                 for (_, probe) in &self.cuts.barriers.probes {
                     state.add(&probe.at_end().unwrap_or_default())?;
                 }
