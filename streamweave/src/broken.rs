@@ -95,6 +95,8 @@ variants! {
     InFlightIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// What several workers saved without a key is restored one over the other.
+    PartsOverwrite,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.

@@ -167,10 +167,13 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Gives the nodes their saved state back. Where a node runs on another number of workers than
-    /// it did, its keys go to those that own them now, with their timers.
+    /// it did, its keys go to those that own them now, with their timers; what is not by a key of the
+    /// node cannot go with them.
     ///
     /// # Errors
-    /// When the snapshot holds state that no node claims, or that a node cannot take.
+    /// When the snapshot holds state that no node claims, or that a node cannot take; of a node without a
+    /// key, what several workers have saved and another number is to take
+    /// ([`StateError::OfEachWorker`](crate::state::StateError::OfEachWorker)).
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         // The instances of each node: those that there are, and those that were saved.
         let mut instances: BTreeMap<String, usize> = BTreeMap::new();
@@ -291,6 +294,26 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// What is one for the node as a whole is not divided over workers.
+    fn refuse_single(&mut self) -> Result<(), StartError> {
+        let mut single = None;
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                // The second instance tells that there are several.
+                if single.is_none() && node.path().ends_with("#1") {
+                    let path = base(node.path()).into();
+                    single = node.single_field().map(|field| (path, field));
+                }
+            });
+        }
+        match single {
+            Some((node, field)) => {
+                Err(StartError::SingleOnWorkers { graph: self.name.clone(), node, field })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Puts the stages under the supervisors that the graph declares.
     fn supervise(mut self) -> Result<Self, StartError> {
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
@@ -364,6 +387,7 @@ impl<I, O> Graph<I, O> {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
         }
+        self.refuse_single()?;
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
         }
