@@ -97,6 +97,8 @@ variants! {
     EarlyRoundIsForgotten,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// A source's wait begins anew whenever it is woken.
+    WaitBeginsAnew,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
