@@ -11,6 +11,7 @@ use crate::graph::GraphSpec;
 use crate::supervision::{
     FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
 };
+use crate::time::millis;
 
 /// What becomes of a record whose unit failed, where the graph does not stop for it.
 pub(crate) type Treatment = OnFailure;
@@ -217,7 +218,7 @@ impl Unit {
     /// Counts one restart more, unless the period holds as many as there may be; the wait before.
     fn admit(&mut self, spec: &RestartSpec, now: i64) -> Option<Duration> {
         if let Some(within) = spec.within {
-            let within = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+            let within = millis(within);
             self.restarts.retain(|at| now.saturating_sub(*at) < within);
         }
         let made = self.restarts.len();
