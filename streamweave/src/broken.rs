@@ -99,6 +99,8 @@ variants! {
     PartsOverwrite,
     /// A source's wait begins anew whenever it is woken.
     WaitBeginsAnew,
+    /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.
+    InputsStayOpen,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::broken::{Broken, broken};
 use crate::engine::{Edge, Probe, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
@@ -56,6 +57,13 @@ impl Barriers {
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
         Ok(epoch)
+    }
+
+    /// Closes the graph's own inputs, whoever holds them.
+    pub(crate) fn close_inputs(&self) {
+        if !broken(Broken::InputsStayOpen) {
+            self.inputs.iter().for_each(|input| input.close());
+        }
     }
 
     /// The last barrier that was sent.
