@@ -3,6 +3,7 @@
 
 mod closing;
 mod durations;
+mod restarted;
 mod waits;
 mod workers;
 

@@ -3,6 +3,7 @@
 mod from_iter;
 mod from_stream;
 mod interval;
+mod lent;
 
 pub use from_iter::{FromIter, from_iter};
 pub use from_stream::{FromStream, Received, from_channel, from_stream};
