@@ -103,6 +103,12 @@ variants! {
     InFlightIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// What several workers saved without a key is restored one over the other.
+    PartsOverwrite,
+    /// A source's wait begins anew whenever it is woken.
+    WaitBeginsAnew,
+    /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.
+    InputsStayOpen,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.

@@ -73,6 +73,13 @@ impl Barriers {
         self.carried.clone()
     }
 
+    /// Closes the graph's own inputs, whoever holds them.
+    pub(crate) fn close_inputs(&self) {
+        if !broken(Broken::InputsStayOpen) {
+            self.inputs.iter().for_each(|input| input.close());
+        }
+    }
+
     /// The last barrier that was sent.
     pub(crate) fn last_sent(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)

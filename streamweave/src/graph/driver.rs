@@ -25,6 +25,7 @@ use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::BoxFuture;
 use crate::supervision::Reports;
+use crate::time::millis;
 
 /// The tasks of a graph, and what they go by.
 pub(crate) struct Driver {
@@ -261,8 +262,7 @@ impl Driver {
 
     /// Moves the clock on, and does what that makes due: at once, or with stops on the way.
     pub(crate) fn advance(&mut self, by: Duration) -> Result<(), RunError> {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let target = self.clock.now().saturating_add(by);
+        let target = self.clock.now().saturating_add(millis(by));
         if !self.chance.is_seeded() {
             return self.move_clock(target);
         }

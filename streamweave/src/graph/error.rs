@@ -59,6 +59,20 @@ pub enum StartError {
         /// The node that heads the stage.
         node: Arc<str>,
     },
+    /// A node on several workers has state that is one value for the node as a whole.
+    #[error(
+        "graph `{graph}` cannot start: `{node}` runs on several workers, and its state field `{field}` is \
+         one `Value` for all records: give the node a key and make the field `Keyed<K, V>`, or take the \
+         node out of `#[workers(..)]`"
+    )]
+    SingleOnWorkers {
+        /// The graph's name.
+        graph: String,
+        /// The node.
+        node: Arc<str>,
+        /// Its state field.
+        field: String,
+    },
     /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
     #[error("graph `{graph}` cannot start: {reason}")]
     NotGuaranteed {

@@ -203,6 +203,26 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// What is one for the node as a whole is not divided over workers.
+    fn refuse_single(&mut self) -> Result<(), StartError> {
+        let mut single = None;
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                // The second instance tells that there are several.
+                if single.is_none() && node.path().ends_with("#1") {
+                    let path = base(node.path()).into();
+                    single = node.single_field().map(|field| (path, field));
+                }
+            });
+        }
+        match single {
+            Some((node, field)) => {
+                Err(StartError::SingleOnWorkers { graph: self.name.clone(), node, field })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Puts the stages under the supervisors that the graph declares.
     fn supervise(mut self) -> Result<Self, StartError> {
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
@@ -276,6 +296,7 @@ impl<I, O> Graph<I, O> {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
         }
+        self.refuse_single()?;
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
         }

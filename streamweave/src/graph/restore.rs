@@ -82,11 +82,14 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Gives the nodes their saved state back. Where a node runs on another number of workers than
-    /// it did, its keys go to those that own them now, with their timers.
+    /// it did, its keys go to those that own them now, with their timers; what is not by a key of the
+    /// node cannot go with them.
     ///
     /// # Errors
     /// When the snapshot holds state that no node claims (unless that is to be
-    /// [carried](Graph::carry_unclaimed)), or that a node cannot take.
+    /// [carried](Graph::carry_unclaimed)), or that a node cannot take; of a node without a key, what
+    /// several workers have saved and another number is to take
+    /// ([`StateError::OfEachWorker`](crate::state::StateError::OfEachWorker)).
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         let mut instances = Instances::new();
         for stage in &mut self.planned {

@@ -352,16 +352,17 @@ impl<I, O> Running<I, O> {
         Checkpoints::begin(Arc::clone(&self.run.cuts), storage, period, limit)
     }
 
-    /// Closes the graph's inputs, lets its sources run to their end, and waits until everything
-    /// has been handled. What is left in the graph's outputs is dropped: read them first, or
+    /// Closes the graph's inputs, clones and [split](Running::split) ones included, lets its sources run
+    /// to their end, and waits until everything has been handled. Who still sends is refused
+    /// ([`SendError::Stopped`](crate::graph::SendError::Stopped)). What is left in the graph's outputs is dropped: read them first, or
     /// take them out with [`Running::split`].
     ///
     /// # Errors
     /// The failure that stopped the graph.
     pub async fn drain(self) -> Result<Summary, RunError> {
         let Running { inputs, outputs, run } = self;
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         run.end().await
     }
 
@@ -378,8 +379,8 @@ impl<I, O> Running<I, O> {
         S: CheckpointStorage + Clone + 'static,
     {
         let Running { inputs, outputs, run } = self;
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         run.end_into(storage).await
     }
 
@@ -401,23 +402,24 @@ impl<I, O> Running<I, O> {
         (inputs, outputs, Running { inputs: (), outputs: (), run })
     }
 
-    /// Closes the graph's inputs; its outputs end once everything has been handled.
+    /// Closes the graph's inputs, clones included; its outputs end once everything has been handled.
     pub fn close_inputs(self) -> Running<(), O> {
         let Running { inputs, outputs, run } = self;
         drop(inputs);
+        run.close_inputs();
         Running { inputs: (), outputs, run }
     }
 
-    /// Tells sources to stop, closes the inputs and waits until everything in flight has been
-    /// handled, but no longer than `limit`; then what still runs is aborted.
+    /// Tells sources to stop, closes the inputs as [`Running::drain`] does and waits until everything in
+    /// flight has been handled, but no longer than `limit`; then what still runs is aborted.
     ///
     /// # Errors
     /// The failure that stopped the graph.
     pub async fn stop(self, limit: Duration) -> Result<StopReport, RunError> {
         let Running { inputs, outputs, run } = self;
         run.signals.stop();
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         let complete = match tokio::time::timeout(limit, run.end()).await {
             Ok(ended) => {
                 ended?;
@@ -438,6 +440,11 @@ impl<I, O> Running<I, O> {
 }
 
 impl Run {
+    /// Closes the graph's inputs, clones and those that were [split](Running::split) off included.
+    fn close_inputs(&self) {
+        self.cuts.barriers.close_inputs();
+    }
+
     /// Waits for the end, at which everything is committed.
     async fn end(&self) -> Result<Summary, RunError> {
         // Without a storage nothing can go wrong with it.

@@ -414,7 +414,8 @@ pub trait Source<O>: Node {
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> impl Future<Output = NodeResult<More>> + Send;
 
-    /// Ready when `next` may have something. May be dropped at any await.
+    /// Ready when `next` may have something. Where the stage has something else to do it is dropped at
+    /// whatever it awaits, and called anew behind that: a barrier, a question, a timer, the end.
     fn wait(
         &self,
         state: &mut Self::State,

@@ -117,6 +117,15 @@ pub enum StateError {
          storage gives it, which puts both together"
     )]
     OnlyChanges,
+    /// Each of several workers saved its own, and nothing says which entry belongs to which of those
+    /// that there are now.
+    #[error(
+        "each of {workers} workers saved one, and without a key of the node they cannot be put together:          restore on {workers} workers, or drop the node's state on purpose"
+    )]
+    OfEachWorker {
+        /// How many workers there were.
+        workers: usize,
+    },
     /// An error in one field of one node.
     #[error("node `{node}`, state field `{field}`: {source}")]
     Field {

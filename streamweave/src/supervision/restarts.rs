@@ -6,6 +6,7 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::supervision::{FailureAction, RestartSpec};
+use crate::time::millis;
 
 /// When something last restarted, the earliest first, in milliseconds.
 #[derive(Debug, Default)]
@@ -16,7 +17,7 @@ impl Restarts {
     /// may be, unless it is then to begin again.
     pub(crate) fn again(&mut self, spec: &RestartSpec, who: &str, now: i64) -> Option<Duration> {
         if let Some(within) = spec.within {
-            let within = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
+            let within = millis(within);
             self.0.retain(|at| now.saturating_sub(*at) < within);
         }
         let made = self.0.len();

@@ -3,6 +3,7 @@
 mod from_iter;
 mod from_stream;
 mod interval;
+mod lent;
 mod retained;
 
 pub use from_iter::{FromIter, from_iter};
