@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
+use crate::engine::instance::is_phase;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
 use crate::engine::turns::Turn;
@@ -251,7 +252,16 @@ impl std::fmt::Display for Failure {
                 self.position, self.node
             );
         }
-        write!(f, "node `{}` failed at {} record {}: ", self.node, self.input, self.position)?;
+        let (input, position) = (self.input, self.position);
+        write!(f, "node `{}` failed ", self.node)?;
+        match input {
+            _ if is_phase(input) && position == 0 => write!(f, "in {input}: ")?,
+            _ if is_phase(input) => write!(f, "in {input}, after {position} records: ")?,
+            "spawned task" | "step" => write!(f, "in a {input}: ")?,
+            // Of a source.
+            "next" => write!(f, "in call {} of next: ", position + 1)?,
+            _ => write!(f, "at {input} record {position}: ")?,
+        }
         match &self.cause {
             Cause::Hung(_) => Ok(()),
             Cause::Error(error) => write!(f, "{error}"),

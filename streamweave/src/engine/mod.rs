@@ -17,6 +17,7 @@ mod inlet;
 mod instance;
 mod merge;
 mod metrics;
+mod metrics_table;
 mod outbox;
 mod probe;
 mod records;
