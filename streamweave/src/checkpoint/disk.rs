@@ -2,6 +2,7 @@
 //! fails, fills up, and loses its power.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "the one place of the core that writes files of its own"
 )]
 

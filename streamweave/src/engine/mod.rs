@@ -27,6 +27,11 @@ mod serial;
 mod signals;
 mod source;
 mod spawn;
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "records that wait in a file"
+)]
 mod spill;
 mod stage;
 mod tray;

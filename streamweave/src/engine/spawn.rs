@@ -33,6 +33,7 @@ impl Spawned {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             NodeError::new("a node can spawn tasks only when the graph runs on a tokio runtime")
         })?;
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let id = self.tasks.spawn_on(task, &runtime).id();
         self.owners.push((id, owner));
         Ok(())

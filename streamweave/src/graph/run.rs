@@ -126,6 +126,7 @@ impl<I, O> Running<I, O> {
         let mut stages = JoinSet::new();
         for stage in planned {
             let stage = stage.run(clock.clone(), Chance::default(), &signals);
+            #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
             stages.spawn(lives.clone().while_runs(stage));
         }
         let supervise = supervise(stages, watchdog, tell, over, life.clone());
@@ -484,6 +485,10 @@ impl Run {
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, RunError> {
         let refused = |reason| RunError::query(&self.name, node, reason);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "how long a caller waits is no time of the run"
+        )]
         let deadline = tokio::time::Instant::now() + limit;
         let mut all = Vec::new();
         for answer in self.queries.ask(node, read).map_err(refused)? {

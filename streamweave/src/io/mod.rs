@@ -38,13 +38,17 @@
 mod csv_sink;
 mod error;
 mod file_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "reads files")]
 mod files;
 mod frames;
 #[cfg(feature = "json")]
 mod json_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod output;
 #[cfg(feature = "parquet")]
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod parquet_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod part_files;
 mod record;
 #[cfg(feature = "sqlite")]
