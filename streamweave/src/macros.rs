@@ -51,6 +51,27 @@
 /// that is not connected is dropped. Read all outputs of a started graph while you feed it: one
 /// that nobody reads keeps back what is behind it, up to the inputs.
 ///
+/// A loop whose result is what its last round gives:
+///
+/// ```
+/// use streamweave::nodes::{map, merge};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     #[rounds(limit = 3)] loop again { enter: merge(), double: map(|n: u64| n * 2) },
+///     graph.numbers => enter.left,
+///     enter.out     => double.input,
+///     double.out    => feedback enter.right,
+///     double.out    => graph.doubled,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.numbers.try_send(1)?;
+/// let mut run = run.close_inputs()?;
+/// let doubled: Vec<_> = std::iter::from_fn(|| run.outputs.doubled.try_recv()).collect();
+/// assert_eq!(doubled, [2, 4, 8, 16]); // as it came, and three times round
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// The item form declares a node whose ports are edges:
 ///
 /// ```

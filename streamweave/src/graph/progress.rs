@@ -108,6 +108,28 @@ impl ProgressHandle {
 
     /// Ready when everything up to and including `time` is done; `false` if the run ended before,
     /// which only a failed or stopped one does.
+    ///
+    /// ```
+    /// use streamweave::nodes::{event_time_by, for_each};
+    /// use streamweave::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let graph = graph! {
+    ///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     store: for_each(|_: i64| ()),
+    ///     graph.readings => times.input,
+    ///     times.out => store.input,
+    /// };
+    /// let run = graph.start()?;
+    /// let progress = run.progress();
+    /// run.inputs.readings.send(50).await?;
+    /// assert!(progress.reached(LogicalTime(49)).await); // all of it is stored
+    /// assert!(progress.less_equal(LogicalTime(50)));    // more of this time may come
+    /// run.close_inputs().drain().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn reached(&self, time: LogicalTime) -> bool {
         for at in &self.of {
             let mut frontier = self.all[*at].frontier.clone();

@@ -13,6 +13,26 @@ use crate::io::output::{Target, buffered, flush_soon};
 /// where records have names and the file is empty.
 ///
 /// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+///
+/// ```
+/// use streamweave::io::CsvSink;
+/// use streamweave::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// struct Trade { symbol: &'static str, price: f64 }
+///
+/// let path = std::env::temp_dir().join("streamweave_csv_sink.csv");
+/// let graph = graph! {
+///     file: CsvSink::<Trade>::create(&path),
+///     graph.trades => file.records,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
+/// run.close_inputs()?.drain()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "symbol,price\nACME,9.5\n");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[crate::node(sink, crate = crate)]
 pub struct CsvSink<T: Serialize + Send + 'static> {
     /// The records to write.

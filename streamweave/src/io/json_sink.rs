@@ -12,6 +12,26 @@ use crate::io::output::{Target, buffered, flush_soon};
 /// Writes records to a file, each as JSON on a line of its own.
 ///
 /// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+///
+/// ```
+/// use streamweave::io::JsonLinesSink;
+/// use streamweave::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// struct Trade { symbol: &'static str, price: f64 }
+///
+/// let path = std::env::temp_dir().join("streamweave_json_lines_sink.jsonl");
+/// let graph = graph! {
+///     file: JsonLinesSink::<Trade>::create(&path),
+///     graph.trades => file.records,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
+/// run.close_inputs()?.drain()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "{\"symbol\":\"ACME\",\"price\":9.5}\n");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[crate::node(sink, crate = crate)]
 pub struct JsonLinesSink<T: Serialize + Send + 'static> {
     /// The records to write.

@@ -24,6 +24,20 @@ pub struct StdoutLines<T: Send + 'static> {
 /// enough (`program | head`), the graph fails with
 /// [`IoError::BrokenPipe`](crate::io::IoError::BrokenPipe), which
 /// [`is_broken_pipe`](crate::io::is_broken_pipe) tells from other failures.
+///
+/// ```
+/// use streamweave::io::stdout_lines;
+/// use streamweave::nodes::from_iter;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     numbers: from_iter(0..3_u64),
+///     print: stdout_lines(),
+///     numbers.out => print.records,
+/// };
+/// graph.inline()?.drain()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn stdout_lines<T: Display + Send + 'static>() -> StdoutLines<T> {
     StdoutLines { line: displayed() }
 }

@@ -1,7 +1,6 @@
 //! What happens when a unit fails: policies, and the supervisors that act by them.
 //!
 //! ```
-//! use std::time::Duration;
 //! use streamweave::prelude::*;
 //!
 //! #[node]

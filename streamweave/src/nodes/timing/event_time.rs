@@ -101,6 +101,26 @@ where
     /// The records come from several splits, each in an order of its own: the frontier is that of
     /// the split that is furthest behind. A split counts from its first record on, and to the end
     /// unless [`EventTime::abandon`] says otherwise.
+    ///
+    /// ```
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1)).per_split(|reading| reading.0),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.timed,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for reading in [(1, 40), (2, 100), (2, 120)] {
+    ///     run.inputs.readings.try_send(reading)?;
+    /// }
+    /// run.step()?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// // Split 1 is at 40 still.
+    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
         self.split = Some(split);
         self
