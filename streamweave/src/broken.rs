@@ -45,6 +45,8 @@ variants! {
     NobodyIsWoken,
     /// A frontier is passed on before the timers that it makes due have fired.
     FrontierBeforeTimers,
+    /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.
+    TimersFireInRounds,
     /// Records in round 0 of a loop count as in the round of the records before them.
     StaleRounds,
     /// Records go to the workers in turn, whatever their key.

@@ -279,7 +279,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -314,6 +314,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
+        if phase == Phase::InLoop {
+            self.agenda.in_loop = true;
+        }
         if let Phase::Frontier(to) = phase
             && self.agenda.reached.frontier < Some(to)
         {

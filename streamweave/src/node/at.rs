@@ -84,6 +84,9 @@ impl<C: Context> Context for At<'_, C> {
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         self.context.set_timer(name, at);
     }
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        self.context.set_timer_at_end(name, time);
+    }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.context.cancel_timer(name, at);
     }

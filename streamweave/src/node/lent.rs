@@ -66,6 +66,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         (**self).set_timer(name, at);
     }
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        (**self).set_timer_at_end(name, time);
+    }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         (**self).cancel_timer(name, at);
     }

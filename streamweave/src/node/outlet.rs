@@ -136,6 +136,14 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         }
     }
 
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        if let Some(key) = self.key {
+            let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
+            self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
+            self.cx.set_staged();
+        }
+    }
+
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         if let Some(key) = self.key {
             let key = (self.agenda.copy)(key);

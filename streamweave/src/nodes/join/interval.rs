@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::Storable;
-use crate::nodes::join::stash::{Stash, drop_done, passed, places, put, time_of};
+use crate::nodes::join::stash::{Stash, drop_done, look_again, passed, places, put, time_of};
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 
 /// Joins records whose times lie near each other. Made by [`interval_join`].
@@ -137,7 +137,7 @@ where
         let left = left.and_then(|time| self.of_left(time));
         let right = right.and_then(|time| self.of_right(time));
         for (_, last) in [left, right].into_iter().flatten() {
-            out.set_timer("drop", TimerAt::Event(LogicalTime(last)));
+            look_again(out, "drop", last);
         }
         Ok(())
     }

@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{Timer, TimerAt};
 use crate::nodes::Storable;
 use crate::nodes::join::stash::{passed, time_of};
 use crate::nodes::join::{Full, Inner, LeftOuter, RightOuter, Sides};
 use crate::nodes::window::WindowAssigner;
+use crate::nodes::window::outputs::frontier_of;
 use crate::state::KeyedMap;
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 
@@ -95,7 +96,7 @@ where
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
         let time = LogicalTime(time_of(out)?);
-        let (frontier, mut closed, mut open) = (out.frontier(), false, false);
+        let (frontier, mut closed, mut open) = (frontier_of(out), false, false);
         let mut kept = held.entry_ref(&key);
         self.windows.assign(time, &mut |window| {
             let (last, start) = (self.windows.last(window).0, window.start.0);
@@ -107,7 +108,7 @@ where
             let of_window = (last, start, 0)..=(last, start, u64::MAX);
             let before = kept.range(of_window).next_back().map(|((.., number), _)| *number);
             if before.is_none() {
-                out.set_timer("end", TimerAt::Event(LogicalTime(last)));
+                out.set_timer_at_end("end", LogicalTime(last));
             }
             kept.insert((last, start, before.map_or(0, |number| number + 1)), record.clone());
         });

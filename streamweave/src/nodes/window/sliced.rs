@@ -14,7 +14,8 @@ use crate::{Frontier, LogicalTime, StableKey};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     start: i64,
-    /// How many times the slice has; 0 before there is one.
+    /// How many times the slice has, but for its last: that may be the last of a window, and in a loop
+    /// a record is too late for it then by its round. 0 before there is one.
     span: u64,
 }
 
@@ -60,7 +61,7 @@ impl Cursor {
             Some(closes) if passed(frontier, closes) => Place::Late,
             Some(_) => {
                 let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
-                *self = Cursor { start: slice.start.0, span };
+                *self = Cursor { start: slice.start.0, span: span.saturating_sub(1) };
                 Place::Slice(slice.start.0)
             }
             None => Place::Nowhere,
