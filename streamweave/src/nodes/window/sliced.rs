@@ -124,14 +124,18 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             }
             return;
         }
-        for window in first.into_iter().chain(more) {
+        // At the end of times several windows end together.
+        let ended = || first.iter().chain(&more);
+        for window in ended() {
             let parts = slices.within(key, window.start.0, last.0);
             if !parts.is_empty() {
                 let mut state = self.aggregate.empty();
                 parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
-                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
+                out.result(Some(last), key.clone(), *window, self.result(&state), Pane::OnTime);
             }
-            self.drop_slices(slices, key, window, last);
+        }
+        for window in ended() {
+            self.drop_slices(slices, key, *window, last);
         }
     }
 
