@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::Storable;
 use crate::nodes::join::stash::{Stash, passed, put, time_of};
@@ -41,7 +42,9 @@ where
 {
     /// The version that was valid at `time`.
     fn version(versions: &KeyedMap<K, i64, B>, key: &K, time: i64) -> Option<B> {
-        let (_, version) = versions.get(key)?.range(..=time).next_back()?;
+        let versions = versions.get(key)?;
+        let later = broken(Broken::AsOfTakesLater).then(|| versions.range(time..).next()).flatten();
+        let (_, version) = later.or_else(|| versions.range(..=time).next_back())?;
         Some(version.clone())
     }
 
