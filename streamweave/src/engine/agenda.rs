@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::broken::{Broken, broken};
 use crate::engine::due::DueTimers;
 use crate::engine::turns::Turn;
-use crate::node::{Timer, TimerAt, Timing};
+use crate::node::{AtRest, Timer, TimerAt, Timing};
 use crate::state::StableKey;
 use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
 
@@ -28,6 +28,8 @@ pub struct Agenda<K> {
     pub(super) kept: BTreeMap<Stamp, u64>,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
+    /// What the node promises when nothing comes for now.
+    pub(crate) at_rest: Option<AtRest>,
     /// Records that came too late for the node.
     pub(crate) late: u64,
     /// Timers that will not fire, because the input has ended.
@@ -54,7 +56,7 @@ pub(crate) struct Reached {
     forwarded: Option<Promise>,
     floor: Option<Stamp>,
     /// The promise that the node makes by itself.
-    own: Option<Promise>,
+    pub(crate) own: Option<Promise>,
     /// Nothing is promised beyond this.
     hold: Option<Stamp>,
 }
@@ -227,6 +229,7 @@ impl<K: StableKey> Agenda<K> {
             reached: Reached::default(),
             kept: BTreeMap::new(),
             idle_after: None,
+            at_rest: None,
             late: 0,
             dropped: 0,
             turn: None,
@@ -281,7 +284,8 @@ impl<K: StableKey> Agenda<K> {
 
     /// The first timer that is due, and what it waited for.
     pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
-        self.event.earliest().filter(|stamp| promise.is_past(*stamp))?;
+        let early = |stamp: Stamp| broken(Broken::TimersFireAtFrontier) && promise == stamp.into();
+        self.event.earliest().filter(|stamp| promise.is_past(*stamp) || early(*stamp))?;
         let (stamp, key, name) = self.event.first()?;
         let at = TimerAt::Event(stamp.time);
         Some((Timer { key: key.clone(), name, at }, stamp))

@@ -115,6 +115,8 @@ pub struct Instance<N: Node, O> {
     progress: Progress,
     /// The frontier that the counters know.
     told: Option<Frontier>,
+    /// What it was at the barriers of checkpoints that are not known to be complete.
+    at_barriers: Vec<(u64, Frontier)>,
     /// What became of units that failed.
     failures: Failures,
     counters: Arc<NodeCounters>,
@@ -174,6 +176,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             input: "on_start",
             progress: Progress::default(),
             told: None,
+            at_barriers: Vec::new(),
             failures: Failures::default(),
             counters,
         }
@@ -351,6 +354,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if let Phase::Turn(turn) = phase {
             self.agenda.turn = Some(turn);
         } else {
+            if phase == Phase::Idle(true) && !self.pass_at_rest(cx) {
+                return true;
+            }
             let phase = self.pass_on(phase);
             if !self.behind(&mut Advance { cx, phase }) {
                 return true;
@@ -368,6 +374,19 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             self.agenda.turn = None;
         }
         false
+    }
+
+    /// Nothing comes for now: what the node has put off to promise is promised first. Whether no unit
+    /// was to run behind it.
+    fn pass_at_rest(&mut self, cx: &mut Cx) -> bool {
+        let Some(at_rest) = &self.agenda.at_rest else { return true };
+        let promise = at_rest(&self.state).map(|time| Frontier::At(time).into());
+        if promise <= self.agenda.reached.own {
+            return true;
+        }
+        self.agenda.reached.own = promise;
+        let phase = self.pass_on(Phase::Promises);
+        self.behind(&mut Advance { cx, phase })
     }
 
     /// Runs the units that `phase` makes due in this node, until none is or the step must end;
@@ -469,6 +488,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
+        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -502,6 +522,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn settle(&mut self, checkpoint: u64) {
         if checkpoint != ALL_SO_FAR {
             self.state.settle(checkpoint as u32);
+            // One that has failed is covered by the next.
+            let covered = self.at_barriers.extract_if(.., |(epoch, _)| *epoch <= checkpoint);
+            covered.for_each(|(_, frontier)| self.counters.covered(frontier));
         }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {

@@ -1,5 +1,6 @@
 //! What a handler can ask of its `out`, besides sending: time, key, timers, the clock.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,6 +11,10 @@ use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What can be promised of a node's state when nothing comes for now.
+#[doc(hidden)]
+pub type AtRest = Box<dyn Fn(&dyn Any) -> Option<LogicalTime> + Send>;
 
 /// What every handler can ask of its `out`.
 ///
@@ -544,6 +549,10 @@ pub trait Context: Send {
     /// The stage takes nothing in while it is ahead of the others of this alignment.
     #[doc(hidden)]
     fn __align(&mut self, place: AlignedPlace);
+
+    /// When nothing comes any more for now, the node promises what this makes of its state.
+    #[doc(hidden)]
+    fn __at_rest(&mut self, promise: AtRest);
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]

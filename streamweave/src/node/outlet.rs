@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{
-    AsyncContext, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer, TimerAt,
-    Timing,
+    AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
+    TimerAt, Timing,
 };
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
@@ -108,6 +108,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
 
     fn __align(&mut self, place: AlignedPlace) {
         self.cx.aligned.push(place);
+    }
+
+    fn __at_rest(&mut self, promise: AtRest) {
+        self.agenda.at_rest = Some(promise);
     }
 
     fn idle_after(&mut self, limit: Duration) {
