@@ -97,8 +97,16 @@ variants! {
     AbortedIncrementIsClean,
     /// What is changed while a snapshot is on its way is saved as it is by then.
     ChangedIsSavedLate,
+    /// State that no node has is only in checkpoints that hold everything.
+    CarriedIsForgotten,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
+    /// Folders of checkpoints are not flushed to the disk.
+    NoFolderFlush,
+    /// Files of checkpoints are not flushed to the disk.
+    NoFileFlush,
+    /// Files of old checkpoints are removed before it is on the disk that they have no name.
+    RemovedBeforeFlush,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.
@@ -107,6 +115,12 @@ variants! {
     InFlightIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// What several workers saved without a key is restored one over the other.
+    PartsOverwrite,
+    /// A source's wait begins anew whenever it is woken.
+    WaitBeginsAnew,
+    /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.
+    InputsStayOpen,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
@@ -135,6 +149,8 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
+    /// A run begins again while tasks of the one before may still do something.
+    AttemptsOverlap,
 }
 
 /// Whether this process runs the variant.

@@ -59,7 +59,7 @@ pub struct Tally {
     #[state]
     sums: Keyed<u64, u64>,
     #[state]
-    seen: Value<u64>,
+    seen: Keyed<u64, u64>,
     poison: Option<Poison>,
 }
 
@@ -85,7 +85,7 @@ impl TallyHandlers for Tally {
         let sum = state.sums.entry(input % 7);
         *sum += input;
         out.out((input, *sum));
-        *state.seen.get_mut() += 1;
+        *state.seen.entry(input % 7) += 1;
         Poison::strike(self.poison, input)
     }
 }

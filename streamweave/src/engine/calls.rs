@@ -22,6 +22,7 @@ use crate::engine::stage::{Doing, Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
 };
+use crate::time::millis;
 
 /// The attempts of one call: its limit of time, its retries and the waits between them.
 #[derive(Clone, Debug)]
@@ -34,8 +35,7 @@ pub struct Attempts {
 
 impl Attempts {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.clock.sleep_until(self.clock.now().saturating_add(millis))
+        self.clock.sleep_until(self.clock.now().saturating_add(millis(duration)))
     }
 
     /// One attempt: awaits `call`, but no longer than the limit. Where the circuit is open it waits for

@@ -120,6 +120,8 @@ struct Shared<T> {
     sending: Vec<Waker>,
     receiver: Far,
     sender_gone: bool,
+    /// The end has been sent, by the sender or from outside: nothing comes behind it.
+    closed: bool,
     /// Records that were sent one by one.
     pushed: u64,
     /// The simulation that this is part of, and the edge's number in it.
@@ -167,7 +169,7 @@ pub(crate) enum Refused {
     Full,
     /// Its time is behind what was promised: this.
     Behind(Promise),
-    /// The receiver is gone for good.
+    /// The receiver is gone for good, or the edge was closed.
     Gone,
 }
 
@@ -221,6 +223,7 @@ pub(crate) fn channel<T: 'static>(
         sending: Vec::new(),
         receiver: Far::Present,
         sender_gone: false,
+        closed: false,
         pushed: 0,
         traced: None,
         promised: None,

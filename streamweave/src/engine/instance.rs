@@ -14,7 +14,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::saved::forget_agenda;
+use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
@@ -22,7 +22,7 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{
-    ALL_GROUPS, MAX_KEY_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, StateError,
+    ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError, StateKind,
     read_layers,
 };
 use crate::supervision::{RestartedState, Treatment};
@@ -55,6 +55,8 @@ pub trait AnyInstance {
     fn publish(&mut self);
     /// The node's state, of the type that its macro has generated.
     fn state(&self) -> &dyn Any;
+    /// A state field that is one value for the node as a whole, if it has such.
+    fn single_field(&self) -> Option<String>;
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
     /// The state as it is now, with timers, frontier and promise; without fields where there is none of
@@ -80,6 +82,13 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Which saved fields are the node's.
+    fn claims(&self) -> fn(&str, &SavedField) -> bool;
+    /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
+    ///
+    /// # Errors
+    /// As there.
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
@@ -539,18 +548,24 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             older.push(layers);
         }
         self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
-        for (older, last) in older.iter().zip(&last) {
-            for layer in older.iter().chain([last]) {
-                self.state.restore(&self.path, layer)?;
-            }
+        if parts.len() > 1 && !broken(Broken::PartsOverwrite) {
+            let parts = older.iter().zip(&last);
+            self.check_parts(parts.map(|(older, last)| older.iter().chain([last])).collect())?;
         }
+        let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
+        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
-        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
-            if !others.is_empty() {
-                self.state.clear_groups(others);
-            }
-        }
         Ok(())
+    }
+    fn claims(&self) -> fn(&str, &SavedField) -> bool {
+        |name, field| name == saved::FIELD || N::State::claims(name, field)
+    }
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let mut layers = Vec::new();
+        for part in parts {
+            layers.extend(read_layers(part, &self.path)?);
+        }
+        self.state.restore_layers(&self.path, &layers.iter().collect::<Vec<_>>(), groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
@@ -593,6 +608,11 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn state(&self) -> &dyn Any {
         &self.state
+    }
+    fn single_field(&self) -> Option<String> {
+        let schema = N::State::schema();
+        let single = schema.fields().iter().find(|field| field.kind == StateKind::Single);
+        single.map(|field| field.name.clone())
     }
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
         let Some(letters) = &mut self.letters else { return false };
@@ -653,6 +673,34 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
         self.behind(&mut flush);
         flush.result
+    }
+    /// What several workers have saved is put together key by key. Of a field that is not divided by the
+    /// node's key there is one of each of them, and one would take the place of the others.
+    fn check_parts<'a, L>(&self, parts: Vec<L>) -> Result<(), StateError>
+    where
+        L: Iterator<Item = &'a NodeSnapshot> + Clone,
+    {
+        let keyed = N::SOLE_KEY.is_none();
+        let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
+        for field in N::State::schema().fields() {
+            match field.kind {
+                StateKind::Broadcast => continue,
+                StateKind::ByKeyGroup if keyed => continue,
+                _ => {}
+            }
+            let nothing = fresh.fields.get(&field.name).map(|field| &field.bytes);
+            let former = N::State::FORMER.iter().filter(|(_, now)| *now == Some(&*field.name));
+            let names: Vec<_> = former.map(|(name, _)| *name).chain([&*field.name]).collect();
+            let holds = |layer: &NodeSnapshot| {
+                let mut saved = names.iter().filter_map(|name| layer.fields.get(*name));
+                saved.any(|saved| Some(&saved.bytes) != nothing)
+            };
+            if parts.iter().filter(|layers| (*layers).clone().any(holds)).count() > 1 {
+                let error = StateError::OfEachWorker { workers: parts.len() };
+                return Err(error.in_field(&self.path, &field.name));
+            }
+        }
+        Ok(())
     }
     /// The unit that enters next is no record.
     pub(crate) fn count_phase(&mut self) {

@@ -26,6 +26,7 @@ use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::{BoxFuture, NodeError};
 use crate::supervision::Reports;
+use crate::time::millis;
 
 /// The tasks of a graph, and what they go by.
 pub(crate) struct Driver {
@@ -85,6 +86,7 @@ impl Driver {
             flow,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -98,6 +100,7 @@ impl Driver {
                 input_edges,
                 probes.collect(),
                 barred,
+                carried,
             ),
             queries: Queries::of(&mut planned),
             name,
@@ -266,8 +269,7 @@ impl Driver {
 
     /// Moves the clock on, and does what that makes due: at once, or with stops on the way.
     pub(crate) fn advance(&mut self, by: Duration) -> Result<(), RunError> {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let target = self.clock.now().saturating_add(by);
+        let target = self.clock.now().saturating_add(millis(by));
         if !self.chance.is_seeded() {
             return self.move_clock(target);
         }
@@ -362,7 +364,7 @@ impl Driver {
             asked.push((Arc::clone(probe), told));
         }
         self.answer();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = self.barriers.carried();
         for (probe, mut told) in asked {
             match told.try_recv() {
                 Ok(states) => snapshot.add(&states)?,

@@ -9,7 +9,7 @@ use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
     TimerAt, Timing,
 };
-use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp, millis};
 
 /// A node's `out`: its emitters, and the context of the current unit.
 ///
@@ -239,7 +239,6 @@ fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis))
+        self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis(duration)))
     }
 }

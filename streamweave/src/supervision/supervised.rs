@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use crate::engine::{Cause, Clock, Failure};
 use crate::supervision::supervisor::{Decision, Failed, Supervisor};
 use crate::supervision::{FailureReport, OnFailure, RestartedState, Treatment};
+use crate::time::millis;
 
 /// The supervision of a run. Clones share it.
 #[derive(Clone, Debug)]
@@ -93,8 +94,7 @@ impl Supervised {
         if decision.treatment == OnFailure::Stop {
             return None;
         }
-        let wait = i64::try_from(decision.wait.as_millis()).unwrap_or(i64::MAX);
-        let order = Order { at: now.saturating_add(wait), state: decision.state };
+        let order = Order { at: now.saturating_add(millis(decision.wait)), state: decision.state };
         for other in decision.restarts.iter().filter(|other| **other != self.stage) {
             let waker = {
                 let mut slot = lock(&shared.slots[*other]);

@@ -133,7 +133,7 @@ fn windows_that_cannot_be_joined_in_are_refused() -> Tested {
             assert!(run.outputs.joined.try_recv().is_none());
         };
     }
-    refused!(Tumbling::of(Duration::ZERO), "at least a millisecond");
+    refused!(Tumbling::of(Duration::ZERO), "at least one");
     refused!(Session::of(Duration::from_secs(1)), "windows that merge");
     Ok(())
 }

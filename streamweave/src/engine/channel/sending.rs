@@ -31,6 +31,9 @@ impl<T: 'static> Sender<T> {
             }
             Far::Gone => return Err((record, Refused::Gone)),
         }
+        if shared.closed {
+            return Err((record, Refused::Gone));
+        }
         if let (Some(stamp), Some(promise)) = (mark.stamp(), shared.promised)
             && Promise::from(stamp) < promise
         {
@@ -139,10 +142,11 @@ impl<T: 'static> Sender<T> {
 }
 
 impl<T> Channel<T> {
+    /// Adds control, which needs no room, unless the end has been sent.
     pub(super) fn control(&self, control: Control) {
         let mut guard = lock(self);
         let shared = &mut *guard;
-        if shared.receiver != Far::Present {
+        if shared.receiver != Far::Present || shared.closed {
             return;
         }
         if let Control::Frontier(promise) = control {
@@ -166,6 +170,7 @@ impl<T> Channel<T> {
         {
             return;
         }
+        shared.closed |= matches!(control, Control::End);
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
         shared.queue.insert(at, Message::Control(control));
         let waker = shared.stir(&self.stirred);

@@ -1,6 +1,7 @@
 //! Whether a stage has something to do, and what is told of that.
 
 use super::*;
+use crate::time::millis;
 
 /// Whether the stage has something to do: where not, those behind it do not wait for it.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ impl StageLoop {
         let Some(after) = self.rest.after.filter(|_| counts) else { return false };
         let now = self.env.clock.now();
         let since = *self.rest.since.get_or_insert(now);
-        let until = since.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        let until = since.saturating_add(millis(after));
         if !self.poll_sleep(until, task) {
             return false;
         }

@@ -120,7 +120,5 @@ where
     K: StableKey + Serialize + DeserializeOwned,
     T: Send + 'static,
 {
-    let whole = millis(horizon)
-        .saturating_add(i64::from(!horizon.subsec_nanos().is_multiple_of(1_000_000)));
-    DedupWithin { horizon: whole, items: PhantomData }
+    DedupWithin { horizon: millis(horizon), items: PhantomData }
 }

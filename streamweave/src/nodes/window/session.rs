@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
-use crate::nodes::millis;
-use crate::nodes::window::assign::check_span;
+use crate::nodes::window::assign::{check_span, span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 /// Windows as long as records of a key come: each record has `[t, t + gap)`, and what touches is
@@ -34,9 +33,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Sessions that this much time without records ends, in whole milliseconds.
+    /// Sessions that this much time without records ends, which is of whole milliseconds: others fail
+    /// when the graph starts.
     pub fn of(gap: Duration) -> Self {
-        Session { gap: millis(gap), past_end: false }
+        Session { gap: span(gap), past_end: false }
     }
 
     /// A session is complete once the frontier is *past* its end, and its result has its end as time:

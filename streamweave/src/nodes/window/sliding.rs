@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
-use crate::nodes::millis;
-use crate::nodes::window::assign::{MOST_WINDOWS, check_offset, check_span};
+use crate::nodes::window::assign::{MOST_WINDOWS, check_offset, check_span, span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 /// Windows of one size that start every `slide`: those that contain a time `t` are those with a
@@ -38,10 +37,10 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// Windows of this size, one starting every `slide`, both in whole milliseconds. A size of more
-    /// than a million slides fails when the graph starts.
+    /// Windows of this size, one starting every `slide`, both of whole milliseconds. Others, and a
+    /// size of more than a million slides, fail when the graph starts.
     pub fn of(size: Duration, slide: Duration) -> Self {
-        Sliding { size: millis(size), slide: millis(slide), offset: 0 }
+        Sliding { size: span(size), slide: span(slide), offset: 0 }
     }
 
     /// Moves all starts by so many milliseconds, forwards or back, less than the slide.
