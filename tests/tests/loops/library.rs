@@ -19,6 +19,8 @@ const SEEDS: u64 = 120;
 /// How often it goes back, and a number.
 type Rec = (u32, u64);
 type Keyed = (u64, Rec);
+/// What a join has found: the left side, and the right one where there is any.
+type Joined = (u64, (Rec, Option<Rec>));
 /// A record with its time.
 type Timed = (i64, Keyed);
 
@@ -66,18 +68,18 @@ macro_rules! played {
 #[node]
 pub(crate) struct Again {
     #[input]
-    joined: (u64, (Rec, Option<Rec>)),
+    joined: Joined,
     #[output]
     again: Keyed,
     #[output(optional)]
     version: Keyed,
     #[output]
-    done: (u64, (Rec, Option<Rec>)),
+    done: Joined,
     pub(crate) later: i64,
 }
 
 impl AgainHandlers for Again {
-    fn on_joined(&self, joined: (u64, (Rec, Option<Rec>)), out: &mut impl AgainOut) -> NodeResult {
+    fn on_joined(&self, joined: Joined, out: &mut impl AgainOut) -> NodeResult {
         let time = out.time().ok_or("no time")?;
         let (key, ((fuel, number), other)) = joined;
         out.done(joined);
@@ -106,7 +108,7 @@ pub(crate) struct Found {
     #[input]
     joined: (u64, (Rec, Rec)),
     #[output]
-    out: (u64, (Rec, Option<Rec>)),
+    out: Joined,
 }
 
 impl FoundHandlers for Found {
@@ -126,7 +128,7 @@ fn pairs(
     rights: &[Timed],
     later: i64,
     matches: impl Fn(i64, i64) -> Option<i64>,
-) -> Vec<(i64, (u64, (Rec, Option<Rec>)))> {
+) -> Vec<(i64, Joined)> {
     let (mut lefts, mut found) = (lefts.to_vec(), Vec::new());
     while let Some((time, (key, left))) = lefts.pop() {
         for (other, (_, right)) in rights.iter().filter(|right| right.1.0 == key) {
