@@ -170,7 +170,7 @@ mod tests {
             assert!(last.raised(1, place) > last.after(PLACES - 1));
         }
         for first in [0, OUTER] {
-            let last = Rounds([first + OUTER - 3, 9]).next(0, 0).unwrap();
+            let last = Rounds([first + (OUTER - 3), 9]).next(0, 0).unwrap();
             assert_eq!((last.of(0), last.next(0, 0)), (OUTER - 2, None));
             assert!(first > 0 || last < Rounds::LAST);
             assert!(last.raised(0, 0) > last);
