@@ -4,7 +4,6 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::graph::attach::checked;
-use crate::graph::attrs::OnFailure;
 use crate::graph::expand::{Cx, handle, input};
 use crate::graph::model::{From, To};
 

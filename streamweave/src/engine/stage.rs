@@ -243,6 +243,7 @@ impl StageLoop {
                 root.control(&Control::End);
             }
             Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
+            Phase::Complete(epoch) => self.env.probe.has_committed(epoch),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -340,6 +341,14 @@ impl StageLoop {
             }
             if self.stopped {
                 return self.poll_finish(root, task);
+            }
+            // Behind the last barrier nothing is handled, but for what has to come round before the cut
+            // is whole; what is ahead of it leaves.
+            if self.env.probe.stands(self.passed) && self.log.is_none() {
+                return match ready!(self.poll_room(root, task, Sending::All)) {
+                    Ok(()) => Poll::Pending,
+                    Err(end) => Poll::Ready(Todo::End(end)),
+                };
             }
             if let Some(now) = self.poll_alarm(root, task) {
                 self.phases.push_back(Phase::Clock(now));

@@ -310,7 +310,7 @@ impl Driver {
     }
 
     fn cut_since(&mut self, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send(since)?;
+        let epoch = self.barriers.send(since, false)?;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {
