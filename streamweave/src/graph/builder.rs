@@ -277,17 +277,18 @@ impl GraphBuilder {
         outbox
     }
 
-    /// Cuts a deep chain at `port`: a stage boundary within the same task.
+    /// Cuts a deep chain at an edge: a stage boundary within the same task. What one unit leaves there
+    /// beyond 32 MiB waits in a file, where the edge has a codec.
     pub fn cut<N, const P: usize, T: 'static, E>(
         &mut self,
-        _: In<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         emitter: E,
     ) -> Tray<N::Item>
     where
         N: InputPort<P>,
         E: Emit<N::Item>,
     {
-        Tray::new(emitter)
+        Tray::new(emitter).codec(edge.options().codec)
     }
 
     /// A feedback edge with `senders` senders: made before anything else, because what it leads

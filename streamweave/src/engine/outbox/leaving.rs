@@ -7,7 +7,7 @@ use std::task::{Context as Task, Poll, ready};
 use crate::engine::channel::{Header, Sender, bytes_of};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Records;
-use crate::engine::spill::{Spill, SpillError, Spilled};
+use crate::engine::spill::{LIMIT, SPILL_AT, Spill, SpillError, Spilled};
 use crate::engine::{Control, Cx, Flushed, Halt, Sending};
 
 /// What leaves an outbox, and how.
@@ -37,10 +37,6 @@ pub(super) enum Ready<T> {
 
 /// So many full batches end the step.
 pub(super) const READY: usize = 2;
-/// What one unit may leave in memory, in bytes; then its batches go to a file.
-const SPILL_AT: usize = 32 << 20;
-/// What one unit may leave in memory where its records do not serialize.
-const LIMIT: usize = 1 << 30;
 
 impl<T: 'static> Leaving<T> {
     pub(super) fn new(sender: Sender<T>) -> Self {
