@@ -85,8 +85,16 @@ variants! {
     AbortedIncrementIsClean,
     /// What is changed while a snapshot is on its way is saved as it is by then.
     ChangedIsSavedLate,
+    /// State that no node has is only in checkpoints that hold everything.
+    CarriedIsForgotten,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
+    /// Folders of checkpoints are not flushed to the disk.
+    NoFolderFlush,
+    /// Files of checkpoints are not flushed to the disk.
+    NoFileFlush,
+    /// Files of old checkpoints are removed before it is on the disk that they have no name.
+    RemovedBeforeFlush,
     /// A sender that is gone counts as one that has finished.
     FailureLooksLikeEnd,
     /// A barrier goes on when it has come by one of several inputs.
@@ -129,6 +137,8 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
+    /// A run begins again while tasks of the one before may still do something.
+    AttemptsOverlap,
 }
 
 /// Whether this process runs the variant.

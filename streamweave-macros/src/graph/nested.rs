@@ -60,6 +60,8 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         rewindable: false,
         idempotent: false,
         dropped: Vec::new(),
+        version: None,
+        migrate: None,
         register: true,
         inputs: inputs.collect(),
         outputs: outputs.collect(),

@@ -38,6 +38,7 @@ pub(crate) fn check(node: &mut Node, errors: &mut Errors) {
     names(node, errors);
     ports(node, errors);
     keys(node, errors);
+    version(node, errors);
     if let Kind::Concurrent(calls) = &node.kind
         && let syn::Expr::Lit(literal) = &calls.concurrency
         && let Lit::Int(number) = &literal.lit
@@ -149,7 +150,7 @@ fn ports(node: &Node, errors: &mut Errors) {
         ),
         _ => {}
     }
-    if node.commits {
+    if node.commits && !matches!(node.kind, Kind::Source) {
         for output in &node.outputs {
             let message = "a node that commits has no outputs, as it commits when what is behind it may \
                            have ended: remove this one, or remove `commits`";
@@ -160,6 +161,30 @@ fn ports(node: &Node, errors: &mut Errors) {
         for output in &node.outputs {
             errors.error(&output.name, "a sink has no outputs: remove this one, or remove `sink`");
         }
+    }
+}
+
+/// The version is part of what is saved, so there is something saved; and a migration comes from an
+/// older one.
+fn version(node: &mut Node, errors: &mut Errors) {
+    let saved = node.fields.iter().any(|field| field.saved);
+    let number = node.version.as_ref().map(|version| (version, version.base10_parse::<u32>()));
+    match (number, &node.migrate) {
+        (Some((version, _)), _) if !saved => errors.error(
+            version,
+            "a version is that of saved state, and this node has none: remove it, or make a field \
+             `#[state]`",
+        ),
+        (Some((version, Ok(0) | Err(_))), _) => {
+            errors
+                .error(version, "versions are numbers from 1 on, the first where none is written");
+            node.version = None;
+        }
+        (Some((_, Ok(1))) | None, Some(migrate)) => errors.error(
+            migrate,
+            "there is no version before the first that state could come from: add `version = 2`",
+        ),
+        _ => {}
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) fn function(
         rewindable: options.rewindable.is_some(),
         idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
+        version: options.version.take(),
+        migrate: options.migrate.take(),
         register: !options.unregistered,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),

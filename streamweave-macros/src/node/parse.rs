@@ -59,6 +59,8 @@ pub(crate) fn structure(
         rewindable: options.rewindable.is_some(),
         idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
+        version: options.version.take(),
+        migrate: options.migrate.take(),
         key: options.key,
         kind,
         sink: options.sink.is_some(),

@@ -10,7 +10,7 @@ use crate::graph::RunError;
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file system refused something.
-    #[error("cannot {action} `{}`: {error}", path.display())]
+    #[error("cannot {action} `{}`: {error}{}", path.display(), what_to_do(error.kind()))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -63,6 +63,18 @@ pub enum CheckpointError {
     /// No cut got through the graph.
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+/// What helps against this.
+fn what_to_do(kind: io::ErrorKind) -> &'static str {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match kind {
+        StorageFull | QuotaExceeded => ". Make room there, or keep fewer checkpoints",
+        PermissionDenied | ReadOnlyFilesystem => {
+            ". Let this user write there, or name another folder"
+        }
+        _ => ". Where this happens again, see whether the disk is sound",
+    }
 }
 
 impl CheckpointError {

@@ -42,13 +42,19 @@
 //! ```
 
 mod chain;
+#[doc(hidden)]
+pub mod disk;
 mod error;
 mod files;
+mod folder;
+mod keeper;
 mod manifest;
+mod shelf;
 
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
 
+pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Snapshot};
 
 /// Where checkpoints are kept.

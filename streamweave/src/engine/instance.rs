@@ -14,7 +14,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::saved::forget_agenda;
+use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
@@ -22,8 +22,8 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{
-    ALL_GROUPS, MAX_KEY_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, StateError,
-    StateKind, read_layers,
+    ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError, StateKind,
+    read_layers,
 };
 use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
@@ -82,6 +82,13 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Which saved fields are the node's.
+    fn claims(&self) -> fn(&str, &SavedField) -> bool;
+    /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
+    ///
+    /// # Errors
+    /// As there.
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
@@ -519,18 +526,20 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             let parts = older.iter().zip(&last);
             self.check_parts(parts.map(|(older, last)| older.iter().chain([last])).collect())?;
         }
-        for (older, last) in older.iter().zip(&last) {
-            for layer in older.iter().chain([last]) {
-                self.state.restore(&self.path, layer)?;
-            }
-        }
+        let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
+        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
-        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
-            if !others.is_empty() {
-                self.state.clear_groups(others);
-            }
-        }
         Ok(())
+    }
+    fn claims(&self) -> fn(&str, &SavedField) -> bool {
+        |name, field| name == saved::FIELD || N::State::claims(name, field)
+    }
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let mut layers = Vec::new();
+        for part in parts {
+            layers.extend(read_layers(part, &self.path)?);
+        }
+        self.state.restore_layers(&self.path, &layers.iter().collect::<Vec<_>>(), groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;

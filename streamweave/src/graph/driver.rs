@@ -85,6 +85,7 @@ impl Driver {
             flow,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -98,6 +99,7 @@ impl Driver {
                 input_edges,
                 probes.collect(),
                 barred,
+                carried,
             ),
             queries: Queries::of(&mut planned),
             name,
@@ -355,7 +357,7 @@ impl Driver {
             asked.push((Arc::clone(probe), told));
         }
         self.answer();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = self.barriers.carried();
         for (probe, mut told) in asked {
             match told.try_recv() {
                 Ok(states) => snapshot.add(&states)?,

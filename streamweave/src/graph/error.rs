@@ -220,8 +220,8 @@ pub enum RestoreError {
     /// No node of the graph has this state.
     #[error(
         "the snapshot holds state of `{node}`, which this graph does not have: write \
-         `#[renamed_from = \"..\"]` before the node or the group that it is now, or drop it on purpose \
-         with `Snapshot::remove`"
+         `#[renamed_from = \"..\"]` before the node or the group that it is now, keep it for later with \
+         `graph.carry_unclaimed()`, or drop it on purpose with `Snapshot::remove`"
     )]
     Unclaimed {
         /// The instance path in the snapshot.

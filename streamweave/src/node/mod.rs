@@ -75,7 +75,7 @@ pub trait Node: Sized + Send + Sync + 'static {
     const STRICT: bool = false;
 
     /// Whether it makes something visible only when a checkpoint that holds it is complete, in
-    /// `on_complete`: so it waits for that before it ends.
+    /// `on_complete`, or says only then that it has it: so it waits for that before it ends.
     const COMMITS: bool = false;
 
     /// Of a source: whether it goes on from the position that is saved with its state, and gives again

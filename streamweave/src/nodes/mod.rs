@@ -35,7 +35,7 @@ pub use join::{interval_join, lookup_join, temporal_join, window_join};
 pub use keyed::{Change, count, dedup_within, distinct, key_by, scan_by_key, top_n};
 pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
-pub use source::{from_channel, from_iter, from_stream, interval};
+pub use source::{from_channel, from_iter, from_stream, interval, retained};
 pub use storable::Storable;
 pub use timing::{
     Late, converged, event_time, event_time_by, in_order, in_order_by, rounds, settle,

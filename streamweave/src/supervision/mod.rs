@@ -46,10 +46,13 @@
 //! comes in waits, and so does what feeds it, by backpressure.
 //!
 //! What the attempts are used up on goes to the next supervisor outwards ([`FailureAction`]), and
-//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors.
+//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors. Where the
+//! state of the last checkpoint is what the graph is to go on with,
+//! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
 
 mod policy;
 mod report;
+mod restarts;
 mod supervised;
 mod supervisor;
 #[cfg(test)]
@@ -60,5 +63,6 @@ pub use policy::{
 };
 pub(crate) use report::Reports;
 pub use report::{FailureReport, FailureReports};
+pub(crate) use restarts::Restarts;
 pub(crate) use supervised::{Order, Supervised, Supervision};
 pub(crate) use supervisor::{Supervisor, Treatment};

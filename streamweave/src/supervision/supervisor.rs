@@ -1,17 +1,15 @@
 //! What is done about a failure, decided: a state machine that knows the tree of units and when
 //! they restarted, and no more.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use crate::graph::GraphSpec;
+use crate::supervision::restarts::Restarts;
 use crate::supervision::{
     FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
 };
-use crate::time::millis;
 
 /// What becomes of a record whose unit failed, where the graph does not stop for it.
 pub(crate) type Treatment = OnFailure;
@@ -32,8 +30,7 @@ struct Unit {
     /// Of a group.
     strategy: Option<Strategy>,
     policy: SupervisionPolicy,
-    /// When it last restarted something, the earliest first.
-    restarts: VecDeque<i64>,
+    restarts: Restarts,
 }
 
 /// What is to be done about a failure.
@@ -82,7 +79,7 @@ impl Supervisor {
                 path: path.as_str().into(),
                 strategy,
                 policy: policy.clone(),
-                restarts: VecDeque::new(),
+                restarts: Restarts::default(),
             })
             .collect();
         // Inner ones first: who looks for a unit's supervisors finds them in this order.
@@ -138,21 +135,13 @@ impl Supervisor {
         for unit in supervisors {
             let path = Arc::clone(&self.units[unit].path);
             let spec = self.units[unit].restart().unwrap_or_default();
-            let wait = match self.units[unit].admit(&spec, now) {
-                Some(wait) => wait,
-                None => match spec.then {
-                    FailureAction::Restart => {
-                        self.units[unit].restarts.clear();
-                        self.units[unit].restarts.push_back(now);
-                        spec.backoff.map_or(Duration::ZERO, |(_, longest)| longest)
-                    }
-                    FailureAction::Stop => return Decision::stop(),
-                    action => {
-                        all |= action == FailureAction::RestartGroup;
-                        child = (*path).to_owned();
-                        continue;
-                    }
-                },
+            let Some(wait) = self.units[unit].restarts.again(&spec, &path, now) else {
+                if spec.then == FailureAction::Stop {
+                    return Decision::stop();
+                }
+                all |= spec.then == FailureAction::RestartGroup;
+                child = (*path).to_owned();
+                continue;
             };
             let is_alone = *path == *failed.node;
             let goes_on = is_alone && failed.is_error && treatment != OnFailure::Retry;
@@ -213,25 +202,6 @@ impl Unit {
     fn restart(&self) -> Option<RestartSpec> {
         let by_strategy = || self.strategy.map(|_| RestartSpec::default());
         self.policy.restart.clone().or_else(by_strategy)
-    }
-
-    /// Counts one restart more, unless the period holds as many as there may be; the wait before.
-    fn admit(&mut self, spec: &RestartSpec, now: i64) -> Option<Duration> {
-        if let Some(within) = spec.within {
-            let within = millis(within);
-            self.restarts.retain(|at| now.saturating_sub(*at) < within);
-        }
-        let made = self.restarts.len();
-        if made >= spec.max as usize {
-            return None;
-        }
-        self.restarts.push_back(now);
-        let Some((first, longest)) = spec.backoff else { return Some(Duration::ZERO) };
-        let doubled = first.saturating_mul(1 << made.min(30)).min(longest);
-        // By the unit's path and the count, so that a run can be repeated.
-        let jitter = xxh3_64_with_seed(self.path.as_bytes(), made as u64) % 1024;
-        let off = u32::try_from(jitter).unwrap_or(0);
-        Some(doubled - doubled / 2 * off / 1024)
     }
 }
 

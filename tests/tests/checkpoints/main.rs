@@ -2,10 +2,13 @@
 //! and again.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod attempts;
+mod carried;
 mod chains;
 mod evolution;
 mod increments;
 mod intervals;
+mod migrations;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,7 +22,9 @@ use streamweave::prelude::*;
 streamweave_tests::broken_variants! {
     AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
     AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
+    AttemptsOverlap => attempts::nothing_of_the_last_attempt_is_left;
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
+    CarriedIsForgotten => carried::a_node_that_comes_back_is_as_it_was;
     ChangedIsSavedLate => increments::what_comes_behind_the_barrier_is_not_in_it;
     IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
 }

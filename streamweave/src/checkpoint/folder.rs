@@ -1,0 +1,198 @@
+//! A folder of checkpoints, each a folder of its own, which has its name once it is complete.
+
+use std::any::Any;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::broken::{Broken, broken};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::disk::Disk;
+use crate::checkpoint::shelf::{MANIFEST, STATES, Shelf, id_of, name};
+
+/// What is not complete, or no more, has a name that begins so; its id follows.
+const BEGUN: &str = "begun-";
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    /// Held for as long as this is open.
+    _lock: Box<dyn Any + Send + Sync>,
+}
+
+impl Folder {
+    /// Opens the folder, which is made if it is not there, for this process alone; also the greatest
+    /// id that was ever begun there.
+    pub(super) fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<(Self, u64), CheckpointError> {
+        // The empty path would be the working folder to some calls, and nothing to others.
+        if path.as_os_str().is_empty() {
+            return Err(CheckpointError::NoFolder);
+        }
+        make_folder(&*disk, path)?;
+        let file = path.join("lock");
+        let lock = disk.lock(&file).map_err(CheckpointError::io("lock", &file))?;
+        let Some(_lock) = lock else {
+            return Err(CheckpointError::InUse { folder: path.to_owned() });
+        };
+        let folder = Folder { disk, path: path.to_owned(), _lock };
+        // What is there may be so in the cache only, of a process that was killed: nothing rests on
+        // that, and what still has its name on the disk loses nothing.
+        folder.flush()?;
+        let names = folder.names()?;
+        let begun = |name: &String| name.strip_prefix(BEGUN)?.parse().ok();
+        let greatest = names.iter().filter_map(|name| id_of(name).or_else(|| begun(name))).max();
+        for name in names.iter().filter(|name| begun(name).is_some()) {
+            folder.remove(&folder.path.join(name))?;
+        }
+        Ok((folder, greatest.unwrap_or(0)))
+    }
+
+    fn names(&self) -> Result<Vec<String>, CheckpointError> {
+        self.disk.list(&self.path).map_err(CheckpointError::io("list", &self.path))
+    }
+
+    fn begun(&self, id: u64) -> PathBuf {
+        self.path.join(format!("{BEGUN}{id}"))
+    }
+
+    fn complete(&self, id: u64) -> PathBuf {
+        self.path.join(name(id))
+    }
+
+    fn flush(&self) -> Result<(), CheckpointError> {
+        flush(&*self.disk, &self.path)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), CheckpointError> {
+        self.disk.remove_folder(path).map_err(CheckpointError::io("remove", path))
+    }
+
+    fn write(
+        &self,
+        path: &Path,
+        parts: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Result<(), CheckpointError> {
+        let mut file = self.disk.create(path).map_err(CheckpointError::io("create", path))?;
+        for part in parts {
+            file.write_all(part).map_err(CheckpointError::io("write", path))?;
+        }
+        if broken(Broken::NoFileFlush) {
+            return Ok(());
+        }
+        file.flush_file().map_err(CheckpointError::io("flush", path))
+    }
+
+    /// Everything but to clear up behind a failure.
+    fn try_put(
+        &self,
+        id: u64,
+        states: &mut dyn Iterator<Item = &[u8]>,
+        manifest: &[u8],
+    ) -> Result<(), CheckpointError> {
+        let (begun, complete) = (self.begun(id), self.complete(id));
+        self.disk.create_folder(&begun).map_err(CheckpointError::io("make the folder", &begun))?;
+        self.write(&begun.join(STATES), states)?;
+        self.write(&begun.join(MANIFEST), &mut [manifest].into_iter())?;
+        flush(&*self.disk, &begun)?;
+        self.disk.rename(&begun, &complete).map_err(CheckpointError::io("rename to", &complete))?;
+        self.flush()
+    }
+}
+
+impl Shelf for Folder {
+    fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
+        let mut ids: Vec<_> = self.names()?.iter().filter_map(|name| id_of(name)).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn part(&self, id: u64, part: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        let path = self.complete(id).join(part);
+        match self.disk.read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CheckpointError::io("read", &path)(error)),
+        }
+    }
+
+    fn put(
+        &self,
+        id: u64,
+        states: &mut dyn Iterator<Item = &[u8]>,
+        manifest: &[u8],
+    ) -> Result<(), CheckpointError> {
+        let put = self.try_put(id, states, manifest);
+        if put.is_err() {
+            // It would take room until the folder is opened again. It may have its name although the
+            // call said otherwise, and is not to be taken apart under it.
+            let begun = self.begun(id);
+            let _ = self.disk.rename(&self.complete(id), &begun);
+            if let Err(error) = self.flush().and_then(|()| self.remove(&begun)) {
+                tracing::warn!(%error, "what was begun of a checkpoint stays");
+            }
+        }
+        put
+    }
+
+    fn discard(&self, ids: &[u64]) -> Result<(), CheckpointError> {
+        let mut renamed = Vec::new();
+        let mut rename = || {
+            for id in ids {
+                let (from, to) = (self.complete(*id), self.begun(*id));
+                self.disk.rename(&from, &to).map_err(CheckpointError::io("rename", &from))?;
+                renamed.push(to);
+            }
+            Ok(())
+        };
+        let all = rename();
+        if !broken(Broken::RemovedBeforeFlush) {
+            self.flush()?;
+        }
+        renamed.iter().try_for_each(|path| self.remove(path))?;
+        all
+    }
+
+    fn place(&self) -> PathBuf {
+        self.path.clone()
+    }
+}
+
+/// Makes the folder and those that it is in, as far as they are not there: each is on the disk before
+/// the next. So of those that are there, made by a process that was killed meanwhile, only the last
+/// may be in the cache only.
+fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
+    let outer = match path.parent() {
+        Some(outer) if outer.as_os_str().is_empty() => Some(Path::new(".")),
+        outer => outer,
+    };
+    let made = match (disk.create_folder(path), outer) {
+        (Err(error), Some(outer)) if error.kind() == ErrorKind::NotFound && outer != path => {
+            make_folder(disk, outer)?;
+            disk.create_folder(path)
+        }
+        (made, _) => made,
+    };
+    let is_new = match made {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(CheckpointError::io("make the folder", path)(error)),
+    };
+    match outer.map_or(Ok(()), |outer| flush(disk, outer)) {
+        // Who may not read it has not made this folder.
+        Err(CheckpointError::Io { error, .. }) if is_denied(&error) && !is_new => Ok(()),
+        flushed => flushed,
+    }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::PermissionDenied
+}
+
+/// What is in the folder is on the disk, and not only in its cache.
+fn flush(disk: &dyn Disk, folder: &Path) -> Result<(), CheckpointError> {
+    if broken(Broken::NoFolderFlush) {
+        return Ok(());
+    }
+    disk.flush_folder(folder).map_err(CheckpointError::io("flush the folder", folder))
+}

@@ -1,0 +1,131 @@
+//! How checkpoints are kept, wherever they lie: their ids, what lies on what, and which ones go.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::checkpoint::chain::{Chain, not_kept};
+use crate::checkpoint::manifest::{Link, Manifest};
+use crate::checkpoint::shelf::{self, MANIFEST, Shelf};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::graph::{CutId, Snapshot};
+
+/// So many complete checkpoints are kept unless said otherwise.
+pub(super) const RETAINED: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct Keeper<S> {
+    shelf: S,
+    retained: usize,
+    /// The id of the last complete checkpoint, and the greatest that was ever begun. Held while one
+    /// is written.
+    ids: Mutex<(Option<u64>, u64)>,
+    /// What the next one may lie on.
+    chain: Mutex<Option<Chain>>,
+}
+
+impl<S: Shelf> Keeper<S> {
+    /// Keeps the last `retained`, on a shelf on which `greatest` is the greatest id so far.
+    pub(super) fn new(shelf: S, greatest: u64, retained: usize) -> Result<Self, CheckpointError> {
+        let last = shelf.ids()?.last().copied();
+        let (ids, chain) = (Mutex::new((last, greatest)), Mutex::new(None));
+        Ok(Keeper { shelf, retained: retained.max(1), ids, chain })
+    }
+
+    pub(super) fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
+        self.shelf.ids()
+    }
+
+    pub(super) fn read(&self, id: u64) -> Result<Checkpoint, CheckpointError> {
+        shelf::read(&self.shelf, id)
+    }
+
+    pub(super) fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        self.ids()?.last().map(|id| self.read(*id)).transpose()
+    }
+
+    pub(super) fn latest_intact(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut first = None;
+        for id in self.ids()?.into_iter().rev() {
+            match self.read(id) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(error) => {
+                    tracing::warn!(id, %error, "a checkpoint is passed over");
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        first.map_or(Ok(None), Err)
+    }
+
+    pub(super) fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let (parent, greatest) = *ids;
+        let id = greatest + 1;
+        // Whatever becomes of it, its id is never used again.
+        ids.1 = id;
+        let below = snapshot.since().map(|cut| {
+            // It stays what the next one may lie on, should this one fail.
+            self.chain()
+                .clone()
+                .filter(|chain| chain.is_of(cut))
+                .ok_or_else(|| CheckpointError::Overtaken { folder: self.shelf.place() })
+        });
+        let below = below.transpose()?;
+        let on = below.as_ref().map_or_else(Vec::new, |chain| chain.links.clone());
+        let checksum = self.put(&Manifest::of(id, parent, on, snapshot), snapshot)?;
+        ids.0 = Some(id);
+        *self.chain() = Some(Chain::with(below, snapshot, Link { id, checksum }));
+        // The checkpoint is complete: what fails from here on costs only room.
+        if let Err(error) = self.collect() {
+            tracing::warn!(%error, "old checkpoints stay");
+        }
+        Ok(id)
+    }
+
+    /// Puts it on the shelf; the checksum of its manifest.
+    fn put(&self, manifest: &Manifest, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        let encoded = manifest.encode().map_err(|error| {
+            let path = self.shelf.place().join(shelf::name(manifest.id)).join(MANIFEST);
+            CheckpointError::io("encode", &path)(std::io::Error::other(error))
+        })?;
+        let mut states = snapshot.paths().filter_map(|path| snapshot.get(path));
+        self.shelf.put(manifest.id, &mut states, &encoded)?;
+        Ok(xxh3_64(&encoded))
+    }
+
+    pub(super) fn takes_changes_since(&self) -> Option<CutId> {
+        self.chain().as_ref().and_then(Chain::takes_changes_since)
+    }
+
+    /// Removes what is not kept, as long as everything that is kept can be read.
+    fn collect(&self) -> Result<(), CheckpointError> {
+        let mut all: Vec<(u64, Vec<u64>)> = Vec::new();
+        let mut manifests = Vec::new();
+        for id in self.ids()? {
+            // What cannot be read is needed by nobody else, as far as can be told.
+            let manifest = shelf::manifest(&self.shelf, id, id).map(|(manifest, _)| manifest);
+            let on = manifest.iter().flat_map(|manifest| &manifest.on);
+            all.push((id, on.map(|link| link.id).collect()));
+            manifests.push((id, manifest));
+        }
+        let gone = not_kept(&all, self.retained);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for (id, manifest) in manifests.into_iter().filter(|(id, _)| !gone.contains(id)) {
+            let is_whole = manifest.is_ok_and(|manifest| {
+                let there = |link: &Link| all.iter().any(|(id, _)| *id == link.id);
+                manifest.on.iter().all(there) && shelf::states(&self.shelf, id, &manifest).is_ok()
+            });
+            if !is_whole {
+                return Ok(());
+            }
+        }
+        self.shelf.discard(&gone)
+    }
+
+    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
