@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::channel::bytes_of;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::drive::{AtRoot, Pending, advance, drive, settle};
 use crate::engine::records::Records;
+use crate::engine::sizes::Sizes;
 use crate::engine::spill::{LIMIT, SPILL_AT, Spill, SpillError, Spilled};
 use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
@@ -33,7 +33,8 @@ pub struct Tray<T> {
 
 /// A full batch that waits.
 enum Ready<T> {
-    Records(Records<T>),
+    /// With the bytes that they take.
+    Records(Records<T>, usize),
     Spilled(Spilled),
 }
 
@@ -41,6 +42,7 @@ enum Ready<T> {
 struct Store<T> {
     /// The bytes of the batches that are ready and in memory.
     held: usize,
+    sizes: Sizes<T>,
     spill: Option<Spill<T>>,
     /// How many ready batches are in the file.
     spilled: usize,
@@ -52,7 +54,7 @@ impl<T: 'static> Store<T> {
     /// Takes in a full batch, which is empty behind it; one that is of this unit alone may have to wait
     /// in the file.
     fn put(&mut self, full: &mut Records<T>, of_unit: bool) -> Result<Ready<T>, SpillError> {
-        let bytes = bytes_of(&full.items);
+        let bytes = self.sizes.of(&full.items);
         if of_unit && self.held + bytes > self.spill_at {
             match &mut self.spill {
                 Some(spill) => {
@@ -69,14 +71,14 @@ impl<T: 'static> Store<T> {
             }
         }
         self.held += bytes;
-        Ok(Ready::Records(std::mem::take(full)))
+        Ok(Ready::Records(std::mem::take(full), bytes))
     }
 
     /// Gives a batch back.
     fn take(&mut self, batch: Ready<T>) -> Result<Records<T>, SpillError> {
         match batch {
-            Ready::Records(records) => {
-                self.held = self.held.saturating_sub(bytes_of(&records.items));
+            Ready::Records(records, bytes) => {
+                self.held = self.held.saturating_sub(bytes);
                 Ok(records)
             }
             Ready::Spilled(spilled) => {
@@ -90,9 +92,7 @@ impl<T: 'static> Store<T> {
     /// A batch will not be taken.
     fn forget(&mut self, batch: &Ready<T>) {
         match batch {
-            Ready::Records(records) => {
-                self.held = self.held.saturating_sub(bytes_of(&records.items));
-            }
+            Ready::Records(_, bytes) => self.held = self.held.saturating_sub(*bytes),
             Ready::Spilled(_) => {
                 self.spilled -= 1;
                 if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
@@ -143,6 +143,7 @@ impl<T: Send + 'static> Tray<T> {
             inside: false,
             store: Box::new(Store {
                 held: 0,
+                sizes: Sizes::by(None),
                 spill: None,
                 spilled: 0,
                 spill_at: SPILL_AT,
@@ -156,6 +157,7 @@ impl<T: Send + 'static> Tray<T> {
     #[must_use]
     pub fn codec(mut self, codec: Option<Codec<T>>) -> Self {
         self.store.spill = codec.map(Spill::new);
+        self.store.sizes = Sizes::by(codec);
         self
     }
 
@@ -313,7 +315,7 @@ impl<T: Send + 'static> Part for Tray<T> {
 
     fn accepted(&mut self) -> u64 {
         let ready = self.ready.iter().map(|batch| match batch {
-            Ready::Records(records) => records.len(),
+            Ready::Records(records, _) => records.len(),
             Ready::Spilled(spilled) => spilled.records(),
         });
         let ready: usize = ready.sum();
