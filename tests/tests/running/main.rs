@@ -5,6 +5,7 @@ mod bytes;
 mod closing;
 mod durations;
 mod restarted;
+mod unread;
 mod waits;
 mod workers;
 
