@@ -47,6 +47,8 @@ pub struct Cx {
 /// What makes units due that no record asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// The graph starts, and turns of a loop come by.
+    InLoop,
     /// The graph starts: `on_start`.
     Start,
     /// The frontier has risen: event timers in (time, key) order, then `on_frontier`.
@@ -70,7 +72,10 @@ pub enum Phase {
 impl Phase {
     /// Whether it says something of all records before it: calls that are in flight come first.
     pub(crate) fn waits_for_calls(self) -> bool {
-        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_))
+        !matches!(
+            self,
+            Phase::InLoop | Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_)
+        )
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Instance<N: Node, O> {
     progress: Progress,
     /// The frontier that the counters know.
     told: Option<Frontier>,
+    /// What it was at the barriers of checkpoints that are not known to be complete.
+    at_barriers: Vec<(u64, Frontier)>,
     /// What became of units that failed.
     failures: Failures,
     /// How often the timer that is due next has been tried again.
@@ -187,6 +189,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             input: "on_start",
             progress: Progress::default(),
             told: None,
+            at_barriers: Vec::new(),
             failures: Failures::default(),
             timer_tries: 0,
             counters,
@@ -290,7 +293,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -325,6 +328,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
+        if phase == Phase::InLoop {
+            self.agenda.in_loop = true;
+        }
         if let Phase::Frontier(to) = phase
             && self.agenda.reached.frontier < Some(to)
         {
@@ -359,6 +365,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if let Phase::Turn(turn) = phase {
             self.agenda.turn = Some(turn);
         } else {
+            if phase == Phase::Idle(true) && !self.pass_at_rest(cx) {
+                return true;
+            }
             let phase = self.pass_on(phase);
             if !self.behind(&mut Advance { cx, phase }) {
                 return true;
@@ -376,6 +385,19 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             self.agenda.turn = None;
         }
         false
+    }
+
+    /// Nothing comes for now: what the node has put off to promise is promised first. Whether no unit
+    /// was to run behind it.
+    fn pass_at_rest(&mut self, cx: &mut Cx) -> bool {
+        let Some(at_rest) = &self.agenda.at_rest else { return true };
+        let promise = at_rest(&self.state).map(|time| Frontier::At(time).into());
+        if promise <= self.agenda.reached.own {
+            return true;
+        }
+        self.agenda.reached.own = promise;
+        let phase = self.pass_on(Phase::Promises);
+        self.behind(&mut Advance { cx, phase })
     }
 
     /// Runs the units that `phase` makes due in this node, until none is or the step must end;
@@ -477,6 +499,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
+        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -510,6 +533,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn settle(&mut self, checkpoint: u64) {
         if checkpoint != ALL_SO_FAR {
             self.state.settle(checkpoint as u32);
+            // One that has failed is covered by the next.
+            let covered = self.at_barriers.extract_if(.., |(epoch, _)| *epoch <= checkpoint);
+            covered.for_each(|(_, frontier)| self.counters.covered(frontier));
         }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {

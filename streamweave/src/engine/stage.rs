@@ -156,11 +156,12 @@ impl StageLoop {
         let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
+        let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
         StageLoop {
             cx,
             gathered: Gathered::new(env.turns.clone()),
             env,
-            phases: VecDeque::from([Phase::Start]),
+            phases: in_loop.into_iter().chain([Phase::Start]).collect(),
             inputs,
             merge,
             takes_in: true,

@@ -83,6 +83,13 @@ impl StageLoop {
         let clock = supervised.clock.clone();
         let Some(down) = &self.down else { return Poll::Ready(Ok(())) };
         let until = down.until;
+        // What is behind waits for it from now on, also where it had been told not to.
+        if self.rest.told {
+            (self.rest.told, self.rest.held) = (false, true);
+            self.cx.aligned.iter().for_each(|place| place.idles(false));
+            root.control(&Control::Held);
+            self.cx.set_ready();
+        }
         // What stands leaves before the wait.
         if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Err(end));
@@ -118,6 +125,14 @@ impl StageLoop {
             }
         }
         self.publish(root);
+        // The idle clock begins anew, and who waits is told whether there is something to wait for.
+        (self.rest.since, self.rest.long) = (None, false);
+        if std::mem::take(&mut self.rest.held) {
+            match self.rest.inputs_idle {
+                true => self.tell_rest(),
+                false => self.phases.push_back(Phase::Idle(false)),
+            }
+        }
         // The failed unit may have been one that kept a promise.
         self.cx.set_promised();
         self.cx.set_ready();
