@@ -563,11 +563,13 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         |name, field| name == saved::FIELD || N::State::claims(name, field)
     }
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
-        let mut layers = Vec::new();
-        for part in parts {
-            layers.extend(read_layers(part, &self.path)?);
+        let read = parts.iter().map(|part| read_layers(part, &self.path));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        if parts.len() > 1 {
+            self.check_parts(read.iter().map(|layers| layers.iter()).collect())?;
         }
-        self.state.restore_layers(&self.path, &layers.iter().collect::<Vec<_>>(), groups)
+        let layers: Vec<_> = read.iter().flatten().collect();
+        self.state.restore_layers(&self.path, &layers, groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
