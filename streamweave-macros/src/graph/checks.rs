@@ -5,6 +5,7 @@ use quote::quote_spanned;
 
 use crate::graph::attach::checked;
 use crate::graph::expand::{Cx, handle, input};
+use crate::graph::hints::hint;
 use crate::graph::model::{From, To};
 
 /// `if false { .. }`.
@@ -55,12 +56,13 @@ fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let start = edge.from_text.node.span();
     let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
     let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
+    let check = Ident::new(hint(cx.model, edge.to), Span::mixed_site());
     let mut pair = Group::new(Delimiter::Parenthesis, mixed!(pair));
     pair.set_span(end);
     let edge = Ident::new("__edge", arrow);
     let and = quote_spanned!(start=> &);
     mixed! {{
-        use #krate::graph::check::edge as __edge;
+        use #krate::graph::check::#check as __edge;
         let pair = #from.pair(#to);
         #edge(#and #pair);
     }}

@@ -308,6 +308,28 @@ impl Model {
         self.unresolved.push(at.node.to_token_stream());
     }
 
+    /// Tells an end of an edge that is a name only. Where no node has it, and an `own` port of the
+    /// graph could, that was meant.
+    fn without_dot(
+        &self,
+        at: &Endpoint,
+        names: &BTreeMap<String, usize>,
+        own: Option<&str>,
+        errors: &mut Errors,
+    ) -> bool {
+        let (None, None, node) = (&at.dot, &at.port, &at.node) else { return false };
+        let known = at.is_graph() || names.contains_key(&node.to_string());
+        let group = self.groups.iter().any(|group| group.name == *node);
+        let message = match own {
+            Some(own) if !known && !group => {
+                format!("no node is called `{node}`; the graph's own {own} is `graph.{node}`")
+            }
+            _ => format!("expected a port: `{node}.port`"),
+        };
+        errors.error(node, message);
+        true
+    }
+
     fn from(
         &mut self,
         at: &Endpoint,
@@ -315,6 +337,7 @@ impl Model {
         names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<From> {
+        let told = self.without_dot(at, names, (!targets.is_empty()).then_some("input"), errors);
         if at.is_graph() {
             let port = at.port.as_ref()?;
             // An edge that leads nowhere known does not make an input.
@@ -324,7 +347,9 @@ impl Model {
             return self.graph_port(true, port, errors).map(From::Input);
         }
         let Some(&node) = names.get(&at.node.to_string()) else {
-            self.unknown(at, names, errors);
+            if !told {
+                self.unknown(at, names, errors);
+            }
             return None;
         };
         let Some(port) = at.port.clone() else {
@@ -344,12 +369,15 @@ impl Model {
         names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<To> {
+        let told = self.without_dot(at, names, Some("output"), errors);
         if at.is_graph() {
             let port = at.port.as_ref()?;
             return self.graph_port(false, port, errors).map(To::Output);
         }
         let Some(&node) = names.get(&at.node.to_string()) else {
-            self.unknown(at, names, errors);
+            if !told {
+                self.unknown(at, names, errors);
+            }
             return None;
         };
         let Some(port) = at.port.clone() else {
