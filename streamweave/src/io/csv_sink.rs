@@ -13,7 +13,7 @@ use crate::state::Value;
 /// Writes records to a CSV file, each as a row. A row with the names of the fields comes first,
 /// where records have names and the file is empty.
 ///
-/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+/// Buffered, and restored, as [`FileLinesSink`](crate::io::FileLinesSink).
 #[crate::node(sink, idempotent, crate = crate)]
 pub struct CsvSink<T: Serialize + Send + 'static> {
     /// The records to write.

@@ -12,7 +12,7 @@ use crate::state::Value;
 
 /// Writes records to a file, each as JSON on a line of its own.
 ///
-/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
+/// Buffered, and restored, as [`FileLinesSink`](crate::io::FileLinesSink).
 #[crate::node(sink, idempotent, crate = crate)]
 pub struct JsonLinesSink<T: Serialize + Send + 'static> {
     /// The records to write.
