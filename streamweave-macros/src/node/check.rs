@@ -11,12 +11,13 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 20] = [
+const CONTEXT: [&str; 21] = [
     "time",
     "frontier",
     "key",
     "now",
     "set_timer",
+    "set_timer_at_end",
     "cancel_timer",
     "spawn",
     "sleep",

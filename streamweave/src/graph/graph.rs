@@ -16,7 +16,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
+use crate::supervision::{Reports, Supervision, Supervisor};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -250,10 +250,7 @@ impl<I, O> Graph<I, O> {
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
         let supervisor = Supervisor::new(&self.spec, heads);
         for stage in &mut self.planned {
-            let keeps = matches!(
-                supervisor.treatment(base(&stage.path)),
-                Treatment::Retry | Treatment::DeadLetter
-            );
+            let keeps = supervisor.keeps(base(&stage.path));
             // What stands at a border only has nothing that could fail.
             let mut has_nodes = false;
             stage.part().visit(&mut |_| has_nodes = true);

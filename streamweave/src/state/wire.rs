@@ -73,6 +73,24 @@ pub(super) fn read_copied<T: Deserialize<'static>>(bytes: &[u8]) -> Result<T, St
     finish::<_, PhantomData<T>>(rmp_serde::Deserializer::new(bytes), PhantomData)
 }
 
+/// How many entries a saved table has; `None` where these bytes are of something else.
+pub(crate) fn table_length(bytes: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Saved {
+        entries: Vec<serde::de::IgnoredAny>,
+    }
+    read::<Saved>(bytes).ok().map(|table| table.entries.len() as u64)
+}
+
+/// The entries of a saved table; none where they are of other types.
+pub(crate) fn table_entries<K: DeserializeOwned, V: DeserializeOwned>(bytes: &[u8]) -> Vec<(K, V)> {
+    #[derive(Deserialize)]
+    struct Saved<K, V> {
+        entries: Vec<(K, V)>,
+    }
+    read::<Saved<K, V>>(bytes).map_or_else(|_| Vec::new(), |table| table.entries)
+}
+
 /// Begins a table, with room for how many keys were removed; where these begin. Then come those keys,
 /// [`set_count`], [`begin_entries`], the entries, and `set_count`.
 pub(super) fn begin_table(into: &mut Vec<u8>) -> Result<usize, StateError> {

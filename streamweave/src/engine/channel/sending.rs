@@ -172,7 +172,7 @@ impl<T> Channel<T> {
             }
         }
         // Said twice it says no more.
-        if matches!(control, Control::Idle | Control::Active)
+        if matches!(control, Control::Idle | Control::Active | Control::Held)
             && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
         {
             return;

@@ -161,7 +161,7 @@ impl<T: 'static> Leaving<T> {
 
     fn failure(&self, error: SpillError) -> Failure {
         let node = self.sender.path();
-        Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
+        Failure::new(node, "edge", self.sequence, Cause::Error(error.into()))
     }
 
     /// What is ready has no room in the channel, and nobody may wait for it.
