@@ -168,7 +168,7 @@ impl<T: Send + 'static> Tray<T> {
             behind.get_or_insert_with(|| Arc::clone(node.path()));
         });
         let node = behind.unwrap_or_else(|| "output".into());
-        Failure { node, input: "edge", position: 0, cause: Cause::Error(error.into()) }
+        Failure::new(node, "edge", 0, Cause::Error(error.into()))
     }
 
     #[cold]

@@ -157,7 +157,7 @@ impl Driver {
                 Ok(()) => StageEnd::Finished,
                 Err(error) => {
                     let cause = Cause::Error(error);
-                    StageEnd::Failed(Failure { node, input: "feed", position: 0, cause }.into())
+                    StageEnd::Failed(Failure::new(node, "feed", 0, cause).into())
                 }
             }
         });
