@@ -55,7 +55,7 @@ fn each_is_told_once_by_node_and_port() -> Tested {
     let warned = warned!(graph! {
         #![name = "shop"]
         #[workers(3)]
-        group region { even: split(|n: &u64| n % 2 == 0) },
+        group region { even: split(|n: &u64| n.is_multiple_of(2)) },
         graph.numbers => even.input,
         even.yes => graph.even,
     });
@@ -71,7 +71,7 @@ fn what_is_declared_optional_or_connected_is_not_told() -> Tested {
     let warned = warned!(graph! {
         parse: try_map(|text: String| text.parse::<u64>()),
         look: inspect(|_: &u64| {}),
-        even: split(|n: &u64| n % 2 == 0),
+        even: split(|n: &u64| n.is_multiple_of(2)),
         graph.texts => parse.input,
         parse.out => [look.input, even.input],
         even.yes => graph.even,
