@@ -392,10 +392,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     fn pass_at_rest(&mut self, cx: &mut Cx) -> bool {
         let Some(at_rest) = &self.agenda.at_rest else { return true };
         let promise = at_rest(&self.state).map(|time| Frontier::At(time).into());
-        if promise <= self.agenda.reached.own {
-            return true;
-        }
-        self.agenda.reached.own = promise;
+        let own = &mut self.agenda.reached.own;
+        *own = promise.max(*own);
         let phase = self.pass_on(Phase::Promises);
         self.behind(&mut Advance { cx, phase })
     }

@@ -84,6 +84,7 @@ pub(crate) fn who_goes_down_while_idle_is_waited_for() -> Tested {
     assert_eq!(promised!(run), at(50));
     run.inputs.numbers.try_send_at(LogicalTime(60), 60)?;
     run.inputs.numbers.advance(LogicalTime(60));
+    assert_eq!(promised!(run), at(50));
     run.inputs.others.advance(LogicalTime(70));
     assert_eq!(promised!(run), at(60), "it is as any other");
     run.close_inputs()?.drain()?;

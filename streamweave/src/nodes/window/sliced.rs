@@ -115,7 +115,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 more.push(window);
             }
         });
-        if more.is_empty() && first == whole {
+        // At the beginning of times a window may look so because it is cut off.
+        let is_cut = whole.is_some_and(|slice| slice.start == LogicalTime::MIN);
+        if more.is_empty() && first == whole && !is_cut {
             // The window is one slice.
             if let Some(window) = whole
                 && let Some(state) = slices.take(key, window.start.0)
