@@ -191,6 +191,10 @@ fn named(tokens: TokenStream, attr: &Attribute, example: &str) -> syn::Result<Ve
         let mut arguments: Vec<(Ident, Lit)> = Vec::new();
         while !s.is_empty() {
             let name: Ident = s.parse()?;
+            if s.is_empty() {
+                let message = format!("`{name}` has no value: write `{example}`");
+                return Err(syn::Error::new_spanned(&name, message));
+            }
             s.parse::<Token![=]>()?;
             let value = s.parse()?;
             if arguments.iter().any(|(other, _)| *other == name) {
