@@ -92,7 +92,9 @@ pub trait AnyInstance {
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
-    fn treated(&mut self, treatment: Treatment);
+    fn treated(&mut self, treatment: Treatment, is_timer: bool);
+    /// How often the timer whose unit has failed had been tried again before.
+    fn timer_tries(&self) -> u32;
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
     /// Whether it makes something visible when a checkpoint is complete.
@@ -128,6 +130,8 @@ pub struct Instance<N: Node, O> {
     at_barriers: Vec<(u64, Frontier)>,
     /// What became of units that failed.
     failures: Failures,
+    /// How often the timer that is due next has been tried again.
+    timer_tries: u32,
     counters: Arc<NodeCounters>,
 }
 
@@ -187,6 +191,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             told: None,
             at_barriers: Vec::new(),
             failures: Failures::default(),
+            timer_tries: 0,
             counters,
         }
     }
@@ -227,12 +232,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn leave_with(&mut self, cx: &mut Cx, unit: u64, result: NodeResult) {
         self.returned = unit;
         if let Err(error) = result {
-            cx.fail(Failure {
-                node: Arc::clone(&self.path),
-                input: self.input,
-                position: (unit - 1).saturating_sub(self.phases),
-                cause: Cause::Error(error),
-            });
+            let position = (unit - 1).saturating_sub(self.phases);
+            let node = Arc::clone(&self.path);
+            cx.fail(Failure::new(node, self.input, position, Cause::Error(error)));
         }
     }
 
@@ -305,7 +307,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
             Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
-            Due::Timer(..) => {}
+            Due::Timer(..) => self.timer_tries = 0,
             Due::Restored => self.progress.restored = false,
             Due::Checkpoint(checkpoint) => self.progress.checkpoint = *checkpoint,
             Due::Complete(checkpoint) => self.progress.complete = *checkpoint,
@@ -559,11 +561,13 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         |name, field| name == saved::FIELD || N::State::claims(name, field)
     }
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
-        let mut layers = Vec::new();
-        for part in parts {
-            layers.extend(read_layers(part, &self.path)?);
+        let read = parts.iter().map(|part| read_layers(part, &self.path));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        if parts.len() > 1 {
+            self.check_parts(read.iter().map(|layers| layers.iter()).collect())?;
         }
-        self.state.restore_layers(&self.path, &layers.iter().collect::<Vec<_>>(), groups)
+        let layers: Vec<_> = read.iter().flatten().collect();
+        self.state.restore_layers(&self.path, &layers, groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
@@ -581,7 +585,13 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         self.state = fresh;
     }
-    fn treated(&mut self, treatment: Treatment) {
+    fn timer_tries(&self) -> u32 {
+        self.timer_tries
+    }
+    fn treated(&mut self, treatment: Treatment, is_timer: bool) {
+        if is_timer {
+            self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
+        }
         match treatment {
             // It has not been taken yet.
             Treatment::Retry => self.phases += 1,

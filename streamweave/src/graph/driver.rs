@@ -157,7 +157,7 @@ impl Driver {
                 Ok(()) => StageEnd::Finished,
                 Err(error) => {
                     let cause = Cause::Error(error);
-                    StageEnd::Failed(Failure { node, input: "feed", position: 0, cause }.into())
+                    StageEnd::Failed(Failure::new(node, "feed", 0, cause).into())
                 }
             }
         });
@@ -317,7 +317,7 @@ impl Driver {
     }
 
     fn cut_since(&mut self, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send(since)?;
+        let epoch = self.barriers.send(since, false)?;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {

@@ -234,7 +234,7 @@ fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) ->
 #[inline(never)]
 fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
     let node = Arc::clone(node);
-    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+    cx.fail(Failure::new(node, "out", 0, Cause::Error(error)));
 }
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {

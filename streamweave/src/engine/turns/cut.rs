@@ -183,7 +183,7 @@ impl<E> Cut<E> {
     #[cold]
     fn fail(&self, cx: &mut Cx, message: String) {
         let cause = Cause::Error(message.into());
-        cx.fail(Failure { node: Arc::clone(&self.path), input: "feedback", position: 0, cause });
+        cx.fail(Failure::new(Arc::clone(&self.path), "feedback", 0, cause));
     }
 }
 
