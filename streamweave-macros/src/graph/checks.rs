@@ -4,7 +4,6 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::graph::attach::checked;
-use crate::graph::attrs::OnFailure;
 use crate::graph::expand::{Cx, handle, input};
 use crate::graph::hints::hint;
 use crate::graph::model::{From, To};
@@ -102,8 +101,7 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
 fn kept(cx: &Cx<'_>, index: usize) -> TokenStream {
     let (krate, edge) = (cx.krate, &cx.model.edges[index]);
     let To::In(end) = edge.to else { return TokenStream::new() };
-    let on_failure = cx.model.on_failure(cx.model.ins[end].node);
-    if !matches!(on_failure, OnFailure::Retry | OnFailure::DeadLetter) {
+    if !cx.model.keeps_failed(cx.model.ins[end].node) {
         return TokenStream::new();
     }
     let (start, last) = (edge.to_text.node.span(), edge.to_text.port.as_ref().map(Ident::span));

@@ -246,17 +246,29 @@ impl Model {
     /// What becomes of a record whose unit fails in `node`: what the node says, or the innermost
     /// group that does; where it is only said how often there may be a restart, it is tried again.
     pub(crate) fn on_failure(&self, node: usize) -> OnFailure {
+        self.treatment(node).0
+    }
+
+    /// The same, and how often a record is tried again before that.
+    fn treatment(&self, node: usize) -> (OnFailure, u32) {
         let node = &self.nodes[node];
-        let mut on_failure = node.options.on_failure;
+        let says = |options: &Options| options.on_failure.map(|what| (what, options.retry));
+        let mut said = says(&node.options);
         let mut restarts = node.options.restart.is_some();
         let mut group = node.group;
         while let Some(index) = group {
             let around = &self.groups[index];
-            on_failure = on_failure.or(around.options.on_failure);
+            said = said.or(says(&around.options));
             restarts |= around.options.restart.is_some() || around.strategy.is_some();
             group = around.parent;
         }
-        on_failure.unwrap_or(if restarts { OnFailure::Retry } else { OnFailure::Stop })
+        said.unwrap_or((if restarts { OnFailure::Retry } else { OnFailure::Stop }, 0))
+    }
+
+    /// Whether failed records of `node` are kept.
+    pub(crate) fn keeps_failed(&self, node: usize) -> bool {
+        let (on_failure, retry) = self.treatment(node);
+        retry > 0 || matches!(on_failure, OnFailure::Retry | OnFailure::DeadLetter)
     }
 
     /// Whether a failure of `node` is treated otherwise than by stopping the graph.

@@ -12,12 +12,13 @@ use crate::node::model::{Kind, Node};
 use crate::node::sized::sized;
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 20] = [
+const CONTEXT: [&str; 21] = [
     "time",
     "frontier",
     "key",
     "now",
     "set_timer",
+    "set_timer_at_end",
     "cancel_timer",
     "spawn",
     "sleep",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::checkpoint::disk::{Disk, RealDisk};
 use crate::checkpoint::folder::Folder;
 use crate::checkpoint::keeper::{Keeper, RETAINED};
-use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage};
+use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage, Inspection};
 use crate::graph::{CutId, Snapshot};
 
 /// Checkpoints in a folder: each a folder of its own, `checkpoint-7`, with a file of states and a
@@ -81,11 +81,47 @@ impl FileCheckpointStorage {
     pub fn latest_intact(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.0.latest_intact()
     }
+
+    /// What is in the checkpoint of this id, which is verified with all that it lies on.
+    ///
+    /// # Errors
+    /// As [`FileCheckpointStorage::read`].
+    pub fn inspect(&self, id: u64) -> Result<Inspection, CheckpointError> {
+        self.0.inspect(id)
+    }
+
+    /// The names of the savepoints that are there, sorted.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn savepoints(&self) -> Result<Vec<String>, CheckpointError> {
+        self.0.savepoints()
+    }
+
+    /// The savepoint of this name.
+    ///
+    /// # Errors
+    /// When it is not there ([`CheckpointError::None`]), cannot be read, or is damaged.
+    pub fn read_savepoint(&self, name: &str) -> Result<Checkpoint, CheckpointError> {
+        self.0.read_savepoint(name)
+    }
+
+    /// Removes the savepoint of this name.
+    ///
+    /// # Errors
+    /// When it is not there ([`CheckpointError::None`]), or the file system refuses.
+    pub fn remove_savepoint(&self, name: &str) -> Result<(), CheckpointError> {
+        self.0.remove_savepoint(name)
+    }
 }
 
 impl CheckpointStorage for FileCheckpointStorage {
     fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
         self.0.publish(snapshot)
+    }
+
+    fn savepoint(&self, name: &str, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        self.0.savepoint(name, snapshot)
     }
 
     fn takes_changes_since(&self) -> Option<CutId> {

@@ -25,6 +25,7 @@ mod routes;
 mod saved;
 mod serial;
 mod signals;
+mod sizes;
 mod source;
 mod spawn;
 #[allow(

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::Routes;
@@ -27,7 +28,7 @@ struct Saved<'a> {
     /// Its instances.
     parts: Vec<(String, Cow<'a, [u8]>)>,
     /// Fields that it did not have for a while.
-    fields: Vec<Cow<'a, [u8]>>,
+    fields: Vec<(String, Cow<'a, [u8]>)>,
 }
 
 impl<I, O> Graph<I, O> {
@@ -108,23 +109,14 @@ impl<I, O> Graph<I, O> {
                 let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
                 let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
                 let owned = Routes::owned(number.unwrap_or(0), workers);
-                let own = saved.parts.iter().find(|(saved, _)| **saved == *path);
-                let (parts, groups): (Vec<_>, _) = match own {
-                    Some((_, state)) if saved.parts.len() == workers => {
-                        (vec![&**state], ALL_GROUPS)
-                    }
-                    _ => {
-                        let all = saved.parts.iter().map(|(_, state)| &**state);
-                        (all.collect(), owned.clone())
-                    }
-                };
-                let fields: Vec<&[u8]> = saved.fields.iter().map(|state| &**state).collect();
+                let (parts, groups) = own_of(&saved.parts, &path, workers, &owned);
                 let mut restored = Ok(());
                 if parts.iter().any(|state| !state.is_empty()) {
                     restored = node.restore(&parts, groups);
                 }
+                let (fields, groups) = own_of(&saved.fields, &path, workers, &owned);
                 if !fields.is_empty() {
-                    restored = restored.and_then(|()| node.restore_fields(&fields, owned));
+                    restored = restored.and_then(|()| node.restore_fields(&fields, groups));
                 }
                 result = restored.map_err(|error| RestoreError::State { node: path, error });
             });
@@ -174,7 +166,9 @@ impl<I, O> Graph<I, O> {
                         own = Cow::Owned(claimed);
                     }
                     match instance {
-                        Some(_) => of_node.fields.push(own),
+                        Some(_) => of_node
+                            .fields
+                            .push((format!("{node}{}", worker.trim_end_matches(FIELDS)), own)),
                         None => of_node.parts.push((now, own)),
                     }
                 }
@@ -227,6 +221,20 @@ impl<I, O> Graph<I, O> {
             Some((path, _)) => Err(RestoreError::Unclaimed { node: path.to_owned() }),
             None => Ok(()),
         }
+    }
+}
+
+/// What the instance at `path` is given: where there were as many instances its own, and else all with the
+/// groups that it has now.
+fn own_of<'a>(
+    parts: &'a [(String, Cow<'_, [u8]>)],
+    path: &str,
+    workers: usize,
+    owned: &Range<u16>,
+) -> (Vec<&'a [u8]>, Range<u16>) {
+    match parts.iter().find(|(saved, _)| saved == path) {
+        Some((_, own)) if parts.len() == workers => (vec![own], ALL_GROUPS),
+        _ => (parts.iter().map(|(_, state)| &**state).collect(), owned.clone()),
     }
 }
 

@@ -227,6 +227,8 @@ fn a_field_that_comes_back_is_as_it_was() -> Tested {
     let got = fired!(graph_with!(both::Counts, 1), saved.snapshot());
     assert_eq!(got, expected(30));
     assert_eq!(got, fired!(graph_with!(both::Counts, 3), saved.snapshot()));
+    // As many as when it was last there, each with its own.
+    assert_eq!(got, fired!(graph_with!(both::Counts, 2), saved.snapshot()));
     // And from then on it is the node's again.
     drop(run!(graph_with!(both::Counts, 3), Some(saved.snapshot()), 40..42, &storage));
     expected_paths.retain(|path| !path.ends_with('+'));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use streamweave::checkpoint::disk::{Disk, NewFile};
 
@@ -305,6 +306,10 @@ impl Disk for SimDisk {
             Inode::File { bytes, .. } => Ok(bytes.clone()),
             Inode::Folder { .. } => Err(ErrorKind::IsADirectory.into()),
         }
+    }
+
+    fn written(&self, _: &Path) -> Option<SystemTime> {
+        None
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

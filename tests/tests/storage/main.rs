@@ -4,7 +4,9 @@
 
 mod disk;
 mod faults;
+mod inspection;
 mod power;
+mod savepoints;
 
 use streamweave::checkpoint::Checkpoint;
 use streamweave::graph::Snapshot;
