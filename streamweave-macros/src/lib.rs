@@ -88,10 +88,15 @@ use proc_macro::TokenStream;
 /// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
 ///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
+///   A source commits what it has taken in, to who keeps it until then: see
+///   `streamweave::nodes::retained`.
 /// - `source, rewindable`: it goes on from the position in its saved state, and gives again what came
 ///   behind that; `sink, idempotent`: what comes again changes nothing. Both count for
 ///   `graph.guarantees()`.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
+/// - `version = 2`: what its state means has changed since the first version, so that state saved by an
+///   older one is refused; or, with `migrate = path`, made into its own by the function
+///   `fn(old: &mut OldState<'_>, state: &mut NodeState) -> NodeResult`: see `streamweave::state::OldState`.
 /// - `register = false` keeps it out of the catalogue; generic nodes are never in it.
 /// - `crate = path`: where `streamweave` is, if it has another name.
 ///

@@ -45,6 +45,18 @@ variants! {
     NobodyIsWoken,
     /// A frontier is passed on before the timers that it makes due have fired.
     FrontierBeforeTimers,
+    /// A window whose results are discarded sends one on time though all is in an early one.
+    EmptyPaneIsSent,
+    /// Who waits for an input whose producer is down takes it for idle, if it was.
+    HeldIsIdle,
+    /// A timer fires when the frontier is at its time, and not past it.
+    TimersFireAtFrontier,
+    /// An interval join drops records a millisecond before nothing can match them.
+    JoinDropsEarly,
+    /// A temporal join takes the version behind a record's time, if there is one.
+    AsOfTakesLater,
+    /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.
+    TimersFireInRounds,
     /// Records in round 0 of a loop count as in the round of the records before them.
     StaleRounds,
     /// Records go to the workers in turn, whatever their key.
@@ -85,6 +97,8 @@ variants! {
     AbortedIncrementIsClean,
     /// What is changed while a snapshot is on its way is saved as it is by then.
     ChangedIsSavedLate,
+    /// State that no node has is only in checkpoints that hold everything.
+    CarriedIsForgotten,
     /// A checkpoint that others lie on is removed as soon as it is old.
     BaseIsRemoved,
     /// Folders of checkpoints are not flushed to the disk.
@@ -103,6 +117,12 @@ variants! {
     InFlightIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// What several workers saved without a key is restored one over the other.
+    PartsOverwrite,
+    /// A source's wait begins anew whenever it is woken.
+    WaitBeginsAnew,
+    /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.
+    InputsStayOpen,
     /// In a deterministic run, what comes first is taken first.
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
@@ -131,6 +151,8 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
+    /// A run begins again while tasks of the one before may still do something.
+    AttemptsOverlap,
 }
 
 /// Whether this process runs the variant.

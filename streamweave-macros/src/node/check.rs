@@ -4,19 +4,21 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
-use syn::Lit;
 use syn::ext::IdentExt;
+use syn::{Lit, Type};
 
 use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
+use crate::node::sized::sized;
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 20] = [
+const CONTEXT: [&str; 21] = [
     "time",
     "frontier",
     "key",
     "now",
     "set_timer",
+    "set_timer_at_end",
     "cancel_timer",
     "spawn",
     "sleep",
@@ -36,8 +38,10 @@ const CONTEXT: [&str; 20] = [
 
 pub(crate) fn check(node: &mut Node, errors: &mut Errors) {
     names(node, errors);
+    sizes(node, errors);
     ports(node, errors);
     keys(node, errors);
+    version(node, errors);
     if let Kind::Concurrent(calls) = &node.kind
         && let syn::Expr::Lit(literal) = &calls.concurrency
         && let Lit::Int(number) = &literal.lit
@@ -92,6 +96,31 @@ fn names(node: &mut Node, errors: &mut Errors) {
     });
     let mut seen = BTreeSet::new();
     node.fields.retain(|field| once(&mut seen, &field.name, errors));
+}
+
+/// Records have a size, as they wait in buffers. Where they have none the port takes what was meant
+/// instead, and the handler's parameter stays as it was written.
+fn sizes(node: &mut Node, errors: &mut Errors) {
+    let one = "a port has one type: write which";
+    for input in &mut node.inputs {
+        let Some((text, ty)) = sized(&input.ty) else { continue };
+        let message = match (&input.ty, input.lends) {
+            (Type::ImplTrait(_), _) => one.to_owned(),
+            (_, true) => format!("lend a sized type: `&{text}`"),
+            (_, false) => format!("take a sized type: `{text}`"),
+        };
+        errors.error(&input.ty, message);
+        input.handled_as = Some(std::mem::replace(&mut input.ty, ty));
+    }
+    for output in &mut node.outputs {
+        let Some((text, ty)) = sized(&output.ty) else { continue };
+        let message = match &output.ty {
+            Type::ImplTrait(_) => one.to_owned(),
+            _ => format!("send a sized type: `{text}`"),
+        };
+        errors.error(&output.ty, message);
+        output.ty = ty;
+    }
 }
 
 fn once(seen: &mut BTreeSet<String>, name: &Ident, errors: &mut Errors) -> bool {
@@ -149,7 +178,7 @@ fn ports(node: &Node, errors: &mut Errors) {
         ),
         _ => {}
     }
-    if node.commits {
+    if node.commits && !matches!(node.kind, Kind::Source) {
         for output in &node.outputs {
             let message = "a node that commits has no outputs, as it commits when what is behind it may \
                            have ended: remove this one, or remove `commits`";
@@ -160,6 +189,30 @@ fn ports(node: &Node, errors: &mut Errors) {
         for output in &node.outputs {
             errors.error(&output.name, "a sink has no outputs: remove this one, or remove `sink`");
         }
+    }
+}
+
+/// The version is part of what is saved, so there is something saved; and a migration comes from an
+/// older one.
+fn version(node: &mut Node, errors: &mut Errors) {
+    let saved = node.fields.iter().any(|field| field.saved);
+    let number = node.version.as_ref().map(|version| (version, version.base10_parse::<u32>()));
+    match (number, &node.migrate) {
+        (Some((version, _)), _) if !saved => errors.error(
+            version,
+            "a version is that of saved state, and this node has none: remove it, or make a field \
+             `#[state]`",
+        ),
+        (Some((version, Ok(0) | Err(_))), _) => {
+            errors
+                .error(version, "versions are numbers from 1 on, the first where none is written");
+            node.version = None;
+        }
+        (Some((_, Ok(1))) | None, Some(migrate)) => errors.error(
+            migrate,
+            "there is no version before the first that state could come from: add `version = 2`",
+        ),
+        _ => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::{Attribute, Expr, ExprLit, Generics, Lit, LitStr, Meta, Type, Visibility};
+use syn::{Attribute, Expr, ExprLit, Generics, Lit, LitInt, LitStr, Meta, Path, Type, Visibility};
 
 use crate::node::returns::Returns;
 
@@ -36,6 +36,10 @@ pub(crate) struct Node {
     pub(crate) idempotent: bool,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,
+    /// Its version, where that is said.
+    pub(crate) version: Option<LitInt>,
+    /// The function that makes its state of an older version's.
+    pub(crate) migrate: Option<Path>,
     pub(crate) register: bool,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
@@ -78,6 +82,8 @@ pub(crate) struct Input {
     /// The type of its items, without the `&`.
     pub(crate) ty: Type,
     pub(crate) lends: bool,
+    /// What its handler takes, where that was a mistake and `ty` is what was meant.
+    pub(crate) handled_as: Option<Type>,
     pub(crate) key: Option<Expr>,
     pub(crate) broadcast: bool,
     pub(crate) optional: bool,

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, LitBool, LitStr, Path, Token, Type};
+use syn::{Expr, LitBool, LitInt, LitStr, Path, Token, Type};
 
 use crate::diag::Errors;
 use crate::node::duration;
@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) rewindable: Option<Ident>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) dropped: Vec<LitStr>,
+    pub(crate) version: Option<LitInt>,
+    pub(crate) migrate: Option<Path>,
     concurrency: Option<Expr>,
     order: Option<Ident>,
     timeout: Option<Duration>,
@@ -42,7 +44,7 @@ pub(crate) struct Options {
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, \
      `breaker(failures = 5, within = \"10s\", open = \"30s\")`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -100,6 +102,15 @@ impl Options {
             }
             "dropped" => {
                 self.dropped.push(value(input)?);
+                false
+            }
+            "version" => {
+                self.version = Some(value(input)?);
+                false
+            }
+            "migrate" => {
+                input.parse::<Token![=]>()?;
+                self.migrate = Some(input.call(Path::parse_mod_style)?);
                 false
             }
             "commits" => {
@@ -182,7 +193,6 @@ impl Options {
                 self.calls.as_ref(),
                 settles,
                 self.strict.as_ref(),
-                self.commits.as_ref(),
                 self.idempotent.as_ref(),
             ];
             if let Some(other) = others.into_iter().flatten().next() {

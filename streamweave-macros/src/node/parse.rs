@@ -12,6 +12,7 @@ use crate::graph::names::similar;
 use crate::node::bare::bare;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
 use crate::node::options::{self, Options};
+use crate::node::sized::sized;
 
 /// Reads the struct; `Err` is what to expand to where there is no node in it.
 pub(crate) fn structure(
@@ -59,6 +60,8 @@ pub(crate) fn structure(
         rewindable: options.rewindable.is_some(),
         idempotent: options.idempotent.is_some(),
         dropped: std::mem::take(&mut options.dropped),
+        version: options.version.take(),
+        migrate: options.migrate.take(),
         key: options.key,
         kind,
         sink: options.sink.is_some(),
@@ -192,7 +195,16 @@ impl Fieldwork {
             }
             Ok(())
         });
-        self.inputs.push(Input { name, docs, ty, lends, key, broadcast, optional });
+        self.inputs.push(Input {
+            name,
+            docs,
+            ty,
+            lends,
+            handled_as: None,
+            key,
+            broadcast,
+            optional,
+        });
     }
 
     fn output(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
@@ -204,7 +216,10 @@ impl Fieldwork {
             optional = true;
             Ok(())
         });
-        if let Type::Reference(reference) = &ty {
+        // What has no size either is told as that.
+        if let Type::Reference(reference) = &ty
+            && sized(&reference.elem).is_none()
+        {
             errors.error(reference, "an output owns its items: write the type without `&`");
         }
         let (ty, _) = item_type(ty, &mut Errors::ignored());

@@ -60,6 +60,7 @@ pub use inspect::{InspectedField, InspectedNode, InspectedPosition, Inspection};
 #[cfg(feature = "object_store")]
 pub use objects::ObjectCheckpointStorage;
 
+pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Snapshot};
 
 /// Where checkpoints are kept.

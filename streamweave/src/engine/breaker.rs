@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use crate::engine::Clock;
 use crate::node::BreakerOptions;
+use crate::time::millis;
 
 /// The breaker of one instance of a node with calls in flight.
 #[derive(Debug)]
@@ -174,12 +174,10 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const OPTIONS: BreakerOptions = BreakerOptions {

@@ -22,6 +22,7 @@ use crate::engine::stage::{Doing, Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
 };
+use crate::time::millis;
 
 /// The attempts of one call: its limit of time, its retries and the waits between them.
 #[derive(Clone, Debug)]
@@ -34,8 +35,7 @@ pub struct Attempts {
 
 impl Attempts {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.clock.sleep_until(self.clock.now().saturating_add(millis))
+        self.clock.sleep_until(self.clock.now().saturating_add(millis(duration)))
     }
 
     /// One attempt: awaits `call`, but no longer than the limit. Where the circuit is open it waits for
@@ -99,6 +99,8 @@ struct Asked<T> {
     number: i64,
     /// A copy, where it may be needed again.
     kept: Option<T>,
+    /// How often it was tried before.
+    tries: u32,
 }
 
 /// An answer, and to what.
@@ -217,7 +219,7 @@ where
             Next::Todo(Todo::Drive(index)) => {
                 let again = is_again(&mut inlets, index);
                 if let Some(inlet) = inlets.typed(index)
-                    && let Some((item, mark)) = inlet.pop()
+                    && let Some((item, mark, tries)) = inlet.pop()
                 {
                     let (options, breaker) = (options.clone(), breaker.clone());
                     let attempts = Attempts { options, clock: clock.clone(), breaker, made: 0 };
@@ -226,7 +228,7 @@ where
                     *place += if again { -1 } else { 1 };
                     inlet.asks(number, mark, &item, saves && stage.has_passed_barrier());
                     let kept = inlet.aside.copy_of(&item);
-                    let asked = Asked { mark, inlet: index, number, kept };
+                    let asked = Asked { mark, inlet: index, number, kept, tries };
                     flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
@@ -240,12 +242,12 @@ where
                 if (ran.is_err() || stage.cx.has_failure())
                     && let (Some(inlet), Some(kept)) = (inlets.typed(asked.inlet), asked.kept)
                 {
-                    inlet.aside.put(kept, asked.mark);
+                    inlet.aside.put(kept, asked.mark, asked.tries);
                 }
                 ran
             }
         };
-        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+        if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
             return StageEnd::Failed(failure);
         }
     }

@@ -1,6 +1,6 @@
 //! What a step carries along the tree of a stage: the clock, the frontier, the first failure.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
@@ -47,6 +47,8 @@ pub struct Cx {
 /// What makes units due that no record asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// The graph starts, and turns of a loop come by.
+    InLoop,
     /// The graph starts: `on_start`.
     Start,
     /// The frontier has risen: event timers in (time, key) order, then `on_frontier`.
@@ -70,7 +72,10 @@ pub enum Phase {
 impl Phase {
     /// Whether it says something of all records before it: calls that are in flight come first.
     pub(crate) fn waits_for_calls(self) -> bool {
-        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_))
+        !matches!(
+            self,
+            Phase::InLoop | Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_)
+        )
     }
 }
 
@@ -85,6 +90,8 @@ pub struct Failure {
     pub position: u64,
     /// What went wrong.
     pub cause: Cause,
+    /// The policy whose restarts were used up by it, where that is why the graph stopped.
+    pub(crate) gave_up: OnceLock<String>,
 }
 
 /// What went wrong in a unit.
@@ -232,13 +239,17 @@ impl Cx {
 }
 
 impl Failure {
+    pub(crate) fn new(node: Arc<str>, input: &'static str, position: u64, cause: Cause) -> Self {
+        Failure { node, input, position, cause, gave_up: OnceLock::new() }
+    }
+
     /// The engine itself failed: a panic outside of every handler.
     pub(crate) fn of_engine(error: tokio::task::JoinError) -> Self {
         let message = match error.try_into_panic() {
             Ok(panic) => crate::engine::spawn::panic_message(&*panic),
             Err(error) => error.to_string(),
         };
-        Failure { node: "engine".into(), input: "step", position: 0, cause: Cause::Panic(message) }
+        Failure::new("engine".into(), "step", 0, Cause::Panic(message))
     }
 }
 
@@ -256,7 +267,8 @@ impl std::fmt::Display for Failure {
             Cause::Hung(_) => Ok(()),
             Cause::Error(error) => write!(f, "{error}"),
             Cause::Panic(message) => write!(f, "panicked: {message}"),
-        }
+        }?;
+        self.gave_up.get().map_or(Ok(()), |gave_up| write!(f, " ({gave_up})"))
     }
 }
 

@@ -180,6 +180,6 @@ fn saved(in_flight: &InFlight) -> Result<NodeSnapshot, StateError> {
     let bytes = rmp_serde::to_vec_named(in_flight).map_err(StateError::encode)?;
     let shape = Shape::of::<InFlight>();
     let mut saved = NodeSnapshot::new(0);
-    saved.fields.insert(FIELD.into(), SavedField { shape, bytes, changes: false });
+    saved.fields.insert(FIELD.into(), SavedField { shape, bytes, changes: false, version: 1 });
     Ok(saved)
 }

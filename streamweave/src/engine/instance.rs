@@ -14,7 +14,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
-use crate::engine::saved::forget_agenda;
+use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control, Flushed, Sending};
 use crate::node::{
@@ -22,7 +22,7 @@ use crate::node::{
     Receive, delegate_part,
 };
 use crate::state::{
-    ALL_GROUPS, MAX_KEY_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, StateError,
+    ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError, StateKind,
     read_layers,
 };
 use crate::supervision::{RestartedState, Treatment};
@@ -55,6 +55,8 @@ pub trait AnyInstance {
     fn publish(&mut self);
     /// The node's state, of the type that its macro has generated.
     fn state(&self) -> &dyn Any;
+    /// A state field that is one value for the node as a whole, if it has such.
+    fn single_field(&self) -> Option<String>;
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
     /// The state as it is now, with timers, frontier and promise; without fields where there is none of
@@ -80,10 +82,19 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Which saved fields are the node's.
+    fn claims(&self) -> fn(&str, &SavedField) -> bool;
+    /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
+    ///
+    /// # Errors
+    /// As there.
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
-    fn treated(&mut self, treatment: Treatment);
+    fn treated(&mut self, treatment: Treatment, is_timer: bool);
+    /// How often the timer whose unit has failed had been tried again before.
+    fn timer_tries(&self) -> u32;
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
     /// Whether it makes something visible when a checkpoint is complete.
@@ -115,8 +126,12 @@ pub struct Instance<N: Node, O> {
     progress: Progress,
     /// The frontier that the counters know.
     told: Option<Frontier>,
+    /// What it was at the barriers of checkpoints that are not known to be complete.
+    at_barriers: Vec<(u64, Frontier)>,
     /// What became of units that failed.
     failures: Failures,
+    /// How often the timer that is due next has been tried again.
+    timer_tries: u32,
     counters: Arc<NodeCounters>,
 }
 
@@ -174,7 +189,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             input: "on_start",
             progress: Progress::default(),
             told: None,
+            at_barriers: Vec::new(),
             failures: Failures::default(),
+            timer_tries: 0,
             counters,
         }
     }
@@ -215,12 +232,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn leave_with(&mut self, cx: &mut Cx, unit: u64, result: NodeResult) {
         self.returned = unit;
         if let Err(error) = result {
-            cx.fail(Failure {
-                node: Arc::clone(&self.path),
-                input: self.input,
-                position: (unit - 1).saturating_sub(self.phases),
-                cause: Cause::Error(error),
-            });
+            let position = (unit - 1).saturating_sub(self.phases);
+            let node = Arc::clone(&self.path);
+            cx.fail(Failure::new(node, self.input, position, Cause::Error(error)));
         }
     }
 
@@ -279,7 +293,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -293,7 +307,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
             Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
-            Due::Timer(..) => {}
+            Due::Timer(..) => self.timer_tries = 0,
             Due::Restored => self.progress.restored = false,
             Due::Checkpoint(checkpoint) => self.progress.checkpoint = *checkpoint,
             Due::Complete(checkpoint) => self.progress.complete = *checkpoint,
@@ -314,6 +328,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
+        if phase == Phase::InLoop {
+            self.agenda.in_loop = true;
+        }
         if let Phase::Frontier(to) = phase
             && self.agenda.reached.frontier < Some(to)
         {
@@ -348,6 +365,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if let Phase::Turn(turn) = phase {
             self.agenda.turn = Some(turn);
         } else {
+            if phase == Phase::Idle(true) && !self.pass_at_rest(cx) {
+                return true;
+            }
             let phase = self.pass_on(phase);
             if !self.behind(&mut Advance { cx, phase }) {
                 return true;
@@ -365,6 +385,17 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             self.agenda.turn = None;
         }
         false
+    }
+
+    /// Nothing comes for now: what the node has put off to promise is promised first. Whether no unit
+    /// was to run behind it.
+    fn pass_at_rest(&mut self, cx: &mut Cx) -> bool {
+        let Some(at_rest) = &self.agenda.at_rest else { return true };
+        let promise = at_rest(&self.state).map(|time| Frontier::At(time).into());
+        let own = &mut self.agenda.reached.own;
+        *own = promise.max(*own);
+        let phase = self.pass_on(Phase::Promises);
+        self.behind(&mut Advance { cx, phase })
     }
 
     /// Runs the units that `phase` makes due in this node, until none is or the step must end;
@@ -466,6 +497,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
+        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -499,6 +531,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn settle(&mut self, checkpoint: u64) {
         if checkpoint != ALL_SO_FAR {
             self.state.settle(checkpoint as u32);
+            // One that has failed is covered by the next.
+            let covered = self.at_barriers.extract_if(.., |(epoch, _)| *epoch <= checkpoint);
+            covered.for_each(|(_, frontier)| self.counters.covered(frontier));
         }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
@@ -513,18 +548,26 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             older.push(layers);
         }
         self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
-        for (older, last) in older.iter().zip(&last) {
-            for layer in older.iter().chain([last]) {
-                self.state.restore(&self.path, layer)?;
-            }
+        if parts.len() > 1 && !broken(Broken::PartsOverwrite) {
+            let parts = older.iter().zip(&last);
+            self.check_parts(parts.map(|(older, last)| older.iter().chain([last])).collect())?;
         }
+        let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
+        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
-        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
-            if !others.is_empty() {
-                self.state.clear_groups(others);
-            }
-        }
         Ok(())
+    }
+    fn claims(&self) -> fn(&str, &SavedField) -> bool {
+        |name, field| name == saved::FIELD || N::State::claims(name, field)
+    }
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let read = parts.iter().map(|part| read_layers(part, &self.path));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        if parts.len() > 1 {
+            self.check_parts(read.iter().map(|layers| layers.iter()).collect())?;
+        }
+        let layers: Vec<_> = read.iter().flatten().collect();
+        self.state.restore_layers(&self.path, &layers, groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
@@ -542,7 +585,13 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         self.state = fresh;
     }
-    fn treated(&mut self, treatment: Treatment) {
+    fn timer_tries(&self) -> u32 {
+        self.timer_tries
+    }
+    fn treated(&mut self, treatment: Treatment, is_timer: bool) {
+        if is_timer {
+            self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
+        }
         match treatment {
             // It has not been taken yet.
             Treatment::Retry => self.phases += 1,
@@ -567,6 +616,11 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn state(&self) -> &dyn Any {
         &self.state
+    }
+    fn single_field(&self) -> Option<String> {
+        let schema = N::State::schema();
+        let single = schema.fields().iter().find(|field| field.kind == StateKind::Single);
+        single.map(|field| field.name.clone())
     }
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
         let Some(letters) = &mut self.letters else { return false };
@@ -627,6 +681,34 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
         self.behind(&mut flush);
         flush.result
+    }
+    /// What several workers have saved is put together key by key. Of a field that is not divided by the
+    /// node's key there is one of each of them, and one would take the place of the others.
+    fn check_parts<'a, L>(&self, parts: Vec<L>) -> Result<(), StateError>
+    where
+        L: Iterator<Item = &'a NodeSnapshot> + Clone,
+    {
+        let keyed = N::SOLE_KEY.is_none();
+        let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
+        for field in N::State::schema().fields() {
+            match field.kind {
+                StateKind::Broadcast => continue,
+                StateKind::ByKeyGroup if keyed => continue,
+                _ => {}
+            }
+            let nothing = fresh.fields.get(&field.name).map(|field| &field.bytes);
+            let former = N::State::FORMER.iter().filter(|(_, now)| *now == Some(&*field.name));
+            let names: Vec<_> = former.map(|(name, _)| *name).chain([&*field.name]).collect();
+            let holds = |layer: &NodeSnapshot| {
+                let mut saved = names.iter().filter_map(|name| layer.fields.get(*name));
+                saved.any(|saved| Some(&saved.bytes) != nothing)
+            };
+            if parts.iter().filter(|layers| (*layers).clone().any(holds)).count() > 1 {
+                let error = StateError::OfEachWorker { workers: parts.len() };
+                return Err(error.in_field(&self.path, &field.name));
+            }
+        }
+        Ok(())
     }
     /// The unit that enters next is no record.
     pub(crate) fn count_phase(&mut self) {

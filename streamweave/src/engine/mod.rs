@@ -24,6 +24,7 @@ mod routes;
 mod saved;
 mod serial;
 mod signals;
+mod sizes;
 mod source;
 mod spawn;
 mod spill;

@@ -15,7 +15,7 @@ use crate::state::{
 use crate::time::Stamp;
 
 /// Where it lies among the saved fields: no field of a node has such a name.
-const FIELD: &str = "#agenda";
+pub(crate) const FIELD: &str = "#agenda";
 
 /// A timer: when, the encoded key, its name.
 type Saved<T> = (T, Vec<u8>, String);
@@ -47,7 +47,8 @@ impl<K: StableKey> Agenda<K> {
         let agenda = SavedAgenda { reached, event, clock: saved(&self.clock), kept };
         if agenda != SavedAgenda::default() {
             let bytes = rmp_serde::to_vec_named(&agenda).map_err(StateError::encode)?;
-            into.fields.insert(FIELD.into(), SavedField { shape: shape(), bytes, changes: false });
+            let field = SavedField { shape: shape(), bytes, changes: false, version: 1 };
+            into.fields.insert(FIELD.into(), field);
         }
         Ok(())
     }

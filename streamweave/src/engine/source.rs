@@ -3,8 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as Task, Poll, Wake, Waker};
 
+use futures_util::task::AtomicWaker;
+
+use crate::broken::{Broken, broken};
 use crate::engine::Control;
 use crate::engine::aside::AnyAside;
 use crate::engine::drive::{Panicked, advance};
@@ -72,6 +76,32 @@ impl AnyInlet for Supply {
     }
 }
 
+/// Is woken by everything that a stage waits for but what its source awaits: so it is known which of
+/// the two it was.
+#[derive(Default)]
+struct Others {
+    woken: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Others {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+impl Others {
+    /// Whether there is something for the stage to do; if not, `task` will be woken.
+    fn are_woken(&self, task: &Task<'_>) -> bool {
+        self.task.register(task.waker());
+        self.woken.load(Ordering::Acquire)
+    }
+}
+
 /// Runs a source until it ends or is told to stop.
 pub(crate) async fn run_source<N, O>(
     mut root: Instance<N, O>,
@@ -85,14 +115,21 @@ where
     let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     let mut supply = Supply { more: More::Now, signals, epoch: 0, ended: false };
+    let others = Arc::<Others>::default();
+    let waker = Waker::from(Arc::clone(&others));
     loop {
-        let todo = poll_fn(|task| match stage.poll_todo(&mut root, &mut supply, task) {
-            Poll::Ready(todo) => Poll::Ready(Some(todo)),
-            // Of a stage that takes nothing in the source is not asked either: it may have some.
-            Poll::Pending if stage.is_idle() && !stage.is_paused() && !supply.ended => {
-                Poll::Ready(None)
+        let todo = poll_fn(|task| {
+            others.task.register(task.waker());
+            // Everything is looked at now.
+            others.woken.swap(false, Ordering::AcqRel);
+            match stage.poll_todo(&mut root, &mut supply, &mut Task::from_waker(&waker)) {
+                Poll::Ready(todo) => Poll::Ready(Some(todo)),
+                // Of a stage that takes nothing in the source is not asked either: it may have some.
+                Poll::Pending if stage.is_idle() && !stage.is_paused() && !supply.ended => {
+                    Poll::Ready(None)
+                }
+                Poll::Pending => Poll::Pending,
             }
-            Poll::Pending => Poll::Pending,
         })
         .await;
         // It may wait for as long as it likes.
@@ -112,10 +149,10 @@ where
             }
             None => {
                 stage.doing = Doing::Other;
-                probe.watch(wait(&mut root, &mut stage, &mut supply)).await
+                probe.watch(wait(&mut root, &mut stage, &mut supply, &others)).await
             }
         };
-        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+        if let Err(failure) = stage.step_done(&mut root, &mut supply, ran, watch) {
             return StageEnd::Failed(failure);
         }
     }
@@ -145,12 +182,13 @@ async fn next<N: Source<O>, O: Emitters>(
     Ok(())
 }
 
-/// Waits for the source, or for anything else that wakes the stage: then the wait is dropped and
-/// begun again, which every source allows.
+/// Waits for the source, however often that awaits, or for anything else that wakes the stage: then
+/// the wait is dropped and begun again, which every source allows.
 async fn wait<N: Source<O>, O: Emitters>(
     root: &mut Instance<N, O>,
     stage: &mut StageLoop,
     supply: &mut Supply,
+    others: &Others,
 ) -> Result<(), Panicked> {
     root.begin_unit();
     root.count_phase();
@@ -159,11 +197,19 @@ async fn wait<N: Source<O>, O: Emitters>(
     let ready = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         let mut waiting = pin!(catch(node.wait(state, &mut out)));
-        let mut woken = false;
-        poll_fn(move |task| match waiting.as_mut().poll(task) {
-            Poll::Ready(ready) => Poll::Ready(Some(ready)),
-            Poll::Pending if std::mem::replace(&mut woken, true) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        // What is ready at once is taken, whatever else there is to do.
+        let mut begun = false;
+        poll_fn(move |task| {
+            let again = std::mem::replace(&mut begun, true);
+            if again && others.are_woken(task) {
+                return Poll::Ready(None);
+            }
+            match waiting.as_mut().poll(task) {
+                Poll::Ready(ready) => Poll::Ready(Some(ready)),
+                Poll::Pending if others.are_woken(task) => Poll::Ready(None),
+                Poll::Pending if again && broken(Broken::WaitBeginsAnew) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
         .transpose()?

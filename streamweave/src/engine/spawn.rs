@@ -72,7 +72,7 @@ impl Spawned {
             let (_, node) = self.owners.swap_remove(at);
             if let Some(cause) = cause {
                 let input = "spawned task";
-                return Poll::Ready(Arc::new(Failure { node, input, position: 0, cause }));
+                return Poll::Ready(Arc::new(Failure::new(node, input, 0, cause)));
             }
         }
         Poll::Pending

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::broken::{Broken, broken};
 use crate::engine::{Edge, Probe, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
@@ -20,6 +21,8 @@ pub(crate) struct Barriers {
     /// The run, as cuts name it: another for each in this process.
     run: u64,
     epoch: AtomicU64,
+    /// State that no node has.
+    carried: Snapshot,
 }
 
 impl Barriers {
@@ -29,10 +32,12 @@ impl Barriers {
         inputs: Vec<Arc<dyn Edge>>,
         probes: Vec<(Arc<str>, Arc<Probe>)>,
         barred: Option<String>,
+        carried: Snapshot,
     ) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
-        Barriers { graph, signals, inputs, probes, barred, run, epoch: AtomicU64::new(0) }
+        let epoch = AtomicU64::new(0);
+        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried }
     }
 
     /// Whether barriers go through at all.
@@ -52,7 +57,7 @@ impl Barriers {
     pub(crate) fn send(&self, since: Option<CutId>, last: bool) -> Result<u64, RunError> {
         self.check()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
-        let since = since.filter(|cut| cut.run == self.run).map(|cut| cut.epoch);
+        let since = self.own(since).map(|cut| cut.epoch);
         self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, since));
         if last {
             self.probes.iter().for_each(|(_, probe)| probe.stand_behind(epoch));
@@ -60,6 +65,23 @@ impl Barriers {
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
         Ok(epoch)
+    }
+
+    /// A cut that changes are known since.
+    fn own(&self, since: Option<CutId>) -> Option<CutId> {
+        since.filter(|cut| cut.run == self.run)
+    }
+
+    /// A snapshot that holds nothing yet but the state that no node has.
+    pub(crate) fn carried(&self) -> Snapshot {
+        self.carried.clone()
+    }
+
+    /// Closes the graph's own inputs, whoever holds them.
+    pub(crate) fn close_inputs(&self) {
+        if !broken(Broken::InputsStayOpen) {
+            self.inputs.iter().for_each(|input| input.close());
+        }
     }
 
     /// Stages that stand still go on.
@@ -105,7 +127,7 @@ impl Barriers {
 
     /// The state of all stages once they have settled.
     pub(crate) fn last(&self) -> Result<Snapshot, RunError> {
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = self.carried();
         for (_, probe) in &self.probes {
             snapshot.add(&probe.last().unwrap_or_default())?;
         }
@@ -120,7 +142,13 @@ impl Barriers {
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
     pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = self.carried();
+        if self.own(since).is_some() {
+            snapshot.is_unchanged();
+            if broken(Broken::CarriedIsForgotten) {
+                snapshot = Snapshot::default();
+            }
+        }
         for (_, probe) in &self.probes {
             snapshot.add(&probe.take_barrier(epoch))?;
         }

@@ -67,6 +67,11 @@ impl Cuts {
         }
     }
 
+    /// Ready when no checkpoint is on its way to a storage.
+    pub(super) async fn kept(&self) {
+        let _ = self.keeping.lock().await;
+    }
+
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         let epoch = self.pass(None, limit, false).await?;
         self.barriers.cut(epoch, None)

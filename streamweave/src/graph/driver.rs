@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd, states,
+    ALL_SO_FAR, Capacity, Cause, Chance, Clock, Counters, Edge, Failure, Note, Probe, Signals,
+    StageEnd, states,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
@@ -23,8 +24,9 @@ use crate::graph::progress::ProgressHandle;
 use crate::graph::queries::Queries;
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
-use crate::node::BoxFuture;
+use crate::node::{BoxFuture, NodeError};
 use crate::supervision::Reports;
+use crate::time::millis;
 
 /// The tasks of a graph, and what they go by.
 pub(crate) struct Driver {
@@ -84,6 +86,7 @@ impl Driver {
             flow,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -97,6 +100,7 @@ impl Driver {
                 input_edges,
                 probes.collect(),
                 barred,
+                carried,
             ),
             queries: Queries::of(&mut planned),
             name,
@@ -144,12 +148,18 @@ impl Driver {
     pub(crate) fn beside(
         &mut self,
         path: &str,
-        task: impl FnOnce(Clock, Chance) -> BoxFuture<'static, ()>,
+        task: impl FnOnce(Clock, Chance) -> BoxFuture<'static, Result<(), NodeError>>,
     ) {
         let task = task(self.clock.of(self.tasks.len()), self.chance.clone());
-        let future = Box::pin(async {
-            task.await;
-            StageEnd::Finished
+        let node: Arc<str> = path.into();
+        let future = Box::pin(async move {
+            match task.await {
+                Ok(()) => StageEnd::Finished,
+                Err(error) => {
+                    let cause = Cause::Error(error);
+                    StageEnd::Failed(Failure::new(node, "feed", 0, cause).into())
+                }
+            }
         });
         self.add(path.into(), None, future);
     }
@@ -259,8 +269,7 @@ impl Driver {
 
     /// Moves the clock on, and does what that makes due: at once, or with stops on the way.
     pub(crate) fn advance(&mut self, by: Duration) -> Result<(), RunError> {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let target = self.clock.now().saturating_add(by);
+        let target = self.clock.now().saturating_add(millis(by));
         if !self.chance.is_seeded() {
             return self.move_clock(target);
         }
@@ -355,7 +364,7 @@ impl Driver {
             asked.push((Arc::clone(probe), told));
         }
         self.answer();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = self.barriers.carried();
         for (probe, mut told) in asked {
             match told.try_recv() {
                 Ok(states) => snapshot.add(&states)?,

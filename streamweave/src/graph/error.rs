@@ -59,6 +59,20 @@ pub enum StartError {
         /// The node that heads the stage.
         node: Arc<str>,
     },
+    /// A node on several workers has state that is one value for the node as a whole.
+    #[error(
+        "graph `{graph}` cannot start: `{node}` runs on several workers, and its state field `{field}` is \
+         one `Value` for all records: give the node a key and make the field `Keyed<K, V>`, or take the \
+         node out of `#[workers(..)]`"
+    )]
+    SingleOnWorkers {
+        /// The graph's name.
+        graph: String,
+        /// The node.
+        node: Arc<str>,
+        /// Its state field.
+        field: String,
+    },
     /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
     #[error("graph `{graph}` cannot start: {reason}")]
     NotGuaranteed {
@@ -206,8 +220,8 @@ pub enum RestoreError {
     /// No node of the graph has this state.
     #[error(
         "the snapshot holds state of `{node}`, which this graph does not have: write \
-         `#[renamed_from = \"..\"]` before the node or the group that it is now, or drop it on purpose \
-         with `Snapshot::remove`"
+         `#[renamed_from = \"..\"]` before the node or the group that it is now, keep it for later with \
+         `graph.carry_unclaimed()`, or drop it on purpose with `Snapshot::remove`"
     )]
     Unclaimed {
         /// The instance path in the snapshot.

@@ -1,14 +1,12 @@
 //! A graph that has been built and does not run yet.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::in_flight::SUFFIX;
-use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Routes, assemble};
+use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, assemble};
 use crate::graph::builder::GraphBuilder;
-use crate::graph::error::{RestoreError, StartError};
+use crate::graph::error::StartError;
 use crate::graph::flow::{Flow, NodeTiming, base};
 use crate::graph::guarantees::{self, End, Guarantee, PathGuarantee, Required};
 use crate::graph::handles::OutputMerge;
@@ -18,8 +16,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::state::{ALL_GROUPS, StateError};
-use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
+use crate::supervision::{Reports, Supervision, Supervisor};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -30,7 +27,7 @@ pub struct Graph<I, O> {
     pub(crate) undo: bool,
     pub(crate) inputs: I,
     pub(crate) outputs: O,
-    spec: GraphSpec,
+    pub(super) spec: GraphSpec,
     refusals: Vec<String>,
     timings: Vec<NodeTiming>,
     ends: Vec<(Arc<str>, End)>,
@@ -39,9 +36,14 @@ pub struct Graph<I, O> {
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
     pub(crate) watchdog: Option<Duration>,
+    unread: Vec<String>,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     pub(crate) reports: Reports,
+    /// State that no node has is not refused.
+    pub(super) carries: bool,
+    /// Such state, which is part of every snapshot.
+    pub(crate) carried: Snapshot,
 }
 
 impl<I, O> fmt::Debug for Graph<I, O> {
@@ -73,9 +75,12 @@ impl<I, O> Graph<I, O> {
             flow: Flow::default(),
             mode: ExecutionMode::default(),
             watchdog: None,
+            unread: builder.unread,
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
             reports: Reports::new().1,
+            carries: false,
+            carried: Snapshot::default(),
         }
     }
 
@@ -92,6 +97,26 @@ impl<I, O> Graph<I, O> {
     /// How many stages, and so tasks, the graph has.
     pub fn stages(&self) -> usize {
         self.planned.len()
+    }
+
+    /// The outputs of nodes that are connected to nothing and not declared `#[output(optional)]`, as
+    /// `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
+    /// (`tracing`).
+    ///
+    /// ```
+    /// use streamweave::nodes::{for_each, split};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     even: split(|n: &u64| n % 2 == 0),
+    ///     show: for_each(|n: u64| println!("{n}")),
+    ///     graph.numbers => even.input,
+    ///     even.yes => show.input,
+    /// };
+    /// assert_eq!(graph.unread(), ["even.no"]);
+    /// ```
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// Logs changes of state, so that a failed unit is undone exactly. On by itself where a
@@ -166,102 +191,11 @@ impl<I, O> Graph<I, O> {
         self.required.duplicates.insert(to.into());
     }
 
-    /// Gives the nodes their saved state back. Where a node runs on another number of workers than
-    /// it did, its keys go to those that own them now, with their timers.
-    ///
-    /// # Errors
-    /// When the snapshot holds state that no node claims, or that a node cannot take.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
-        // The instances of each node: those that there are, and those that were saved.
-        let mut instances: BTreeMap<String, usize> = BTreeMap::new();
-        for stage in &mut self.planned {
-            stage.part().visit(&mut |node| {
-                *instances.entry(base(node.path()).to_owned()).or_default() += 1;
-            });
-        }
-        let mut saved: BTreeMap<String, Vec<(String, &[u8])>> = BTreeMap::new();
-        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
-        for path in snapshot.paths() {
-            let state = snapshot.get(path).unwrap_or_default();
-            if path.ends_with(SUFFIX) {
-                continue;
-            }
-            let (node, worker) = path.split_at(base(path).len());
-            let (before, node) = (node, self.spec.renamed(node));
-            if !instances.contains_key(&node) && !state.is_empty() {
-                return Err(RestoreError::Unclaimed { node: path.to_owned() });
-            }
-            if let Some(other) =
-                claimed.insert(node.clone(), before).filter(|other| *other != before)
-            {
-                let (one, other) = (before.to_owned(), other.to_owned());
-                return Err(RestoreError::Twice { node, one, other });
-            }
-            let now = format!("{node}{worker}");
-            saved.entry(node).or_default().push((now, state));
-        }
-        let mut result = self.restore_in_flight(snapshot, &instances, &saved);
-        for stage in &mut self.planned {
-            stage.part().visit(&mut |node| {
-                let path = Arc::clone(node.path());
-                let Some(parts) = saved.get(base(&path)).filter(|_| result.is_ok()) else { return };
-                let workers = instances.get(base(&path)).copied().unwrap_or(1);
-                let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
-                let own = parts.iter().find(|(saved, _)| **saved == *path);
-                let (parts, groups): (Vec<_>, _) = match own {
-                    Some((_, state)) if parts.len() == workers => (vec![*state], ALL_GROUPS),
-                    _ => {
-                        let all = parts.iter().map(|(_, state)| *state);
-                        (all.collect(), Routes::owned(number.unwrap_or(0), workers))
-                    }
-                };
-                if parts.iter().any(|state| !state.is_empty()) {
-                    let restored = node.restore(&parts, groups);
-                    result = restored.map_err(|error| RestoreError::State { node: path, error });
-                }
-            });
-        }
-        result
-    }
-
-    /// Gives the stages back what was on its way to them, and takes from the others what may be left of
-    /// another restore.
-    fn restore_in_flight(
-        &mut self,
-        snapshot: &Snapshot,
-        instances: &BTreeMap<String, usize>,
-        saved: &BTreeMap<String, Vec<(String, &[u8])>>,
-    ) -> Result<(), RestoreError> {
-        let mut in_flight = BTreeMap::new();
-        for path in snapshot.paths().filter(|path| path.ends_with(SUFFIX)) {
-            let key = path.trim_end_matches(SUFFIX);
-            // Of a port: `risk.orders`, or `input risk.orders`.
-            let (kind, place) = key.split_at(if key.starts_with("input ") { 6 } else { 0 });
-            let (place, port) = place.split_at(place.find('.').unwrap_or(place.len()));
-            let (node, worker) = place.split_at(base(place).len());
-            let now = format!("{kind}{}{worker}{port}", self.spec.renamed(node));
-            in_flight.insert(now, (path, snapshot.get(path)));
-        }
-        for stage in &mut self.planned {
-            let state = in_flight.remove(&*stage.key()).and_then(|(_, state)| state);
-            let (node, worker) = stage.path.split_at(base(&stage.path).len());
-            let before = saved.get(node).map_or(0, Vec::len);
-            let restored = match (state, instances.get(node)) {
-                (Some(_), Some(now)) if !worker.is_empty() && *now != before => {
-                    Err(StateError::decode(format_args!(
-                        "records were on their way to it on {before} workers, and there are {now} now: \
-                         restore with as many"
-                    )))
-                }
-                _ => stage.restore(state),
-            };
-            let node = Arc::clone(&stage.path);
-            restored.map_err(|error| RestoreError::State { node, error })?;
-        }
-        match in_flight.into_values().next() {
-            Some((path, _)) => Err(RestoreError::Unclaimed { node: path.to_owned() }),
-            None => Ok(()),
-        }
+    /// Refuses a graph that takes in what it could not have again after a failure.
+    pub(crate) fn check_replay(&self) -> Result<(), StartError> {
+        let (graph, paths) = (self.name.clone(), self.guarantees());
+        let reason = self.required.refuses_loss(&paths);
+        reason.map_or(Ok(()), |reason| Err(StartError::NotGuaranteed { graph, reason }))
     }
 
     /// Starts the graph on the caller's tokio runtime: one task a stage.
@@ -291,15 +225,32 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// What is one for the node as a whole is not divided over workers.
+    fn refuse_single(&mut self) -> Result<(), StartError> {
+        let mut single = None;
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                // The second instance tells that there are several.
+                if single.is_none() && node.path().ends_with("#1") {
+                    let path = base(node.path()).into();
+                    single = node.single_field().map(|field| (path, field));
+                }
+            });
+        }
+        match single {
+            Some((node, field)) => {
+                Err(StartError::SingleOnWorkers { graph: self.name.clone(), node, field })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Puts the stages under the supervisors that the graph declares.
     fn supervise(mut self) -> Result<Self, StartError> {
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
         let supervisor = Supervisor::new(&self.spec, heads);
         for stage in &mut self.planned {
-            let keeps = matches!(
-                supervisor.treatment(base(&stage.path)),
-                Treatment::Retry | Treatment::DeadLetter
-            );
+            let keeps = supervisor.keeps(base(&stage.path));
             // What stands at a border only has nothing that could fail.
             let mut has_nodes = false;
             stage.part().visit(&mut |_| has_nodes = true);
@@ -364,6 +315,16 @@ impl<I, O> Graph<I, O> {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
         }
+        for output in &self.unread {
+            tracing::warn!(
+                graph = self.name,
+                output,
+                "output `{output}` of graph `{}` is connected to nothing, so what it is given is \
+                 dropped: add an edge, or declare it as `#[output(optional)]`",
+                self.name
+            );
+        }
+        self.refuse_single()?;
         if self.mode == ExecutionMode::Deterministic {
             self = self.make_deterministic()?;
         }

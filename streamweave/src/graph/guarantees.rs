@@ -59,6 +59,8 @@ impl fmt::Display for Guarantee {
 pub enum Replay {
     /// From the position that is saved: `#[node(source, rewindable)]`.
     Rewindable,
+    /// From who sends, who keeps it until a complete checkpoint holds it: `#[node(source, commits)]`.
+    Retained,
     /// No: what was taken in since the last checkpoint is lost with the process. The graph's own
     /// inputs are so, unless who sends keeps count of it.
     Volatile,
@@ -117,6 +119,7 @@ impl End {
         let Descriptor { inputs, outputs, .. } = N::descriptor();
         match (inputs.is_empty(), outputs.is_empty()) {
             (true, _) if N::REWINDABLE => Some(End::Source(Replay::Rewindable)),
+            (true, _) if N::COMMITS => Some(End::Source(Replay::Retained)),
             (true, _) => Some(End::Source(Replay::Volatile)),
             (_, true) if N::COMMITS => Some(End::Sink(Delivery::Transactional)),
             (_, true) if N::IDEMPOTENT => Some(End::Sink(Delivery::Idempotent)),
@@ -135,6 +138,19 @@ pub(crate) struct Required {
 }
 
 impl Required {
+    /// Why a run of these paths cannot begin again from a checkpoint, if so.
+    pub(crate) fn refuses_loss(&self, paths: &[PathGuarantee]) -> Option<String> {
+        let lost = |path: &&PathGuarantee| {
+            path.replay == Replay::Volatile && !self.losses.contains(&path.from)
+        };
+        let from = &paths.iter().find(lost)?.from;
+        Some(format!(
+            "it is to begin again from a checkpoint when it fails, and what `{from}` has given cannot \
+             be had again: use a source that can be rewound, or one of `retained`, or say \
+             `allow_loss(\"{from}\")`"
+        ))
+    }
+
     /// Why one of these paths does not do, if so.
     pub(crate) fn refuses(&self, paths: &[PathGuarantee]) -> Option<String> {
         let required = self.guarantee?;

@@ -14,7 +14,9 @@ use crate::engine::{
 };
 use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
 
-/// An input of a graph. Clones feed the same input; it ends when all are dropped or one is closed.
+/// An input of a graph. Clones feed the same input; it ends when all are dropped, or when the run is told
+/// to come to its end ([`Running::drain`](crate::graph::Running::drain), `stop`, `close_inputs`): what
+/// was sent before is handled, and who still sends is refused.
 pub struct Input<T: 'static>(Arc<Feed<T>>);
 
 struct Feed<T: 'static> {
@@ -43,8 +45,9 @@ impl<T> fmt::Debug for Input<T> {
 /// A record that could not be sent comes back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T> {
-    /// The graph has stopped; [`Running::drain`](crate::graph::Running::drain) tells why.
-    #[error("the graph has stopped and takes no more records")]
+    /// The graph has stopped, or its inputs were closed; [`Running::drain`](crate::graph::Running::drain)
+    /// tells why.
+    #[error("the graph has stopped, or its inputs were closed: it takes no more records")]
     Stopped(T),
     /// There is no room now: step the graph, or use `send`, which waits.
     #[error("the graph's input is full")]
@@ -96,7 +99,7 @@ impl<T: Send + 'static> Input<T> {
     /// Sends a record, waiting for room.
     ///
     /// # Errors
-    /// [`SendError::Stopped`] with the record when the graph has stopped.
+    /// [`SendError::Stopped`] with the record when the graph has stopped, or its inputs were closed.
     pub async fn send(&self, record: T) -> Result<(), SendError<T>> {
         self.send_marked(Mark::default(), record).await
     }
@@ -132,7 +135,7 @@ impl<T: Send + 'static> Input<T> {
                     Ok(()) => break,
                     Err(SendError::Full(next)) => {
                         record = Some(next);
-                        // Gone is told by the next attempt.
+                        // Gone, or closed, is told by the next attempt.
                         let _ = ready!(self.0.sender.poll_ready(task));
                     }
                     Err(error) => return Poll::Ready(Err(error)),
@@ -420,6 +423,7 @@ impl<T: Send + 'static> Output<T> {
             Control::Frontier(promise) => self.inputs.promises(from, promise),
             Control::Idle => self.inputs.idles(from),
             Control::Active => self.inputs.wakes(from),
+            Control::Held => self.inputs.holds(from),
             _ => return,
         }
         if let Some(Promise { frontier, .. }) = self.inputs.outlook().promise {

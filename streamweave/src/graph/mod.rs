@@ -1,6 +1,7 @@
 //! Graphs: the builder that `graph!` expands to, and the running graph.
 
 mod attach;
+mod attempts;
 mod barriers;
 mod builder;
 pub mod check;
@@ -14,11 +15,13 @@ mod guarantees;
 mod handles;
 mod inline;
 mod intervals;
+mod life;
 mod mode;
 mod planned;
 mod port_list;
 mod progress;
 mod queries;
+mod restore;
 mod run;
 mod schedule;
 mod snapshot;
@@ -29,6 +32,7 @@ mod wide;
 pub use attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined,
 };
+pub use attempts::restart_from_checkpoint;
 pub use builder::{Back, GraphBuilder, NestedInput};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;

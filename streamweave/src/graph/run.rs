@@ -16,6 +16,7 @@ use crate::graph::cuts::Cuts;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::intervals::Checkpoints;
+use crate::graph::life::Life;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::queries::Queries;
@@ -49,6 +50,7 @@ struct Run {
     signals: Signals,
     ended: watch::Receiver<Option<Ended>>,
     supervisor: AbortHandle,
+    life: Life,
 }
 
 impl Drop for Run {
@@ -100,6 +102,7 @@ impl<I, O> Running<I, O> {
             watchdog,
             input_edges,
             reports,
+            carried,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -115,18 +118,37 @@ impl<I, O> Running<I, O> {
             .collect();
         let queries = Queries::of(&mut planned);
         let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
+        let (tell, ended) = watch::channel(None);
+        let barriers =
+            Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
+        let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
+        let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
         for stage in planned {
-            stages.spawn(stage.run(clock.clone(), Chance::default(), &signals));
+            let stage = stage.run(clock.clone(), Chance::default(), &signals);
+            stages.spawn(lives.clone().while_runs(stage));
         }
-        let (tell, ended) = watch::channel(None);
+        let supervise = supervise(stages, watchdog, tell, over, life.clone());
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let supervisor = tokio::spawn(supervise(stages, watchdog, tell, over)).abort_handle();
-        let barriers = Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred);
-        let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
-        let run =
-            Run { name, counters, queries, cuts, progress, reports, signals, ended, supervisor };
+        let supervisor = tokio::spawn(supervise).abort_handle();
+        let run = Run {
+            name,
+            counters,
+            queries,
+            cuts,
+            progress,
+            reports,
+            signals,
+            ended,
+            supervisor,
+            life,
+        };
         Running { inputs, outputs, run }
+    }
+
+    /// What outlives it.
+    pub(super) fn life(&self) -> Life {
+        self.run.life.clone()
     }
 
     /// The counters as of now.
@@ -407,16 +429,17 @@ impl<I, O> Running<I, O> {
         Ok(id)
     }
 
-    /// Closes the graph's inputs, lets its sources run to their end, and waits until everything
-    /// has been handled. What is left in the graph's outputs is dropped: read them first, or
+    /// Closes the graph's inputs, clones and [split](Running::split) ones included, lets its sources run
+    /// to their end, and waits until everything has been handled. Who still sends is refused
+    /// ([`SendError::Stopped`](crate::graph::SendError::Stopped)). What is left in the graph's outputs is dropped: read them first, or
     /// take them out with [`Running::split`].
     ///
     /// # Errors
     /// The failure that stopped the graph.
     pub async fn drain(self) -> Result<Summary, RunError> {
         let Running { inputs, outputs, run } = self;
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         run.end().await
     }
 
@@ -433,8 +456,8 @@ impl<I, O> Running<I, O> {
         S: CheckpointStorage + Clone + 'static,
     {
         let Running { inputs, outputs, run } = self;
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         run.end_into(storage).await
     }
 
@@ -456,23 +479,24 @@ impl<I, O> Running<I, O> {
         (inputs, outputs, Running { inputs: (), outputs: (), run })
     }
 
-    /// Closes the graph's inputs; its outputs end once everything has been handled.
+    /// Closes the graph's inputs, clones included; its outputs end once everything has been handled.
     pub fn close_inputs(self) -> Running<(), O> {
         let Running { inputs, outputs, run } = self;
         drop(inputs);
+        run.close_inputs();
         Running { inputs: (), outputs, run }
     }
 
-    /// Tells sources to stop, closes the inputs and waits until everything in flight has been
-    /// handled, but no longer than `limit`; then what still runs is aborted.
+    /// Tells sources to stop, closes the inputs as [`Running::drain`] does and waits until everything in
+    /// flight has been handled, but no longer than `limit`; then what still runs is aborted.
     ///
     /// # Errors
     /// The failure that stopped the graph.
     pub async fn stop(self, limit: Duration) -> Result<StopReport, RunError> {
         let Running { inputs, outputs, run } = self;
         run.signals.stop();
-        drop(inputs);
-        drop(outputs);
+        drop((inputs, outputs));
+        run.close_inputs();
         let complete = match tokio::time::timeout(limit, run.end()).await {
             Ok(ended) => {
                 ended?;
@@ -493,6 +517,11 @@ impl<I, O> Running<I, O> {
 }
 
 impl Run {
+    /// Closes the graph's inputs, clones and those that were [split](Running::split) off included.
+    fn close_inputs(&self) {
+        self.cuts.barriers.close_inputs();
+    }
+
     /// Waits for the end, at which everything is committed.
     async fn end(&self) -> Result<Summary, RunError> {
         // Without a storage nothing can go wrong with it.
@@ -514,7 +543,7 @@ impl Run {
         let graph = self.name.clone();
         match ended {
             Ended::Finished => {
-                let mut state = Snapshot::default();
+                let mut state = self.cuts.barriers.carried();
                 for (_, probe) in &self.cuts.barriers.probes {
                     state.add(&probe.at_end().unwrap_or_default())?;
                 }
@@ -560,6 +589,7 @@ async fn supervise(
     watchdog: Watchdog,
     tell: watch::Sender<Option<Ended>>,
     over: watch::Sender<bool>,
+    life: Life,
 ) {
     let mut cancelled = false;
     let mut ended = Ended::Finished;
@@ -591,6 +621,9 @@ async fn supervise(
     // Not awaited: a node that blocks its thread must not keep the report back.
     stages.abort_all();
     stages.detach_all();
+    if let Ended::Failed(failure) = &ended {
+        life.fails(failure);
+    }
     let _ = tell.send(Some(ended));
     let _ = over.send(true);
 }

@@ -68,7 +68,7 @@ impl Snapshot {
     }
 
     /// The instance paths in this snapshot. One that ends in `~` is of a stage: what was on its way
-    /// to it.
+    /// to it; one that ends in `+` is of [fields that a node no longer has](super::Graph::carry_unclaimed).
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(String::as_str)
     }
@@ -95,6 +95,12 @@ impl Snapshot {
         self.since
     }
 
+    /// Of states that have not changed only so much is said.
+    pub(crate) fn is_unchanged(&mut self) {
+        let unchanged = Arc::new(NodeSnapshot::unchanged());
+        self.nodes.values_mut().for_each(|state| *state = Arc::clone(&unchanged));
+    }
+
     /// Puts changes onto the checkpoint that they are [since](Snapshot::since), or onto what that was
     /// put onto. Of one that holds everything nothing older is needed.
     #[must_use]
@@ -103,7 +109,10 @@ impl Snapshot {
             if NodeSnapshot::is_of_changes(state)
                 && let Some(below) = older.nodes.remove(path)
             {
-                *state = Arc::new(lay(Arc::unwrap_or_clone(below), state));
+                *state = match **state == NodeSnapshot::unchanged() {
+                    true => below,
+                    false => Arc::new(lay(Arc::unwrap_or_clone(below), state)),
+                };
             }
         }
         self.since = older.since;
@@ -112,6 +121,15 @@ impl Snapshot {
 
     pub(crate) fn insert(&mut self, path: String, state: Vec<u8>) {
         self.nodes.insert(path, Arc::new(state));
+    }
+
+    /// Puts layers onto those that there are of the instance at `path`.
+    pub(crate) fn add_layers(&mut self, path: String, layers: Vec<u8>) {
+        let layers = match self.remove(&path) {
+            Some(older) => lay(older, &layers),
+            None => layers,
+        };
+        self.insert(path, layers);
     }
 
     /// Takes the state of the instance at `path` out.

@@ -27,7 +27,7 @@ impl Watchdog {
                 } else if step != 0 && since.elapsed() >= limit {
                     let cause = Cause::Hung(since.elapsed());
                     let node = Arc::clone(stage);
-                    return Arc::new(Failure { node, input: "step", position: step, cause });
+                    return Arc::new(Failure::new(node, "step", step, cause));
                 }
             }
         }

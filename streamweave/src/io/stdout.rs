@@ -49,11 +49,13 @@ impl<T: Send + 'static> StdoutLinesHandlers<T> for StdoutLines<T> {
         out: &mut impl StdoutLinesOut<T>,
     ) -> NodeResult {
         if let Some(target) = &mut state.target {
-            target.record(|buffer| (self.line)(records, buffer).map(|()| buffer.push(b'\n')))?;
+            target.record(target.length(), |buffer| {
+                (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
+            })?;
             flush_soon(&mut state.flushes, out);
         }
         Ok(())
     }
 
-    buffered!(StdoutLinesState<T>, StdoutLinesOut<T>, |_node| Target::stdout());
+    buffered!(stdout StdoutLinesState<T>, StdoutLinesOut<T>);
 }

@@ -7,7 +7,8 @@ use crate::node::{BoxFuture, Context};
 
 /// What the handlers of asynchronous nodes and sources can await.
 pub trait AsyncContext: Context {
-    /// Ready when the run's clock has moved on by `duration`.
+    /// Ready when the run's clock has moved on by `duration`, in whole milliseconds: what is left of one
+    /// counts as one.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
     /// Awaits `future`, but no longer than `limit` of the run's clock.

@@ -25,7 +25,7 @@ pub use at::At;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
-pub use context::{BoxFuture, Context};
+pub use context::{AtRest, BoxFuture, Context};
 pub(crate) use emit::delegate_part;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,
@@ -75,7 +75,7 @@ pub trait Node: Sized + Send + Sync + 'static {
     const STRICT: bool = false;
 
     /// Whether it makes something visible only when a checkpoint that holds it is complete, in
-    /// `on_complete`: so it waits for that before it ends.
+    /// `on_complete`, or says only then that it has it: so it waits for that before it ends.
     const COMMITS: bool = false;
 
     /// Of a source: whether it goes on from the position that is saved with its state, and gives again
@@ -414,7 +414,8 @@ pub trait Source<O>: Node {
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> impl Future<Output = NodeResult<More>> + Send;
 
-    /// Ready when `next` may have something. May be dropped at any await.
+    /// Ready when `next` may have something. Where the stage has something else to do it is dropped at
+    /// whatever it awaits, and called anew behind that: a barrier, a question, a timer, the end.
     fn wait(
         &self,
         state: &mut Self::State,

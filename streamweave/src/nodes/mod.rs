@@ -3,7 +3,8 @@
 //!
 //! Inputs are called `input` and outputs `out` where there is one of each. What a node must not
 //! forget is managed state: saved in every snapshot and undone with a failed unit. Records that
-//! are kept there are [`Storable`]. All time is the run's clock.
+//! are kept there are [`Storable`]. All time is the run's clock, in milliseconds: of a duration, what is
+//! left of one counts as one, and windows of others are refused.
 //!
 //! `use streamweave::nodes::*;` brings all of them. The aggregates of windows are in [`window`](mod@window)
 //! and some have a node's name: write `window::count()`, and let no glob take them in beside this one.
@@ -24,6 +25,7 @@ pub mod window;
 use std::time::Duration;
 
 use crate::node::Context;
+use crate::time::millis;
 use crate::{NodeError, NodeResult};
 
 pub use aggregate::{chunks, fold, reduce, scan};
@@ -33,18 +35,13 @@ pub use join::{interval_join, lookup_join, temporal_join, window_join};
 pub use keyed::{Change, count, dedup_within, distinct, key_by, scan_by_key, top_n};
 pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
-pub use source::{from_channel, from_iter, from_stream, interval};
+pub use source::{from_channel, from_iter, from_stream, interval, retained};
 pub use storable::Storable;
 pub use timing::{
     Late, converged, event_time, event_time_by, in_order, in_order_by, rounds, settle,
 };
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
 pub use window::{window, window_all, window_by_count};
-
-/// A duration in the unit of the run's clock.
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
 fn needs_clock(out: &impl Context, node: &str) -> NodeResult {

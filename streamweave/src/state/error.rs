@@ -63,10 +63,43 @@ pub enum StateError {
         /// The declared kind and shape.
         declared: String,
     },
+    /// It was saved by an older version of the node, which declares no migration.
+    #[error(
+        "it was saved by version {saved} of the node, which is version {declared} now: write \
+         `#[node(version = {declared}, migrate = path)]` with a function that makes its state of the old one"
+    )]
+    NotMigrated {
+        /// The version of the node that saved it.
+        saved: u32,
+        /// The version of the node now.
+        declared: u32,
+    },
+    /// It was saved by a newer version of the node.
+    #[error(
+        "it was saved by version {saved} of the node, which is version {declared} here: restore it with \
+         the newer program, or an older checkpoint"
+    )]
+    Newer {
+        /// The version of the node that saved it.
+        saved: u32,
+        /// The version of the node now.
+        declared: u32,
+    },
+    /// The migration of the node's state has failed.
+    #[error("the migration from version {saved} of the node to {declared} failed: {reason}")]
+    Migration {
+        /// The version of the node that saved the state.
+        saved: u32,
+        /// The version of the node now.
+        declared: u32,
+        /// What the migration says.
+        reason: String,
+    },
     /// The snapshot has a field that the node no longer declares.
     #[error(
         "no field of the node claims this saved state: write `#[state(renamed_from = \"..\")]` on the \
-         field that it is now, or `#[node(dropped = \"..\")]` to drop it on purpose"
+         field that it is now, `#[node(dropped = \"..\")]` to drop it on purpose, or keep it for later with \
+         `graph.carry_unclaimed()`"
     )]
     Unclaimed,
     /// The snapshot has a field under its name and under a former one.
@@ -84,6 +117,15 @@ pub enum StateError {
          storage gives it, which puts both together"
     )]
     OnlyChanges,
+    /// Each of several workers saved its own, and nothing says which entry belongs to which of those
+    /// that there are now.
+    #[error(
+        "each of {workers} workers saved one, and without a key of the node they cannot be put together:          restore on {workers} workers, or drop the node's state on purpose"
+    )]
+    OfEachWorker {
+        /// How many workers there were.
+        workers: usize,
+    },
     /// An error in one field of one node.
     #[error("node `{node}`, state field `{field}`: {source}")]
     Field {

@@ -8,12 +8,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{NodeSnapshot, StateError};
+use super::{NodeSnapshot, SavedField, StateError};
 
 const MAGIC: [u8; 4] = *b"SWLS";
 const LENGTH: usize = 8;
 
-/// Lays changes onto an older state.
+/// Lays changes, one layer or several, onto an older state.
 pub(crate) fn lay(older: Vec<u8>, newer: &[u8]) -> Vec<u8> {
     let mut layers = older;
     if !layers.starts_with(&MAGIC) {
@@ -22,7 +22,10 @@ pub(crate) fn lay(older: Vec<u8>, newer: &[u8]) -> Vec<u8> {
         layers.extend_from_slice(&MAGIC);
         push(&mut layers, &only);
     }
-    push(&mut layers, newer);
+    match newer.strip_prefix(&MAGIC) {
+        Some(several) => layers.extend_from_slice(several),
+        None => push(&mut layers, newer),
+    }
     layers
 }
 
@@ -35,6 +38,9 @@ fn push(layers: &mut Vec<u8>, layer: &[u8]) {
 /// be restored one on top of the other.
 pub(crate) fn read_layers(bytes: &[u8], node: &str) -> Result<Vec<NodeSnapshot>, StateError> {
     let split = split(bytes).map_err(|error| error.in_node(node))?;
+    if split.first().is_some_and(|first| **first == NodeSnapshot::unchanged()) {
+        return Err(StateError::OnlyChanges.in_node(node));
+    }
     let decoded = split.into_iter().map(|layer| NodeSnapshot::decode(layer, node));
     let mut layers = decoded.collect::<Result<Vec<_>, _>>()?;
     // What is saved as a whole takes the place of everything older.
@@ -51,6 +57,33 @@ pub(crate) fn read_layers(bytes: &[u8], node: &str) -> Result<Vec<NodeSnapshot>,
         Some(field) => Err(StateError::OnlyChanges.in_field(node, field)),
         None => Ok(layers),
     }
+}
+
+/// The layers without the fields that nobody `claims`, and those of these alone; `None` where all are
+/// claimed.
+pub(crate) fn split_fields(
+    bytes: &[u8],
+    node: &str,
+    claims: impl Fn(&str, &SavedField) -> bool,
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, StateError> {
+    let layers = read_layers(bytes, node)?;
+    if layers.iter().flat_map(|layer| &layer.fields).all(|(name, field)| claims(name, field)) {
+        return Ok(None);
+    }
+    let (mut claimed, mut others) = (Vec::new(), Vec::new());
+    for mut layer in layers {
+        let mut other = NodeSnapshot::new(layer.fingerprint);
+        other.fields.extend(layer.fields.extract_if(.., |name, field| !claims(name, field)));
+        claimed.push(layer);
+        others.extend((!other.fields.is_empty()).then_some(other));
+    }
+    Ok(Some((encode(&claimed, node)?, encode(&others, node)?)))
+}
+
+fn encode(layers: &[NodeSnapshot], node: &str) -> Result<Vec<u8>, StateError> {
+    let mut encoded = layers.iter().map(|layer| layer.encode().map_err(|e| e.in_node(node)));
+    let first = encoded.next().unwrap_or_else(|| Ok(Vec::new()))?;
+    encoded.try_fold(first, |older, newer| Ok(lay(older, &newer?)))
 }
 
 fn split(bytes: &[u8]) -> Result<Vec<&[u8]>, StateError> {

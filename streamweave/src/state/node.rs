@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Begun, Coverage, NodeSchema, NodeSnapshot, SavedField, State, StateError};
+use super::{
+    ALL_GROUPS, Begun, Coverage, MAX_KEY_GROUPS, NodeSchema, NodeSnapshot, OldState, SavedField,
+    State, StateError,
+};
 
 /// Is shown every state field of a node in turn.
 pub trait FieldVisitor {
@@ -59,6 +62,18 @@ pub trait NodeState: Send + 'static {
     /// node no longer has and whose saved state is dropped.
     const FORMER: &'static [(&'static str, Option<&'static str>)] = &[];
 
+    /// The version of the node, by which the meaning of its state may change where its shape does not.
+    const VERSION: u32 = 1;
+
+    /// Makes the state of what an older version has saved: what `#[node(migrate = path)]` names. Unless
+    /// there is one, such state is refused.
+    ///
+    /// # Errors
+    /// What the migration says, naming `node`.
+    fn migrate(&mut self, old: &mut OldState<'_>) -> Result<(), StateError> {
+        Err(old.not_migrated())
+    }
+
     /// Takes over the state fields of `before`, but nothing that is never saved: what a restart of
     /// the node keeps. Provided for states without scratch; `#[node]` writes it for others.
     fn keep_saved(&mut self, before: &mut Self)
@@ -103,7 +118,8 @@ pub trait NodeState: Send + 'static {
         Self: Sized,
     {
         let snapshot = NodeSnapshot::new(Self::schema().fingerprint());
-        let mut save = Save { node, groups, result: Ok(snapshot) };
+        let version = Self::VERSION;
+        let mut save = Save { node, groups, version, result: Ok(snapshot) };
         self.fields(&mut save);
         save.result
     }
@@ -127,7 +143,8 @@ pub trait NodeState: Send + 'static {
             snapshot: NodeSnapshot::new(schema.fingerprint()),
             pending: BTreeSet::new(),
         };
-        let mut begin = BeginSnapshot { node, schema, since, result: Ok(saving) };
+        let version = Self::VERSION;
+        let mut begin = BeginSnapshot { node, schema, version, since, result: Ok(saving) };
         self.fields(&mut begin);
         begin.result
     }
@@ -154,6 +171,17 @@ pub trait NodeState: Send + 'static {
         Ok(saving.pending.is_empty())
     }
 
+    /// Whether a saved field is the node's: one that it has, had under this name, or drops, or one for
+    /// its migration.
+    fn claims(name: &str, field: &SavedField) -> bool
+    where
+        Self: Sized,
+    {
+        field.version < Self::VERSION
+            || Self::FORMER.iter().any(|(before, _)| *before == name)
+            || Self::schema().field(name).is_some()
+    }
+
     /// Merges saved fields in by name, or by a former one. Fields that were not saved stay as they
     /// are.
     ///
@@ -164,29 +192,79 @@ pub trait NodeState: Send + 'static {
     where
         Self: Sized,
     {
-        let schema = Self::schema();
-        let mut fields = BTreeMap::new();
-        for (name, field) in &saved.fields {
-            let former = Self::FORMER.iter().find(|(before, _)| before == name);
-            let now = match former {
-                _ if schema.field(name).is_some() => name.as_str(),
-                Some((_, Some(now))) => now,
-                Some((_, None)) => continue,
-                None => return Err(StateError::Unclaimed.in_field(node, name)),
-            };
-            if fields.insert(now, field).is_some() {
-                return Err(StateError::Twice { before: name.clone() }.in_field(node, now));
+        self.restore_layers(node, &[saved], ALL_GROUPS)
+    }
+
+    /// The same of several, one on top of the other; of what has groups, these are kept. What older
+    /// versions of the node have saved is [migrated](NodeState::migrate).
+    ///
+    /// # Errors
+    /// As [`restore`](NodeState::restore).
+    fn restore_layers(
+        &mut self,
+        node: &str,
+        layers: &[&NodeSnapshot],
+        groups: Range<u16>,
+    ) -> Result<(), StateError>
+    where
+        Self: Sized,
+    {
+        let fields = layers.iter().flat_map(|layer| layer.fields.values());
+        let older: BTreeSet<u32> =
+            fields.map(|field| field.version).filter(|version| *version < Self::VERSION).collect();
+        let mut migrated = Vec::new();
+        for version in older {
+            let versions = [version, Self::VERSION];
+            let mut old = OldState::new(node, versions, layers, groups.clone());
+            self.migrate(&mut old)?;
+            migrated.push(old);
+        }
+        for layer in layers {
+            let mut left = layer.fields.iter().collect::<BTreeMap<_, _>>();
+            left.retain(|name, field| !migrated.iter().any(|old| old.has_taken(name, field)));
+            merge(self, node, left)?;
+        }
+        for others in [0..groups.start, groups.end..MAX_KEY_GROUPS] {
+            if !others.is_empty() {
+                self.clear_groups(others);
             }
         }
-        let mut restore = Restore { node, fields, result: Ok(()) };
-        self.fields(&mut restore);
-        restore.result
+        Ok(())
     }
 
     /// Drops the entries of these groups, which have moved elsewhere.
     fn clear_groups(&mut self, groups: Range<u16>) {
         self.fields(&mut ClearGroups(groups));
     }
+}
+
+/// Merges these fields in.
+fn merge<N: NodeState>(
+    state: &mut N,
+    node: &str,
+    saved: BTreeMap<&String, &SavedField>,
+) -> Result<(), StateError> {
+    let schema = N::schema();
+    let mut fields = BTreeMap::new();
+    for (name, field) in saved {
+        if field.version > N::VERSION {
+            let error = StateError::Newer { saved: field.version, declared: N::VERSION };
+            return Err(error.in_field(node, name));
+        }
+        let former = N::FORMER.iter().find(|(before, _)| before == name);
+        let now = match former {
+            _ if schema.field(name).is_some() => name.as_str(),
+            Some((_, Some(now))) => now,
+            Some((_, None)) => continue,
+            None => return Err(StateError::Unclaimed.in_field(node, name)),
+        };
+        if fields.insert(now, field).is_some() {
+            return Err(StateError::Twice { before: name.clone() }.in_field(node, now));
+        }
+    }
+    let mut restore = Restore { node, fields, result: Ok(()) };
+    state.fields(&mut restore);
+    restore.result
 }
 
 /// No state.
@@ -245,6 +323,7 @@ impl FieldVisitor for ClearGroups {
 struct Save<'a> {
     node: &'a str,
     groups: Range<u16>,
+    version: u32,
     result: Result<NodeSnapshot, StateError>,
 }
 
@@ -254,7 +333,8 @@ impl FieldVisitor for Save<'_> {
         let mut bytes = Vec::new();
         match state.snapshot(self.groups.clone(), &mut bytes) {
             Ok(()) => {
-                let field = SavedField { shape: S::shape(), bytes, changes: false };
+                let (shape, version) = (S::shape(), self.version);
+                let field = SavedField { shape, bytes, changes: false, version };
                 snapshot.fields.insert(name.into(), field);
             }
             Err(error) => self.result = Err(error.in_field(self.node, name)),
@@ -273,6 +353,7 @@ pub struct NodeSaving {
 struct BeginSnapshot<'a> {
     node: &'a str,
     schema: &'a NodeSchema,
+    version: u32,
     since: Option<u32>,
     result: Result<NodeSaving, StateError>,
 }
@@ -288,7 +369,8 @@ impl FieldVisitor for BeginSnapshot<'_> {
                 let known = self.schema.field(name).map(|field| field.shape.clone());
                 let (shape, changes) =
                     (known.unwrap_or_else(S::shape), coverage == Coverage::Changes);
-                let field = SavedField { shape, bytes: bytes.unwrap_or_default(), changes };
+                let (bytes, version) = (bytes.unwrap_or_default(), self.version);
+                let field = SavedField { shape, bytes, changes, version };
                 saving.snapshot.fields.insert(name.into(), field);
             }
             Err(error) => self.result = Err(error.in_field(self.node, name)),
@@ -338,10 +420,7 @@ impl FieldVisitor for Restore<'_> {
         let restored = if declared == field.shape {
             state.restore(&field.bytes)
         } else {
-            Err(StateError::Shape {
-                saved: field.shape.as_str().into(),
-                declared: declared.as_str().into(),
-            })
+            Err(field.is_not(&declared))
         };
         self.result = restored.map_err(|error| error.in_field(self.node, name));
     }

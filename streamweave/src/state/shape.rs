@@ -80,6 +80,7 @@ impl FieldSchema {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSchema {
     fields: Vec<FieldSchema>,
+    version: u32,
 }
 
 impl NodeSchema {
@@ -87,7 +88,13 @@ impl NodeSchema {
     pub fn new(fields: impl IntoIterator<Item = FieldSchema>) -> Self {
         let mut fields: Vec<_> = fields.into_iter().collect();
         fields.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { fields }
+        Self { fields, version: 1 }
+    }
+
+    /// Of this version of the node: see [`NodeState::VERSION`](super::NodeState::VERSION).
+    #[must_use]
+    pub fn with_version(self, version: u32) -> Self {
+        Self { version, ..self }
     }
 
     /// The fields, sorted by name.
@@ -100,9 +107,12 @@ impl NodeSchema {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// `xxh3_64` over names, kinds and shapes.
+    /// `xxh3_64` over names, kinds and shapes, and the version where it is not the first.
     pub fn fingerprint(&self) -> u64 {
         let mut text = String::new();
+        if self.version != 1 {
+            text.push_str(&format!("version {}\n", self.version));
+        }
         for FieldSchema { name, kind, shape } in &self.fields {
             // Neither field names nor shapes contain line breaks.
             text.push_str(&format!("{name}:{kind:?}:{}\n", shape.as_str()));

@@ -6,7 +6,7 @@
 //! 4       2     format version, little-endian: 2 if a field has `changes`, otherwise 1
 //! 6       8     the schema's fingerprint, little-endian
 //! 14      8     xxh3_64 of all other bytes, header first, little-endian
-//! 22            MessagePack: { field name: { "shape": text, "bytes": binary, "changes": true } }
+//! 22            MessagePack: { field name: { "shape": text, "bytes": binary, "changes": true, "version": 2 } }
 //! ```
 
 use std::collections::BTreeMap;
@@ -47,15 +47,34 @@ pub struct SavedField {
     /// It is what has changed since an older one, and restored on top of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changes: bool,
+    /// The version of the node that saved it: 1 unless `#[node(version = 2)]` says otherwise.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(version: &u32) -> bool {
+    *version == 1
+}
+
+impl SavedField {
+    /// It has not the shape that is declared.
+    pub(super) fn is_not(&self, declared: &Shape) -> StateError {
+        StateError::Shape { saved: self.shape.as_str().into(), declared: declared.as_str().into() }
+    }
 }
 
 impl fmt::Debug for SavedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, bytes, changes } = self;
+        let Self { shape, bytes, changes, version } = self;
         f.debug_struct("SavedField")
             .field("shape", shape)
             .field("len", &bytes.len())
             .field("changes", changes)
+            .field("version", version)
             .finish()
     }
 }
@@ -82,11 +101,8 @@ impl NodeSnapshot {
     /// [`StateError::Encode`] if a field is larger than MessagePack allows (4 GiB).
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
         let saved: usize = self.fields.values().map(|field| field.bytes.len()).sum();
-        let mut bytes = Vec::with_capacity(BODY_AT + saved + saved / 64 + 256);
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&self.version().to_le_bytes());
-        bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
-        bytes.extend_from_slice(&[0; 8]);
+        let mut bytes = header(self.version(), self.fingerprint);
+        bytes.reserve(saved + saved / 64 + 256);
         if let Some((name, field)) =
             self.fields.iter().find(|(_, field)| u32::try_from(field.bytes.len()).is_err())
         {
@@ -97,9 +113,17 @@ impl NodeSnapshot {
             )));
         }
         wire::write(&self.fields, &mut bytes)?;
-        let checksum = checksum(&bytes);
-        bytes[CHECKSUM_AT..BODY_AT].copy_from_slice(&checksum.to_le_bytes());
+        seal(&mut bytes);
         Ok(bytes)
+    }
+
+    /// The bytes of a snapshot of changes in which nothing has changed.
+    pub(crate) fn unchanged() -> Vec<u8> {
+        // An empty map, in MessagePack.
+        let mut bytes = header(CHANGES, 0);
+        bytes.push(0x80);
+        seal(&mut bytes);
+        bytes
     }
 
     fn version(&self) -> u16 {
@@ -118,6 +142,20 @@ impl NodeSnapshot {
     pub fn decode(bytes: &[u8], node: &str) -> Result<Self, StateError> {
         decode(bytes).map_err(|error| error.in_node(node))
     }
+}
+
+/// All but the checksum, which [`seal`] puts in.
+fn header(version: u16, fingerprint: u64) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&fingerprint.to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    bytes
+}
+
+fn seal(bytes: &mut [u8]) {
+    let checksum = checksum(bytes);
+    bytes[CHECKSUM_AT..BODY_AT].copy_from_slice(&checksum.to_le_bytes());
 }
 
 fn decode(bytes: &[u8]) -> Result<NodeSnapshot, StateError> {

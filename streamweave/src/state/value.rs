@@ -11,7 +11,8 @@ use super::{Shape, State, StateError, StateKind, wire};
 /// One small thing: a counter, a position, a setting.
 ///
 /// The first change in a unit clones it while undo is on. It belongs to the node as a whole, so
-/// it is refused where the node runs on several workers.
+/// a node that has one does not start on several workers
+/// ([`StartError::SingleOnWorkers`](crate::graph::StartError::SingleOnWorkers)).
 ///
 /// ```
 /// use streamweave::state::{State, Value};

@@ -6,6 +6,7 @@
 //! ```
 
 use std::fmt;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -25,6 +26,12 @@ pub(super) fn write<T: Serialize + ?Sized>(
     value: &T,
     into: &mut Vec<u8>,
 ) -> Result<(), StateError> {
+    let mut serializer = rmp_serde::Serializer::new(into).with_struct_map();
+    value.serialize(&mut serializer).map_err(StateError::encode)
+}
+
+/// The same, to whatever takes bytes.
+pub(super) fn write_to<T: Serialize>(value: &T, into: &mut dyn Write) -> Result<(), StateError> {
     let mut serializer = rmp_serde::Serializer::new(into).with_struct_map();
     value.serialize(&mut serializer).map_err(StateError::encode)
 }

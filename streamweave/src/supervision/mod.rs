@@ -33,7 +33,8 @@
 //! and
 //!
 //! - [`OnFailure`] says what becomes of its record: it is tried again, left out, or sent on as a
-//!   dead letter;
+//!   dead letter; left out or sent on also after some tries of its own
+//!   (`#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]`);
 //! - [`RestartSpec`] says how often that may be, within which time, and after which wait: the
 //!   node's scratch is then rebuilt empty and `on_start` runs again, while its state stands as
 //!   before the failed unit. A record that is left out or sent on after an *error* needs no such
@@ -46,10 +47,13 @@
 //! comes in waits, and so does what feeds it, by backpressure.
 //!
 //! What the attempts are used up on goes to the next supervisor outwards ([`FailureAction`]), and
-//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors.
+//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors. Where the
+//! state of the last checkpoint is what the graph is to go on with,
+//! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
 
 mod policy;
 mod report;
+mod restarts;
 mod supervised;
 mod supervisor;
 #[cfg(test)]
@@ -60,5 +64,6 @@ pub use policy::{
 };
 pub(crate) use report::Reports;
 pub use report::{FailureReport, FailureReports};
+pub(crate) use restarts::Restarts;
 pub(crate) use supervised::{Order, Supervised, Supervision};
 pub(crate) use supervisor::{Supervisor, Treatment};

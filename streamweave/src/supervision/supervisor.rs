@@ -1,13 +1,12 @@
 //! What is done about a failure, decided: a state machine that knows the tree of units and when
 //! they restarted, and no more.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use crate::graph::GraphSpec;
+use crate::supervision::restarts::{Restarts, wait};
 use crate::supervision::{
     FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
 };
@@ -31,8 +30,7 @@ struct Unit {
     /// Of a group.
     strategy: Option<Strategy>,
     policy: SupervisionPolicy,
-    /// When it last restarted something, the earliest first.
-    restarts: VecDeque<i64>,
+    restarts: Restarts,
 }
 
 /// What is to be done about a failure.
@@ -45,6 +43,8 @@ pub(crate) struct Decision {
     pub(crate) restarts: Vec<usize>,
     pub(crate) wait: Duration,
     pub(crate) state: RestartedState,
+    /// What was used up, where that is why the graph stops.
+    pub(crate) gave_up: Option<String>,
 }
 
 impl Decision {
@@ -54,7 +54,7 @@ impl Decision {
 
     fn of(treatment: Treatment, by: Option<Arc<str>>) -> Self {
         let (restarts, wait) = (Vec::new(), Duration::ZERO);
-        Decision { treatment, by, restarts, wait, state: RestartedState::Kept }
+        Decision { treatment, by, restarts, wait, state: RestartedState::Kept, gave_up: None }
     }
 }
 
@@ -69,6 +69,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_of_data: bool,
     /// A handler returned an error; otherwise something panicked.
     pub(crate) is_error: bool,
+    /// How often its record had been tried again before.
+    pub(crate) tries: u32,
 }
 
 impl Supervisor {
@@ -81,7 +83,7 @@ impl Supervisor {
                 path: path.as_str().into(),
                 strategy,
                 policy: policy.clone(),
-                restarts: VecDeque::new(),
+                restarts: Restarts::default(),
             })
             .collect();
         // Inner ones first: who looks for a unit's supervisors finds them in this order.
@@ -93,11 +95,22 @@ impl Supervisor {
 
     /// What becomes of a record whose unit fails in this node.
     pub(crate) fn treatment(&self, node: &str) -> Treatment {
-        let said = self.around(node).find_map(|unit| self.units[unit].policy.on_failure);
+        let said = self.says(node).and_then(|unit| self.units[unit].policy.on_failure);
         said.unwrap_or_else(|| {
             let supervised = self.around(node).any(|unit| self.units[unit].restart().is_some());
             if supervised { OnFailure::Retry } else { OnFailure::Stop }
         })
+    }
+
+    /// Whether failed records of this node must be kept.
+    pub(crate) fn keeps(&self, node: &str) -> bool {
+        matches!(self.treatment(node), OnFailure::Retry | OnFailure::DeadLetter)
+            || self.says(node).is_some_and(|unit| self.units[unit].policy.retry > 0)
+    }
+
+    /// The innermost unit that says what becomes of records whose unit fails in this node.
+    fn says(&self, node: &str) -> Option<usize> {
+        self.around(node).find(|unit| self.units[*unit].policy.on_failure.is_some())
     }
 
     /// The unit at this path and those around it, from the inside out.
@@ -119,39 +132,52 @@ impl Supervisor {
         // Who says at the record itself that it is to be left out means each of them.
         let own = around.iter().find(|unit| *self.units[**unit].path == *failed.node);
         let own = own.map(|unit| &self.units[*unit].policy);
-        let each = own.is_some_and(|own| own.on_failure.is_some() && own.restart.is_none());
+        // An error that leaves the record out restarts nothing that would count.
+        let each = own.is_some_and(|own| {
+            own.on_failure.is_some() && (own.restart.is_none() || failed.is_error)
+        });
         let mut supervisors: Vec<usize> =
             around.iter().copied().filter(|unit| self.units[*unit].restart().is_some()).collect();
         let restarts = |stage| if failed.is_error { Vec::new() } else { vec![stage] };
-        if treatment != OnFailure::Retry && (each || supervisors.is_empty()) {
-            let by =
-                self.around(failed.node).find(|unit| self.units[*unit].policy.on_failure.is_some());
-            let by = by.map(|unit| Arc::clone(&self.units[unit].path));
-            return Decision { restarts: restarts(failed.stage), ..Decision::of(treatment, by) };
+        if treatment != OnFailure::Retry {
+            let says = self.says(failed.node).map(|unit| &self.units[unit]);
+            let by = says.map(|unit| Arc::clone(&unit.path));
+            if let Some(Unit { policy, path, .. }) =
+                says.filter(|unit| failed.tries < unit.policy.retry)
+            {
+                let wait = wait(policy.backoff, path, failed.tries as usize);
+                let restarts = restarts(failed.stage);
+                return Decision { restarts, wait, ..Decision::of(OnFailure::Retry, by) };
+            }
+            if each || supervisors.is_empty() {
+                return Decision {
+                    restarts: restarts(failed.stage),
+                    ..Decision::of(treatment, by)
+                };
+            }
         }
         if supervisors.is_empty() {
             // It is to be tried again, and nothing says how often.
             supervisors.extend(around.first());
         }
         let (mut child, mut all) = (failed.node.to_owned(), false);
+        let mut gave_up = None;
         for unit in supervisors {
             let path = Arc::clone(&self.units[unit].path);
             let spec = self.units[unit].restart().unwrap_or_default();
-            let wait = match self.units[unit].admit(&spec, now) {
-                Some(wait) => wait,
-                None => match spec.then {
-                    FailureAction::Restart => {
-                        self.units[unit].restarts.clear();
-                        self.units[unit].restarts.push_back(now);
-                        spec.backoff.map_or(Duration::ZERO, |(_, longest)| longest)
-                    }
-                    FailureAction::Stop => return Decision::stop(),
-                    action => {
-                        all |= action == FailureAction::RestartGroup;
-                        child = (*path).to_owned();
-                        continue;
-                    }
-                },
+            let Some(wait) = self.units[unit].restarts.again(&spec, &path, now) else {
+                let within = spec.within.map(|within| format!(" within {within:?}"));
+                gave_up = Some(format!(
+                    "the restarts of `{path}` are used up: {}{}",
+                    spec.max,
+                    within.unwrap_or_default()
+                ));
+                if spec.then == FailureAction::Stop {
+                    break;
+                }
+                all |= spec.then == FailureAction::RestartGroup;
+                child = (*path).to_owned();
+                continue;
             };
             let is_alone = *path == *failed.node;
             let goes_on = is_alone && failed.is_error && treatment != OnFailure::Retry;
@@ -181,7 +207,7 @@ impl Supervisor {
                 ..Decision::of(treatment, Some(path))
             };
         }
-        Decision::stop()
+        Decision { gave_up, ..Decision::stop() }
     }
 
     fn within(&self, is_meant: impl Fn(&str) -> bool) -> Vec<usize> {
@@ -212,25 +238,6 @@ impl Unit {
     fn restart(&self) -> Option<RestartSpec> {
         let by_strategy = || self.strategy.map(|_| RestartSpec::default());
         self.policy.restart.clone().or_else(by_strategy)
-    }
-
-    /// Counts one restart more, unless the period holds as many as there may be; the wait before.
-    fn admit(&mut self, spec: &RestartSpec, now: i64) -> Option<Duration> {
-        if let Some(within) = spec.within {
-            let within = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
-            self.restarts.retain(|at| now.saturating_sub(*at) < within);
-        }
-        let made = self.restarts.len();
-        if made >= spec.max as usize {
-            return None;
-        }
-        self.restarts.push_back(now);
-        let Some((first, longest)) = spec.backoff else { return Some(Duration::ZERO) };
-        let doubled = first.saturating_mul(1 << made.min(30)).min(longest);
-        // By the unit's path and the count, so that a run can be repeated.
-        let jitter = xxh3_64_with_seed(self.path.as_bytes(), made as u64) % 1024;
-        let off = u32::try_from(jitter).unwrap_or(0);
-        Some(doubled - doubled / 2 * off / 1024)
     }
 }
 

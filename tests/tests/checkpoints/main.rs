@@ -2,10 +2,13 @@
 //! and again.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod attempts;
+mod carried;
 mod chains;
 mod evolution;
 mod increments;
 mod intervals;
+mod migrations;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,7 +22,9 @@ use streamweave::prelude::*;
 streamweave_tests::broken_variants! {
     AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
     AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
+    AttemptsOverlap => attempts::nothing_of_the_last_attempt_is_left;
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
+    CarriedIsForgotten => carried::a_node_that_comes_back_is_as_it_was;
     ChangedIsSavedLate => increments::what_comes_behind_the_barrier_is_not_in_it;
     IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
 }
@@ -59,6 +64,40 @@ fn the_last_few_are_kept_and_ids_only_grow() -> Tested {
     assert_eq!(storage.publish(&snapshot(6)?)?, 6);
     assert_eq!(storage.ids()?, [6]);
     assert_eq!(storage.read(6)?.parent(), Some(5));
+    Ok(())
+}
+
+/// Of a checkpoint that fails nothing is durable; the next one covers it. The graph's progress is that
+/// of all its nodes, a node's its own.
+#[test]
+fn what_is_durable_is_what_a_complete_checkpoint_covers() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let graph = graph! {
+        sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        more: streamweave::nodes::map(|n: u64| n + 1),
+        graph.numbers => sums.input,
+        #[boundary] sums.out => more.input,
+        more.out => graph.more,
+    };
+    let mut run = graph.inline()?;
+    let progress = run.progress();
+    let of = |path| progress.of(path).and_then(|of| of.durable());
+    let at = |time| Some(Frontier::At(LogicalTime(time)));
+    let all = || [progress.durable(), of("sums"), of("more")];
+    run.inputs.numbers.advance(LogicalTime(5));
+    run.cut()?;
+    assert_eq!(all(), [None; 3], "a cut is kept by nobody");
+    run.checkpoint(&storage)?;
+    run.inputs.numbers.advance(LogicalTime(9));
+    run.step()?;
+    assert_eq!(all(), [at(5); 3]);
+    run.cut()?;
+    assert_eq!(all(), [at(5); 3]);
+    run.checkpoint(&storage)?;
+    run.inputs.numbers.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(all(), [at(9); 3]);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The state's struct: what `#[state]` and `#[scratch]` fields became.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -78,15 +78,34 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
             }
         }
     });
+    let version = node.version.as_ref();
+    let constant = version.map(|version| quote!(const VERSION: u32 = #version;));
+    let with_version = version.map(|_| quote!(.with_version(Self::VERSION)));
+    let migrate = node.migrate.as_ref().map(|path| {
+        // What is wrong with the function is told where it is named.
+        let span = path.span().resolved_at(Span::call_site());
+        let migrated = quote_spanned!(span=> #path(old, self));
+        quote! {
+            fn migrate(
+                &mut self,
+                old: &mut #krate::state::OldState<'_>,
+            ) -> ::core::result::Result<(), #krate::state::StateError> {
+                let migrated: #krate::NodeResult = #migrated;
+                migrated.map_err(|error| old.failed(error.as_error()))
+            }
+        }
+    });
     quote! {
         impl #params #krate::state::NodeState for #state #needs {
+            #constant
             #[inline(always)]
             fn fields<__V: #krate::state::FieldVisitor>(&mut self, visitor: &mut __V) {
                 #(#visits)*
             }
             fn schema() -> #krate::state::NodeSchema {
-                #krate::state::NodeSchema::new([#(#schemas),*])
+                #krate::state::NodeSchema::new([#(#schemas),*])#with_version
             }
+            #migrate
             #keep_saved
             #former
         }

@@ -14,6 +14,8 @@ pub(crate) trait Edge: Send + Sync {
     fn keep_frontiers(&self);
     /// Puts a barrier behind all that has been sent.
     fn barrier(&self, epoch: u64);
+    /// Puts the end behind all that has been sent: who still sends is refused.
+    fn close(&self);
 }
 
 impl<T: Send + 'static> Edge for Channel<T> {
@@ -35,6 +37,11 @@ impl<T: Send + 'static> Edge for Channel<T> {
     }
     fn barrier(&self, epoch: u64) {
         self.control(Control::barrier(epoch));
+    }
+    fn close(&self) {
+        self.control(Control::End);
+        let wakers = std::mem::take(&mut lock(self).sending);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether a stage has something to do, and what is told of that.
 
 use super::*;
+use crate::time::millis;
 
 /// Whether the stage has something to do: where not, those behind it do not wait for it.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub(super) struct Rest {
     pub(super) long: bool,
     /// What is behind has been told so.
     pub(super) told: bool,
+    /// What is behind had been told so, and since then that the stage is down.
+    pub(super) held: bool,
     /// Since when there has been nothing: not while there was no room for what the stage would
     /// give, which says nothing about its input.
     pub(super) since: Option<i64>,
@@ -52,7 +55,7 @@ impl StageLoop {
         let Some(after) = self.rest.after.filter(|_| counts) else { return false };
         let now = self.env.clock.now();
         let since = *self.rest.since.get_or_insert(now);
-        let until = since.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+        let until = since.saturating_add(millis(after));
         if !self.poll_sleep(until, task) {
             return false;
         }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::node::More;
+use crate::nodes::source::lent::Lent;
 use crate::state::Value;
 use crate::{NodeError, NodeResult, node};
 
@@ -20,12 +21,10 @@ pub struct FromIter<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> {
     /// How many records have been sent.
     #[state]
     position: Value<u64>,
-    /// How many the iterator has yielded: less than the position after a restore.
-    #[scratch]
-    taken: u64,
-    #[scratch(init = self.items.lock().unwrap_or_else(PoisonError::into_inner).take())]
-    iterator: Option<I>,
-    items: Mutex<Option<I>>,
+    /// With how many it has yielded: less than the position after a restore.
+    #[scratch(init = Lent::from(&self.items))]
+    iterator: Lent<(I, u64)>,
+    items: Arc<Mutex<Option<(I, u64)>>>,
     records: PhantomData<fn() -> T>,
 }
 
@@ -43,34 +42,42 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> FromIterHandlers
         state: &mut FromIterState<I, T>,
         out: &mut impl FromIterOut<I, T>,
     ) -> NodeResult<More> {
-        let Some(items) = &mut state.iterator else {
+        let Some((items, taken)) = state.iterator.get() else {
             return Err(NodeError::new("an iterator can feed one instance: leave out `workers`"));
         };
+        let position = *state.position;
+        if position < *taken {
+            return Err(NodeError::new(format!(
+                "the iterator has yielded {taken} records, and the source's state knows of {position}: the \
+                 others went with a call that failed, or with the state, and are not yielded again. Let an \
+                 iterator that can fail yield a `Result`, and take that apart in a node with a policy"
+            )));
+        }
         // After a restore the iterator, which starts anew, has to catch up.
-        while state.taken < *state.position {
+        while *taken < position {
             if items.next().is_none() {
                 return Ok(More::End);
             }
-            state.taken += 1;
+            *taken += 1;
         }
-        let mut sent = 0;
         if items.size_hint().0 >= BATCH {
-            // That many will come: nothing has to be counted.
+            // That many will come, and if one panics instead the next call tells that they are gone.
+            *taken += BATCH as u64;
             out.out_all(items.by_ref().take(BATCH));
-            sent = BATCH;
         } else {
-            out.out_all(items.by_ref().take(BATCH).inspect(|_| sent += 1));
+            out.out_all(items.by_ref().take(BATCH).inspect(|_| *taken += 1));
         }
-        state.taken += sent as u64;
-        state.position.set(state.taken);
-        Ok(if sent < BATCH { More::End } else { More::Now })
+        let sent = *taken - position;
+        state.position.set(*taken);
+        Ok(if sent < BATCH as u64 { More::End } else { More::Now })
     }
 }
 
 /// Sends what `items` yields, then ends.
 ///
 /// How many records were sent is saved: on a restore the same iterator, made anew, is advanced to
-/// there. The iterator runs in the source's task; one that blocks holds its thread up, so read
+/// there. A restart by a policy goes on with the same iterator; what it had yielded in a call that
+/// panicked is gone, and the source says so instead of leaving it out. The iterator runs in the source's task; one that blocks holds its thread up, so read
 /// files and sockets with sources made for them. It feeds one instance, not several workers.
 ///
 /// ```
@@ -87,5 +94,6 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> FromIterHandlers
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_iter<I: IntoIterator>(items: I) -> FromIter<I::IntoIter, I::Item> {
-    FromIter { items: Mutex::new(Some(items.into_iter())), records: PhantomData }
+    let items = Arc::new(Mutex::new(Some((items.into_iter(), 0))));
+    FromIter { items, records: PhantomData }
 }

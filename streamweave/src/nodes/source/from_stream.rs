@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context as Task, Poll};
 
 use futures_core::Stream;
 use tokio::sync::mpsc::Receiver;
 
 use crate::node::More;
+use crate::nodes::source::lent::Lent;
 use crate::{NodeError, NodeResult, node};
 
 /// How many records go into a batch.
@@ -21,14 +22,17 @@ pub struct FromStream<S: Stream<Item: Send + 'static> + Send + 'static> {
     /// What the stream yields.
     #[output]
     out: S::Item,
-    #[scratch(init = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take())]
-    source: Option<Pin<Box<S>>>,
+    #[scratch(init = Lent::from(&self.stream))]
+    source: Lent<Yielding<S>>,
+    stream: Arc<Mutex<Option<Yielding<S>>>>,
+}
+
+/// A stream, and what has come of it.
+struct Yielding<S: Stream> {
+    stream: Pin<Box<S>>,
     /// A record that came while the source waited.
-    #[scratch]
     waiting: Option<S::Item>,
-    #[scratch]
     ended: bool,
-    stream: Mutex<Option<Pin<Box<S>>>>,
 }
 
 impl<S: Stream<Item: Send + 'static> + Send + 'static> fmt::Debug for FromStream<S> {
@@ -40,19 +44,19 @@ impl<S: Stream<Item: Send + 'static> + Send + 'static> fmt::Debug for FromStream
 impl<S: Stream<Item: Send + 'static> + Send + 'static> FromStreamState<S> {
     /// Ready with the next record, or with `None` at the end of the stream.
     fn poll(&mut self, task: &mut Task<'_>) -> Poll<NodeResult<Option<S::Item>>> {
-        if let Some(record) = self.waiting.take() {
-            return Poll::Ready(Ok(Some(record)));
-        }
-        if self.ended {
-            return Poll::Ready(Ok(None));
-        }
-        let Some(source) = &mut self.source else {
+        let Some(source) = self.source.get() else {
             return Poll::Ready(Err(NodeError::new(
                 "a stream can feed one instance: leave out `workers`",
             )));
         };
-        source.as_mut().poll_next(task).map(|record| {
-            self.ended = record.is_none();
+        if let Some(record) = source.waiting.take() {
+            return Poll::Ready(Ok(Some(record)));
+        }
+        if source.ended {
+            return Poll::Ready(Ok(None));
+        }
+        source.stream.as_mut().poll_next(task).map(|record| {
+            source.ended = record.is_none();
             Ok(record)
         })
     }
@@ -83,7 +87,9 @@ impl<S: Stream<Item: Send + 'static> + Send + 'static> FromStreamHandlers<S> for
         _: &mut impl FromStreamOut<S>,
     ) -> NodeResult {
         let record = poll_fn(|task| state.poll(task)).await?;
-        state.waiting = record;
+        if let Some(source) = state.source.get() {
+            source.waiting = record;
+        }
         Ok(())
     }
 }
@@ -91,7 +97,8 @@ impl<S: Stream<Item: Send + 'static> + Send + 'static> FromStreamHandlers<S> for
 /// Sends what `stream` yields, and ends when it ends.
 ///
 /// What was taken from the stream cannot be had again: nothing of it is saved, and after a restore
-/// the program gives a new stream. It feeds one instance, not several workers.
+/// the program gives a new stream. A restart by a policy goes on with the same one, without what it gave
+/// in a call that panicked. It feeds one instance, not several workers.
 ///
 /// ```
 /// use streamweave::nodes::from_stream;
@@ -107,7 +114,8 @@ impl<S: Stream<Item: Send + 'static> + Send + 'static> FromStreamHandlers<S> for
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_stream<S: Stream<Item: Send + 'static> + Send + 'static>(stream: S) -> FromStream<S> {
-    FromStream { stream: Mutex::new(Some(Box::pin(stream))) }
+    let yielding = Yielding { stream: Box::pin(stream), waiting: None, ended: false };
+    FromStream { stream: Arc::new(Mutex::new(Some(yielding))) }
 }
 
 /// The receiving end of a channel, as a stream.

@@ -1,6 +1,9 @@
 //! `WindowAssigner`: which windows a record belongs to.
 
+use std::time::Duration;
+
 use crate::LogicalTime;
+use crate::nodes::millis;
 use crate::nodes::window::Window;
 
 /// Says which windows a record belongs to, by its time alone.
@@ -33,7 +36,8 @@ pub trait WindowAssigner: Send + Sync + 'static {
     const SLICES: bool = false;
 
     /// Calls `window` with every window that a record of this time belongs to, each once, by
-    /// rising starts. The same time has the same windows always.
+    /// rising starts. The same time has the same windows always, and [`LogicalTime::MAX`] those of
+    /// the time before it.
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window));
 
     /// The last time at which a record can still change `window`. It is complete once the
@@ -69,8 +73,10 @@ pub(super) const MOST_WINDOWS: i64 = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WindowError {
-    /// The size, slide or gap is no span.
-    #[error("the {what} of a window must be at least a millisecond: give it a longer duration")]
+    /// The size, slide or gap is no span of whole milliseconds.
+    #[error(
+        "the {what} of a window must be whole milliseconds, at least one: give it another duration"
+    )]
     Empty {
         /// Which of them.
         what: &'static str,
@@ -107,6 +113,12 @@ pub enum WindowError {
         /// What was given.
         name: String,
     },
+}
+
+/// A span in milliseconds; 0, which is none, where it is not whole: [`check_span`] tells.
+pub(super) fn span(duration: Duration) -> i64 {
+    let whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+    if whole { millis(duration) } else { 0 }
 }
 
 /// Checks a span, and an offset of less than a period of it.

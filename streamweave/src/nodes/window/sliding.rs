@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
-use crate::nodes::millis;
-use crate::nodes::window::assign::{MOST_WINDOWS, check_offset, check_span};
+use crate::nodes::window::assign::{MOST_WINDOWS, check_offset, check_span, span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 /// Windows of one size that start every `slide`: those that contain a time `t` are those with a
@@ -38,10 +37,10 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// Windows of this size, one starting every `slide`, both in whole milliseconds. A size of more
-    /// than a million slides fails when the graph starts.
+    /// Windows of this size, one starting every `slide`, both of whole milliseconds. Others, and a
+    /// size of more than a million slides, fail when the graph starts.
     pub fn of(size: Duration, slide: Duration) -> Self {
-        Sliding { size: millis(size), slide: millis(slide), offset: 0 }
+        Sliding { size: span(size), slide: span(slide), offset: 0 }
     }
 
     /// Moves all starts by so many milliseconds, forwards or back, less than the slide.
@@ -56,11 +55,17 @@ impl Sliding {
     }
 }
 
+/// The time to go by. The latest of all belongs where the one before it does, as the windows that end
+/// with it include it, and none begins there.
+fn wide(time: LogicalTime) -> i128 {
+    time.0.min(i64::MAX - 1).into()
+}
+
 impl WindowAssigner for Sliding {
     const SLICES: bool = true;
 
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
-        let (time, size, slide) = (i128::from(time.0), i128::from(self.size), self.slide.max(1));
+        let (time, size, slide) = (wide(time), i128::from(self.size), self.slide.max(1));
         let (offset, slide) = (i128::from(self.offset), i128::from(slide));
         let mut start = self.start(time - size, offset) + slide;
         if broken(Broken::SlidesAsIfEven) {
@@ -76,7 +81,7 @@ impl WindowAssigner for Sliding {
     /// size and slide divide (Krishnamurthy, Wu and Franklin, *On-the-fly sharing for streamed
     /// aggregation*, 2006).
     fn slice(&self, time: LogicalTime) -> Option<Window> {
-        let (time, slide) = (i128::from(time.0), i128::from(self.slide.max(1)));
+        let (time, slide) = (wide(time), i128::from(self.slide.max(1)));
         let starts = i128::from(self.offset);
         let ends = starts + i128::from(self.size);
         let (started, ended) = (self.start(time, starts), self.start(time, ends));

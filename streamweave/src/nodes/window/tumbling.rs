@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
-use crate::nodes::millis;
-use crate::nodes::window::assign::{check_offset, check_span};
+use crate::nodes::window::assign::{check_offset, check_span, span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 const SECOND: i64 = 1000;
@@ -36,9 +35,9 @@ pub struct Tumbling {
 }
 
 impl Tumbling {
-    /// Windows of this size, in whole milliseconds.
+    /// Windows of this size, which is of whole milliseconds: others fail when the graph starts.
     pub fn of(size: Duration) -> Self {
-        Tumbling { size: millis(size), offset: 0 }
+        Tumbling { size: span(size), offset: 0 }
     }
 
     /// Windows of so many seconds.
@@ -76,6 +75,8 @@ impl Tumbling {
         };
         match (time.0.checked_sub(since), time.0.checked_add(self.size - since)) {
             (Some(start), Some(end)) => Window::new(start, end),
+            // No window begins there: the one before includes it.
+            _ if time == LogicalTime::MAX => self.window(LogicalTime(i64::MAX - 1)),
             _ => {
                 let start = i128::from(time.0) - i128::from(since);
                 Window::wide(start, start + i128::from(self.size))

@@ -10,7 +10,7 @@ fn small_node() -> NodeSnapshot {
         state.insert((u16::from(n), "x".repeat(usize::from(n))), order);
     }
     let (shape, bytes) = (Shape::of::<Order>(), saved(&state, ALL_GROUPS));
-    let field = SavedField { shape, bytes, changes: false };
+    let field = SavedField { shape, bytes, changes: false, version: 1 };
     NodeSnapshot { fingerprint: 7, fields: [("orders".to_string(), field)].into() }
 }
 

@@ -1,0 +1,141 @@
+//! Runs that begin again from the last checkpoint when they fail.
+
+use std::error::Error;
+
+use tokio::time::Instant;
+
+use crate::checkpoint::CheckpointStorage;
+use crate::engine::Cause;
+use crate::graph::graph::Graph;
+use crate::graph::run::Running;
+use crate::supervision::{RestartSpec, Restarts};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Runs a graph, and where it fails runs it again from the last checkpoint in `storage`: as a graph
+/// that `make` makes anew, after the wait, and as often, as `restart` says. What `attend` gives is
+/// what this gives, unless it is an error that comes with a failure of the graph.
+///
+/// It is what stands above the outermost supervisor: a failure comes here that no policy of the graph
+/// deals with, or that is beyond their attempts. Everything goes back to the last checkpoint, all
+/// states and sources together, while a policy takes back one record. What was in the state since then
+/// is made again from what the sources give again. So sources must be able to do that (`rewindable`, or
+/// fed by who keeps what it sends until then: [`retained`](crate::nodes::retained)), and it is an error where one is not, or where
+/// the graph has inputs of its own, unless [`Graph::allow_loss`] says that this may be lost. What sinks
+/// have sent since then is sent again, but for what waits for a complete checkpoint
+/// (`#[node(commits)]`).
+///
+/// `attend` gets each run. It takes its checkpoints, reads its outputs and waits for its end, and has to
+/// come to its own when the run fails: outputs end then, and whatever else waits for the run gives an
+/// error. The next attempt begins when no task of the last is left, so nothing of it can come in
+/// between; a run that [hangs](Graph::set_watchdog) is not tried again, as it may never be gone.
+///
+/// What `restart` says of the state has no meaning here. Beyond its restarts the error of the last
+/// attempt is given back, whatever it says is `then` to happen, but for
+/// [`FailureAction::Restart`](crate::supervision::FailureAction::Restart).
+///
+/// ```
+/// use std::time::Duration;
+/// use streamweave::checkpoint::{
+///     CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint,
+/// };
+/// use streamweave::nodes::from_iter;
+/// use streamweave::prelude::*;
+/// use streamweave::supervision::RestartSpec;
+///
+/// /// Adds up, and fails once, as what depends on another system does.
+/// #[node]
+/// struct Sum {
+///     #[input] numbers: u64,
+///     #[state] sum: Value<u64>,
+///     fails: Option<u64>,
+/// }
+///
+/// impl SumHandlers for Sum {
+///     fn on_numbers(&self, state: &mut SumState, n: u64, _: &mut impl SumOut) -> NodeResult {
+///         if self.fails == Some(n) {
+///             return Err(NodeError::new("no connection"));
+///         }
+///         *state.sum.get_mut() += n;
+///         Ok(())
+///     }
+/// }
+///
+/// # let folder = std::env::temp_dir().join(format!("streamweave-again-{}", std::process::id()));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn run(folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let storage = FileCheckpointStorage::open(folder)?;
+/// let restart = RestartSpec { max: 3, ..RestartSpec::default() };
+/// let mut fails = Some(50_000);
+/// let make = || {
+///     let fails = fails.take();
+///     Ok(graph! {
+///         numbers: from_iter(0..100_000_u64),
+///         sum: Sum { fails },
+///         numbers.out => sum.numbers,
+///     })
+/// };
+/// let summary = restart_from_checkpoint(&storage, &restart, make, async |run| {
+///     run.checkpoint_every(storage.clone(), Duration::from_millis(10), Duration::from_secs(10))?;
+///     Ok(run.drain_into(&storage).await?)
+/// })
+/// .await?;
+/// // The second attempt restored what the first had counted.
+/// let checkpoint = storage.latest()?.ok_or("there is one")?;
+/// assert_eq!(*checkpoint.snapshot(), summary.state);
+/// assert_eq!(fails, None);
+/// # Ok(())
+/// # }
+/// # run(&folder)?;
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
+/// # Errors
+/// What `make` and `attend` give; when the last checkpoint cannot be read, or does not fit the graph, or
+/// the graph does not start.
+pub async fn restart_from_checkpoint<S, I, O, T>(
+    storage: &S,
+    restart: &RestartSpec,
+    mut make: impl FnMut() -> Result<Graph<I, O>, BoxError>,
+    mut attend: impl AsyncFnMut(Running<I, O>) -> Result<T, BoxError>,
+) -> Result<T, BoxError>
+where
+    S: CheckpointStorage + Clone + 'static,
+{
+    let begun = Instant::now();
+    let mut restarts = Restarts::default();
+    loop {
+        let mut graph = make()?;
+        let name = graph.name().to_owned();
+        graph.check_replay()?;
+        let from = storage.clone();
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
+        let latest = tokio::task::spawn_blocking(move || from.latest()).await;
+        if let Some(checkpoint) = latest?? {
+            graph.restore(checkpoint.snapshot())?;
+        }
+        let run = graph.start()?;
+        let life = run.life();
+        let error = match attend(run).await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some(failure) = life.failure().await else { return Err(error) };
+        let now = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let wait = match failure.cause {
+            Cause::Hung(_) => None,
+            _ => restarts.again(restart, &name, now),
+        };
+        let Some(wait) = wait else { return Err(error) };
+        tracing::warn!(
+            graph = name,
+            node = &*failure.node,
+            ?wait,
+            "the graph has failed, and begins again from its last checkpoint: {failure}"
+        );
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Runs that fail and begin again from the last checkpoint.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use streamweave::checkpoint::{FileCheckpointStorage, restart_from_checkpoint};
+use streamweave::graph::{Graph, StartError, Summary};
+use streamweave::io::PartFiles;
+use streamweave::nodes::source::Retained;
+use streamweave::nodes::{
+    count, for_each, from_iter, from_stream, inspect, key_by, map, merge, retained,
+};
+use streamweave::prelude::*;
+use streamweave::supervision::{FailureAction, RestartSpec};
+use tokio::time::Instant;
+
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn often(max: u32) -> RestartSpec {
+    RestartSpec { max, within: None, ..RestartSpec::default() }
+}
+
+/// The lines that are visible, with how often each is there.
+fn lines(folder: &Path) -> Fallible<BTreeMap<String, u64>> {
+    let mut lines = BTreeMap::new();
+    for part in fs::read_dir(folder)? {
+        let part = part?;
+        if part.file_name().to_string_lossy().starts_with("part-") {
+            for line in fs::read_to_string(part.path())?.lines() {
+                *lines.entry(line.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// What counts each of ten keys among what is sent and what is there, and writes the counts, with a
+/// node that panics when `fails` is there to be taken.
+fn counting(numbers: &Retained<u64>, folder: &Path, fails: &Arc<AtomicU64>) -> Graph<(), ()> {
+    let fails = Arc::clone(fails);
+    graph! {
+        numbers: numbers.source(),
+        others: from_iter(1000..1100_u64),
+        both: merge(),
+        trap: inspect(move |n: &u64| {
+            let fails = fails.compare_exchange(*n, 0, Ordering::AcqRel, Ordering::Acquire);
+            assert!(fails.is_err(), "{n} is a trap");
+        }),
+        keys: key_by(|n: &u64| n % 10),
+        #[workers(2)]
+        counts: count(),
+        text: map(|count: (u64, u64)| format!("{} {}", count.0, count.1)),
+        written: PartFiles::new(folder),
+        numbers.out => both.left,
+        others.out => both.right,
+        both.out => trap.input,
+        trap.out => keys.input,
+        keys.out => counts.input,
+        counts.out => text.input,
+        text.out => written.records,
+    }
+}
+
+/// Whatever fails when: all that was sent counts once, and is visible once.
+#[tokio::test]
+async fn nothing_is_lost_and_nothing_counted_twice() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let (kept, shown) = (folder.path().join("kept"), folder.path().join("shown"));
+    let storage = FileCheckpointStorage::open(&kept)?;
+    let (sender, numbers) = retained(64);
+    let fails = Arc::new(AtomicU64::new(0));
+    let attempts = AtomicU64::new(0);
+    let feed = async {
+        for n in 1..=300 {
+            // Some traps are sprung before the first checkpoint, some between two.
+            if n % 37 == 0 {
+                fails.store(n, Ordering::Release);
+            }
+            sender.send(n).await;
+        }
+        drop(sender);
+        Ok(())
+    };
+    let restart = often(20);
+    let run = restart_from_checkpoint(
+        &storage,
+        &restart,
+        || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            Ok(counting(&numbers, &shown, &fails))
+        },
+        async |run| -> Fallible<Summary> {
+            run.checkpoint_every(storage.clone(), Duration::from_millis(1), LIMIT)?;
+            Ok(run.drain_into(&storage).await?)
+        },
+    );
+    futures_util::future::try_join(run, feed).await?;
+    assert!(attempts.into_inner() > 3, "some of the eight traps were sprung");
+    let expected = (0..10).flat_map(|key| (1..=40).map(move |n| (format!("{key} {n}"), 1)));
+    assert_eq!(lines(&shown)?, expected.collect());
+    Ok(())
+}
+
+/// What is asked for again and cannot be had is refused before anything runs.
+#[tokio::test]
+async fn what_cannot_be_had_again_is_refused() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let make = |is_allowed: bool| {
+        let mut graph = graph! {
+            once: from_stream(futures_util::stream::iter([1_u64])),
+            end: for_each(drop::<u64>),
+            once.out => end.input,
+        };
+        if is_allowed {
+            graph.allow_loss("once");
+        }
+        graph
+    };
+    let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
+        Ok(run.drain_into(&storage).await?)
+    };
+    let restart = often(1);
+    let refused = restart_from_checkpoint(&storage, &restart, || Ok(make(false)), attend).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused.downcast_ref(), Some(StartError::NotGuaranteed { .. })), "{refused}");
+    assert!(refused.to_string().contains("`once`"), "{refused}");
+    restart_from_checkpoint(&storage, &restart, || Ok(make(true)), attend).await?;
+    Ok(())
+}
+
+/// Runs a graph that fails each time: how often it ran, and for how long.
+async fn always_failing(restart: RestartSpec, enough: u64) -> Fallible<(u64, Duration, String)> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let (begun, attempts) = (Instant::now(), AtomicU64::new(0));
+    let make = || {
+        if attempts.fetch_add(1, Ordering::Relaxed) == enough {
+            return Err("enough".into());
+        }
+        Ok(graph! {
+            ones: from_iter([1_u64]),
+            trap: for_each(|_: u64| panic!("as ever")),
+            ones.out => trap.input,
+        })
+    };
+    let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
+        Ok(run.drain_into(&storage).await?)
+    };
+    let error = restart_from_checkpoint(&storage, &restart, make, attend).await.unwrap_err();
+    Ok((attempts.into_inner(), begun.elapsed(), error.to_string()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_often_and_as_late_as_the_policy_says() -> Fallible<()> {
+    let (attempts, _, error) = always_failing(often(3), 100).await?;
+    assert_eq!(attempts, 4);
+    assert!(error.contains("as ever"), "{error}");
+
+    let second = Duration::from_secs(1);
+    let backoff = Some((second, 4 * second));
+    let (attempts, took, _) = always_failing(RestartSpec { backoff, ..often(4) }, 100).await?;
+    // 1, 2, 4 and 4 seconds, of each up to a half taken off.
+    assert_eq!(attempts, 5);
+    assert!(took >= 5 * second && took <= 11 * second + second / 10, "{took:?}");
+
+    let ever = RestartSpec { then: FailureAction::Restart, ..often(2) };
+    let (attempts, _, error) = always_failing(ever, 50).await?;
+    assert_eq!((attempts, &*error), (51, "enough"));
+    Ok(())
+}
+
+/// An error of who attends to the run is no failure of the graph.
+#[tokio::test]
+async fn what_has_not_failed_is_not_tried_again() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let attempts = AtomicU64::new(0);
+    let make = || {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        Ok(graph! { numbers: from_iter(0..), end: for_each(drop::<u64>), numbers.out => end.input })
+    };
+    let attend = async |_| -> Fallible<()> { Err("no interest".into()) };
+    let error = restart_from_checkpoint(&storage, &often(5), make, attend).await.unwrap_err();
+    assert_eq!((error.to_string().as_str(), attempts.into_inner()), ("no interest", 1));
+    Ok(())
+}
+
+/// A handler that blocks its thread while another fails may still do something: it is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+pub(crate) async fn nothing_of_the_last_attempt_is_left() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let (enters, entered) = mpsc::channel::<()>();
+    let (lets, let_go) = mpsc::channel::<()>();
+    let gate = Arc::new(std::sync::Mutex::new(Some((entered, let_go))));
+    let is_inside = Arc::new(AtomicBool::new(false));
+    let (first, inside) = (AtomicBool::new(true), Arc::clone(&is_inside));
+    let make = || {
+        assert!(!is_inside.load(Ordering::Acquire), "the last attempt has not ended");
+        if !first.swap(false, Ordering::Relaxed) {
+            return Err("the next attempt".into());
+        }
+        let (entered, let_go) = gate.lock().unwrap().take().ok_or("once")?;
+        let (enters, inside) = (enters.clone(), Arc::clone(&inside));
+        let (entered, let_go) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(let_go));
+        Ok(graph! {
+            slow: from_iter([1_u64]),
+            fast: from_iter([1_u64]),
+            blocks: for_each(move |_: u64| {
+                inside.store(true, Ordering::Release);
+                enters.send(()).unwrap();
+                let_go.lock().unwrap().recv().unwrap();
+                inside.store(false, Ordering::Release);
+            }),
+            fails: for_each(move |_: u64| {
+                entered.lock().unwrap().recv().unwrap();
+                panic!("while the other is busy");
+            }),
+            #[boundary]
+            slow.out => blocks.input,
+            #[boundary]
+            fast.out => fails.input,
+        })
+    };
+    let has_failed = AtomicBool::new(false);
+    let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<()> {
+        let failed = run.drain().await.map(drop).map_err(Box::from);
+        has_failed.store(true, Ordering::Release);
+        failed
+    };
+    let restart = often(1);
+    let mut runs = pin!(restart_from_checkpoint(&storage, &restart, make, attend));
+    let mut chances = 100;
+    while chances > 0 {
+        assert!(runs.as_mut().now_or_never().is_none(), "the last attempt has not ended");
+        chances -= u32::from(has_failed.load(Ordering::Acquire));
+        tokio::task::yield_now().await;
+    }
+    // Only now may it go on.
+    lets.send(())?;
+    assert_eq!(runs.await.unwrap_err().to_string(), "the next attempt");
+    Ok(())
+}
+
+/// The sender waits where the limit is kept, and what a complete checkpoint holds makes room.
+#[tokio::test]
+async fn what_is_sent_is_kept_until_a_checkpoint_holds_it() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let (sender, numbers) = retained(3);
+    let mut run = graph! {
+        numbers: numbers.source(),
+        same: map(|n: u64| n),
+        numbers.out => same.input,
+        same.out => graph.numbers,
+    }
+    .start()?;
+    for n in 0..3 {
+        sender.send(n).await;
+        assert_eq!(run.outputs.numbers.recv().await, Some(n));
+    }
+    assert_eq!((sender.try_send(3), sender.kept()), (Err(3), 3));
+    let ((), id) =
+        futures_util::future::join(sender.send(3), run.checkpoint(&storage, LIMIT)).await;
+    assert_eq!((id?, run.outputs.numbers.recv().await), (1, Some(3)));
+    run.checkpoint(&storage, LIMIT).await?;
+    // What is complete is told to the source, which has its turn for it.
+    while sender.kept() > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(sender);
+    assert_eq!(run.outputs.numbers.recv().await, None);
+    Ok(())
+}
