@@ -162,9 +162,7 @@ impl Bucket {
         let name = |path: Path| {
             let mut parts = path.prefix_match(&self.prefix)?;
             let (name, last) = (parts.next()?, parts.next()?);
-            // What lies deeper is another's.
-            let fits = last.as_ref() == part && parts.next().is_none();
-            Name::parse(name.as_ref()).filter(|_| fits)
+            Name::parse(name.as_ref()).filter(|_| last.as_ref() == part)
         };
         Ok(self.list(self.prefix.clone())?.into_iter().filter_map(name).collect())
     }

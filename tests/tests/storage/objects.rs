@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
 use streamweave::checkpoint::{
     Checkpoint, CheckpointError, CheckpointStorage, FileCheckpointStorage, ObjectCheckpointStorage,
@@ -180,6 +182,8 @@ async fn from_a_run() -> Tested {
 struct Faulty {
     store: Arc<InMemory>,
     plan: Arc<Mutex<Option<(u64, Plan)>>>,
+    /// The next object that is put if there is none is put twice.
+    twice: Arc<AtomicBool>,
 }
 
 enum Plan {
@@ -190,7 +194,7 @@ enum Plan {
 
 impl Faulty {
     fn new() -> Arc<Self> {
-        Arc::new(Faulty { store: Arc::default(), plan: Arc::default() })
+        Arc::new(Faulty { store: Arc::default(), plan: Arc::default(), twice: Arc::default() })
     }
 
     fn set(&self, calls: u64, plan: Plan) {
@@ -241,6 +245,9 @@ impl fmt::Display for Faulty {
 impl ObjectStore for Faulty {
     async fn put_opts(&self, at: &Path, what: PutPayload, how: PutOptions) -> Result<PutResult> {
         let fails = self.call()?;
+        if how.mode == PutMode::Create && self.twice.swap(false, Ordering::Relaxed) {
+            self.store.put_opts(at, what.clone(), how.clone()).await?;
+        }
         let put = self.store.put_opts(at, what, how).await?;
         if fails { Err(broken()) } else { Ok(put) }
     }
@@ -336,6 +343,41 @@ fn each_call_of_eight_publishes_fails_once() -> Tested {
         println!("{calls} calls");
         assert!(calls > 80, "{calls}");
     }
+    Ok(())
+}
+
+/// A client that got no answer puts again what is there already: that is what was put.
+#[test]
+fn a_manifest_that_was_put_twice() -> Tested {
+    let store = Faulty::new();
+    let storage = open(&store, 2)?;
+    for _ in 0..3 {
+        store.twice.store(true, Ordering::Relaxed);
+        let id = last!().inline()?.checkpoint(&storage)?;
+        assert!(!store.twice.load(Ordering::Relaxed));
+        assert_eq!(storage.latest()?.unwrap().id(), id);
+    }
+    Ok(())
+}
+
+/// States whose manifest never came go when the next to open has checkpoints of its own.
+#[test]
+fn what_was_begun_is_removed_in_time() -> Tested {
+    let store = Faulty::new();
+    let storage = open(&store, 2)?;
+    last!().inline()?.checkpoint(&storage)?;
+    // The states, the claims, then the manifest.
+    store.set(2, Plan::Before);
+    assert!(last!().inline()?.checkpoint(&storage).is_err());
+    drop(storage);
+    let storage = open(&store, 2)?;
+    for _ in 0..4 {
+        last!().inline()?.checkpoint(&storage)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let left: Vec<_> = runtime.block_on(store.store.list(None).collect());
+    // Of two checkpoints both parts, and a claim.
+    assert_eq!((storage.ids()?.len(), left.len()), (2, 5), "{left:?}");
     Ok(())
 }
 
