@@ -103,6 +103,8 @@ variants! {
     BaseIsRemoved,
     /// Folders of checkpoints are not flushed to the disk.
     NoFolderFlush,
+    /// Who publishes into an object store asks only before whether another has taken over.
+    FenceIsAskedOnce,
     /// Files of checkpoints are not flushed to the disk.
     NoFileFlush,
     /// Files of old checkpoints are removed before it is on the disk that they have no name.

@@ -42,6 +42,16 @@ pub enum CheckpointError {
         /// Where it was looked for.
         place: PathBuf,
     },
+    /// Another run has taken over what this one kept its checkpoints in.
+    #[error(
+        "another run has taken over the checkpoints in `{}`: end this one, as nothing of it is kept \
+         there any more. Give each run a place of its own",
+        place.display()
+    )]
+    Fenced {
+        /// The place.
+        place: PathBuf,
+    },
     /// A file is not what was written.
     #[error(
         "checkpoint {id} is damaged: `{}` {reason}. To go on from the one before it, which may send \
@@ -115,7 +125,7 @@ fn what_to_do(kind: io::ErrorKind) -> &'static str {
         PermissionDenied | ReadOnlyFilesystem => {
             ". Let this user write there, or name another folder"
         }
-        _ => ". Where this happens again, see whether the disk is sound",
+        _ => ". Where this happens again, see whether the disk, or the store, is sound",
     }
 }
 

@@ -178,30 +178,29 @@ impl Shelf for Folder {
 }
 
 /// Makes the folder and those that it is in, as far as they are not there: each is on the disk before
-/// the next. So of those that are there, made by a process that was killed meanwhile, only the last
-/// may be in the cache only.
+/// there is another in it. So of those that are there, made by a process that was killed meanwhile, only
+/// the innermost may be in the cache only.
 fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
     let outer = match path.parent() {
-        Some(outer) if outer.as_os_str().is_empty() => Some(Path::new(".")),
-        outer => outer,
+        Some(outer) if outer.as_os_str().is_empty() => Path::new("."),
+        Some(outer) => outer,
+        None => return Ok(()),
     };
-    let made = match (disk.create_folder(path), outer) {
-        (Err(error), Some(outer)) if error.kind() == ErrorKind::NotFound && outer != path => {
-            make_folder(disk, outer)?;
-            disk.create_folder(path)
-        }
-        (made, _) => made,
-    };
-    let is_new = match made {
-        Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(CheckpointError::io("make the folder", path)(error)),
-    };
-    match outer.map_or(Ok(()), |outer| flush(disk, outer)) {
-        // Who may not read it has not made this folder.
-        Err(CheckpointError::Io { error, .. }) if is_denied(&error) && !is_new => Ok(()),
-        flushed => flushed,
+    let is_there = !disk.list(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if is_there || outer == path {
+        return match flush(disk, outer) {
+            // Who may not read it has not made this folder.
+            Err(CheckpointError::Io { error, .. }) if is_denied(&error) => Ok(()),
+            flushed => flushed,
+        };
     }
+    make_folder(disk, outer)?;
+    match disk.create_folder(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made.map_err(CheckpointError::io("make the folder", path))?,
+    }
+    flush(disk, outer)
 }
 
 fn is_denied(error: &io::Error) -> bool {

@@ -198,3 +198,88 @@ impl<S: Shelf> Keeper<S> {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What can be done with a storage of checkpoints, wherever they lie: the methods of a struct around an
+/// `Arc<Keeper<..>>`.
+macro_rules! kept {
+    ($storage:ident) => {
+        impl $storage {
+            /// The ids of the complete checkpoints that are there, the oldest first.
+            ///
+            /// # Errors
+            /// When they cannot be listed.
+            pub fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
+                self.0.ids()
+            }
+
+            /// The checkpoint of this id, with all that it lies on.
+            ///
+            /// # Errors
+            /// When it is not there, cannot be read, or is damaged; or one that it lies on.
+            pub fn read(&self, id: u64) -> Result<Checkpoint, CheckpointError> {
+                self.0.read(id)
+            }
+
+            /// What is in the checkpoint of this id, which is verified with all that it lies on.
+            ///
+            /// # Errors
+            /// As of `read`.
+            pub fn inspect(&self, id: u64) -> Result<Inspection, CheckpointError> {
+                self.0.inspect(id)
+            }
+
+            /// The last checkpoint that is whole, where later ones are not: for going on although
+            /// [`latest`](CheckpointStorage::latest) fails. What was sent by the run since that
+            /// checkpoint may be sent again.
+            ///
+            /// # Errors
+            /// When they cannot be listed, or none of them is whole: what is wrong with the last one.
+            pub fn latest_intact(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+                self.0.latest_intact()
+            }
+
+            /// The names of the savepoints that are there, sorted.
+            ///
+            /// # Errors
+            /// When they cannot be listed.
+            pub fn savepoints(&self) -> Result<Vec<String>, CheckpointError> {
+                self.0.savepoints()
+            }
+
+            /// The savepoint of this name.
+            ///
+            /// # Errors
+            /// When it is not there ([`CheckpointError::None`]), cannot be read, or is damaged.
+            pub fn read_savepoint(&self, name: &str) -> Result<Checkpoint, CheckpointError> {
+                self.0.read_savepoint(name)
+            }
+
+            /// Removes the savepoint of this name.
+            ///
+            /// # Errors
+            /// When it is not there ([`CheckpointError::None`]), or cannot be removed.
+            pub fn remove_savepoint(&self, name: &str) -> Result<(), CheckpointError> {
+                self.0.remove_savepoint(name)
+            }
+        }
+
+        impl CheckpointStorage for $storage {
+            fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+                self.0.publish(snapshot)
+            }
+
+            fn savepoint(&self, name: &str, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+                self.0.savepoint(name, snapshot)
+            }
+
+            fn takes_changes_since(&self) -> Option<CutId> {
+                self.0.takes_changes_since()
+            }
+
+            fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+                self.0.latest()
+            }
+        }
+    };
+}
+pub(super) use kept;

@@ -50,11 +50,15 @@ mod folder;
 mod inspect;
 mod keeper;
 mod manifest;
+#[cfg(feature = "object_store")]
+mod objects;
 mod shelf;
 
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
 pub use inspect::{InspectedField, InspectedNode, InspectedPosition, Inspection};
+#[cfg(feature = "object_store")]
+pub use objects::ObjectCheckpointStorage;
 
 pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Snapshot};

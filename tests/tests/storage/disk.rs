@@ -118,6 +118,12 @@ impl SimDisk {
         SimDisk(Arc::new(Mutex::new(state)))
     }
 
+    /// It was only the process that ended: what is in the cache is still there.
+    pub(super) fn was_killed(&self) {
+        let mut state = self.state();
+        (state.is_dead, state.fault) = (false, None);
+    }
+
     /// What may be there when the power is back; another each time.
     pub(super) fn after_power_loss(&self) -> SimDisk {
         let mut state = self.state();

@@ -5,6 +5,7 @@
 mod disk;
 mod faults;
 mod inspection;
+mod objects;
 mod power;
 mod savepoints;
 
@@ -13,6 +14,7 @@ use streamweave::graph::Snapshot;
 use streamweave::prelude::*;
 
 streamweave_tests::broken_variants! {
+    FenceIsAskedOnce => objects::who_is_fenced_off_publishes_nothing;
     NoFileFlush => power::what_publish_returned_is_there;
     NoFolderFlush => power::what_publish_returned_is_there;
     RemovedBeforeFlush => power::what_publish_returned_is_there;
