@@ -186,7 +186,13 @@ fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
         Some(outer) => outer,
         None => return Ok(()),
     };
-    let is_there = !disk.list(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let is_there = match disk.list(path) {
+        // It, or what it is to be in, is a file.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(CheckpointError::io("make the folder", path)(error));
+        }
+        listed => !listed.is_err_and(|error| error.kind() == ErrorKind::NotFound),
+    };
     if is_there || outer == path {
         return match flush(disk, outer) {
             // Who may not read it has not made this folder.

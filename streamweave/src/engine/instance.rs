@@ -692,7 +692,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
         for field in N::State::schema().fields() {
             match field.kind {
-                StateKind::Broadcast => continue,
+                StateKind::Broadcast | StateKind::Shares => continue,
                 StateKind::ByKeyGroup if keyed => continue,
                 _ => {}
             }
