@@ -295,7 +295,7 @@ impl Model {
         }
     }
 
-    fn unknown(&mut self, at: &Endpoint, names: &BTreeMap<String, usize>, errors: &mut Errors) {
+    fn unknown(&self, at: &Endpoint, names: &BTreeMap<String, usize>, errors: &mut Errors) {
         let text = at.node.to_string();
         let known: Vec<&str> = names.keys().map(String::as_str).collect();
         let meant = did_you_mean(&text, known.into_iter().chain(["graph"]));
@@ -305,7 +305,6 @@ impl Model {
             format!("no node is called `{text}`{meant}")
         };
         errors.error(&at.node, what);
-        self.unresolved.push(at.node.to_token_stream());
     }
 
     /// Tells an end of an edge that is a name only. Where no node has it, and an `own` port of the
@@ -350,6 +349,7 @@ impl Model {
             if !told {
                 self.unknown(at, names, errors);
             }
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let Some(port) = at.port.clone() else {
@@ -378,6 +378,7 @@ impl Model {
             if !told {
                 self.unknown(at, names, errors);
             }
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let Some(port) = at.port.clone() else {
