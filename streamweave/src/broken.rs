@@ -115,8 +115,16 @@ variants! {
     BarrierWaitsForNobody,
     /// Records that are on their way into a stage when a barrier passes are in no cut.
     InFlightIsLost,
+    /// Records that a barrier overtakes between two stages are in no cut.
+    OvertakenIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// A barrier is sent before what was saved as of the last one has been taken.
+    CutsOverlap,
+    /// What was read of a run that failed is taken for its result.
+    FailedLooksDone,
+    /// Nodes that a snapshot was restored to keep it when another cannot take its own.
+    RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
     /// A source's wait begins anew whenever it is woken.

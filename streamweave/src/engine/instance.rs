@@ -82,6 +82,8 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// The state is as it was at the beginning.
+    fn renew(&mut self);
     /// Which saved fields are the node's.
     fn claims(&self) -> fn(&str, &SavedField) -> bool;
     /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
@@ -497,7 +499,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
-        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
+        // Where it has not moved, what is complete first covers it.
+        let moved = |told: &Frontier| self.at_barriers.last().is_none_or(|(_, last)| last != told);
+        self.at_barriers.extend(self.told.filter(moved).map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -560,6 +564,12 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn claims(&self) -> fn(&str, &SavedField) -> bool {
         |name, field| name == saved::FIELD || N::State::claims(name, field)
     }
+    fn renew(&mut self) {
+        self.state = self.node.new_state();
+        self.state.set_undo(self.undo);
+        self.agenda.renew();
+        self.progress.restored = false;
+    }
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
         let read = parts.iter().map(|part| read_layers(part, &self.path));
         let read = read.collect::<Result<Vec<_>, _>>()?;
@@ -594,7 +604,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         match treatment {
             // It has not been taken yet.
-            Treatment::Retry => self.phases += 1,
+            Treatment::Retry => self.phases += u64::from(!is_timer),
             Treatment::Skip => self.failures.skipped += 1,
             Treatment::DeadLetter => self.failures.letters += 1,
             Treatment::Stop => {}
