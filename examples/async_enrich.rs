@@ -73,12 +73,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         graph.items  => price.items,
         price.prices => graph.prices,
     };
-    let run = graph.start()?;
-    for item in 0..40 {
-        run.inputs.items.send(item).await?;
-    }
-    let mut run = run.close_inputs();
-    let prices = run.outputs.prices.collect().await;
+    let (inputs, mut outputs, run) = graph.start()?.split();
+    tokio::spawn(async move {
+        for item in 0..40 {
+            let Ok(()) = inputs.items.send(item).await else { break };
+        }
+    });
+    let prices = outputs.prices.collect().await;
     run.drain().await?;
     assert_eq!(prices, (0..40).map(|item| (item, item * 3)).collect::<Vec<_>>());
     println!("{} prices, in order: {:?} ...", prices.len(), &prices[..4]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
+use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage, Inspection};
 use streamweave::graph;
 use streamweave::io::{FileLines, Line};
 use streamweave::nodes::{flat_map, fold};
@@ -62,6 +62,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{} words, {} different", counts.values().sum::<u64>(), counts.len());
     assert_eq!(counts, expected);
+    // What is in the last of them, also for who has not written it.
+    let last = Inspection::open(&folder)?;
+    println!("checkpoint {}, on {:?}", last.id, last.on);
+    for node in last.nodes {
+        for field in node.fields {
+            println!(
+                "{:8} {:8} {:>6} bytes  {}",
+                node.path,
+                field.name,
+                field.bytes,
+                field.shape.as_str()
+            );
+            field.positions.iter().for_each(|at| println!("    {} at line {}", at.file, at.line));
+        }
+    }
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }

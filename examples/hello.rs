@@ -16,12 +16,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         graph.names => greet.input,
         greet.out   => graph.greetings,
     };
-    let run = graph.start()?;
-    for name in ["Ada", "Grace", "Edsger"] {
-        run.inputs.names.send(name.to_owned()).await?;
-    }
-    let mut run = run.close_inputs();
-    while let Some(greeting) = run.outputs.greetings.recv().await {
+    let (inputs, mut outputs, run) = graph.start()?.split();
+    // Beside the reader: `send` waits for room, which is there again when something was read.
+    tokio::spawn(async move {
+        for name in ["Ada", "Grace", "Edsger"] {
+            let Ok(()) = inputs.names.send(name.to_owned()).await else { break };
+        }
+    });
+    while let Some(greeting) = outputs.greetings.recv().await {
         println!("{greeting}");
     }
     run.drain().await?;

@@ -47,13 +47,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         split.out    => count.words,
         count.counts => graph.counts,
     };
-    let run = graph.start()?;
-    for line in ["the quick brown fox", "jumps over the lazy dog", "The end"] {
-        run.inputs.lines.send(line.to_owned()).await?;
-    }
-    let mut run = run.close_inputs();
+    let (inputs, mut outputs, run) = graph.start()?.split();
+    tokio::spawn(async move {
+        for line in ["the quick brown fox", "jumps over the lazy dog", "The end"] {
+            let Ok(()) = inputs.lines.send(line.to_owned()).await else { break };
+        }
+    });
     let mut totals = std::collections::BTreeMap::new();
-    while let Some((word, count)) = run.outputs.counts.recv().await {
+    while let Some((word, count)) = outputs.counts.recv().await {
         totals.insert(word, count);
     }
     for (word, count) in &totals {

@@ -17,7 +17,7 @@ pub(crate) struct Share(pub(crate) Stats);
 const GROUP: u16 = 0;
 
 impl State for Share {
-    const KIND: StateKind = StateKind::ByKeyGroup;
+    const KIND: StateKind = StateKind::Shares;
 
     fn shape() -> Shape {
         Shape::of::<Stats>()

@@ -146,7 +146,7 @@ graph! {
         sliding: latest(Kind::Sliding, |()| None),
 
         clients: key_by(|request: &Request| request.client().to_owned()),
-        visits: window(Session::of(asked.session_gap), Figure { latencies: false })
+        visits: window(Session::of(asked.session_gap).past_end(), Figure { latencies: false })
             .allowed_lateness(asked.lateness)
             // What late requests make of several sessions takes their place.
             .accumulation(Accumulation::Retracting),

@@ -35,7 +35,7 @@ impl Errors {
         self.errors.len() + self.elsewhere
     }
 
-    /// A mistake that is told by a `compile_error!` of its own in the expansion.
+    /// A mistake that is told later, or by a `compile_error!` of its own in the expansion.
     pub(crate) fn note_elsewhere(&mut self) {
         self.elsewhere += 1;
     }

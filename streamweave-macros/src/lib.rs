@@ -81,7 +81,8 @@ use proc_macro::TokenStream;
 ///   for so long after so many failures; then one is tried.
 /// - `source`: no inputs; `async fn next` sends a bounded batch, `async fn wait` is ready when
 ///   there may be more.
-/// - `sink`: no outputs.
+/// - `sink`: no outputs. Its handlers have the parameter `out` too, for what it can do besides sending:
+///   `out.time()`, timers.
 /// - `promises`: the frontier behind the node is its own, made by `out.promise(time)`; `estimates`:
 ///   the same from a guess, so that records may come behind it, which are late; `settles`: nothing
 ///   that it sends is late. A node without any of them passes on the frontier of its inputs.
@@ -115,7 +116,9 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// The function stays, and a node with its name is beside it. Its input is `input`, its outputs
-/// `out` and, of a `Result`, `errors`; with `errors` unconnected an error fails its record.
+/// `out` and, of a `Result`, `errors`; with `errors` unconnected an error fails its record. So an error
+/// is what `?` takes in handlers: a type with `std::error::Error`, `String`, `&'static str` or
+/// `Box<dyn Error + Send + Sync>`. An `async fn` is a node too, which takes one record at a time.
 /// `Option`, `Vec` and `impl IntoIterator` send what is in them; `returns = one | option | many |
 /// result` says what another type is.
 #[proc_macro_attribute]

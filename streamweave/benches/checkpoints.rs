@@ -6,7 +6,12 @@
 //! scale), `STREAMWEAVE_BENCH_ROUNDS` the rounds (3). The variants take turns; their counts are
 //! compared, and those of a restored graph with those of the run.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "a benchmark")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark"
+)]
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 #![allow(dead_code, reason = "what it shares with the workloads is more than it uses")]
 

@@ -45,6 +45,18 @@ variants! {
     NobodyIsWoken,
     /// A frontier is passed on before the timers that it makes due have fired.
     FrontierBeforeTimers,
+    /// A window whose results are discarded sends one on time though all is in an early one.
+    EmptyPaneIsSent,
+    /// Who waits for an input whose producer is down takes it for idle, if it was.
+    HeldIsIdle,
+    /// A timer fires when the frontier is at its time, and not past it.
+    TimersFireAtFrontier,
+    /// An interval join drops records a millisecond before nothing can match them.
+    JoinDropsEarly,
+    /// A temporal join takes the version behind a record's time, if there is one.
+    AsOfTakesLater,
+    /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.
+    TimersFireInRounds,
     /// Records in round 0 of a loop count as in the round of the records before them.
     StaleRounds,
     /// Records go to the workers in turn, whatever their key.
@@ -91,6 +103,8 @@ variants! {
     BaseIsRemoved,
     /// Folders of checkpoints are not flushed to the disk.
     NoFolderFlush,
+    /// Who publishes into an object store asks only before whether another has taken over.
+    FenceIsAskedOnce,
     /// Files of checkpoints are not flushed to the disk.
     NoFileFlush,
     /// Files of old checkpoints are removed before it is on the disk that they have no name.

@@ -8,6 +8,11 @@
 //! - [`testing`] simulates graphs under many seeds.
 //! - [`prelude`] has the names that every program uses.
 
+/// The program in the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod checkpoint;

@@ -42,7 +42,7 @@
 /// | `#[in_turn]` before an edge | in a [deterministic run](crate::graph::ExecutionMode) its target takes one record of each edge in turn |
 /// | `group name { .. },` | nodes that belong together; `name/node` is their path |
 /// | `#[rounds(max = n)] loop name { .. },` | the nodes of a loop, and its bound: beyond it is an error (`max`) or the result (`limit`) |
-/// | `#[on_failure(..)]` before a node or a group | what becomes of a record whose unit fails: `stop`, `retry`, `skip` or `dead_letter`, which gives the node the output `dead_letters`; see [`supervision`](crate::supervision) |
+/// | `#[on_failure(..)]` before a node or a group | what becomes of a record whose unit fails: `stop`, `retry`, `skip` or `dead_letter`, which gives the node the output `dead_letters`; `#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]` tries each record so often before; see [`supervision`](crate::supervision) |
 /// | `#[restart(max = 3, within = "10s", backoff = "100ms..5s")]` before a node or a group | how often there may be a restart; `then = "escalate"`, `"stop"`, `"restart"` or `"restart_group"` when that is used up, `state = "fresh"` to start without state |
 /// | `#[renamed_from = "old"]` before a node or a group | its name before, in the same group: state that was saved under that is its own |
 /// | `group name one_for_all { .. },` | a supervision unit: which members restart when one fails (`one_for_one`, `one_for_all`, `rest_for_one`) |
@@ -50,6 +50,27 @@
 /// Every input has to be connected, unless it is `#[input(optional)]`. What leaves by an output
 /// that is not connected is dropped. Read all outputs of a started graph while you feed it: one
 /// that nobody reads keeps back what is behind it, up to the inputs.
+///
+/// A loop whose result is what its last round gives:
+///
+/// ```
+/// use streamweave::nodes::{map, merge};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     #[rounds(limit = 3)] loop again { enter: merge(), double: map(|n: u64| n * 2) },
+///     graph.numbers => enter.left,
+///     enter.out     => double.input,
+///     double.out    => feedback enter.right,
+///     double.out    => graph.doubled,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.numbers.try_send(1)?;
+/// let mut run = run.close_inputs()?;
+/// let doubled: Vec<_> = std::iter::from_fn(|| run.outputs.doubled.try_recv()).collect();
+/// assert_eq!(doubled, [2, 4, 8, 16]); // as it came, and three times round
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// The item form declares a node whose ports are edges:
 ///

@@ -2,11 +2,11 @@
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use streamweave::engine::Cause;
-use streamweave::graph::RunError;
+use streamweave::graph::{RunError, Snapshot, StartError};
 use streamweave::node::More;
 use streamweave::state::{Keyed, Value};
 use streamweave::{NodeResult, graph, node};
@@ -198,6 +198,64 @@ async fn stop_returns_in_time_with_a_stuck_sink() {
     assert!(report.unflushed[0].1 > 0);
 }
 
+/// A sink that holds its thread up.
+#[node(sink)]
+pub struct Blocks {
+    #[input]
+    input: u64,
+    entered: tokio::sync::mpsc::UnboundedSender<()>,
+    freed: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl BlocksHandlers for Blocks {
+    fn on_input(&self, _: u64, _: &mut impl BlocksOut) -> NodeResult {
+        let _ = self.entered.send(());
+        let (freed, told) = &*self.freed;
+        let freed = freed.lock().map_err(|_| "poisoned")?;
+        let _freed = told.wait_while(freed, |freed| !*freed).map_err(|_| "poisoned")?;
+        Ok(())
+    }
+}
+
+// The other thread is free to tell the time, and the caller's is not the sink's.
+#[test]
+fn stop_returns_in_time_with_a_sink_that_blocks_its_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    let freed = Arc::new((Mutex::new(false), Condvar::new()));
+    let (entered, mut has_entered) = tokio::sync::mpsc::unbounded_channel();
+    let graph = graph! {
+        source: numbers(u64::MAX),
+        blocks: Blocks { entered, freed: Arc::clone(&freed) },
+        #[boundary] source.out => blocks.input,
+    };
+    let limit = Duration::from_millis(100);
+    let (report, took) = runtime.block_on(async {
+        let run = graph.start().unwrap();
+        has_entered.recv().await.unwrap();
+        let start = std::time::Instant::now();
+        (run.stop(limit).await.unwrap(), start.elapsed())
+    });
+    assert!(!report.complete);
+    assert!(took >= limit && took < limit * 50, "{took:?}");
+    // So that the runtime can end.
+    *freed.0.lock().unwrap() = true;
+    freed.1.notify_all();
+}
+
+#[test]
+fn a_graph_is_not_started_outside_of_a_runtime() {
+    let graph = graph! {
+        #![name = "alone"]
+        pass: pass(None),
+        graph.numbers => pass.input,
+    };
+    match graph.start().unwrap_err() {
+        StartError::NoRuntime { graph } => assert_eq!(graph, "alone"),
+        other => panic!("{other}"),
+    }
+}
+
 #[tokio::test]
 async fn stop_of_a_source_that_never_ends_handles_what_is_in_flight() {
     let source = numbers(u64::MAX);
@@ -266,6 +324,24 @@ fn quiet() {
     }));
 }
 
+/// What `graph` keeps, and what comes out, after the first `at` records and no failure.
+macro_rules! clean {
+    ($graph:expr, $at:expr) => {{
+        let mut run = $graph.inline().unwrap();
+        for n in 0..$at {
+            run.inputs.numbers.try_send(n).unwrap();
+        }
+        run.step().unwrap();
+        run.snapshot().unwrap()
+    }};
+}
+
+/// The state of the nodes whose path begins so.
+fn of<'a>(state: &'a Snapshot, node: &str) -> Vec<(&'a str, &'a [u8])> {
+    let paths = state.paths().filter(|path| path.split('#').next() == Some(node));
+    paths.map(|path| (path, state.get(path).unwrap())).collect()
+}
+
 /// A panic or an error at every record of a batch, in every node of four graphs: nothing of the
 /// records before is lost or doubled, nothing of the failed one is left, and the state is what
 /// the records before it made.
@@ -273,89 +349,142 @@ fn quiet() {
 fn a_failure_at_every_record_of_every_node_leaves_no_trace() {
     const N: u64 = 40;
     quiet();
-    let clean = |at: u64| {
-        // The state of an undisturbed run over the records before.
-        let graph = graph! {
-            a: pass(None), b: pass(None), tally: Tally { poison: None },
-            graph.numbers => a.input, a.out => b.input, b.out => tally.input, tally.out => graph.sums,
+    /// A chain, fused into one stage.
+    macro_rules! chain {
+        ($poison:expr) => {
+            graph! {
+                a: pass($poison(0)), b: pass($poison(1)), tally: Tally { poison: $poison(2) },
+                graph.numbers => a.input, a.out => b.input, b.out => tally.input,
+                tally.out => graph.sums,
+            }
         };
-        let mut run = graph.inline().unwrap();
-        for n in 0..at {
-            run.inputs.numbers.try_send(n).unwrap();
-        }
-        run.step().unwrap();
-        run.snapshot().unwrap()
-    };
+    }
+    /// A fan-out: the other arm must not show the failed record either.
+    macro_rules! fan_out {
+        ($poison:expr) => {
+            graph! {
+                a: pass($poison(0)), b: pass($poison(1)), tally: Tally { poison: $poison(2) },
+                graph.numbers => a.input,
+                a.out => [tally.input, b.input],
+                tally.out => graph.sums,
+                b.out => graph.others,
+            }
+        };
+    }
+    /// A boundary: what stands before the failure has left its stage.
+    macro_rules! boundary {
+        ($poison:expr) => {
+            graph! {
+                a: pass($poison(0)), b: pass($poison(1)), tally: Tally { poison: $poison(2) },
+                graph.numbers => a.input,
+                #[boundary] a.out => b.input,
+                b.out => tally.input,
+                tally.out => graph.sums,
+            }
+        };
+    }
+    /// A keyed node on two workers behind the others.
+    macro_rules! workers {
+        ($poison:expr) => {
+            graph! {
+                a: pass($poison(0)), b: pass($poison(1)),
+                #[workers(2)] tally: Tally { poison: $poison(2) },
+                graph.numbers => a.input, a.out => b.input, b.out => tally.input,
+                tally.out => graph.sums,
+            }
+        };
+    }
+    let none = |_: u64| None;
     for at in 0..N {
-        let state = clean(at);
+        let state = clean!(chain!(none), at);
+        let fanned_out = clean!(fan_out!(none), at);
+        let all_but_this = clean!(boundary!(none), at);
         for kind in [Poison::Panic(at), Poison::Error(at)] {
             for place in 0..3 {
                 let poison = |here: u64| (here == place).then_some(kind);
-                // A chain, fused into one stage.
-                let (out, error, found) = fails!(
-                    graph! {
-                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
-                        graph.numbers => a.input, a.out => b.input, b.out => tally.input,
-                        tally.out => graph.sums,
-                    },
-                    N
-                );
+                let (out, error, found) = fails!(chain!(poison), N);
                 assert_eq!(out, expected(N, at), "chain, {kind:?} in node {place}");
                 assert_eq!(failure(&error), (["a", "b", "tally"][place as usize], "input", at));
                 assert_eq!(found, state, "chain, {kind:?} in node {place}");
 
-                // A fan-out: the other arm must not show the failed record either.
-                let (out, error, _) = fails!(
-                    graph! {
-                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
-                        graph.numbers => a.input,
-                        a.out => [tally.input, b.input],
-                        tally.out => graph.sums,
-                        b.out => graph.others,
-                    },
-                    N
-                );
+                let (out, error, found) = fails!(fan_out!(poison), N);
                 assert_eq!(out, expected(N, at), "fan-out, {kind:?} in node {place}");
                 assert_eq!(failure(&error).2, at);
+                assert_eq!(found, fanned_out, "fan-out, {kind:?} in node {place}");
 
-                // A boundary: what stands before the failure has left its stage.
-                let (out, error, _) = fails!(
-                    graph! {
-                        a: pass(poison(0)), b: pass(poison(1)), tally: Tally { poison: poison(2) },
-                        graph.numbers => a.input,
-                        #[boundary] a.out => b.input,
-                        b.out => tally.input,
-                        tally.out => graph.sums,
-                    },
-                    N
-                );
+                let (out, error, found) = fails!(boundary!(poison), N);
                 assert_eq!(failure(&error).2, at);
-                // Stages end in any order: what came through is a prefix of it.
+                // Stages end in any order: what came through is a prefix of it, and so is the state of
+                // the stage that the failure is not in.
                 assert!(expected(N, at).starts_with(&out), "boundary, {kind:?} in node {place}");
+                let failed: &[&str] = if place > 0 { &["b", "tally"] } else { &["a"] };
+                for node in failed {
+                    let (found, clean) = (of(&found, node), of(&all_but_this, node));
+                    assert_eq!(found, clean, "boundary, {kind:?} in node {place}: {node}");
+                }
                 if place > 0 {
                     assert_eq!(out, expected(N, at), "boundary, {kind:?} in node {place}");
                 }
 
-                // A keyed node on two workers behind the others.
-                let (out, error, _) = fails!(
-                    graph! {
-                        a: pass(poison(0)), b: pass(poison(1)),
-                        #[workers(2)] tally: Tally { poison: poison(2) },
-                        graph.numbers => a.input, a.out => b.input, b.out => tally.input,
-                        tally.out => graph.sums,
-                    },
-                    N
-                );
-                assert!(matches!(error, RunError::Failed { .. }));
+                let (out, error, found) = fails!(workers!(poison), N);
+                // A worker counts its own.
+                assert!(failure(&error).2 == at || place == 2, "workers, {kind:?} in node {place}");
                 let all = expected(N, N);
                 let mut sorted = out.clone();
                 sorted.sort_unstable();
                 sorted.dedup();
                 assert_eq!(sorted.len(), out.len(), "workers doubled a record");
                 assert!(out.iter().all(|record| all.contains(record) && record.0 != at));
+                // Of each key a prefix came through, and of those of the failed one's worker all that
+                // was before it.
+                for key in 0..7 {
+                    let of_key = |records: &[(u64, u64)]| -> Vec<(u64, u64)> {
+                        records.iter().copied().filter(|(n, _)| n % 7 == key).collect()
+                    };
+                    let (came, whole) = (of_key(&out), of_key(&all));
+                    assert!(whole.starts_with(&came), "workers, {kind:?} in {place}: {came:?}");
+                    if place == 2 && key == at % 7 {
+                        assert_eq!(came, of_key(&expected(N, at)), "workers lost a record");
+                    }
+                }
+                if place < 2 {
+                    let clean = clean!(workers!(none), at);
+                    for node in ["a", "b"] {
+                        assert_eq!(of(&found, node), of(&clean, node), "workers, {kind:?}: {node}");
+                    }
+                }
             }
         }
     }
+}
+
+// The failure is told, and what came before it can still be read.
+#[tokio::test]
+async fn a_failure_while_an_output_is_unread_and_full_is_told() {
+    let graph = graph! {
+        source: numbers(u64::MAX),
+        pass: pass(None),
+        fails: pass(Some(Poison::Error(2500))),
+        source.out => pass.input,
+        #[buffer(4)] pass.out => graph.unread,
+        graph.numbers => fails.input,
+        fails.out => graph.read,
+    };
+    let run = graph.start().unwrap();
+    let (inputs, mut outputs, run) = run.split();
+    let feed = async {
+        for n in 0..=2500 {
+            inputs.numbers.send(n).await.unwrap();
+        }
+    };
+    let (_, read) = tokio::join!(feed, outputs.read.collect());
+    assert_eq!(read, (0..2500).collect::<Vec<_>>());
+    assert!(outputs.read.has_failed());
+    // `drain` drops no output here: it is this test's.
+    let drained = tokio::time::timeout(Duration::from_secs(60), run.drain()).await;
+    let error = drained.expect("nobody was told").unwrap_err();
+    assert_eq!(failure(&error), ("fails", "input", 2500));
+    assert!(outputs.unread.recv().await.is_some(), "what came through is lost");
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ fn of_each_source_and_what_it_leads_to() {
     assert_eq!(holds(&graph), expected);
     let path = &graph.guarantees()[1];
     assert_eq!((path.replay, path.delivery), (Replay::Rewindable, Delivery::Idempotent));
+    assert_eq!(path.to_string(), "again -> set: exactly once (rewindable, idempotent)");
 }
 
 #[test]

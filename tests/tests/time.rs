@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use streamweave::node::TimeError;
+use streamweave::nodes::timing::EventTime;
 use streamweave::nodes::{
     Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, settle,
 };
@@ -113,6 +114,118 @@ fn what_is_behind_an_estimate_is_late_whatever_the_batches() -> Tested {
         assert_eq!(read(&mut run.outputs.late), late);
         assert_eq!(run.outputs.out.frontier(), at(30));
     }
+    Ok(())
+}
+
+/// A reading: when, and what all later ones are behind, where it says so.
+type Reading = (i64, Option<i64>);
+
+fn punctuated(
+    times: impl FnOnce(
+        EventTime<Reading, fn(&Reading) -> LogicalTime>,
+    ) -> EventTime<Reading, fn(&Reading) -> LogicalTime>,
+) -> EventTime<Reading, fn(&Reading) -> LogicalTime> {
+    let time: fn(&Reading) -> LogicalTime = |reading| LogicalTime(reading.0);
+    times(event_time_by(time).punctuated(|reading| reading.1.map(LogicalTime)))
+}
+
+#[test]
+fn punctuations_alone_raise_the_frontier() -> Tested {
+    let graph = graph! {
+        times: punctuated(|times| times),
+        settled: settle(Late::Aside),
+        graph.readings => times.input,
+        times.out => settled.input,
+        settled.out => graph.out,
+        settled.late => graph.late,
+    };
+    let mut run = graph.inline()?;
+    let expected = [None, None, at(7), at(7), at(7), at(12)];
+    let readings = [(5, None), (90, None), (8, Some(7)), (6, None), (95, Some(3)), (12, Some(12))];
+    for (reading, expected) in readings.into_iter().zip(expected) {
+        run.inputs.readings.try_send(reading)?;
+        run.step()?;
+        while run.outputs.out.try_recv().is_some() {}
+        assert_eq!(run.outputs.out.frontier(), expected, "behind {reading:?}");
+    }
+    assert_eq!(read(&mut run.outputs.late), [(Some(6), (6, None))]);
+    Ok(())
+}
+
+#[test]
+fn options_that_would_mean_nothing_are_refused() -> Tested {
+    type Times = EventTime<Reading, fn(&Reading) -> LogicalTime>;
+    let second = Duration::from_secs(1);
+    let split: fn(&Reading) -> u64 = |reading| reading.0 as u64;
+    let refused: [(&str, Times); 6] = [
+        ("disorder", punctuated(|times| times.disorder(second))),
+        ("every", punctuated(|times| times.every(2))),
+        ("step", punctuated(|times| times.step(second))),
+        ("per_split", punctuated(|times| times.per_split(split))),
+        ("clocked", punctuated(|times| times.clocked(second))),
+        (
+            "abandon",
+            event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _).abandon(second),
+        ),
+    ];
+    for (option, times) in refused {
+        let graph = graph! {
+            times: times,
+            graph.readings => times.input,
+            times.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        run.inputs.readings.try_send((1, None))?;
+        let error = run.step().unwrap_err().to_string();
+        assert!(error.contains(&format!("`{option}`")), "{error}");
+        assert!(run.outputs.out.try_recv().is_none());
+    }
+    Ok(())
+}
+
+/// Records that the frontier does not wait for are not left out of it for ever.
+#[test]
+fn a_frontier_that_rises_now_and_then_is_not_behind_when_the_stream_is_idle() -> Tested {
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n))
+            .disorder(Duration::from_millis(2))
+            .every(4)
+            .idle_after(Duration::from_secs(1)),
+        tens: Tens {},
+        graph.numbers => times.input,
+        times.out => tens.numbers,
+        tens.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for n in [1, 3, 5, 7, 24, 22] {
+        run.inputs.numbers.try_send(n)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
+    assert_eq!(run.outputs.out.frontier(), at(5));
+    run.advance(Duration::from_secs(1))?;
+    assert_eq!(read(&mut run.outputs.out), [1, 3, 5, 7].map(|n| (Some(9), n)));
+    assert_eq!(run.outputs.out.frontier(), at(22));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}
+
+/// What is fed behind a promise is told, not left out.
+#[test]
+fn what_is_fed_behind_a_promise_stops_the_graph() -> Tested {
+    let graph = graph! {
+        next: map(|n: i64| n + 1),
+        graph.numbers => next.input,
+        next.out => graph.out,
+    };
+    let (inputs, outputs, mut run) = graph.inline()?.split();
+    let out = run.capture(outputs.out);
+    let at = |time| StreamMessage::Data(Timestamped { time: LogicalTime(time), data: time });
+    let messages = [at(3), StreamMessage::Watermark(LogicalTime(5)), at(5), at(4), at(6)];
+    run.feed_messages(inputs.numbers, messages);
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("feed of") && error.contains("is behind 5"), "{error}");
+    assert!(!out.has_ended());
     Ok(())
 }
 
@@ -312,6 +425,9 @@ fn what_an_idle_input_brings_back_behind_the_frontier_is_late() -> Tested {
     run.step()?;
     assert_eq!(read(&mut run.outputs.out), [(Some(6), 6), (Some(5), 5)]);
     assert_eq!(read(&mut run.outputs.late), [(Some(4), 4), (Some(3), 3)]);
+    let metrics = run.close_inputs()?.drain()?.metrics;
+    let late = |path| metrics.nodes.iter().find(|node| &*node.path == path).map(|node| node.late);
+    assert_eq!((late("settled"), late("both")), (Some(2), Some(0)));
     Ok(())
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn q11(events: Vec<Event>, sink: &mut Sink) -> Result<(), Failu
         graph! {
             events: Timed::new(events),
             bids: filter_map(|event: Event| event.bid().map(|bid| (bid.bidder, ()))),
-            sessions: window(Session::of(TEN_SECONDS), count()),
+            sessions: window(Session::of(TEN_SECONDS).past_end(), count()),
             rows: map(counted),
             events.out => bids.input,
             bids.out => sessions.input,

@@ -222,14 +222,14 @@ fn emitter(cx: &Cx<'_>, outlet: &Outlet) -> TokenStream {
     if !outlet.cut {
         return tree;
     }
-    let Some(end) = outlet.edges.iter().find_map(|edge| match cx.model.edges[*edge].to {
-        To::In(end) if cx.plan.is_fused(cx.model, *edge) => Some(end),
+    let Some((edge, end)) = outlet.edges.iter().find_map(|edge| match cx.model.edges[*edge].to {
+        To::In(end) if cx.plan.is_fused(cx.model, *edge) => Some((*edge, end)),
         _ => None,
     }) else {
         return tree;
     };
     let (krate, builder, port) = (cx.krate, builder(), input(end));
-    let of_node = checked(cx.model.ins[end].node, mixed!(#port));
+    let of_node = checked(cx.model.ins[end].node, edge_to(cx, edge));
     mixed!(#krate::graph::check::via(#port, #builder.cut(#of_node, #tree)))
 }
 

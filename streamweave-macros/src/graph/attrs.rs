@@ -17,6 +17,9 @@ pub(crate) struct Options {
     pub(crate) workers: Option<Expr>,
     pub(crate) restart: Option<Restart>,
     pub(crate) on_failure: Option<OnFailure>,
+    /// How often a record is tried again before that, and the waits.
+    pub(crate) retry: u32,
+    pub(crate) backoff: Option<(Duration, Duration)>,
     pub(crate) rounds: Option<Rounds>,
     pub(crate) buffer: Option<Expr>,
     pub(crate) boundary: Option<Ident>,
@@ -137,7 +140,7 @@ impl Options {
             "renamed_from" => self.renamed_from = Some(renamed_from(attr)?),
             "rounds" => self.rounds = Some(rounds(attr)?),
             "restart" => self.restart = Some(restart(attr)?),
-            _ => self.on_failure = Some(on_failure(attr)?),
+            _ => self.on_failure(attr)?,
         }
         Ok(())
     }
@@ -180,10 +183,18 @@ fn arguments(attr: &Attribute, example: &str) -> syn::Result<Vec<(Ident, Lit)>> 
     let Meta::List(list) = &attr.meta else {
         return Err(syn::Error::new_spanned(attr.path(), format!("write `{example}`")));
     };
+    named(list.tokens.clone(), attr, example)
+}
+
+fn named(tokens: TokenStream, attr: &Attribute, example: &str) -> syn::Result<Vec<(Ident, Lit)>> {
     let read = |s: ParseStream<'_>| {
         let mut arguments: Vec<(Ident, Lit)> = Vec::new();
         while !s.is_empty() {
             let name: Ident = s.parse()?;
+            if s.is_empty() {
+                let message = format!("`{name}` has no value: write `{example}`");
+                return Err(syn::Error::new_spanned(&name, message));
+            }
             s.parse::<Token![=]>()?;
             let value = s.parse()?;
             if arguments.iter().any(|(other, _)| *other == name) {
@@ -196,11 +207,12 @@ fn arguments(attr: &Attribute, example: &str) -> syn::Result<Vec<(Ident, Lit)>> 
         }
         Ok(arguments)
     };
-    read.parse2(list.tokens.clone()).map_err(|error| {
+    let is_empty = tokens.is_empty();
+    read.parse2(tokens).map_err(|error| {
         let message = error.to_string();
         if message.starts_with('`') {
             error
-        } else if list.tokens.is_empty() || message.starts_with("unexpected end") {
+        } else if is_empty || message.starts_with("unexpected end") {
             syn::Error::new_spanned(attr.path(), format!("write `{example}`"))
         } else {
             syn::Error::new(error.span(), format!("{message}: write `{example}`"))
@@ -257,22 +269,14 @@ fn restart(attr: &Attribute) -> syn::Result<Restart> {
     let (mut max, mut within, mut backoff) = (None, None, None);
     let (mut then, mut state) = ("Escalate", "Kept");
     for (name, value) in arguments(attr, example)? {
-        let bad = |form: &str| {
-            let text = value.to_token_stream();
-            let units = "the units are `us`, `ms`, `s`, `min`, `h` and `d`";
-            let message = format!("`{name}` is {form}, not `{text}`; {units}");
-            syn::Error::new_spanned(&value, message)
-        };
         if name == "max" {
             max = Some(integer(&name, value)?);
         } else if name == "within" {
             let read = text(&value).and_then(|text| duration::duration(&text));
-            within = Some(read.ok_or_else(|| bad("a duration such as \"10s\""))?);
+            let form = "a duration such as \"10s\"";
+            within = Some(read.ok_or_else(|| no_duration(&name, &value, form))?);
         } else if name == "backoff" {
-            let read = text(&value).and_then(|text| duration::range(&text));
-            backoff = Some(read.ok_or_else(|| {
-                bad("a duration or a rising range of two, such as \"100ms..5s\"")
-            })?);
+            backoff = Some(waits(&name, &value)?);
         } else if name == "then" {
             then = variant(&name, &value, THEN)?;
         } else if name == "state" {
@@ -289,6 +293,19 @@ fn restart(attr: &Attribute) -> syn::Result<Restart> {
         syn::Error::new_spanned(attr.path(), format!("`restart` needs `max`: `{example}`"))
     })?;
     Ok(Restart { max, within, backoff, then, state })
+}
+
+/// The first and the longest wait.
+fn waits(name: &Ident, value: &Lit) -> syn::Result<(Duration, Duration)> {
+    let read = text(value).and_then(|text| duration::range(&text));
+    let form = "a duration or a rising range of two, such as \"100ms..5s\"";
+    read.ok_or_else(|| no_duration(name, value, form))
+}
+
+fn no_duration(name: &Ident, value: &Lit, form: &str) -> syn::Error {
+    let text = value.to_token_stream();
+    let units = "the units are `us`, `ms`, `s`, `min`, `h` and `d`";
+    syn::Error::new_spanned(value, format!("`{name}` is {form}, not `{text}`; {units}"))
 }
 
 /// What happens when the restarts are used up, as written and as a variant.
@@ -317,28 +334,55 @@ fn variant(
     })
 }
 
-fn on_failure(attr: &Attribute) -> syn::Result<OnFailure> {
-    let known = ["stop", "retry", "dead_letter", "skip"];
-    let example = "write `#[on_failure(stop)]`, or `retry`, `dead_letter`, `skip`";
-    let Meta::List(list) = &attr.meta else {
-        return Err(syn::Error::new_spanned(attr.path(), example));
-    };
-    if list.tokens.is_empty() {
-        return Err(syn::Error::new_spanned(attr.path(), example));
-    }
-    let what: TokenStream = list.tokens.clone();
-    match what.to_string().as_str() {
-        "stop" => Ok(OnFailure::Stop),
-        "retry" => Ok(OnFailure::Retry),
-        "dead_letter" => Ok(OnFailure::DeadLetter),
-        "skip" => Ok(OnFailure::Skip),
-        other => {
-            let meant = did_you_mean(other, known);
-            let message = format!(
-                "unknown policy `{other}`: the policies are `stop`, `retry`, `dead_letter` and \
-                 `skip`{meant}"
-            );
-            Err(syn::Error::new_spanned(what, message))
+impl Options {
+    /// `#[on_failure(skip)]`, `#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]`.
+    fn on_failure(&mut self, attr: &Attribute) -> syn::Result<()> {
+        let known = ["stop", "retry", "dead_letter", "skip"];
+        let example = "write `#[on_failure(stop)]`, or `retry`, `dead_letter`, `skip`";
+        let Meta::List(list) = &attr.meta else {
+            return Err(syn::Error::new_spanned(attr.path(), example));
+        };
+        if list.tokens.is_empty() {
+            return Err(syn::Error::new_spanned(attr.path(), example));
         }
+        let mut tokens = list.tokens.clone().into_iter();
+        let what: TokenStream =
+            tokens.by_ref().take_while(|token| token.to_string() != ",").collect();
+        let on_failure = match what.to_string().as_str() {
+            "stop" => OnFailure::Stop,
+            "retry" => OnFailure::Retry,
+            "dead_letter" => OnFailure::DeadLetter,
+            "skip" => OnFailure::Skip,
+            other => {
+                let meant = did_you_mean(other, known);
+                let message = format!(
+                    "unknown policy `{other}`: the policies are `stop`, `retry`, `dead_letter` and \
+                     `skip`{meant}"
+                );
+                return Err(syn::Error::new_spanned(what, message));
+            }
+        };
+        self.on_failure = Some(on_failure);
+        let example = "#[on_failure(dead_letter, retry = 3, backoff = \"100ms..5s\")]";
+        for (name, value) in named(tokens.collect(), attr, example)? {
+            if !matches!(on_failure, OnFailure::DeadLetter | OnFailure::Skip) {
+                let message = format!(
+                    "`{name}` is for `dead_letter` and `skip`: how often there may be a restart says \
+                     `#[restart(max = 3, within = \"10s\", backoff = \"100ms..5s\")]`"
+                );
+                return Err(syn::Error::new_spanned(name, message));
+            }
+            if name == "retry" {
+                self.retry = integer(&name, value)?.base10_parse()?;
+            } else if name == "backoff" {
+                self.backoff = Some(waits(&name, &value)?);
+            } else {
+                let meant = did_you_mean(&name.to_string(), ["retry", "backoff"]);
+                let known = "`dead_letter` and `skip` take `retry` and `backoff`";
+                let message = format!("unknown argument `{name}`: {known}{meant}");
+                return Err(syn::Error::new_spanned(&name, message));
+            }
+        }
+        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::graph::attach::checked;
-use crate::graph::attrs::OnFailure;
 use crate::graph::expand::{Cx, handle, input};
+use crate::graph::hints::hint;
 use crate::graph::model::{From, To};
 
 /// `if false { .. }`.
@@ -56,12 +56,13 @@ fn edge(cx: &Cx<'_>, index: usize) -> TokenStream {
     let start = edge.from_text.node.span();
     let end = edge.to_text.port.as_ref().map_or(start, Ident::span);
     let arrow = edge.arrow.map_or(start, |arrow| arrow.spans[0]);
+    let check = Ident::new(hint(cx.model, edge.to), Span::mixed_site());
     let mut pair = Group::new(Delimiter::Parenthesis, mixed!(pair));
     pair.set_span(end);
     let edge = Ident::new("__edge", arrow);
     let and = quote_spanned!(start=> &);
     mixed! {{
-        use #krate::graph::check::edge as __edge;
+        use #krate::graph::check::#check as __edge;
         let pair = #from.pair(#to);
         #edge(#and #pair);
     }}
@@ -100,8 +101,7 @@ fn fan_outs(cx: &Cx<'_>) -> Vec<TokenStream> {
 fn kept(cx: &Cx<'_>, index: usize) -> TokenStream {
     let (krate, edge) = (cx.krate, &cx.model.edges[index]);
     let To::In(end) = edge.to else { return TokenStream::new() };
-    let on_failure = cx.model.on_failure(cx.model.ins[end].node);
-    if !matches!(on_failure, OnFailure::Retry | OnFailure::DeadLetter) {
+    if !cx.model.keeps_failed(cx.model.ins[end].node) {
         return TokenStream::new();
     }
     let (start, last) = (edge.to_text.node.span(), edge.to_text.port.as_ref().map(Ident::span));

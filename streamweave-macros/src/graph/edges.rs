@@ -128,9 +128,8 @@ impl Body<'_> {
             Some(dot) => {
                 self.errors.error(dot, format!("expected a port after `{node}.`"));
             }
-            None => {
-                self.errors.error(&node, format!("expected a port: `{node}.port`"));
-            }
+            // Told where the nodes are known: it may be a port of the graph.
+            None => self.errors.note_elsewhere(),
         }
         if port.is_none() {
             self.partial = true;

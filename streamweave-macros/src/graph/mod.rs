@@ -13,6 +13,7 @@ mod cycles;
 mod duration;
 mod edges;
 mod expand;
+mod hints;
 mod model;
 pub(crate) mod names;
 mod nested;

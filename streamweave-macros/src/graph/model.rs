@@ -246,17 +246,29 @@ impl Model {
     /// What becomes of a record whose unit fails in `node`: what the node says, or the innermost
     /// group that does; where it is only said how often there may be a restart, it is tried again.
     pub(crate) fn on_failure(&self, node: usize) -> OnFailure {
+        self.treatment(node).0
+    }
+
+    /// The same, and how often a record is tried again before that.
+    fn treatment(&self, node: usize) -> (OnFailure, u32) {
         let node = &self.nodes[node];
-        let mut on_failure = node.options.on_failure;
+        let says = |options: &Options| options.on_failure.map(|what| (what, options.retry));
+        let mut said = says(&node.options);
         let mut restarts = node.options.restart.is_some();
         let mut group = node.group;
         while let Some(index) = group {
             let around = &self.groups[index];
-            on_failure = on_failure.or(around.options.on_failure);
+            said = said.or(says(&around.options));
             restarts |= around.options.restart.is_some() || around.strategy.is_some();
             group = around.parent;
         }
-        on_failure.unwrap_or(if restarts { OnFailure::Retry } else { OnFailure::Stop })
+        said.unwrap_or((if restarts { OnFailure::Retry } else { OnFailure::Stop }, 0))
+    }
+
+    /// Whether failed records of `node` are kept.
+    pub(crate) fn keeps_failed(&self, node: usize) -> bool {
+        let (on_failure, retry) = self.treatment(node);
+        retry > 0 || matches!(on_failure, OnFailure::Retry | OnFailure::DeadLetter)
     }
 
     /// Whether a failure of `node` is treated otherwise than by stopping the graph.
@@ -283,7 +295,7 @@ impl Model {
         }
     }
 
-    fn unknown(&mut self, at: &Endpoint, names: &BTreeMap<String, usize>, errors: &mut Errors) {
+    fn unknown(&self, at: &Endpoint, names: &BTreeMap<String, usize>, errors: &mut Errors) {
         let text = at.node.to_string();
         let known: Vec<&str> = names.keys().map(String::as_str).collect();
         let meant = did_you_mean(&text, known.into_iter().chain(["graph"]));
@@ -293,7 +305,28 @@ impl Model {
             format!("no node is called `{text}`{meant}")
         };
         errors.error(&at.node, what);
-        self.unresolved.push(at.node.to_token_stream());
+    }
+
+    /// Tells an end of an edge that is a name only. Where no node has it, and an `own` port of the
+    /// graph could, that was meant.
+    fn without_dot(
+        &self,
+        at: &Endpoint,
+        names: &BTreeMap<String, usize>,
+        own: Option<&str>,
+        errors: &mut Errors,
+    ) -> bool {
+        let (None, None, node) = (&at.dot, &at.port, &at.node) else { return false };
+        let known = at.is_graph() || names.contains_key(&node.to_string());
+        let group = self.groups.iter().any(|group| group.name == *node);
+        let message = match own {
+            Some(own) if !known && !group => {
+                format!("no node is called `{node}`; the graph's own {own} is `graph.{node}`")
+            }
+            _ => format!("expected a port: `{node}.port`"),
+        };
+        errors.error(node, message);
+        true
     }
 
     fn from(
@@ -303,6 +336,7 @@ impl Model {
         names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<From> {
+        let told = self.without_dot(at, names, (!targets.is_empty()).then_some("input"), errors);
         if at.is_graph() {
             let port = at.port.as_ref()?;
             // An edge that leads nowhere known does not make an input.
@@ -312,7 +346,10 @@ impl Model {
             return self.graph_port(true, port, errors).map(From::Input);
         }
         let Some(&node) = names.get(&at.node.to_string()) else {
-            self.unknown(at, names, errors);
+            if !told {
+                self.unknown(at, names, errors);
+            }
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let Some(port) = at.port.clone() else {
@@ -332,12 +369,16 @@ impl Model {
         names: &BTreeMap<String, usize>,
         errors: &mut Errors,
     ) -> Option<To> {
+        let told = self.without_dot(at, names, Some("output"), errors);
         if at.is_graph() {
             let port = at.port.as_ref()?;
             return self.graph_port(false, port, errors).map(To::Output);
         }
         let Some(&node) = names.get(&at.node.to_string()) else {
-            self.unknown(at, names, errors);
+            if !told {
+                self.unknown(at, names, errors);
+            }
+            self.unresolved.push(at.node.to_token_stream());
             return None;
         };
         let Some(port) = at.port.clone() else {

@@ -36,6 +36,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         docs,
         ty,
         lends: false,
+        handled_as: None,
         key: None,
         broadcast: false,
         optional,

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 
-use crate::graph::attach::{checked, tree};
+use crate::graph::attach::{checked, edge_to, tree};
 use crate::graph::expand::{Cx, builder, edge, feed, reader, width};
 use crate::graph::model::To;
 
@@ -78,7 +78,11 @@ pub(crate) fn inputs(cx: &Cx<'_>) -> TokenStream {
         let buffer = buffer.map(|records| mixed!(.buffer(#records)));
         let tree = tree(cx, edges);
         let edge = match cx.model.edges[edges[0]].to {
-            To::In(end) => checked(cx.model.ins[end].node, mixed!(#port.edge()#buffer)),
+            To::In(end) => {
+                let edge = edge_to(cx, edges[0]);
+                // Of a fan-out another edge may say it; said twice, the later holds.
+                checked(cx.model.ins[end].node, mixed!(#edge #buffer))
+            }
             To::Output(_) => mixed!(#port.edge()#buffer),
         };
         mixed!(let #feed = #builder.input(#name, #edge, #tree);)

@@ -120,8 +120,29 @@ pub(crate) fn bound(model: &Model, edge: usize) -> Option<&Rounds> {
     group_of(model, edge).and_then(|group| model.groups[group].options.rounds.as_ref())
 }
 
-/// Loops nest two deep.
+/// So many inner loops share the count of rounds of one outer loop.
+const PLACES: usize = 255;
+
+/// Loops nest two deep, and not too many beside each other.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    let mut inner = std::collections::BTreeMap::<usize, usize>::new();
+    for group in model.groups.iter().filter(|group| group.is_loop) {
+        let mut parent = group.parent;
+        while let Some(outer) = parent.filter(|outer| !model.groups[*outer].is_loop) {
+            parent = model.groups[outer].parent;
+        }
+        let Some(outer) = parent else { continue };
+        let count = inner.entry(outer).or_default();
+        *count += 1;
+        if *count == PLACES + 1 {
+            let message = format!(
+                "loop `{}` is one of more than {PLACES} inside `{}`, whose rounds cannot be told \
+                 apart: put some of them into an outer loop of their own, or into a node",
+                group.name, model.groups[outer].name
+            );
+            errors.error(&group.name, message);
+        }
+    }
     for group in model.groups.iter().filter(|group| group.is_loop) {
         let mut around = 0;
         let mut parent = group.parent;

@@ -115,10 +115,7 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
     let restart = option(options.restart.as_ref().map(|restart| {
         let max = restart.max.base10_parse::<u32>().unwrap_or(0);
         let within = option(restart.within.map(duration));
-        let backoff = option(restart.backoff.map(|(first, last)| {
-            let (first, last) = (duration(first), duration(last));
-            mixed!((#first, #last))
-        }));
+        let backoff = waits(restart.backoff);
         let then = format_ident!("{}", restart.then);
         let state = format_ident!("{}", restart.state);
         mixed! {
@@ -129,9 +126,19 @@ fn policy(krate: &TokenStream, options: &Options) -> TokenStream {
             }
         }
     }));
+    let (retry, backoff) = (options.retry, waits(options.backoff));
     mixed! {
-        #krate::supervision::SupervisionPolicy { on_failure: #on_failure, restart: #restart }
+        #krate::supervision::SupervisionPolicy {
+            on_failure: #on_failure, retry: #retry, backoff: #backoff, restart: #restart,
+        }
     }
+}
+
+fn waits(backoff: Option<(Duration, Duration)>) -> TokenStream {
+    option(backoff.map(|(first, last)| {
+        let (first, last) = (duration(first), duration(last));
+        mixed!((#first, #last))
+    }))
 }
 
 /// The path that it had before: another name in the same group.

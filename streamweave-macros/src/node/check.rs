@@ -4,19 +4,21 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
-use syn::Lit;
 use syn::ext::IdentExt;
+use syn::{Lit, Type};
 
 use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
+use crate::node::sized::sized;
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 20] = [
+const CONTEXT: [&str; 21] = [
     "time",
     "frontier",
     "key",
     "now",
     "set_timer",
+    "set_timer_at_end",
     "cancel_timer",
     "spawn",
     "sleep",
@@ -36,6 +38,7 @@ const CONTEXT: [&str; 20] = [
 
 pub(crate) fn check(node: &mut Node, errors: &mut Errors) {
     names(node, errors);
+    sizes(node, errors);
     ports(node, errors);
     keys(node, errors);
     version(node, errors);
@@ -93,6 +96,31 @@ fn names(node: &mut Node, errors: &mut Errors) {
     });
     let mut seen = BTreeSet::new();
     node.fields.retain(|field| once(&mut seen, &field.name, errors));
+}
+
+/// Records have a size, as they wait in buffers. Where they have none the port takes what was meant
+/// instead, and the handler's parameter stays as it was written.
+fn sizes(node: &mut Node, errors: &mut Errors) {
+    let one = "a port has one type: write which";
+    for input in &mut node.inputs {
+        let Some((text, ty)) = sized(&input.ty) else { continue };
+        let message = match (&input.ty, input.lends) {
+            (Type::ImplTrait(_), _) => one.to_owned(),
+            (_, true) => format!("lend a sized type: `&{text}`"),
+            (_, false) => format!("take a sized type: `{text}`"),
+        };
+        errors.error(&input.ty, message);
+        input.handled_as = Some(std::mem::replace(&mut input.ty, ty));
+    }
+    for output in &mut node.outputs {
+        let Some((text, ty)) = sized(&output.ty) else { continue };
+        let message = match &output.ty {
+            Type::ImplTrait(_) => one.to_owned(),
+            _ => format!("send a sized type: `{text}`"),
+        };
+        errors.error(&output.ty, message);
+        output.ty = ty;
+    }
 }
 
 fn once(seen: &mut BTreeSet<String>, name: &Ident, errors: &mut Errors) -> bool {

@@ -93,6 +93,7 @@ pub(crate) fn function(
             docs: Docs(vec![parse_quote!(#[doc = " What the function takes."])]),
             ty,
             lends,
+            handled_as: None,
             key: None,
             broadcast: false,
             optional: false,

@@ -9,6 +9,7 @@ pub(crate) mod model;
 mod options;
 mod parse;
 mod returns;
+mod sized;
 #[cfg(test)]
 mod tests;
 

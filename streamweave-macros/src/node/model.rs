@@ -82,6 +82,8 @@ pub(crate) struct Input {
     /// The type of its items, without the `&`.
     pub(crate) ty: Type,
     pub(crate) lends: bool,
+    /// What its handler takes, where that was a mistake and `ty` is what was meant.
+    pub(crate) handled_as: Option<Type>,
     pub(crate) key: Option<Expr>,
     pub(crate) broadcast: bool,
     pub(crate) optional: bool,

@@ -15,6 +15,7 @@ use crate::node::bare::bare;
 use crate::node::duration;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
 use crate::node::options::{self, Options};
+use crate::node::sized::sized;
 
 /// Reads the struct; `Err` is what to expand to where there is no node in it.
 pub(crate) fn structure(
@@ -218,7 +219,16 @@ impl Fieldwork {
             }
             Ok(())
         });
-        self.inputs.push(Input { name, docs, ty, lends, key, broadcast, optional });
+        self.inputs.push(Input {
+            name,
+            docs,
+            ty,
+            lends,
+            handled_as: None,
+            key,
+            broadcast,
+            optional,
+        });
     }
 
     fn output(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
@@ -230,7 +240,10 @@ impl Fieldwork {
             optional = true;
             Ok(())
         });
-        if let Type::Reference(reference) = &ty {
+        // What has no size either is told as that.
+        if let Type::Reference(reference) = &ty
+            && sized(&reference.elem).is_none()
+        {
             errors.error(reference, "an output owns its items: write the type without `&`");
         }
         let (ty, _) = item_type(ty, &mut Errors::ignored());

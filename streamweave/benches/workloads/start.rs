@@ -42,12 +42,12 @@ fn one_stage() -> Chain {
     let mut builder = GraphBuilder::new("one stage");
     let ports = handle(&Affine);
     let (edge, output) = builder.output("out", ports.outputs.out, None);
-    let mut next: Tray<u64> = builder.cut(ports.inputs.input, Via::<u64, _>::new(edge));
+    let mut next: Tray<u64> = builder.cut(ports.inputs.input.edge(), Via::<u64, _>::new(edge));
     for number in 0..NODES {
         let ports = handle(&Affine);
         let open = ports.open.out(Via::<u64, _>::new(next));
         let node = builder.attach(Affine, &format!("n{number}"), ports.inputs.input.edge(), open);
-        next = builder.cut(ports.inputs.input, node);
+        next = builder.cut(ports.inputs.input.edge(), node);
     }
     let input = builder.input("in", ports.inputs.input.edge(), next);
     builder.finish(input, output)

@@ -2,6 +2,7 @@
 //! fails, fills up, and loses its power.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "the one place of the core that writes files of its own"
 )]
 
@@ -10,6 +11,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What checkpoints ask of a file system. Each call may fail, and what is not flushed may be lost with
 /// the power, in part too.
@@ -26,6 +28,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
     /// The whole of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// When the file was written, where that is known.
+    fn written(&self, path: &Path) -> Option<SystemTime>;
     /// The names in a folder.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
     /// The lock on this file, which is made, for as long as that value lives; `None` while another
@@ -77,6 +81,10 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn written(&self, path: &Path) -> Option<SystemTime> {
+        fs::metadata(path).ok()?.modified().ok()
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

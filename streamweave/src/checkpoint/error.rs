@@ -36,6 +36,22 @@ pub enum CheckpointError {
         /// The folder.
         folder: PathBuf,
     },
+    /// There is no checkpoint to look at.
+    #[error("there is no complete checkpoint in `{}`", place.display())]
+    None {
+        /// Where it was looked for.
+        place: PathBuf,
+    },
+    /// Another run has taken over what this one kept its checkpoints in.
+    #[error(
+        "another run has taken over the checkpoints in `{}`: end this one, as nothing of it is kept \
+         there any more. Give each run a place of its own",
+        place.display()
+    )]
+    Fenced {
+        /// The place.
+        place: PathBuf,
+    },
     /// A file is not what was written.
     #[error(
         "checkpoint {id} is damaged: `{}` {reason}. To go on from the one before it, which may send \
@@ -50,6 +66,42 @@ pub enum CheckpointError {
         /// In what way.
         reason: String,
     },
+    /// A file of a savepoint is not what was written.
+    #[error("savepoint `{name}` is damaged: `{}` {reason}", file.display())]
+    DamagedSavepoint {
+        /// The savepoint.
+        name: String,
+        /// The file.
+        file: PathBuf,
+        /// In what way.
+        reason: String,
+    },
+    /// A savepoint cannot have this name.
+    #[error(
+        "`{name}` is no name for a savepoint: take up to 100 of the letters a to z and A to Z, digits, \
+         `-`, `_` and `.`, that not at the end"
+    )]
+    SavepointName {
+        /// The name.
+        name: String,
+    },
+    /// There is a savepoint of this name.
+    #[error(
+        "there is a savepoint `{name}` in `{}`: remove it with `remove_savepoint`, or take another name",
+        folder.display()
+    )]
+    SavepointExists {
+        /// The name.
+        name: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The storage keeps none.
+    #[error(
+        "this storage keeps no savepoints: write `CheckpointStorage::savepoint` for it, or take \
+         `FileCheckpointStorage`"
+    )]
+    NoSavepoints,
     /// A checkpoint of changes came, and what they were made to is not what is there.
     #[error(
         "what has changed cannot be put onto the last checkpoint in `{}`: another was put there \
@@ -73,7 +125,7 @@ fn what_to_do(kind: io::ErrorKind) -> &'static str {
         PermissionDenied | ReadOnlyFilesystem => {
             ". Let this user write there, or name another folder"
         }
-        _ => ". Where this happens again, see whether the disk is sound",
+        _ => ". Where this happens again, see whether the disk, or the store, is sound",
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::checkpoint::disk::{Disk, RealDisk};
 use crate::checkpoint::folder::Folder;
-use crate::checkpoint::keeper::{Keeper, RETAINED};
-use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage};
+use crate::checkpoint::keeper::{Keeper, RETAINED, kept};
+use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage, Inspection};
 use crate::graph::{CutId, Snapshot};
 
 /// Checkpoints in a folder: each a folder of its own, `checkpoint-7`, with a file of states and a
@@ -54,45 +54,6 @@ impl FileCheckpointStorage {
         let (folder, greatest) = Folder::open(disk, folder.as_ref())?;
         Ok(FileCheckpointStorage(Arc::new(Keeper::new(folder, greatest, retained)?)))
     }
-
-    /// The ids of the complete checkpoints that are there, the oldest first.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
-        self.0.ids()
-    }
-
-    /// The checkpoint of this id, with all that it lies on.
-    ///
-    /// # Errors
-    /// When it is not there, cannot be read, or is damaged; or one that it lies on.
-    pub fn read(&self, id: u64) -> Result<Checkpoint, CheckpointError> {
-        self.0.read(id)
-    }
-
-    /// The last checkpoint that is whole, where later ones are not: for going on although
-    /// [`latest`](CheckpointStorage::latest) fails. What was sent by the run since that checkpoint
-    /// may be sent again.
-    ///
-    /// # Errors
-    /// When the folder cannot be read, or none of its checkpoints is whole: what is wrong with the
-    /// last one.
-    pub fn latest_intact(&self) -> Result<Option<Checkpoint>, CheckpointError> {
-        self.0.latest_intact()
-    }
 }
 
-impl CheckpointStorage for FileCheckpointStorage {
-    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
-        self.0.publish(snapshot)
-    }
-
-    fn takes_changes_since(&self) -> Option<CutId> {
-        self.0.takes_changes_since()
-    }
-
-    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
-        self.0.latest()
-    }
-}
+kept!(FileCheckpointStorage);

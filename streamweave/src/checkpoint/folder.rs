@@ -4,21 +4,23 @@ use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::disk::Disk;
-use crate::checkpoint::shelf::{MANIFEST, STATES, Shelf, id_of, name};
+use crate::checkpoint::disk::{Disk, RealDisk};
+use crate::checkpoint::shelf::{MANIFEST, Name, STATES, Shelf};
 
-/// What is not complete, or no more, has a name that begins so; its id follows.
+/// What is not complete, or no more, has a name that begins so; its id follows, or the whole name of a
+/// savepoint.
 const BEGUN: &str = "begun-";
 
 #[derive(Debug)]
 pub(super) struct Folder {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    /// Held for as long as this is open.
-    _lock: Box<dyn Any + Send + Sync>,
+    /// Held for as long as this is open; none by who only looks at it.
+    _lock: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Folder {
@@ -32,32 +34,47 @@ impl Folder {
         make_folder(&*disk, path)?;
         let file = path.join("lock");
         let lock = disk.lock(&file).map_err(CheckpointError::io("lock", &file))?;
-        let Some(_lock) = lock else {
+        if lock.is_none() {
             return Err(CheckpointError::InUse { folder: path.to_owned() });
-        };
-        let folder = Folder { disk, path: path.to_owned(), _lock };
+        }
+        let folder = Folder { disk, path: path.to_owned(), _lock: lock };
         // What is there may be so in the cache only, of a process that was killed: nothing rests on
         // that, and what still has its name on the disk loses nothing.
         folder.flush()?;
-        let names = folder.names()?;
-        let begun = |name: &String| name.strip_prefix(BEGUN)?.parse().ok();
-        let greatest = names.iter().filter_map(|name| id_of(name).or_else(|| begun(name))).max();
-        for name in names.iter().filter(|name| begun(name).is_some()) {
-            folder.remove(&folder.path.join(name))?;
+        let mut greatest = 0;
+        for name in folder.list()? {
+            let begun = name.strip_prefix(BEGUN).and_then(|rest| {
+                let id = rest.parse().ok().map(Name::Checkpoint);
+                id.or_else(|| Name::parse(rest))
+            });
+            if begun.is_some() {
+                folder.remove(&folder.path.join(&name))?;
+            }
+            if let Some(Name::Checkpoint(id)) = begun.or_else(|| Name::parse(&name)) {
+                greatest = greatest.max(id);
+            }
         }
-        Ok((folder, greatest.unwrap_or(0)))
+        Ok((folder, greatest))
     }
 
-    fn names(&self) -> Result<Vec<String>, CheckpointError> {
+    /// The folder, whoever has it open, to be read.
+    pub(super) fn look_at(path: &Path) -> Self {
+        Folder { disk: Arc::new(RealDisk), path: path.to_owned(), _lock: None }
+    }
+
+    fn list(&self) -> Result<Vec<String>, CheckpointError> {
         self.disk.list(&self.path).map_err(CheckpointError::io("list", &self.path))
     }
 
-    fn begun(&self, id: u64) -> PathBuf {
-        self.path.join(format!("{BEGUN}{id}"))
+    fn begun(&self, name: &Name) -> PathBuf {
+        self.path.join(match name {
+            Name::Checkpoint(id) => format!("{BEGUN}{id}"),
+            Name::Savepoint(_) => format!("{BEGUN}{name}"),
+        })
     }
 
-    fn complete(&self, id: u64) -> PathBuf {
-        self.path.join(name(id))
+    fn complete(&self, name: &Name) -> PathBuf {
+        self.path.join(name.to_string())
     }
 
     fn flush(&self) -> Result<(), CheckpointError> {
@@ -86,11 +103,11 @@ impl Folder {
     /// Everything but to clear up behind a failure.
     fn try_put(
         &self,
-        id: u64,
+        name: &Name,
         states: &mut dyn Iterator<Item = &[u8]>,
         manifest: &[u8],
     ) -> Result<(), CheckpointError> {
-        let (begun, complete) = (self.begun(id), self.complete(id));
+        let (begun, complete) = (self.begun(name), self.complete(name));
         self.disk.create_folder(&begun).map_err(CheckpointError::io("make the folder", &begun))?;
         self.write(&begun.join(STATES), states)?;
         self.write(&begun.join(MANIFEST), &mut [manifest].into_iter())?;
@@ -101,14 +118,12 @@ impl Folder {
 }
 
 impl Shelf for Folder {
-    fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
-        let mut ids: Vec<_> = self.names()?.iter().filter_map(|name| id_of(name)).collect();
-        ids.sort_unstable();
-        Ok(ids)
+    fn names(&self) -> Result<Vec<Name>, CheckpointError> {
+        Ok(self.list()?.iter().filter_map(|name| Name::parse(name)).collect())
     }
 
-    fn part(&self, id: u64, part: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
-        let path = self.complete(id).join(part);
+    fn part(&self, name: &Name, part: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        let path = self.complete(name).join(part);
         match self.disk.read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -118,16 +133,16 @@ impl Shelf for Folder {
 
     fn put(
         &self,
-        id: u64,
+        name: &Name,
         states: &mut dyn Iterator<Item = &[u8]>,
         manifest: &[u8],
     ) -> Result<(), CheckpointError> {
-        let put = self.try_put(id, states, manifest);
+        let put = self.try_put(name, states, manifest);
         if put.is_err() {
             // It would take room until the folder is opened again. It may have its name although the
             // call said otherwise, and is not to be taken apart under it.
-            let begun = self.begun(id);
-            let _ = self.disk.rename(&self.complete(id), &begun);
+            let begun = self.begun(name);
+            let _ = self.disk.rename(&self.complete(name), &begun);
             if let Err(error) = self.flush().and_then(|()| self.remove(&begun)) {
                 tracing::warn!(%error, "what was begun of a checkpoint stays");
             }
@@ -135,11 +150,11 @@ impl Shelf for Folder {
         put
     }
 
-    fn discard(&self, ids: &[u64]) -> Result<(), CheckpointError> {
+    fn discard(&self, names: &[Name]) -> Result<(), CheckpointError> {
         let mut renamed = Vec::new();
         let mut rename = || {
-            for id in ids {
-                let (from, to) = (self.complete(*id), self.begun(*id));
+            for name in names {
+                let (from, to) = (self.complete(name), self.begun(name));
                 self.disk.rename(&from, &to).map_err(CheckpointError::io("rename", &from))?;
                 renamed.push(to);
             }
@@ -153,36 +168,45 @@ impl Shelf for Folder {
         all
     }
 
+    fn taken(&self, name: &Name) -> Option<SystemTime> {
+        self.disk.written(&self.complete(name).join(MANIFEST))
+    }
+
     fn place(&self) -> PathBuf {
         self.path.clone()
     }
 }
 
 /// Makes the folder and those that it is in, as far as they are not there: each is on the disk before
-/// the next. So of those that are there, made by a process that was killed meanwhile, only the last
-/// may be in the cache only.
+/// there is another in it. So of those that are there, made by a process that was killed meanwhile, only
+/// the innermost may be in the cache only.
 fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
     let outer = match path.parent() {
-        Some(outer) if outer.as_os_str().is_empty() => Some(Path::new(".")),
-        outer => outer,
+        Some(outer) if outer.as_os_str().is_empty() => Path::new("."),
+        Some(outer) => outer,
+        None => return Ok(()),
     };
-    let made = match (disk.create_folder(path), outer) {
-        (Err(error), Some(outer)) if error.kind() == ErrorKind::NotFound && outer != path => {
-            make_folder(disk, outer)?;
-            disk.create_folder(path)
+    let is_there = match disk.list(path) {
+        // It, or what it is to be in, is a file.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(CheckpointError::io("make the folder", path)(error));
         }
-        (made, _) => made,
+        listed => !listed.is_err_and(|error| error.kind() == ErrorKind::NotFound),
     };
-    let is_new = match made {
-        Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(CheckpointError::io("make the folder", path)(error)),
-    };
-    match outer.map_or(Ok(()), |outer| flush(disk, outer)) {
-        // Who may not read it has not made this folder.
-        Err(CheckpointError::Io { error, .. }) if is_denied(&error) && !is_new => Ok(()),
-        flushed => flushed,
+    if is_there || outer == path {
+        return match flush(disk, outer) {
+            // Who may not read it has not made this folder.
+            Err(CheckpointError::Io { error, .. }) if is_denied(&error) => Ok(()),
+            flushed => flushed,
+        };
     }
+    make_folder(disk, outer)?;
+    match disk.create_folder(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made.map_err(CheckpointError::io("make the folder", path))?,
+    }
+    flush(disk, outer)
 }
 
 fn is_denied(error: &io::Error) -> bool {

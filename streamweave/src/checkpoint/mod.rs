@@ -47,12 +47,18 @@ pub mod disk;
 mod error;
 mod files;
 mod folder;
+mod inspect;
 mod keeper;
 mod manifest;
+#[cfg(feature = "object_store")]
+mod objects;
 mod shelf;
 
 pub use error::CheckpointError;
 pub use files::FileCheckpointStorage;
+pub use inspect::{InspectedField, InspectedNode, InspectedPosition, Inspection};
+#[cfg(feature = "object_store")]
+pub use objects::ObjectCheckpointStorage;
 
 pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Snapshot};
@@ -80,6 +86,17 @@ pub trait CheckpointStorage: Send + Sync {
     /// them back [onto](Snapshot::onto) what they are since.
     fn takes_changes_since(&self) -> Option<CutId> {
         None
+    }
+
+    /// Keeps `snapshot` as the checkpoint after the last one, as [`publish`](CheckpointStorage::publish)
+    /// does, and beside that by `name`, needing no other, until somebody removes it; its id.
+    ///
+    /// # Errors
+    /// When there is one of that name, or it cannot be written. As provided:
+    /// [`CheckpointError::NoSavepoints`].
+    fn savepoint(&self, name: &str, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        let _ = (name, snapshot);
+        Err(CheckpointError::NoSavepoints)
     }
 
     /// The last complete checkpoint; `None` where there is none yet.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -13,105 +14,153 @@ use crate::graph::Snapshot;
 pub(super) const STATES: &str = "states";
 pub(super) const MANIFEST: &str = "manifest";
 
-/// The name of a complete checkpoint begins so; its id follows.
-const COMPLETE: &str = "checkpoint-";
+/// What a complete checkpoint is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// `checkpoint-7`: one of those that come and go.
+    Checkpoint(u64),
+    /// `savepoint-before-2.0`: one that somebody has named.
+    Savepoint(String),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Checkpoint(id) => write!(f, "checkpoint-{id}"),
+            Name::Savepoint(name) => write!(f, "savepoint-{name}"),
+        }
+    }
+}
+
+impl Name {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        match name.strip_prefix("savepoint-") {
+            Some(name) => Some(Name::Savepoint(name.to_owned())),
+            None => name.strip_prefix("checkpoint-")?.parse().ok().map(Name::Checkpoint),
+        }
+    }
+
+    /// The savepoint of this name, if that can be the name of a file everywhere.
+    pub(super) fn savepoint(name: &str) -> Result<Self, CheckpointError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > 100 || name.ends_with('.') || !name.chars().all(fits) {
+            return Err(CheckpointError::SavepointName { name: name.to_owned() });
+        }
+        Ok(Name::Savepoint(name.to_owned()))
+    }
+}
 
 /// A place for checkpoints that are there whole, by their name, or not at all.
 pub(super) trait Shelf: fmt::Debug + Send + Sync {
-    /// The ids of those that are complete, the oldest first.
-    fn ids(&self) -> Result<Vec<u64>, CheckpointError>;
+    /// Those that are complete, in any order.
+    fn names(&self) -> Result<Vec<Name>, CheckpointError>;
 
     /// One of the two parts; `None` where it is not there.
-    fn part(&self, id: u64, part: &str) -> Result<Option<Vec<u8>>, CheckpointError>;
+    fn part(&self, name: &Name, part: &str) -> Result<Option<Vec<u8>>, CheckpointError>;
 
     /// Puts one there: complete, and durable, once this returns. After an error it is gone, as far as
-    /// that can be had.
+    /// that can be had. There is none of that name.
     fn put(
         &self,
-        id: u64,
+        name: &Name,
         states: &mut dyn Iterator<Item = &[u8]>,
         manifest: &[u8],
     ) -> Result<(), CheckpointError>;
 
     /// Removes some, in this order: none of them is ever there in part under its name.
-    fn discard(&self, ids: &[u64]) -> Result<(), CheckpointError>;
+    fn discard(&self, names: &[Name]) -> Result<(), CheckpointError>;
+
+    /// When this one was complete, where that is known.
+    fn taken(&self, name: &Name) -> Option<SystemTime>;
 
     /// Where that is, for who reads an error.
     fn place(&self) -> PathBuf;
 }
 
-/// The name of this checkpoint.
-pub(super) fn name(id: u64) -> String {
-    format!("{COMPLETE}{id}")
-}
-
-/// The checkpoint of this name, if it is that of one.
-pub(super) fn id_of(name: &str) -> Option<u64> {
-    name.strip_prefix(COMPLETE)?.parse().ok()
+/// The ids of the complete checkpoints, the oldest first.
+pub(super) fn ids(shelf: &dyn Shelf) -> Result<Vec<u64>, CheckpointError> {
+    let ids = shelf.names()?.into_iter().filter_map(|name| match name {
+        Name::Checkpoint(id) => Some(id),
+        Name::Savepoint(_) => None,
+    });
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// Reads a checkpoint, with all that it lies on.
-pub(super) fn read(shelf: &dyn Shelf, id: u64) -> Result<Checkpoint, CheckpointError> {
-    let (manifest, _) = manifest(shelf, id, id)?;
+pub(super) fn read(shelf: &dyn Shelf, name: &Name) -> Result<Checkpoint, CheckpointError> {
+    let (manifest, _) = manifest(shelf, name, name)?;
     let mut snapshot = Snapshot::default();
     for link in &manifest.on {
-        let (below, checksum) = self::manifest(shelf, id, link.id)?;
+        let below = Name::Checkpoint(link.id);
+        let (part, checksum) = self::manifest(shelf, name, &below)?;
         if checksum != link.checksum {
-            let reason = format!("is another than the one that `{}` lies on", name(id));
-            return Err(damaged(shelf, id, link.id, MANIFEST)(reason));
+            let reason = format!("is another than the one that `{name}` lies on");
+            return Err(damaged(shelf, name, &below, MANIFEST)(reason));
         }
-        snapshot = states(shelf, id, &below)?.onto(snapshot);
+        snapshot = states(shelf, name, &below, &part)?.onto(snapshot);
     }
-    let snapshot = states(shelf, id, &manifest)?.onto(snapshot);
-    Ok(Checkpoint { id, parent: manifest.parent, snapshot })
+    let snapshot = states(shelf, name, name, &manifest)?.onto(snapshot);
+    Ok(Checkpoint { id: manifest.id, parent: manifest.parent, snapshot })
 }
 
-/// The manifest of `below`, for checkpoint `id`, which needs it, and the checksum of its bytes.
+/// The manifest of `below`, for checkpoint `name`, which needs it, and the checksum of its bytes.
 pub(super) fn manifest(
     shelf: &dyn Shelf,
-    id: u64,
-    below: u64,
+    name: &Name,
+    below: &Name,
 ) -> Result<(Manifest, u64), CheckpointError> {
-    let bytes = part(shelf, id, below, MANIFEST)?;
-    let damaged = damaged(shelf, id, below, MANIFEST);
-    match Manifest::decode(&bytes) {
-        Ok(manifest) if manifest.id == below => Ok((manifest, xxh3_64(&bytes))),
-        Ok(other) => Err(damaged(format!("is that of checkpoint {}", other.id))),
-        Err(reason) => Err(damaged(reason)),
+    let bytes = part(shelf, name, below, MANIFEST)?;
+    let damaged = damaged(shelf, name, below, MANIFEST);
+    let manifest = Manifest::decode(&bytes).map_err(&damaged)?;
+    match below {
+        Name::Checkpoint(id) if *id != manifest.id => {
+            Err(damaged(format!("is that of checkpoint {}", manifest.id)))
+        }
+        _ => Ok((manifest, xxh3_64(&bytes))),
     }
 }
 
-/// What is in this one alone, for checkpoint `id`.
+/// What is in `below` alone, which has this manifest, for checkpoint `name`.
 pub(super) fn states(
     shelf: &dyn Shelf,
-    id: u64,
-    below: &Manifest,
+    name: &Name,
+    below: &Name,
+    manifest: &Manifest,
 ) -> Result<Snapshot, CheckpointError> {
-    let bytes = part(shelf, id, below.id, STATES)?;
+    let bytes = part(shelf, name, below, STATES)?;
     let mut snapshot = Snapshot::default();
-    let read = below.states(&bytes, |path, state| {
+    let read = manifest.states(&bytes, |path, state| {
         snapshot.insert(path.to_owned(), state.to_vec());
     });
-    read.map_err(damaged(shelf, id, below.id, STATES))?;
+    read.map_err(damaged(shelf, name, below, STATES))?;
     Ok(snapshot)
 }
 
 fn part(
     shelf: &dyn Shelf,
-    id: u64,
-    below: u64,
+    name: &Name,
+    below: &Name,
     part: &'static str,
 ) -> Result<Vec<u8>, CheckpointError> {
     let bytes = shelf.part(below, part)?;
-    bytes.ok_or_else(|| damaged(shelf, id, below, part)("is not there".to_owned()))
+    bytes.ok_or_else(|| damaged(shelf, name, below, part)("is not there".to_owned()))
 }
 
-fn damaged(
+/// `name` is damaged, as this part of `below` is.
+pub(super) fn damaged(
     shelf: &dyn Shelf,
-    id: u64,
-    below: u64,
+    name: &Name,
+    below: &Name,
     part: &'static str,
 ) -> impl Fn(String) -> CheckpointError {
-    let file = shelf.place().join(name(below)).join(part);
-    move |reason| CheckpointError::Damaged { id, file: file.clone(), reason }
+    let file = shelf.place().join(below.to_string()).join(part);
+    let name = name.clone();
+    move |reason| match &name {
+        Name::Checkpoint(id) => CheckpointError::Damaged { id: *id, file: file.clone(), reason },
+        Name::Savepoint(name) => {
+            CheckpointError::DamagedSavepoint { name: name.clone(), file: file.clone(), reason }
+        }
+    }
 }

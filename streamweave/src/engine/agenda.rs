@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{Broken, broken};
 use crate::engine::due::DueTimers;
 use crate::engine::turns::Turn;
-use crate::node::{Timer, TimerAt, Timing};
+use crate::node::{AtRest, Timer, TimerAt, Timing};
 use crate::state::StableKey;
-use crate::time::{Frontier, Promise, Stamp};
+use crate::time::{Frontier, LogicalTime, Promise, Rounds, Stamp};
 
 /// The agenda of one instance of a node.
 ///
@@ -27,6 +28,8 @@ pub struct Agenda<K> {
     pub(super) kept: BTreeMap<Stamp, u64>,
     /// The node is idle when nothing has come for so long.
     pub(crate) idle_after: Option<Duration>,
+    /// What the node promises when nothing comes for now.
+    pub(crate) at_rest: Option<AtRest>,
     /// Records that came too late for the node.
     pub(crate) late: u64,
     /// Timers that will not fire, because the input has ended.
@@ -34,7 +37,7 @@ pub struct Agenda<K> {
     /// A turn of a loop that waits for what the node still holds.
     pub(crate) turn: Option<Turn>,
     /// The turns of a loop come by.
-    in_loop: bool,
+    pub(crate) in_loop: bool,
     /// The latest stamp at which a timer of the clock was set.
     set_at: Option<Stamp>,
     /// `Clone::clone`, so that setting a timer needs no bound on the key: a node whose key is no
@@ -53,7 +56,7 @@ pub(crate) struct Reached {
     forwarded: Option<Promise>,
     floor: Option<Stamp>,
     /// The promise that the node makes by itself.
-    own: Option<Promise>,
+    pub(crate) own: Option<Promise>,
     /// Nothing is promised beyond this.
     hold: Option<Stamp>,
 }
@@ -92,15 +95,23 @@ impl<K> Agenda<K> {
         self.timing
     }
 
-    /// The stamp that a timer waits for, set when it is `now`: of the current time, its current
-    /// round. In a loop the past is over: nothing more can be sent there.
+    /// The stamp that a timer waits for, set when it is `now`: of the current time its current
+    /// round, of a later one all of its rounds. In a loop the past is over: nothing more can be sent
+    /// there.
     fn waits_for(&self, at: TimerAt, now: Option<Stamp>) -> Option<Stamp> {
         match (at, now) {
             (TimerAt::Event(time), Some(now)) if now.time > time && self.in_loop => Some(now),
             (TimerAt::Event(time), Some(now)) if now.time >= time => Some(Stamp { time, ..now }),
-            (TimerAt::Event(time), _) => Some(time.into()),
+            (TimerAt::Event(time), _) => Some(self.end_of(time)),
             (TimerAt::Clock(_), _) => None,
         }
+    }
+
+    /// What waits for all rounds of a time waits for this.
+    fn end_of(&self, time: LogicalTime) -> Stamp {
+        let over = self.in_loop && !broken(Broken::TimersFireInRounds);
+        let rounds = if over { Rounds::LAST } else { Rounds::default() };
+        Stamp { time, rounds }
     }
 
     /// Sets a timer, at the stamp of the current unit.
@@ -112,9 +123,29 @@ impl<K> Agenda<K> {
         self.staged.push(Change::Set(timer, waits_for));
     }
 
-    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp.
+    /// Sets a timer that waits for all rounds of its time, also of the current one; unless that has
+    /// come to its end before.
+    pub(crate) fn set_timer_at_end(
+        &mut self,
+        timer: Timer<K>,
+        time: LogicalTime,
+        now: Option<Stamp>,
+    ) {
+        let waits_for = self.waits_for(timer.at, now).max(Some(self.end_of(time)));
+        self.staged.push(Change::Set(timer, waits_for));
+    }
+
+    /// Takes back what [`Agenda::set_timer`] set in a unit of the same stamp, or was to wait for the
+    /// end of the timer's time.
     pub(crate) fn cancel_timer(&mut self, timer: Timer<K>, now: Option<Stamp>) {
         let waits_for = self.waits_for(timer.at, now);
+        if let TimerAt::Event(time) = timer.at
+            && let end = Some(self.end_of(time))
+            && waits_for != end
+        {
+            let timer = Timer { key: (self.copy)(&timer.key), ..timer };
+            self.staged.push(Change::Cancel(timer, end));
+        }
         self.staged.push(Change::Cancel(timer, waits_for));
     }
 
@@ -198,6 +229,7 @@ impl<K: StableKey> Agenda<K> {
             reached: Reached::default(),
             kept: BTreeMap::new(),
             idle_after: None,
+            at_rest: None,
             late: 0,
             dropped: 0,
             turn: None,
@@ -252,7 +284,8 @@ impl<K: StableKey> Agenda<K> {
 
     /// The first timer that is due, and what it waited for.
     pub(crate) fn due_at_frontier(&mut self, promise: Promise) -> Option<(Timer<K>, Stamp)> {
-        self.event.earliest().filter(|stamp| promise.is_past(*stamp))?;
+        let early = |stamp: Stamp| broken(Broken::TimersFireAtFrontier) && promise == stamp.into();
+        self.event.earliest().filter(|stamp| promise.is_past(*stamp) || early(*stamp))?;
         let (stamp, key, name) = self.event.first()?;
         let at = TimerAt::Event(stamp.time);
         Some((Timer { key: key.clone(), name, at }, stamp))
@@ -293,7 +326,11 @@ impl<K: StableKey> Agenda<K> {
     /// way has passed what led to it.
     pub(crate) fn stamp_of_timer(&self, stamp: Option<Stamp>) -> Option<Stamp> {
         let set_at = self.set_at.filter(|_| self.in_loop);
-        stamp.or(set_at).max(self.floor())
+        let at_end = |stamp: Stamp| match stamp.rounds {
+            Rounds::LAST => Stamp { rounds: Rounds::END, ..stamp },
+            _ => stamp,
+        };
+        stamp.map(at_end).or(set_at).max(self.floor())
     }
 
     /// The earliest thing that is still to be done, as the turns of a loop must know: timers, and
@@ -311,7 +348,6 @@ impl<K: StableKey> Agenda<K> {
     /// Whether a turn with this promise can go on from here: what is due before it has been sent,
     /// and nothing waits for the clock.
     pub(crate) fn lets_pass(&mut self, turn: Promise) -> bool {
-        self.in_loop = true;
         let kept = turn == Promise::LOWEST || self.forward() >= Some(turn);
         kept && self.clock.earliest().is_none()
     }

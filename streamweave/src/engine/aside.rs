@@ -18,10 +18,13 @@ pub(crate) struct Aside<T> {
     pub(crate) copy: Option<fn(&T) -> T>,
     /// How one becomes a dead letter.
     pub(crate) letter: Option<fn(T, About) -> Option<Letter>>,
-    failed: Option<(T, Mark)>,
+    failed: Option<Failed<T>>,
     /// It comes before all others.
-    again: Option<(T, Mark)>,
+    again: Option<Failed<T>>,
 }
+
+/// A record whose unit has failed, and how often it had been tried again before.
+pub(crate) type Failed<T> = (T, Mark, u32);
 
 impl<T> Default for Aside<T> {
     fn default() -> Self {
@@ -46,18 +49,18 @@ impl<T> Aside<T> {
     }
 
     /// The unit of this record has failed.
-    pub(crate) fn put(&mut self, record: T, mark: Mark) {
-        self.failed = Some((record, mark));
+    pub(crate) fn put(&mut self, record: T, mark: Mark, tries: u32) {
+        self.failed = Some((record, mark, tries));
     }
 
     /// The record that is to be tried again.
-    pub(crate) fn take_again(&mut self) -> Option<(T, Mark)> {
+    pub(crate) fn take_again(&mut self) -> Option<Failed<T>> {
         self.again.take()
     }
 
     /// The record that is to be tried again, if there is one.
     pub(crate) fn again(&self) -> Option<(Mark, &T)> {
-        self.again.as_ref().map(|(record, mark)| (*mark, record))
+        self.again.as_ref().map(|(record, mark, _)| (*mark, record))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
@@ -70,6 +73,8 @@ pub trait AnyAside {
     /// Keeps each record until its unit stands. They need to be copied where they are handed over,
     /// not lent; whether they can be.
     fn keep(&mut self, lends: bool) -> bool;
+    /// How often the failed record had been tried again before.
+    fn tries(&self) -> u32;
     /// The failed record is tried again before any other.
     fn retry(&mut self);
     /// The failed record is forgotten.
@@ -83,14 +88,18 @@ impl<T> AnyAside for Aside<T> {
         self.keeps = lends || self.copy.is_some();
         self.keeps
     }
+    fn tries(&self) -> u32 {
+        self.failed.as_ref().map_or(0, |(.., tries)| *tries)
+    }
     fn retry(&mut self) {
-        self.again = self.failed.take().filter(|_| !broken(Broken::RetriedIsLost));
+        let again = self.failed.take().filter(|_| !broken(Broken::RetriedIsLost));
+        self.again = again.map(|(record, mark, tries)| (record, mark, tries + 1));
     }
     fn forget(&mut self) {
         self.failed = None;
     }
     fn letter(&mut self, mut about: About) -> Option<(Letter, Mark)> {
-        let (record, mark) = self.failed.take()?;
+        let (record, mark, _) = self.failed.take()?;
         about.time = mark.time();
         Some((self.letter?(record, about)?, mark))
     }

@@ -99,6 +99,8 @@ struct Asked<T> {
     number: i64,
     /// A copy, where it may be needed again.
     kept: Option<T>,
+    /// How often it was tried before.
+    tries: u32,
 }
 
 /// An answer, and to what.
@@ -217,7 +219,7 @@ where
             Next::Todo(Todo::Drive(index)) => {
                 let again = is_again(&mut inlets, index);
                 if let Some(inlet) = inlets.typed(index)
-                    && let Some((item, mark)) = inlet.pop()
+                    && let Some((item, mark, tries)) = inlet.pop()
                 {
                     let (options, breaker) = (options.clone(), breaker.clone());
                     let attempts = Attempts { options, clock: clock.clone(), breaker, made: 0 };
@@ -226,7 +228,7 @@ where
                     *place += if again { -1 } else { 1 };
                     inlet.asks(number, mark, &item, saves && stage.has_passed_barrier());
                     let kept = inlet.aside.copy_of(&item);
-                    let asked = Asked { mark, inlet: index, number, kept };
+                    let asked = Asked { mark, inlet: index, number, kept, tries };
                     flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
                 }
                 Ok(())
@@ -240,12 +242,12 @@ where
                 if (ran.is_err() || stage.cx.has_failure())
                     && let (Some(inlet), Some(kept)) = (inlets.typed(asked.inlet), asked.kept)
                 {
-                    inlet.aside.put(kept, asked.mark);
+                    inlet.aside.put(kept, asked.mark, asked.tries);
                 }
                 ran
             }
         };
-        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+        if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
             return StageEnd::Failed(failure);
         }
     }

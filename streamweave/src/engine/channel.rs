@@ -6,7 +6,6 @@ mod edge;
 mod receiving;
 mod sending;
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,7 @@ use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::records::{Mark, Records};
+use crate::engine::sizes::Sizes;
 use crate::time::Promise;
 
 pub(crate) use edge::Edge;
@@ -51,8 +51,8 @@ pub type Flushed = Result<(), Halt>;
 pub struct Capacity {
     /// Records, at least 1.
     pub records: usize,
-    /// Bytes, at least 1: the size of the items themselves, and the heap of strings and byte
-    /// vectors.
+    /// Bytes, at least 1: the size of the items themselves, and what they have on the heap. That is known
+    /// of strings and byte vectors; of other types that serialize it is guessed from some of them.
     pub bytes: usize,
     /// Records in a batch, at least 1.
     pub batch: usize,
@@ -80,6 +80,8 @@ pub(crate) struct Batch<T> {
     #[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
     pub(crate) header: Header,
     pub(crate) records: Records<T>,
+    /// What they were measured to take.
+    pub(crate) bytes: usize,
 }
 
 /// Where a batch comes from.
@@ -114,6 +116,7 @@ struct Shared<T> {
     records: usize,
     bytes: usize,
     capacity: Capacity,
+    sizes: Sizes<T>,
     receiving: Option<Waker>,
     /// `receiving` stays when it has been woken: see [`Receiver::stay`].
     stays: bool,
@@ -218,6 +221,7 @@ pub(crate) fn channel<T: 'static>(
         records: 0,
         bytes: 0,
         capacity,
+        sizes: Sizes::by(None),
         receiving: None,
         stays: false,
         sending: Vec::new(),
@@ -244,27 +248,6 @@ fn keep(waker: &mut Option<Waker>, task: &Task<'_>) {
         Some(waker) => waker.clone_from(task.waker()),
         None => *waker = Some(task.waker().clone()),
     }
-}
-
-/// The bytes that a batch holds: the records themselves, and the heap of the common kinds.
-pub(crate) fn bytes_of<T: 'static>(records: &[T]) -> usize {
-    if const { !std::mem::needs_drop::<T>() } {
-        return size_of_val(records);
-    }
-    records.iter().map(bytes_of_one).sum()
-}
-
-/// The bytes of one record. Which kind it is is decided at compile time.
-fn bytes_of_one<T: 'static>(record: &T) -> usize {
-    let any: &dyn Any = record;
-    let heap = if let Some(text) = any.downcast_ref::<String>() {
-        text.capacity()
-    } else if let Some(bytes) = any.downcast_ref::<Vec<u8>>() {
-        bytes.capacity()
-    } else {
-        0
-    };
-    heap + size_of::<T>()
 }
 
 #[cfg(test)]

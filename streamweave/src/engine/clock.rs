@@ -29,8 +29,8 @@ enum Kind {
 
 impl Clock {
     /// Tokio's clock, from now on. Must be called inside a tokio runtime with time enabled.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub(crate) fn tokio() -> Self {
-        #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let origin = tokio::time::Instant::now();
         let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);

@@ -16,6 +16,8 @@ pub enum Control {
     Idle,
     /// The producer is back.
     Active,
+    /// The producer is down, or paused: it is waited for, and brings nothing meanwhile.
+    Held,
     /// A checkpoint's barrier: what is before it belongs to the epoch, what is behind does not.
     Barrier {
         /// The checkpoint.

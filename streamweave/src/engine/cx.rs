@@ -1,10 +1,11 @@
 //! What a step carries along the tree of a stage: the clock, the frontier, the first failure.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
+use crate::engine::instance::is_phase;
 use crate::engine::records::Mark;
 use crate::engine::spawn::Spawned;
 use crate::engine::turns::Turn;
@@ -47,6 +48,8 @@ pub struct Cx {
 /// What makes units due that no record asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// The graph starts, and turns of a loop come by.
+    InLoop,
     /// The graph starts: `on_start`.
     Start,
     /// The frontier has risen: event timers in (time, key) order, then `on_frontier`.
@@ -70,7 +73,10 @@ pub enum Phase {
 impl Phase {
     /// Whether it says something of all records before it: calls that are in flight come first.
     pub(crate) fn waits_for_calls(self) -> bool {
-        !matches!(self, Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_))
+        !matches!(
+            self,
+            Phase::InLoop | Phase::Start | Phase::Promises | Phase::Clock(_) | Phase::Complete(_)
+        )
     }
 }
 
@@ -85,6 +91,8 @@ pub struct Failure {
     pub position: u64,
     /// What went wrong.
     pub cause: Cause,
+    /// The policy whose restarts were used up by it, where that is why the graph stopped.
+    pub(crate) gave_up: OnceLock<String>,
 }
 
 /// What went wrong in a unit.
@@ -232,13 +240,17 @@ impl Cx {
 }
 
 impl Failure {
+    pub(crate) fn new(node: Arc<str>, input: &'static str, position: u64, cause: Cause) -> Self {
+        Failure { node, input, position, cause, gave_up: OnceLock::new() }
+    }
+
     /// The engine itself failed: a panic outside of every handler.
     pub(crate) fn of_engine(error: tokio::task::JoinError) -> Self {
         let message = match error.try_into_panic() {
             Ok(panic) => crate::engine::spawn::panic_message(&*panic),
             Err(error) => error.to_string(),
         };
-        Failure { node: "engine".into(), input: "step", position: 0, cause: Cause::Panic(message) }
+        Failure::new("engine".into(), "step", 0, Cause::Panic(message))
     }
 }
 
@@ -251,12 +263,22 @@ impl std::fmt::Display for Failure {
                 self.position, self.node
             );
         }
-        write!(f, "node `{}` failed at {} record {}: ", self.node, self.input, self.position)?;
+        let (input, position) = (self.input, self.position);
+        write!(f, "node `{}` failed ", self.node)?;
+        match input {
+            _ if is_phase(input) && position == 0 => write!(f, "in {input}: ")?,
+            _ if is_phase(input) => write!(f, "in {input}, after {position} records: ")?,
+            "spawned task" | "step" => write!(f, "in a {input}: ")?,
+            // Of a source.
+            "next" => write!(f, "in call {} of next: ", position + 1)?,
+            _ => write!(f, "at {input} record {position}: ")?,
+        }
         match &self.cause {
             Cause::Hung(_) => Ok(()),
             Cause::Error(error) => write!(f, "{error}"),
             Cause::Panic(message) => write!(f, "panicked: {message}"),
-        }
+        }?;
+        self.gave_up.get().map_or(Ok(()), |gave_up| write!(f, " ({gave_up})"))
     }
 }
 

@@ -9,7 +9,7 @@ use std::vec::Drain;
 
 use crate::broken::{Broken, broken};
 use crate::engine::Instance;
-use crate::engine::aside::Aside;
+use crate::engine::aside::{Aside, Failed};
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
@@ -56,6 +56,11 @@ impl<T> Pending<T> {
             let at = if self.reversed { len - 1 - index } else { index };
             (self.records.mark_of_left(index), &items[at])
         })
+    }
+
+    /// As [`Pending::pop`], of a record that has not been tried yet.
+    pub(crate) fn pop_first(&mut self) -> Option<Failed<T>> {
+        self.pop().map(|(record, mark)| (record, mark, 0))
     }
 
     /// Takes the next record out: for handlers that are awaited one by one.
@@ -235,7 +240,7 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
     to: &mut A,
     cx: &mut Cx,
 ) -> Result<(), Panicked> {
-    while let Some((record, mark)) = aside.take_again().or_else(|| pending.pop()) {
+    while let Some((record, mark, tries)) = aside.take_again().or_else(|| pending.pop_first()) {
         to.enter();
         cx.mark = mark;
         let copy = if A::LENDS { None } else { aside.copy_of(&record) };
@@ -252,7 +257,7 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
             unit_stands(to, cx);
         });
         if let Some(record) = kept.filter(|_| !has_run) {
-            aside.put(record, mark);
+            aside.put(record, mark, tries);
         }
         cx.mark.carried = Carried::NOTHING;
         ran?;
@@ -282,7 +287,7 @@ pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
         }
     });
     let (node, input, position) = at.unwrap_or_else(|| ("?".into(), "", 0));
-    cx.fail(Failure { node, input, position, cause: Cause::Panic(panicked.0) });
+    cx.fail(Failure::new(node, input, position, Cause::Panic(panicked.0)));
 }
 
 /// A unit has run: what it staged applies, and what it promised. Whether the step goes on.

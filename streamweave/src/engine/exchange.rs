@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
-use crate::engine::channel::bytes_of;
 use crate::engine::outbox::Outbox;
 use crate::engine::records::{Carried, Records};
 use crate::engine::routes::Routes;
+use crate::engine::sizes::Sizes;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, InputPort, Part, Routing};
 
@@ -135,7 +135,7 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
     /// What no handler is to see on the way is dealt out at once.
     fn take_batch(&mut self, cx: &mut Cx, records: &mut Records<N::Item>) -> bool {
         if matches!(N::ROUTING, Routing::Broadcast)
-            || bytes_of(&records.items) > AT_ONCE
+            || Sizes::by(None).of(&records.items) > AT_ONCE
             || broken(Broken::KeyOnTwoWorkers)
         {
             return false;

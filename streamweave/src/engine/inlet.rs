@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::aside::{AnyAside, Aside};
+use crate::engine::aside::{AnyAside, Aside, Failed};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
@@ -80,9 +80,9 @@ impl<T: Send + 'static> Inlet<T> {
         }
     }
 
-    /// The next record, for handlers that are awaited.
-    pub(crate) fn pop(&mut self) -> Option<(T, Mark)> {
-        self.aside.take_again().or_else(|| self.pending.pop())
+    /// The next record, for handlers that are awaited, and how often it was tried before.
+    pub(crate) fn pop(&mut self) -> Option<Failed<T>> {
+        self.aside.take_again().or_else(|| self.pending.pop_first())
     }
 
     /// A call is made for this record, which is saved for barriers if that `saves` it.

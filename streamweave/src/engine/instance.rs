@@ -92,7 +92,9 @@ pub trait AnyInstance {
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
     /// Notes what became of the record, or the timer, whose unit has failed.
-    fn treated(&mut self, treatment: Treatment);
+    fn treated(&mut self, treatment: Treatment, is_timer: bool);
+    /// How often the timer whose unit has failed had been tried again before.
+    fn timer_tries(&self) -> u32;
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
     /// Whether it makes something visible when a checkpoint is complete.
@@ -127,8 +129,12 @@ pub struct Instance<N: Node, O> {
     progress: Progress,
     /// The frontier that the counters know.
     told: Option<Frontier>,
+    /// What it was at the barriers of checkpoints that are not known to be complete.
+    at_barriers: Vec<(u64, Frontier)>,
     /// What became of units that failed.
     failures: Failures,
+    /// How often the timer that is due next has been tried again.
+    timer_tries: u32,
     counters: Arc<NodeCounters>,
 }
 
@@ -188,7 +194,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             input: "on_start",
             progress: Progress::default(),
             told: None,
+            at_barriers: Vec::new(),
             failures: Failures::default(),
+            timer_tries: 0,
             counters,
         }
     }
@@ -248,12 +256,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn leave_with(&mut self, cx: &mut Cx, unit: u64, result: NodeResult) {
         self.returned = unit;
         if let Err(error) = result {
-            cx.fail(Failure {
-                node: Arc::clone(&self.path),
-                input: self.input,
-                position: (unit - 1).saturating_sub(self.phases),
-                cause: Cause::Error(error),
-            });
+            let position = (unit - 1).saturating_sub(self.phases);
+            let node = Arc::clone(&self.path);
+            cx.fail(Failure::new(node, self.input, position, Cause::Error(error)));
         }
     }
 
@@ -312,7 +317,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
         }
     }
 
@@ -326,7 +331,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Due::Start => self.progress.started = true,
             Due::Stop => self.progress.stopped = true,
             Due::Frontier(to) => self.agenda.reached.completed = Some(*to),
-            Due::Timer(..) => {}
+            Due::Timer(..) => self.timer_tries = 0,
             Due::Restored => self.progress.restored = false,
             Due::Checkpoint(checkpoint) => self.progress.checkpoint = *checkpoint,
             Due::Complete(checkpoint) => self.progress.complete = *checkpoint,
@@ -347,6 +352,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
 
     /// A phase begins, or goes on.
     pub(crate) fn arrive(&mut self, phase: Phase) {
+        if phase == Phase::InLoop {
+            self.agenda.in_loop = true;
+        }
         if let Phase::Frontier(to) = phase
             && self.agenda.reached.frontier < Some(to)
         {
@@ -381,6 +389,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         if let Phase::Turn(turn) = phase {
             self.agenda.turn = Some(turn);
         } else {
+            if phase == Phase::Idle(true) && !self.pass_at_rest(cx) {
+                return true;
+            }
             let phase = self.pass_on(phase);
             if !self.behind(&mut Advance { cx, phase }) {
                 return true;
@@ -398,6 +409,17 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             self.agenda.turn = None;
         }
         false
+    }
+
+    /// Nothing comes for now: what the node has put off to promise is promised first. Whether no unit
+    /// was to run behind it.
+    fn pass_at_rest(&mut self, cx: &mut Cx) -> bool {
+        let Some(at_rest) = &self.agenda.at_rest else { return true };
+        let promise = at_rest(&self.state).map(|time| Frontier::At(time).into());
+        let own = &mut self.agenda.reached.own;
+        *own = promise.max(*own);
+        let phase = self.pass_on(Phase::Promises);
+        self.behind(&mut Advance { cx, phase })
     }
 
     /// Runs the units that `phase` makes due in this node, until none is or the step must end;
@@ -499,6 +521,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
+        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -532,6 +555,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn settle(&mut self, checkpoint: u64) {
         if checkpoint != ALL_SO_FAR {
             self.state.settle(checkpoint as u32);
+            // One that has failed is covered by the next.
+            let covered = self.at_barriers.extract_if(.., |(epoch, _)| *epoch <= checkpoint);
+            covered.for_each(|(_, frontier)| self.counters.covered(frontier));
         }
     }
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
@@ -583,7 +609,13 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         self.state = fresh;
     }
-    fn treated(&mut self, treatment: Treatment) {
+    fn timer_tries(&self) -> u32 {
+        self.timer_tries
+    }
+    fn treated(&mut self, treatment: Treatment, is_timer: bool) {
+        if is_timer {
+            self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
+        }
         match treatment {
             // It has not been taken yet.
             Treatment::Retry => self.phases += 1,
@@ -684,7 +716,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
         for field in N::State::schema().fields() {
             match field.kind {
-                StateKind::Broadcast => continue,
+                StateKind::Broadcast | StateKind::Shares => continue,
                 StateKind::ByKeyGroup if keyed => continue,
                 _ => {}
             }

@@ -20,6 +20,7 @@ pub(crate) struct NodeCounters {
     skipped: AtomicU64,
     dead_letters: AtomicU64,
     frontier: watch::Sender<Option<Frontier>>,
+    durable: watch::Sender<Option<Frontier>>,
 }
 
 impl NodeCounters {
@@ -31,6 +32,16 @@ impl NodeCounters {
     /// The frontier as it rises.
     pub(crate) fn frontier(&self) -> watch::Receiver<Option<Frontier>> {
         self.frontier.subscribe()
+    }
+
+    /// A complete checkpoint holds what the node had done when it had completed `frontier`.
+    pub(crate) fn covered(&self, frontier: Frontier) {
+        raise(&self.durable, frontier);
+    }
+
+    /// What complete checkpoints hold, as it rises.
+    pub(crate) fn durable(&self) -> watch::Receiver<Option<Frontier>> {
+        self.durable.subscribe()
     }
 
     pub(crate) fn publish<K>(

@@ -17,6 +17,7 @@ mod inlet;
 mod instance;
 mod merge;
 mod metrics;
+mod metrics_table;
 mod outbox;
 mod probe;
 mod records;
@@ -24,8 +25,14 @@ mod routes;
 mod saved;
 mod serial;
 mod signals;
+mod sizes;
 mod source;
 mod spawn;
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "records that wait in a file"
+)]
 mod spill;
 mod stage;
 mod tray;

@@ -11,6 +11,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::channel::{Capacity, Sender, channel};
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::records::Records;
+use crate::engine::sizes::Sizes;
 use crate::engine::spill::Spill;
 use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
 use crate::node::{Emit, Part};
@@ -55,9 +56,11 @@ impl<T: 'static> Outbox<T> {
         }
     }
 
-    /// How to write records to a file, where there is a way.
+    /// How to write records to a file, where there is a way, and to measure them.
     pub(crate) fn set_codec(&mut self, codec: Option<Codec<T>>) {
         self.leaving.spill = codec.map(Spill::new);
+        self.leaving.sizes = Sizes::by(codec);
+        self.leaving.sender.set_sizes(self.leaving.sizes);
     }
 
     /// Never waits for room: what there is none for stays here, beyond a bound in a file.
@@ -128,6 +131,9 @@ impl<T: 'static> Outbox<T> {
     }
 }
 
+/// Fewer records are not looked at.
+const FEW: usize = 4;
+
 impl<T: Send + 'static> Part for Outbox<T> {
     #[inline(always)]
     fn begin(&mut self) {
@@ -185,7 +191,22 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.stand();
     }
 
-    fn pump(&mut self, _: &mut Cx) {}
+    /// Once a step: few records may be a batch, too, if the last one tells of their size. What the hot
+    /// path asks is only whether there is room for one more.
+    fn pump(&mut self, cx: &mut Cx) {
+        let count = self.buffer.len();
+        if const { !std::mem::needs_drop::<T>() } || count < FEW {
+            return;
+        }
+        if self.buffer.items.last().is_some_and(|last| self.leaving.are_large(count, last)) {
+            self.make_ready();
+            self.stand();
+            cx.set_ready();
+            if self.leaving.ready.len() >= READY {
+                cx.set_full();
+            }
+        }
+    }
 
     fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         self.poll_send(task, what)

@@ -26,6 +26,8 @@ pub(crate) struct Probe {
     asked: AtomicBool,
     /// The last checkpoint that is complete.
     complete: AtomicU64,
+    /// Behind this barrier the stage stands still; 0 where it goes on.
+    last: AtomicU64,
     /// A handler has returned pending and is still awaited.
     awaited: AtomicBool,
     answered: Mutex<Answer>,
@@ -44,6 +46,8 @@ struct Answer {
     /// Who waits for any of this.
     askers: Vec<Waker>,
     closed: bool,
+    /// The last checkpoint of which the stage knows that it is complete, and has committed what it holds.
+    committed: u64,
     /// The stage has failed: what it leaves is part of no cut.
     failed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
@@ -138,6 +142,44 @@ impl Probe {
         if let Some(stage) = &answer.stage {
             stage.wake_by_ref();
         }
+    }
+
+    /// The stage is to stand still behind this barrier, or with 0 to go on.
+    pub(crate) fn stand_behind(&self, epoch: u64) {
+        let answer = self.lock();
+        self.last.store(epoch, Ordering::Release);
+        if let Some(stage) = &answer.stage {
+            stage.wake_by_ref();
+        }
+    }
+
+    /// Whether the stage is to stand still, of which barrier `passed` was the last to pass.
+    pub(crate) fn stands(&self, passed: u64) -> bool {
+        let last = self.last.load(Ordering::Acquire);
+        last > 0 && last <= passed
+    }
+
+    /// The stage has committed what this checkpoint holds.
+    pub(crate) fn has_committed(&self, checkpoint: u64) {
+        let askers = {
+            let mut answer = self.lock();
+            answer.committed = checkpoint;
+            std::mem::take(&mut answer.askers)
+        };
+        askers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ready once the stage has committed what checkpoint `epoch` holds.
+    pub(crate) async fn commits(&self, epoch: u64) {
+        poll_fn(|task| {
+            let mut answer = self.lock();
+            if answer.committed >= epoch || answer.closed {
+                return Poll::Ready(());
+            }
+            answer.asks(task);
+            Poll::Pending
+        })
+        .await
     }
 
     /// The last checkpoint that is complete.

@@ -53,7 +53,7 @@ where
         let Some(inlet) = self.inlets.get_mut(index) else {
             return self.rest.drive(index - before, root, cx).await;
         };
-        let Some((item, mark)) = inlet.pop() else { return Ok(()) };
+        let Some((item, mark, tries)) = inlet.pop() else { return Ok(()) };
         let kept = inlet.aside.copy_of(&item);
         cx.mark = mark;
         root.begin_unit();
@@ -65,7 +65,7 @@ where
         };
         let ran = result.map(|result| root.leave_with(cx, unit, result));
         if let Some(kept) = kept.filter(|_| ran.is_err() || cx.has_failure()) {
-            inlet.aside.put(kept, mark);
+            inlet.aside.put(kept, mark, tries);
         }
         ran
     }
@@ -149,7 +149,7 @@ where
             }
             Todo::Run(phase) => probe.watch(run_phase(&mut root, &mut stage, phase)).await,
         };
-        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+        if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
             return StageEnd::Failed(failure);
         }
     }

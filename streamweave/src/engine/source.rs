@@ -152,7 +152,7 @@ where
                 probe.watch(wait(&mut root, &mut stage, &mut supply, &others)).await
             }
         };
-        if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+        if let Err(failure) = stage.step_done(&mut root, &mut supply, ran, watch) {
             return StageEnd::Failed(failure);
         }
     }

@@ -33,6 +33,7 @@ impl Spawned {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             NodeError::new("a node can spawn tasks only when the graph runs on a tokio runtime")
         })?;
+        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let id = self.tasks.spawn_on(task, &runtime).id();
         self.owners.push((id, owner));
         Ok(())
@@ -72,7 +73,7 @@ impl Spawned {
             let (_, node) = self.owners.swap_remove(at);
             if let Some(cause) = cause {
                 let input = "spawned task";
-                return Poll::Ready(Arc::new(Failure { node, input, position: 0, cause }));
+                return Poll::Ready(Arc::new(Failure::new(node, input, 0, cause)));
             }
         }
         Poll::Pending

@@ -10,6 +10,11 @@ use crate::engine::records::{Carried, Mark, Records};
 use crate::state::{Codec, StateError};
 use crate::time::{LogicalTime, Rounds, Stamp};
 
+/// What one unit may leave in memory, in bytes; then its batches go to a file.
+pub(crate) const SPILL_AT: usize = 32 << 20;
+/// What one unit may leave in memory where its records do not serialize.
+pub(crate) const LIMIT: usize = 1 << 30;
+
 /// Why a batch could not be spilled, or not be read back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpillError {
@@ -21,8 +26,9 @@ pub(crate) enum SpillError {
     #[error("the output of one record does not fit into memory and does not serialize: {0}")]
     Codec(#[from] StateError),
     #[error(
-        "one record produced more than {limit} bytes of output of type `{item}`, which cannot be \
-         spilled to disk: derive Serialize and Deserialize for it, or produce less per record"
+        "one record, or one call of a source, produced more than {limit} bytes of output of type \
+         `{item}`, which cannot be spilled to disk: derive Serialize and Deserialize for it, or produce \
+         less at once"
     )]
     NoCodec { limit: usize, item: &'static str },
 }

@@ -156,11 +156,12 @@ impl StageLoop {
         let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
+        let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
         StageLoop {
             cx,
             gathered: Gathered::new(env.turns.clone()),
             env,
-            phases: VecDeque::from([Phase::Start]),
+            phases: in_loop.into_iter().chain([Phase::Start]).collect(),
             inputs,
             merge,
             takes_in: true,
@@ -196,6 +197,7 @@ impl StageLoop {
     pub(crate) fn step_done(
         &mut self,
         root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
         ran: Result<(), Panicked>,
         watch: Option<Stopwatch>,
     ) -> Result<(), Arc<Failure>> {
@@ -203,19 +205,24 @@ impl StageLoop {
         self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
         match failure {
             None => Ok(()),
-            Some(failure) => self.failed(root, failure),
+            Some(failure) => self.failed(root, inlets, failure),
         }
     }
 
     /// A unit has failed and is undone: what came before it leaves. The failure is given back where
     /// no policy has it that the stage goes on.
-    fn failed(&mut self, root: &mut dyn Part, failure: Arc<Failure>) -> Result<(), Arc<Failure>> {
+    fn failed(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        failure: Arc<Failure>,
+    ) -> Result<(), Arc<Failure>> {
         let mut task = Task::from_waker(std::task::Waker::noop());
         if !broken(Broken::StandingIsLost) {
             let _ = root.poll_flush(&mut task, Sending::Rest);
         }
         self.publish(root);
-        if self.goes_down(&failure) {
+        if self.goes_down(root, inlets, &failure) {
             return Ok(());
         }
         self.env.probe.fail(root);
@@ -237,6 +244,7 @@ impl StageLoop {
                 root.control(&Control::End);
             }
             Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
+            Phase::Complete(epoch) => self.env.probe.has_committed(epoch),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
             _ => {}
@@ -287,7 +295,7 @@ impl StageLoop {
             // While the stage is down the failure of a task would take the place of its own.
             let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) else { break };
             self.doing = Doing::Other;
-            if let Err(failure) = self.failed(root, failure) {
+            if let Err(failure) = self.failed(root, inlets, failure) {
                 return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
             }
         }
@@ -334,6 +342,14 @@ impl StageLoop {
             }
             if self.stopped {
                 return self.poll_finish(root, task);
+            }
+            // Behind the last barrier nothing is handled, but for what has to come round before the cut
+            // is whole; what is ahead of it leaves.
+            if self.env.probe.stands(self.passed) && self.log.is_none() {
+                return match ready!(self.poll_room(root, task, Sending::All)) {
+                    Ok(()) => Poll::Pending,
+                    Err(end) => Poll::Ready(Todo::End(end)),
+                };
             }
             if let Some(now) = self.poll_alarm(root, task) {
                 self.phases.push_back(Phase::Clock(now));
@@ -467,7 +483,7 @@ pub(crate) async fn run_sync<R: Part, L: DriveInlets<R>>(
                     ran
                 }
             };
-            if let Err(failure) = stage.step_done(&mut root, ran, watch) {
+            if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
                 return Poll::Ready(StageEnd::Failed(failure));
             }
         }

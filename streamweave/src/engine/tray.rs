@@ -5,25 +5,102 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::cx::{Cx, Phase};
+use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::drive::{AtRoot, Pending, advance, drive, settle};
 use crate::engine::records::Records;
+use crate::engine::sizes::Sizes;
+use crate::engine::spill::{LIMIT, SPILL_AT, Spill, SpillError, Spilled};
 use crate::engine::{AnyInstance, Control, Flushed, Sending};
 use crate::node::{Emit, Part};
+use crate::state::Codec;
 
 /// An emitter that keeps records until the stage pumps them through what is behind.
 pub struct Tray<T> {
     incoming: Records<T>,
     /// Full batches before it: one ends where the next record carries something else.
-    ready: VecDeque<Records<T>>,
+    ready: VecDeque<Ready<T>>,
     /// How much of `incoming` stands, and how many full batches do.
     committed: (usize, usize),
     pending: Pending<T>,
     /// A unit is running behind the tray: a rollback is that unit's.
     inside: bool,
+    store: Box<Store<T>>,
     target: Box<dyn Target<T>>,
+}
+
+/// A full batch that waits.
+enum Ready<T> {
+    /// With the bytes that they take.
+    Records(Records<T>, usize),
+    Spilled(Spilled),
+}
+
+/// What one unit leaves here beyond the memory that it may hold.
+struct Store<T> {
+    /// The bytes of the batches that are ready and in memory.
+    held: usize,
+    sizes: Sizes<T>,
+    spill: Option<Spill<T>>,
+    /// How many ready batches are in the file.
+    spilled: usize,
+    spill_at: usize,
+    limit: usize,
+}
+
+impl<T: 'static> Store<T> {
+    /// Takes in a full batch, which is empty behind it; one that is of this unit alone may have to wait
+    /// in the file.
+    fn put(&mut self, full: &mut Records<T>, of_unit: bool) -> Result<Ready<T>, SpillError> {
+        let bytes = self.sizes.of(&full.items);
+        if of_unit && self.held + bytes > self.spill_at {
+            match &mut self.spill {
+                Some(spill) => {
+                    let spilled = spill.write(full)?;
+                    self.spilled += 1;
+                    full.clear();
+                    return Ok(Ready::Spilled(spilled));
+                }
+                None if self.held + bytes > self.limit => {
+                    let item = std::any::type_name::<T>();
+                    return Err(SpillError::NoCodec { limit: self.limit, item });
+                }
+                None => {}
+            }
+        }
+        self.held += bytes;
+        Ok(Ready::Records(std::mem::take(full), bytes))
+    }
+
+    /// Gives a batch back.
+    fn take(&mut self, batch: Ready<T>) -> Result<Records<T>, SpillError> {
+        match batch {
+            Ready::Records(records, bytes) => {
+                self.held = self.held.saturating_sub(bytes);
+                Ok(records)
+            }
+            Ready::Spilled(spilled) => {
+                let read = self.spill.as_mut().map(|spill| spill.read(&spilled));
+                self.forget(&Ready::Spilled(spilled));
+                read.unwrap_or(Ok(Records::default()))
+            }
+        }
+    }
+
+    /// A batch will not be taken.
+    fn forget(&mut self, batch: &Ready<T>) {
+        match batch {
+            Ready::Records(_, bytes) => self.held = self.held.saturating_sub(*bytes),
+            Ready::Spilled(_) => {
+                self.spilled -= 1;
+                if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
+                    spill.clear();
+                }
+            }
+        }
+    }
 }
 
 impl<T> fmt::Debug for Tray<T> {
@@ -64,8 +141,34 @@ impl<T: Send + 'static> Tray<T> {
             committed: (0, 0),
             pending: Pending::default(),
             inside: false,
+            store: Box::new(Store {
+                held: 0,
+                sizes: Sizes::by(None),
+                spill: None,
+                spilled: 0,
+                spill_at: SPILL_AT,
+                limit: LIMIT,
+            }),
             target: Box::new(target),
         }
+    }
+
+    /// Says how records are written to a file when one unit leaves more than fits into memory.
+    #[must_use]
+    pub fn codec(mut self, codec: Option<Codec<T>>) -> Self {
+        self.store.spill = codec.map(Spill::new);
+        self.store.sizes = Sizes::by(codec);
+        self
+    }
+
+    /// Told as of the node behind it.
+    fn failure(&mut self, error: SpillError) -> Failure {
+        let mut behind = None;
+        self.target.part().visit(&mut |node| {
+            behind.get_or_insert_with(|| Arc::clone(node.path()));
+        });
+        let node = behind.unwrap_or_else(|| "output".into());
+        Failure::new(node, "edge", 0, Cause::Error(error.into()))
     }
 
     #[cold]
@@ -98,9 +201,17 @@ impl<T: Send + 'static> Tray<T> {
             self.incoming.prepare(cx.mark.carried, ROOM);
             return;
         }
-        let mut next = Records::default();
-        next.prepare(cx.mark.carried, ROOM);
-        self.ready.push_back(std::mem::replace(&mut self.incoming, next));
+        // The first batch of a unit begins with what stands: it stays in memory.
+        let of_unit = self.ready.len() > self.committed.1;
+        match self.store.put(&mut self.incoming, of_unit) {
+            Ok(ready) => self.ready.push_back(ready),
+            Err(error) => {
+                let failure = self.failure(error);
+                cx.fail(failure);
+                self.incoming.clear();
+            }
+        }
+        self.incoming.prepare(cx.mark.carried, ROOM);
         if self.ready.len() >= READY {
             cx.set_full();
         }
@@ -109,6 +220,8 @@ impl<T: Send + 'static> Tray<T> {
 
 /// How many records a tray has room for before it ends the step.
 const ROOM: usize = 2048;
+/// So many records may be taken in at once.
+const AT_ONCE: usize = 4 * ROOM;
 /// So many batches that wait end the step.
 const READY: usize = 4;
 
@@ -131,8 +244,13 @@ impl<T: Send + 'static> Part for Tray<T> {
         } else {
             let (records, batches) = self.committed;
             if self.ready.len() > batches {
-                // What stood in `incoming` before the unit is the first of the batches it filled.
-                self.incoming = self.ready.drain(batches..).next().unwrap_or_default();
+                let mut filled = self.ready.drain(batches..);
+                let first = filled.next();
+                filled.for_each(|batch| self.store.forget(&batch));
+                // What stood in `incoming` before the unit is the first of the batches it filled, which
+                // is in memory.
+                let first = first.map(|first| self.store.take(first));
+                self.incoming = first.and_then(Result::ok).unwrap_or_default();
             }
             self.incoming.truncate(records);
         }
@@ -167,8 +285,12 @@ impl<T: Send + 'static> Part for Tray<T> {
                 return;
             }
             if self.pending.is_empty() {
-                match self.ready.pop_front() {
-                    Some(batch) => self.pending.records = batch,
+                match self.ready.pop_front().map(|batch| self.store.take(batch)) {
+                    Some(Ok(batch)) => self.pending.records = batch,
+                    Some(Err(error)) => {
+                        let failure = self.failure(error);
+                        return cx.fail(failure);
+                    }
                     None => std::mem::swap(&mut self.pending.records, &mut self.incoming),
                 }
                 self.begin();
@@ -192,7 +314,11 @@ impl<T: Send + 'static> Part for Tray<T> {
     }
 
     fn accepted(&mut self) -> u64 {
-        let ready: usize = self.ready.iter().map(Records::len).sum();
+        let ready = self.ready.iter().map(|batch| match batch {
+            Ready::Records(records, _) => records.len(),
+            Ready::Spilled(spilled) => spilled.records(),
+        });
+        let ready: usize = ready.sum();
         self.target.part().accepted() + (self.incoming.len() + self.pending.len() + ready) as u64
     }
 
@@ -219,12 +345,25 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
     }
 
     #[inline]
-    fn emit_all(&mut self, cx: &mut Cx, items: impl Iterator<Item = T>) {
+    fn emit_all(&mut self, cx: &mut Cx, mut items: impl Iterator<Item = T>) {
         if self.incoming.carried() != cx.mark.carried {
             self.make_room(cx);
         }
-        self.incoming.extend(&cx.mark, items);
+        if items.size_hint().1.is_some_and(|most| most <= AT_ONCE) {
+            return self.incoming.extend(&cx.mark, items);
+        }
+        loop {
+            let before = self.incoming.len();
+            self.incoming.extend(&cx.mark, items.by_ref().take(AT_ONCE));
+            if self.incoming.len() - before < AT_ONCE || cx.failed() {
+                return;
+            }
+            self.make_room(cx);
+        }
     }
 
     fn lend(&mut self, _: &mut Cx, _: &T) {}
 }
+
+#[cfg(test)]
+mod tests;

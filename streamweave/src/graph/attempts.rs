@@ -103,6 +103,7 @@ pub async fn restart_from_checkpoint<S, I, O, T>(
 where
     S: CheckpointStorage + Clone + 'static,
 {
+    #[allow(clippy::disallowed_methods, reason = "between two attempts no run has a clock")]
     let begun = Instant::now();
     let mut restarts = Restarts::default();
     loop {

@@ -52,12 +52,16 @@ impl Barriers {
     }
 
     /// Sends the next barrier: behind what the graph's inputs have been sent, and what its sources
-    /// have given. Where `since` is a cut of this run, changes since then are enough.
-    pub(crate) fn send(&self, since: Option<CutId>) -> Result<u64, RunError> {
+    /// have given. Where `since` is a cut of this run, changes since then are enough. Behind the `last`
+    /// one the stages stand still.
+    pub(crate) fn send(&self, since: Option<CutId>, last: bool) -> Result<u64, RunError> {
         self.check()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         let since = self.own(since).map(|cut| cut.epoch);
         self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, since));
+        if last {
+            self.probes.iter().for_each(|(_, probe)| probe.stand_behind(epoch));
+        }
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
         Ok(epoch)
@@ -77,6 +81,18 @@ impl Barriers {
     pub(crate) fn close_inputs(&self) {
         if !broken(Broken::InputsStayOpen) {
             self.inputs.iter().for_each(|input| input.close());
+        }
+    }
+
+    /// Stages that stand still go on.
+    pub(crate) fn go_on(&self) {
+        self.probes.iter().for_each(|(_, probe)| probe.stand_behind(0));
+    }
+
+    /// Ready once all stages have committed what the checkpoint of this barrier holds.
+    pub(crate) async fn committed(&self, epoch: u64) {
+        for (_, probe) in &self.probes {
+            probe.commits(epoch).await;
         }
     }
 

@@ -49,6 +49,8 @@ pub struct GraphBuilder {
     pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
     /// The edges of the graph's own inputs.
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
+    /// The outputs that lead nowhere, and are not declared so.
+    pub(crate) unread: Vec<String>,
     /// The graph's outputs, which learn when it starts how their edges become one.
     pub(crate) output_merges: Vec<OutputMerge>,
 }
@@ -77,6 +79,7 @@ impl GraphBuilder {
             ends: Vec::new(),
             cuts: Vec::new(),
             input_edges: Vec::new(),
+            unread: Vec::new(),
             output_merges: Vec::new(),
         }
     }
@@ -277,17 +280,18 @@ impl GraphBuilder {
         outbox
     }
 
-    /// Cuts a deep chain at `port`: a stage boundary within the same task.
+    /// Cuts a deep chain at an edge: a stage boundary within the same task. What one unit leaves there
+    /// beyond 32 MiB waits in a file, where the edge has a codec.
     pub fn cut<N, const P: usize, T: 'static, E>(
         &mut self,
-        _: In<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         emitter: E,
     ) -> Tray<N::Item>
     where
         N: InputPort<P>,
         E: Emit<N::Item>,
     {
-        Tray::new(emitter)
+        Tray::new(emitter).codec(edge.options().codec)
     }
 
     /// A feedback edge with `senders` senders: made before anything else, because what it leads
@@ -526,12 +530,28 @@ impl GraphBuilder {
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
         self.ends.extend(End::of::<N>().map(|end| (Arc::clone(path), end)));
-        if out.each(&mut Open) {
+        let mut open = Open(Vec::new());
+        out.each(&mut open);
+        if open.0.iter().all(|open| *open) {
             self.counters.sinks.push(Arc::clone(path));
         }
+        self.note_open::<N>(path, &open.0);
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
         let letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
         Instance::new(node, Arc::clone(path), out, letters, counters)
+    }
+
+    /// What such outputs are given is dropped, which is said when the graph starts.
+    fn note_open<N: Node>(&mut self, path: &Arc<str>, open: &[bool]) {
+        if !open.contains(&true) {
+            return;
+        }
+        for (output, open) in N::descriptor().outputs.iter().zip(open) {
+            let unread = format!("{}.{}", base(path), output.name);
+            if *open && !output.optional && !self.unread.contains(&unread) {
+                self.unread.push(unread);
+            }
+        }
     }
 
     pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl PlannedStage) {
@@ -558,11 +578,12 @@ pub struct Back {
     pub bound: Bound,
 }
 
-/// Whether all outputs are unconnected.
-struct Open;
+/// Which outputs are unconnected.
+struct Open(Vec<bool>);
 impl EachPart for Open {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        !part.is_connected()
+        self.0.push(!part.is_connected());
+        true
     }
 }
 

@@ -74,6 +74,32 @@ impl<N, T> Out<N, T> {
 /// Checks an edge: the types of both ends must be the same.
 pub fn edge<N, A: FeedsInto<B>, M, const P: usize, B>(_: &Pair<N, A, M, P, B>) {}
 
+/// [`FeedsInto`] a node that takes each record with its key.
+#[diagnostic::on_unimplemented(
+    message = "cannot connect an output of `{Self}` to an input of `{Input}`",
+    label = "this output carries `{Self}`, the input takes `{Input}`",
+    note = "the input takes pairs of a key and a record: `key_by(|record| ..)` before it makes them; \
+            windows of all records, without keys, are `window_all`"
+)]
+pub trait FeedsIntoKeyed<Input> {}
+impl<T> FeedsIntoKeyed<T> for T {}
+
+/// [`edge`] to a node that takes each record with its key.
+pub fn edge_to_keyed<N, A: FeedsIntoKeyed<B>, M, const P: usize, B>(_: &Pair<N, A, M, P, B>) {}
+
+/// [`FeedsInto`] a node that is made of a closure which takes a reference.
+#[diagnostic::on_unimplemented(
+    message = "cannot connect an output of `{Self}` to an input of `{Input}`",
+    label = "this output carries `{Self}`, the input takes `{Input}`",
+    note = "insert a node that converts `{Self}` to `{Input}`; where that is the closure's own `&`: \
+            `map` and its like take the record by value, `|record: {Self}|`"
+)]
+pub trait FeedsIntoClosure<Input> {}
+impl<T> FeedsIntoClosure<T> for T {}
+
+/// [`edge`] to a node that is made of a closure which takes a reference.
+pub fn edge_to_closure<N, A: FeedsIntoClosure<B>, M, const P: usize, B>(_: &Pair<N, A, M, P, B>) {}
+
 /// That records of this type can leave the graph: what reads them may run on another thread.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot leave the graph, as it cannot be sent between threads",

@@ -73,23 +73,62 @@ impl Cuts {
     }
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let epoch = self.pass(None, limit).await?;
+        let epoch = self.pass(None, limit, false).await?;
         self.barriers.cut(epoch, None)
     }
 
+    /// Keeps a cut in `storage` by name; its id. If the run is to `stop` it does nothing behind that cut
+    /// from here on, once all is committed that it covers.
+    pub(super) async fn savepoint<S>(
+        &self,
+        storage: &S,
+        name: &str,
+        limit: Duration,
+        stop: bool,
+    ) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let keeping = Arc::clone(&self.keeping).lock_owned().await;
+        // What fails, or is waited for by nobody any more, does not keep the run.
+        let goes_on = GoesOn(stop.then_some(&*self.barriers));
+        let epoch = self.pass(None, limit, stop).await?;
+        let name = name.to_owned();
+        let save = move |storage: &S, snapshot: &Snapshot| storage.savepoint(&name, snapshot);
+        let cut = move |barriers: &Barriers| barriers.cut(epoch, None);
+        let (id, _) = self.keep(storage, cut, save, epoch, keeping).await?;
+        if stop {
+            let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
+            match select(committed, pin!(self.broken())).await {
+                Either::Left((Ok(()), _)) => {}
+                Either::Left((Err(_), _)) => return Err(self.timed_out(None, limit).into()),
+                Either::Right((error, _)) => return Err(error.into()),
+            }
+            goes_on.not();
+        }
+        Ok(id)
+    }
+
+    fn timed_out(&self, stage: Option<Arc<str>>, limit: Duration) -> RunError {
+        let stage = stage.unwrap_or_else(|| "?".into());
+        RunError::TimedOut { graph: self.graph.clone(), stage, limit }
+    }
+
     /// Sends a barrier, and waits until it has passed everywhere; its number.
-    async fn pass(&self, since: Option<CutId>, limit: Duration) -> Result<u64, RunError> {
+    async fn pass(
+        &self,
+        since: Option<CutId>,
+        limit: Duration,
+        last: bool,
+    ) -> Result<u64, RunError> {
         let _one = self.cutting.lock().await;
-        let epoch = self.barriers.send(since)?;
+        let epoch = self.barriers.send(since, last)?;
         // What stands still for ever lets no barrier pass.
         let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
         match select(passed, pin!(self.broken())).await {
             Either::Left((Ok(()), _)) => Ok(epoch),
             Either::Right((error, _)) => Err(error),
-            Either::Left((Err(_), _)) => {
-                let stage = self.barriers.missing(epoch).unwrap_or_else(|| "?".into());
-                Err(RunError::TimedOut { graph: self.graph.clone(), stage, limit })
-            }
+            Either::Left((Err(_), _)) => Err(self.timed_out(self.barriers.missing(epoch), limit)),
         }
     }
 
@@ -104,8 +143,9 @@ impl Cuts {
     {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
         let since = storage.takes_changes_since();
-        let epoch = self.pass(since, limit).await?;
-        self.keep(storage, move |barriers| barriers.cut(epoch, since), epoch, keeping).await
+        let epoch = self.pass(since, limit, false).await?;
+        let cut = move |barriers: &Barriers| barriers.cut(epoch, since);
+        self.keep(storage, cut, S::publish, epoch, keeping).await
     }
 
     /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
@@ -125,15 +165,16 @@ impl Cuts {
             return Ok(None);
         };
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let kept = self.keep(storage, Barriers::last, ALL_SO_FAR, keeping).await?;
+        let kept = self.keep(storage, Barriers::last, S::publish, ALL_SO_FAR, keeping).await?;
         Ok(Some(kept.0))
     }
 
-    /// Puts a snapshot together, keeps it, and tells the nodes when it is complete.
+    /// Puts a snapshot together, keeps it by `publish`, and tells the nodes when it is complete.
     async fn keep<S>(
         &self,
         storage: &S,
         snapshot: impl FnOnce(&Barriers) -> Result<Snapshot, RunError> + Send + 'static,
+        publish: impl FnOnce(&S, &Snapshot) -> Result<u64, CheckpointError> + Send + 'static,
         epoch: u64,
         keeping: OwnedMutexGuard<()>,
     ) -> Result<(u64, u64), CheckpointError>
@@ -146,11 +187,28 @@ impl Cuts {
             // Until it is kept, also when nobody waits for it any more.
             let _keeping = keeping;
             let snapshot = snapshot(&barriers)?;
-            let id = storage.publish(&snapshot)?;
+            let id = publish(&storage, &snapshot)?;
             barriers.completes(epoch);
             Ok((id, snapshot.bytes()))
         });
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
         published.await.unwrap_or_else(aborted)
+    }
+}
+
+/// Lets stages that stand still go on when it is dropped.
+struct GoesOn<'a>(Option<&'a Barriers>);
+
+impl GoesOn<'_> {
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GoesOn<'_> {
+    fn drop(&mut self) {
+        if let Some(barriers) = self.0 {
+            barriers.go_on();
+        }
     }
 }

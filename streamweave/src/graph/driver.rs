@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Chance, Clock, Counters, Edge, Note, Probe, Signals, StageEnd, states,
+    ALL_SO_FAR, Capacity, Cause, Chance, Clock, Counters, Edge, Failure, Note, Probe, Signals,
+    StageEnd, states,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
@@ -23,7 +24,7 @@ use crate::graph::progress::ProgressHandle;
 use crate::graph::queries::Queries;
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
-use crate::node::BoxFuture;
+use crate::node::{BoxFuture, NodeError};
 use crate::supervision::Reports;
 use crate::time::millis;
 
@@ -147,12 +148,18 @@ impl Driver {
     pub(crate) fn beside(
         &mut self,
         path: &str,
-        task: impl FnOnce(Clock, Chance) -> BoxFuture<'static, ()>,
+        task: impl FnOnce(Clock, Chance) -> BoxFuture<'static, Result<(), NodeError>>,
     ) {
         let task = task(self.clock.of(self.tasks.len()), self.chance.clone());
-        let future = Box::pin(async {
-            task.await;
-            StageEnd::Finished
+        let node: Arc<str> = path.into();
+        let future = Box::pin(async move {
+            match task.await {
+                Ok(()) => StageEnd::Finished,
+                Err(error) => {
+                    let cause = Cause::Error(error);
+                    StageEnd::Failed(Failure::new(node, "feed", 0, cause).into())
+                }
+            }
         });
         self.add(path.into(), None, future);
     }
@@ -310,7 +317,7 @@ impl Driver {
     }
 
     fn cut_since(&mut self, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send(since)?;
+        let epoch = self.barriers.send(since, false)?;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {

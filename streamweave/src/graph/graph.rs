@@ -16,7 +16,7 @@ use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::supervision::{Reports, Supervision, Supervisor, Treatment};
+use crate::supervision::{Reports, Supervision, Supervisor};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -36,6 +36,7 @@ pub struct Graph<I, O> {
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
     pub(crate) watchdog: Option<Duration>,
+    unread: Vec<String>,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     pub(crate) reports: Reports,
@@ -74,6 +75,7 @@ impl<I, O> Graph<I, O> {
             flow: Flow::default(),
             mode: ExecutionMode::default(),
             watchdog: None,
+            unread: builder.unread,
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
             reports: Reports::new().1,
@@ -95,6 +97,26 @@ impl<I, O> Graph<I, O> {
     /// How many stages, and so tasks, the graph has.
     pub fn stages(&self) -> usize {
         self.planned.len()
+    }
+
+    /// The outputs of nodes that are connected to nothing and not declared `#[output(optional)]`, as
+    /// `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
+    /// (`tracing`).
+    ///
+    /// ```
+    /// use streamweave::nodes::{for_each, split};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     even: split(|n: &u64| n % 2 == 0),
+    ///     show: for_each(|n: u64| println!("{n}")),
+    ///     graph.numbers => even.input,
+    ///     even.yes => show.input,
+    /// };
+    /// assert_eq!(graph.unread(), ["even.no"]);
+    /// ```
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 
     /// Logs changes of state, so that a failed unit is undone exactly. On by itself where a
@@ -228,10 +250,7 @@ impl<I, O> Graph<I, O> {
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
         let supervisor = Supervisor::new(&self.spec, heads);
         for stage in &mut self.planned {
-            let keeps = matches!(
-                supervisor.treatment(base(&stage.path)),
-                Treatment::Retry | Treatment::DeadLetter
-            );
+            let keeps = supervisor.keeps(base(&stage.path));
             // What stands at a border only has nothing that could fail.
             let mut has_nodes = false;
             stage.part().visit(&mut |_| has_nodes = true);
@@ -295,6 +314,15 @@ impl<I, O> Graph<I, O> {
         match Flow::of(&self.spec, &self.timings) {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),
+        }
+        for output in &self.unread {
+            tracing::warn!(
+                graph = self.name,
+                output,
+                "output `{output}` of graph `{}` is connected to nothing, so what it is given is \
+                 dropped: add an edge, or declare it as `#[output(optional)]`",
+                self.name
+            );
         }
         self.refuse_single()?;
         if self.mode == ExecutionMode::Deterministic {

@@ -106,6 +106,15 @@ impl PathGuarantee {
     }
 }
 
+impl fmt::Display for PathGuarantee {
+    /// `orders -> audit: exactly once (rewindable, transactional)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PathGuarantee { from, replay, to, delivery } = self;
+        let how = format!("{replay:?}, {delivery:?}").to_lowercase();
+        write!(f, "{from} -> {to}: {} ({how})", self.guarantee())
+    }
+}
+
 /// A node that records come from, or end at.
 #[derive(Clone, Debug)]
 pub(crate) enum End {

@@ -423,6 +423,7 @@ impl<T: Send + 'static> Output<T> {
             Control::Frontier(promise) => self.inputs.promises(from, promise),
             Control::Idle => self.inputs.idles(from),
             Control::Active => self.inputs.wakes(from),
+            Control::Held => self.inputs.holds(from),
             _ => return,
         }
         if let Some(Promise { frontier, .. }) = self.inputs.outlook().promise {

@@ -109,7 +109,26 @@ impl<I, O> Inline<I, O> {
         self.driver.clock.now()
     }
 
-    /// The counters as of now.
+    /// The counters as of now; printed, they are a table:
+    ///
+    /// ```
+    /// use streamweave::nodes::{from_iter, map};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     numbers: from_iter(0..1_000_u64),
+    ///     double: map(|n: u64| n * 2),
+    ///     numbers.out => double.input,
+    ///     double.out => graph.doubled,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let table = run.metrics().to_string();
+    /// let double = table.lines().find(|line| line.starts_with("double")).expect("a row for it");
+    /// let counters: Vec<_> = double.split_whitespace().skip(1).take(2).collect();
+    /// assert_eq!(counters, ["1000", "1000"]); // in, out
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> Metrics {
         self.driver.counters.read()
     }

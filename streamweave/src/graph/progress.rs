@@ -30,6 +30,9 @@ pub struct ProgressHandle {
 struct Part {
     path: Arc<str>,
     frontier: watch::Receiver<Option<Frontier>>,
+    /// What complete checkpoints hold of a node that frontiers come to; the graph's outputs are in
+    /// none.
+    durable: Option<watch::Receiver<Option<Frontier>>>,
     sink: bool,
 }
 
@@ -63,11 +66,13 @@ impl ProgressHandle {
         let nodes = counters.nodes.iter().map(|(path, node)| Part {
             path: Arc::clone(path),
             frontier: node.frontier(),
+            durable: timed(path).then(|| node.durable()),
             sink: counters.sinks.contains(path) && timed(path),
         });
         let outputs = counters.outputs.iter().map(|(path, frontier)| Part {
             path: Arc::clone(path),
             frontier: frontier.subscribe(),
+            durable: None,
             sink: timed(path),
         });
         let all: Arc<[Part]> = nodes.chain(outputs).collect();
@@ -96,6 +101,47 @@ impl ProgressHandle {
         self.of.iter().map(|at| self.all[*at].at()).min().unwrap_or(Some(Frontier::Ended))
     }
 
+    /// What the last complete checkpoint covers: a run that goes on from it has done everything before
+    /// this frontier. `None` before there is one. It is what was completed when the checkpoint's
+    /// barrier came by: of a node at the node; of the graph, or of one of its outputs, at all nodes
+    /// that frontiers come to.
+    ///
+    /// ```
+    /// use streamweave::checkpoint::FileCheckpointStorage;
+    /// use streamweave::nodes::map;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     double: map(|n: u64| n * 2),
+    ///     graph.numbers => double.input,
+    ///     double.out => graph.numbers,
+    /// };
+    /// # let name = format!("streamweave-doc-durable-{}", std::process::id());
+    /// # let folder = std::env::temp_dir().join(name);
+    /// let storage = FileCheckpointStorage::open(&folder)?;
+    /// let mut run = graph.inline()?;
+    /// let progress = run.progress();
+    /// run.inputs.numbers.advance(LogicalTime(5));
+    /// run.checkpoint(&storage)?;
+    /// run.inputs.numbers.advance(LogicalTime(9));
+    /// run.step()?;
+    /// while run.outputs.numbers.try_recv().is_some() {}
+    /// assert_eq!(progress.frontier(), Some(Frontier::At(LogicalTime(9))));
+    /// assert_eq!(progress.durable(), Some(Frontier::At(LogicalTime(5))));
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn durable(&self) -> Option<CompletedFrontier> {
+        let parts = || self.of.iter().map(|at| &self.all[*at]);
+        let least = |parts: &mut dyn Iterator<Item = &Part>| {
+            parts.filter_map(|part| Some(*part.durable.as_ref()?.borrow())).min().flatten()
+        };
+        match parts().all(|part| part.durable.is_some()) {
+            true => least(&mut parts()),
+            false => least(&mut self.all.iter()),
+        }
+    }
+
     /// Whether something of an earlier time than `time` may still be on its way.
     pub fn less_than(&self, time: LogicalTime) -> bool {
         self.frontier().is_none_or(|frontier| frontier.less_than(time))
@@ -108,6 +154,28 @@ impl ProgressHandle {
 
     /// Ready when everything up to and including `time` is done; `false` if the run ended before,
     /// which only a failed or stopped one does.
+    ///
+    /// ```
+    /// use streamweave::nodes::{event_time_by, for_each};
+    /// use streamweave::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let graph = graph! {
+    ///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     store: for_each(|_: i64| ()),
+    ///     graph.readings => times.input,
+    ///     times.out => store.input,
+    /// };
+    /// let run = graph.start()?;
+    /// let progress = run.progress();
+    /// run.inputs.readings.send(50).await?;
+    /// assert!(progress.reached(LogicalTime(49)).await); // all of it is stored
+    /// assert!(progress.less_equal(LogicalTime(50)));    // more of this time may come
+    /// run.close_inputs().drain().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn reached(&self, time: LogicalTime) -> bool {
         for at in &self.of {
             let mut frontier = self.all[*at].frontier.clone();

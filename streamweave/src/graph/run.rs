@@ -126,6 +126,7 @@ impl<I, O> Running<I, O> {
         let mut stages = JoinSet::new();
         for stage in planned {
             let stage = stage.run(clock.clone(), Chance::default(), &signals);
+            #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
             stages.spawn(lives.clone().while_runs(stage));
         }
         let supervise = supervise(stages, watchdog, tell, over, life.clone());
@@ -198,7 +199,8 @@ impl<I, O> Running<I, O> {
 
     /// Whether the run has ended, well or not.
     pub fn has_ended(&self) -> bool {
-        self.run.ended.borrow().is_some()
+        // Of a run that was aborted nobody is left to tell it.
+        self.run.ended.borrow().is_some() || self.run.ended.has_changed().is_err()
     }
 
     /// What `read` makes of the state of the node at this path, while the graph runs: of each of its
@@ -352,6 +354,82 @@ impl<I, O> Running<I, O> {
         Checkpoints::begin(Arc::clone(&self.run.cuts), storage, period, limit)
     }
 
+    /// Puts a [cut](Running::cut) into `storage` as the next [checkpoint](Running::checkpoint), and beside
+    /// that as a savepoint of this name: one that holds everything, and stays until somebody removes
+    /// it, such as what a new version of the program is to begin with. The run goes on; its id.
+    ///
+    /// # Errors
+    /// As [`Running::checkpoint`], and when there is a savepoint of that name.
+    pub async fn savepoint<S>(
+        &self,
+        storage: &S,
+        name: &str,
+        limit: Duration,
+    ) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        self.run.cuts.savepoint(storage, name, limit, false).await
+    }
+
+    /// As [`Running::savepoint`], and the run stops there: nothing behind the cut is handled, so no window
+    /// fires and no frontier rises that would not have otherwise, and what is committed with
+    /// checkpoints is committed as far as the cut covers it. What comes by feedback edges goes on
+    /// until the cut is whole. The run has ended then, as if it were aborted; what has left the
+    /// graph by its outputs can still be read. `limit` counts for the cut, and again for what is
+    /// committed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::checkpoint::FileCheckpointStorage;
+    /// use streamweave::nodes::{fold, from_iter};
+    /// use streamweave::prelude::*;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("streamweave-save-{}", std::process::id()));
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let make = || {
+    ///     graph! {
+    ///         numbers: from_iter(0..1_000_000_u64),
+    ///         sum: fold(0_u64, |sum: &mut u64, n: u64| *sum += n),
+    ///         numbers.out => sum.input,
+    ///         sum.out => graph.sum,
+    ///     }
+    /// };
+    /// let storage = FileCheckpointStorage::open(&folder)?;
+    /// let mut run = make().start()?;
+    /// run.stop_at_savepoint(&storage, "before-2.0", Duration::from_secs(10)).await?;
+    /// assert_eq!(run.outputs.sum.recv().await, None, "it was stopped, and not ended");
+    ///
+    /// assert_eq!(storage.savepoints()?, ["before-2.0"]);
+    /// let mut graph = make();
+    /// graph.restore(storage.read_savepoint("before-2.0")?.snapshot())?;
+    /// let mut run = graph.start()?;
+    /// assert_eq!(run.outputs.sum.recv().await, Some(499_999_500_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Running::savepoint`]: then the run goes on, even where the savepoint is there and only what it
+    /// covers was not committed in time.
+    pub async fn stop_at_savepoint<S>(
+        &self,
+        storage: &S,
+        name: &str,
+        limit: Duration,
+    ) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let id = self.run.cuts.savepoint(storage, name, limit, true).await?;
+        self.run.supervisor.abort();
+        self.run.cuts.ended().await;
+        Ok(id)
+    }
+
     /// Closes the graph's inputs, clones and [split](Running::split) ones included, lets its sources run
     /// to their end, and waits until everything has been handled. Who still sends is refused
     /// ([`SendError::Stopped`](crate::graph::SendError::Stopped)). What is left in the graph's outputs is dropped: read them first, or
@@ -484,6 +562,10 @@ impl Run {
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, RunError> {
         let refused = |reason| RunError::query(&self.name, node, reason);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "how long a caller waits is no time of the run"
+        )]
         let deadline = tokio::time::Instant::now() + limit;
         let mut all = Vec::new();
         for answer in self.queries.ask(node, read).map_err(refused)? {

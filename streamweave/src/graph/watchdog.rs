@@ -15,6 +15,10 @@ pub(super) struct Watchdog {
 
 impl Watchdog {
     /// Ready when a step has taken longer than it may.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a step that hangs does so by the machine's clock"
+    )]
     pub(super) async fn barks(self) -> Arc<Failure> {
         let Some(limit) = self.limit else { return std::future::pending().await };
         let mut running = vec![(0, Instant::now()); self.stages.len()];
@@ -27,7 +31,7 @@ impl Watchdog {
                 } else if step != 0 && since.elapsed() >= limit {
                     let cause = Cause::Hung(since.elapsed());
                     let node = Arc::clone(stage);
-                    return Arc::new(Failure { node, input: "step", position: step, cause });
+                    return Arc::new(Failure::new(node, "step", step, cause));
                 }
             }
         }

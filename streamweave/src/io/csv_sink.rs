@@ -8,21 +8,42 @@ use serde::Serialize;
 
 use crate::NodeResult;
 use crate::io::output::{Target, buffered, flush_soon};
+use crate::state::Value;
 
 /// Writes records to a CSV file, each as a row. A row with the names of the fields comes first,
 /// where records have names and the file is empty.
 ///
-/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
-#[crate::node(sink, crate = crate)]
+/// Buffered, and restored, as [`FileLinesSink`](crate::io::FileLinesSink).
+///
+/// ```
+/// use streamweave::io::CsvSink;
+/// use streamweave::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// struct Trade { symbol: &'static str, price: f64 }
+///
+/// let path = std::env::temp_dir().join("streamweave_csv_sink.csv");
+/// let graph = graph! {
+///     file: CsvSink::<Trade>::create(&path),
+///     graph.trades => file.records,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
+/// run.close_inputs()?.drain()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "symbol,price\nACME,9.5\n");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[crate::node(sink, idempotent, crate = crate)]
 pub struct CsvSink<T: Serialize + Send + 'static> {
     /// The records to write.
     #[input]
     records: &T,
+    /// How long the file is, once it is open.
+    #[state]
+    written: Value<Option<u64>>,
     #[scratch]
     target: Option<Target>,
-    /// There is a header, or something behind which there must be none.
-    #[scratch]
-    begun: bool,
     #[scratch]
     flushes: bool,
     path: PathBuf,
@@ -56,19 +77,17 @@ impl<T: Serialize + Send + 'static> CsvSinkHandlers<T> for CsvSink<T> {
         out: &mut impl CsvSinkOut<T>,
     ) -> NodeResult {
         if let Some(target) = &mut state.target {
-            let header = !state.begun;
-            target.record(|buffer| row(records, header).map(|row| buffer.extend(row)))?;
-            state.begun = true;
+            let length = state.written.unwrap_or_else(|| target.length());
+            // There is one already, or something behind which there must be none.
+            let header = length == 0;
+            target.record(length, |buffer| row(records, header).map(|row| buffer.extend(row)))?;
+            state.written.set(Some(target.length()));
             flush_soon(&mut state.flushes, out);
         }
         Ok(())
     }
 
-    buffered!(CsvSinkState<T>, CsvSinkOut<T>, |node, state| {
-        let (target, empty) = Target::file(&node.path, node.append)?;
-        state.begun = !empty;
-        target
-    });
+    buffered!(file CsvSinkState<T>, CsvSinkOut<T>);
 }
 
 /// A record as a row, behind the header if that is asked for. In memory of its own, so that what

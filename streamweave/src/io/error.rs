@@ -116,6 +116,19 @@ pub enum IoError {
         /// How long it was.
         length: u64,
     },
+    /// A file is shorter than the run that it goes on from had made it.
+    #[error(
+        "`{path}` has {length} bytes, and had {written} at the checkpoint that this run goes on from: \
+         put it back, or begin anew without the checkpoint"
+    )]
+    Shorter {
+        /// Which one.
+        path: PathBuf,
+        /// How long it is.
+        length: u64,
+        /// How long it was.
+        written: u64,
+    },
     /// A database cannot be opened, or does not do what it is told.
     #[cfg(feature = "sqlite")]
     #[error("the database `{path}` failed: {source}; once that is remedied, start again")]

@@ -5,11 +5,16 @@ use std::path::PathBuf;
 
 use crate::NodeResult;
 use crate::io::output::{Target, ToLine, buffered, displayed, flush_soon, told};
+use crate::state::Value;
 
 /// Writes records to a file, each as a line.
 ///
 /// The file is opened when the graph starts. Lines are written in blocks of 64 KiB, at the latest
-/// 200 ms after their records, and at the end, when they are also put on the disk.
+/// 200 ms after their records, and at checkpoints and at the end, when they are also put on the disk.
+///
+/// How long the file is goes with the node's state. A run that is restored from a checkpoint cuts the
+/// file back to there and goes on behind that, so each line is in it once, whatever happened to
+/// the run before; it refuses a file that is shorter.
 ///
 /// ```no_run
 /// use streamweave::io::FileLinesSink;
@@ -19,11 +24,14 @@ use crate::io::output::{Target, ToLine, buffered, displayed, flush_soon, told};
 ///     format!("{name} {sum}")
 /// });
 /// ```
-#[crate::node(sink, crate = crate)]
+#[crate::node(sink, idempotent, crate = crate)]
 pub struct FileLinesSink<T: Send + 'static> {
     /// The records to write.
     #[input]
     records: &T,
+    /// How long the file is, once it is open.
+    #[state]
+    written: Value<Option<u64>>,
     #[scratch]
     target: Option<Target>,
     #[scratch]
@@ -77,15 +85,15 @@ impl<T: Send + 'static> FileLinesSinkHandlers<T> for FileLinesSink<T> {
         out: &mut impl FileLinesSinkOut<T>,
     ) -> NodeResult {
         if let Some(target) = &mut state.target {
-            target.record(|buffer| (self.line)(records, buffer).map(|()| buffer.push(b'\n')))?;
+            let length = state.written.unwrap_or_else(|| target.length());
+            target.record(length, |buffer| {
+                (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
+            })?;
+            state.written.set(Some(target.length()));
             flush_soon(&mut state.flushes, out);
         }
         Ok(())
     }
 
-    buffered!(FileLinesSinkState<T>, FileLinesSinkOut<T>, |node| Target::file(
-        &node.path,
-        node.append
-    )?
-    .0);
+    buffered!(file FileLinesSinkState<T>, FileLinesSinkOut<T>);
 }

@@ -8,15 +8,39 @@ use serde::Serialize;
 
 use crate::NodeResult;
 use crate::io::output::{Target, buffered, flush_soon};
+use crate::state::Value;
 
 /// Writes records to a file, each as JSON on a line of its own.
 ///
-/// Buffered as [`FileLinesSink`](crate::io::FileLinesSink).
-#[crate::node(sink, crate = crate)]
+/// Buffered, and restored, as [`FileLinesSink`](crate::io::FileLinesSink).
+///
+/// ```
+/// use streamweave::io::JsonLinesSink;
+/// use streamweave::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// struct Trade { symbol: &'static str, price: f64 }
+///
+/// let path = std::env::temp_dir().join("streamweave_json_lines_sink.jsonl");
+/// let graph = graph! {
+///     file: JsonLinesSink::<Trade>::create(&path),
+///     graph.trades => file.records,
+/// };
+/// let run = graph.inline()?;
+/// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
+/// run.close_inputs()?.drain()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "{\"symbol\":\"ACME\",\"price\":9.5}\n");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[crate::node(sink, idempotent, crate = crate)]
 pub struct JsonLinesSink<T: Serialize + Send + 'static> {
     /// The records to write.
     #[input]
     records: &T,
+    /// How long the file is, once it is open.
+    #[state]
+    written: Value<Option<u64>>,
     #[scratch]
     target: Option<Target>,
     #[scratch]
@@ -52,17 +76,15 @@ impl<T: Serialize + Send + 'static> JsonLinesSinkHandlers<T> for JsonLinesSink<T
         out: &mut impl JsonLinesSinkOut<T>,
     ) -> NodeResult {
         if let Some(target) = &mut state.target {
-            target.record(|buffer| {
+            let length = state.written.unwrap_or_else(|| target.length());
+            target.record(length, |buffer| {
                 serde_json::to_writer(&mut *buffer, records).map(|()| buffer.push(b'\n'))
             })?;
+            state.written.set(Some(target.length()));
             flush_soon(&mut state.flushes, out);
         }
         Ok(())
     }
 
-    buffered!(JsonLinesSinkState<T>, JsonLinesSinkOut<T>, |node| Target::file(
-        &node.path,
-        node.append
-    )?
-    .0);
+    buffered!(file JsonLinesSinkState<T>, JsonLinesSinkOut<T>);
 }

@@ -12,16 +12,16 @@
 //! Each has a second output, `errors: BadRecord`. While it is not connected, the first bad record
 //! fails the graph, with its file and line: nothing is dropped in silence.
 //!
-//! | sink | writes | feature |
-//! |---|---|---|
-//! | [`FileLinesSink`] | a line a record, by `Display` or a closure | |
-//! | `CsvSink<T>` | a row a record | `csv` |
-//! | `JsonLinesSink<T>` | a line of JSON a record | `json` |
-//! | `ParquetSink<T>` | a row a record, all of them at the end | `parquet` |
-//! | [`PartFiles`] | a line a record, in files that appear with checkpoints | |
-//! | `SqliteSink<T>` | what a closure does in a transaction | `sqlite` |
-//! | [`StdoutLines`] | a line a record | |
-//! | `TcpSink` | a line a record | `net` |
+//! | sink | input | writes | feature |
+//! |---|---|---|---|
+//! | [`FileLinesSink`] | `records: &T` | a line a record, by `Display` or a closure | |
+//! | `CsvSink<T>` | `records: &T` | a row a record | `csv` |
+//! | `JsonLinesSink<T>` | `records: &T` | a line of JSON a record | `json` |
+//! | `ParquetSink<T>` | `records: &T` | a row a record, all of them at the end | `parquet` |
+//! | [`PartFiles`] | `records: &T` | a line a record, in files that appear with checkpoints | |
+//! | `SqliteSink<T>` | `records: T` | what a closure does in a transaction | `sqlite` |
+//! | [`StdoutLines`] | `records: &T` | a line a record | |
+//! | `TcpSink` | `records: T` | a line a record | `net` |
 //!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
@@ -38,13 +38,17 @@
 mod csv_sink;
 mod error;
 mod file_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "reads files")]
 mod files;
 mod frames;
 #[cfg(feature = "json")]
 mod json_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod output;
 #[cfg(feature = "parquet")]
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod parquet_sink;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod part_files;
 mod record;
 #[cfg(feature = "sqlite")]

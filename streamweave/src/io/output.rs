@@ -32,6 +32,10 @@ pub(crate) struct Target {
     name: String,
     to: To,
     buffer: Vec<u8>,
+    /// How many bytes are before those of the buffer.
+    flushed: u64,
+    /// How many of the buffer are whole records.
+    whole: usize,
 }
 
 #[derive(Debug)]
@@ -41,36 +45,70 @@ enum To {
 }
 
 impl Target {
-    /// Opens a file; whether it is empty is told too.
-    pub(crate) fn file(path: &Path, append: bool) -> Result<(Self, bool), IoError> {
+    /// Opens a file, to go on behind its first `written` bytes where that is known.
+    pub(crate) fn file(path: &Path, append: bool, written: Option<u64>) -> Result<Self, IoError> {
         let failed = |source| IoError::Write { path: path.into(), source };
-        let mut options = File::options();
-        let file = options.create(true).write(true).append(append).truncate(!append).open(path);
-        let file = file.map_err(failed)?;
-        let empty = file.metadata().map_err(failed)?.len() == 0;
-        let name = path.display().to_string();
-        Ok((Target { name, to: To::File(file), buffer: Vec::with_capacity(BUFFER) }, empty))
+        let file = File::options().create(true).append(true).open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let mut flushed = metadata.len();
+        if metadata.is_file() {
+            let keep = written.unwrap_or(if append { flushed } else { 0 });
+            if flushed < keep {
+                return Err(IoError::Shorter { path: path.into(), length: flushed, written: keep });
+            }
+            file.set_len(keep).map_err(failed)?;
+            flushed = keep;
+        }
+        let (name, buffer) = (path.display().to_string(), Vec::with_capacity(BUFFER));
+        Ok(Target { name, to: To::File(file), buffer, flushed, whole: 0 })
     }
 
     pub(crate) fn stdout() -> Self {
-        Target { name: "stdout".to_owned(), to: To::Stdout, buffer: Vec::with_capacity(BUFFER) }
+        let (name, buffer) = ("stdout".to_owned(), Vec::with_capacity(BUFFER));
+        Target { name, to: To::Stdout, buffer, flushed: 0, whole: 0 }
     }
 
-    /// Takes a record that `write` puts into the buffer. If it fails, nothing of the record stays.
+    /// How many bytes there are, with those that wait.
+    pub(crate) fn length(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    /// Takes a record that `write` puts into the buffer, behind the first `length` bytes: what is behind
+    /// these is of a unit that failed. If it fails, nothing of the record stays.
     pub(crate) fn record<E>(
         &mut self,
+        length: u64,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), IoError>
     where
         E: ToString,
     {
+        if length < self.length() {
+            self.cut(length)?;
+        }
         let start = self.buffer.len();
+        self.whole = start;
         if let Err(error) = write(&mut self.buffer) {
             self.buffer.truncate(start);
             let (path, reason) = (self.name.clone().into(), error.to_string());
             return Err(IoError::Record { path, reason });
         }
-        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+        self.whole = self.buffer.len();
+        if self.whole >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn cut(&mut self, length: u64) -> Result<(), IoError> {
+        let kept = length.saturating_sub(self.flushed);
+        self.buffer.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        self.whole = self.buffer.len();
+        if length < self.flushed
+            && let To::File(file) = &self.to
+            && file.metadata().is_ok_and(|metadata| metadata.is_file())
+        {
+            file.set_len(length).map_err(|error| IoError::of_write(&self.name, error))?;
+            self.flushed = length;
+        }
+        Ok(())
     }
 
     /// Writes what waits.
@@ -97,6 +135,8 @@ impl Target {
         };
         // What is written is not written again, should the sink be tried again.
         self.buffer.drain(..written);
+        self.flushed += written as u64;
+        self.whole = self.whole.saturating_sub(written);
         result.map_err(|error| IoError::of_write(&self.name, error))
     }
 
@@ -112,23 +152,56 @@ impl Target {
     }
 }
 
+/// Who goes down and up again, or is stopped, has handled what waits.
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.buffer.truncate(self.whole);
+        let _ = self.flush();
+    }
+}
+
 /// How long a record may wait in the buffer of a sink, in milliseconds of the run's clock.
 pub(crate) const FLUSH_AFTER: i64 = 200;
 
-/// The handlers that all buffered sinks share: `open` opens the target, `$target` leads to it.
+/// The handlers that all buffered sinks share.
 macro_rules! buffered {
-    ($state:ty, $out:path, |$node:ident| $open:expr) => {
-        $crate::io::output::buffered!($state, $out, |$node, _state| $open);
-    };
-    ($state:ty, $out:path, |$node:ident, $own:ident| $open:expr) => {
+    // Of a file: what it holds goes with the state, so that whoever goes on from a checkpoint goes on
+    // there.
+    (file $state:ty, $out:path) => {
         fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
-            let ($node, $own) = (self, &mut *state);
-            let target = $open;
+            // What waits in the one before is to be in the file first.
+            state.target = None;
+            let target = Target::file(&self.path, self.append, *state.written)?;
+            state.written.set(Some(target.length()));
             state.target = Some(target);
             state.flushes = false;
             Ok(())
         }
 
+        fn on_checkpoint(
+            &self,
+            state: &mut $state,
+            _: u64,
+            _: &mut impl $out,
+        ) -> $crate::NodeResult {
+            match &mut state.target {
+                Some(target) => Ok(target.close()?),
+                None => Ok(()),
+            }
+        }
+
+        $crate::io::output::buffered!($state, $out);
+    };
+    (stdout $state:ty, $out:path) => {
+        fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
+            state.target = Some(Target::stdout());
+            state.flushes = false;
+            Ok(())
+        }
+
+        $crate::io::output::buffered!($state, $out);
+    };
+    ($state:ty, $out:path) => {
         fn on_timer(
             &self,
             state: &mut $state,

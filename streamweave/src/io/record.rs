@@ -38,7 +38,28 @@ pub struct BadRecord {
     /// What is wrong.
     pub reason: String,
     /// Its bytes as they were read; of what is longer than the limit, the first 1,024.
+    /// Formats for people, as JSON, show it as text.
+    #[serde(with = "raw")]
     pub raw: Vec<u8>,
+}
+
+/// Bytes as text where people read it, with U+FFFD for what is none; as they are in state.
+mod raw {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(raw: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            return to.collect_str(&String::from_utf8_lossy(raw));
+        }
+        raw.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        if from.is_human_readable() {
+            return String::deserialize(from).map(String::into_bytes);
+        }
+        Vec::deserialize(from)
+    }
 }
 
 /// The start of what was read, so that it is recognised without opening the file.
@@ -90,4 +111,19 @@ pub(crate) fn too_long(
          `.max_line(bytes)`"
     );
     BadRecord { file: Arc::clone(file), line, reason, raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BadRecord;
+
+    /// As state it keeps every byte, in the form that it always had.
+    #[test]
+    fn what_is_no_text_stays_as_it_is_in_state() {
+        let raw = b"\xff\xfe".to_vec();
+        let bad = BadRecord { file: "a".into(), line: 2, reason: "bad".to_owned(), raw };
+        let saved = rmp_serde::to_vec_named(&bad).expect("serializes");
+        assert_eq!(rmp_serde::from_slice::<BadRecord>(&saved).expect("is read"), bad);
+        assert!(saved.ends_with(&[b'r', b'a', b'w', 0x92, 0xcc, 0xff, 0xcc, 0xfe]));
+    }
 }

@@ -33,6 +33,25 @@ pub struct StdinLines {
 /// which reads in a thread of its own; while that waits for input, shutting the runtime down waits
 /// too, so a program that ends earlier leaves with `std::process::exit` or
 /// `Runtime::shutdown_background`.
+///
+/// ```no_run
+/// use streamweave::io::{Line, stdin_lines, stdout_lines};
+/// use streamweave::nodes::map;
+/// use streamweave::prelude::*;
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let graph = graph! {
+///         lines: stdin_lines(),
+///         shout: map(|line: Line| line.text.to_uppercase()),
+///         print: stdout_lines(),
+///         lines.lines => shout.input,
+///         shout.out   => print.records,
+///     };
+///     graph.start()?.drain().await?;
+///     Ok(())
+/// }
+/// ```
 pub fn stdin_lines() -> StdinLines {
     StdinLines { max_line: 1 << 20 }
 }

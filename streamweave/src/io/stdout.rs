@@ -24,6 +24,20 @@ pub struct StdoutLines<T: Send + 'static> {
 /// enough (`program | head`), the graph fails with
 /// [`IoError::BrokenPipe`](crate::io::IoError::BrokenPipe), which
 /// [`is_broken_pipe`](crate::io::is_broken_pipe) tells from other failures.
+///
+/// ```
+/// use streamweave::io::stdout_lines;
+/// use streamweave::nodes::from_iter;
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     numbers: from_iter(0..3_u64),
+///     print: stdout_lines(),
+///     numbers.out => print.records,
+/// };
+/// graph.inline()?.drain()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn stdout_lines<T: Display + Send + 'static>() -> StdoutLines<T> {
     StdoutLines { line: displayed() }
 }
@@ -49,11 +63,13 @@ impl<T: Send + 'static> StdoutLinesHandlers<T> for StdoutLines<T> {
         out: &mut impl StdoutLinesOut<T>,
     ) -> NodeResult {
         if let Some(target) = &mut state.target {
-            target.record(|buffer| (self.line)(records, buffer).map(|()| buffer.push(b'\n')))?;
+            target.record(target.length(), |buffer| {
+                (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
+            })?;
             flush_soon(&mut state.flushes, out);
         }
         Ok(())
     }
 
-    buffered!(StdoutLinesState<T>, StdoutLinesOut<T>, |_node| Target::stdout());
+    buffered!(stdout StdoutLinesState<T>, StdoutLinesOut<T>);
 }

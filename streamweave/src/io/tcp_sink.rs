@@ -15,6 +15,22 @@ use crate::node::{AsyncContext, Timer};
 ///
 /// Lines are sent in blocks of 64 KiB, at the latest 200 ms after their records, and at the end.
 /// That a line was sent does not say that it has arrived. It needs a tokio runtime.
+///
+/// ```no_run
+/// use streamweave::io::TcpSink;
+/// use streamweave::nodes::from_iter;
+/// use streamweave::prelude::*;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = graph! {
+///     numbers: from_iter(0..3_u64),
+///     send: TcpSink::connect("localhost:7000"),
+///     numbers.out => send.records,
+/// };
+/// graph.start()?.drain().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[crate::node(async, crate = crate)]
 pub struct TcpSink<T: Send + 'static> {
     /// The records to send.

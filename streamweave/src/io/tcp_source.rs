@@ -41,6 +41,24 @@ impl fmt::Display for TcpLine {
 ///
 /// Connect `errors` where the senders are not yours: a line that is no UTF-8 or too long fails the
 /// graph otherwise.
+///
+/// ```no_run
+/// use streamweave::io::{TcpLine, TcpLines, stdout_lines};
+/// use streamweave::nodes::map;
+/// use streamweave::prelude::*;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = graph! {
+///     lines: TcpLines::bind("localhost:7000")?,
+///     tell: map(|line: TcpLine| format!("{}: {}", line.peer, line.text)),
+///     print: stdout_lines(),
+///     lines.lines  => tell.input,
+///     tell.out     => print.records,
+///     lines.errors => graph.odd,
+/// };
+/// # Ok(())
+/// # }
+/// ```
 #[crate::node(source, crate = crate)]
 pub struct TcpLines {
     /// The lines.

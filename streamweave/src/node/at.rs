@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::Mark;
-use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
+use crate::node::{AsyncContext, AtRest, BoxFuture, Context, Kept, NodeResult, TimerAt};
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A node's `out` while another time is the current one: what [`Context::at`] gives. What is sent
@@ -84,6 +84,9 @@ impl<C: Context> Context for At<'_, C> {
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         self.context.set_timer(name, at);
     }
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        self.context.set_timer_at_end(name, time);
+    }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.context.cancel_timer(name, at);
     }
@@ -104,6 +107,9 @@ impl<C: Context> Context for At<'_, C> {
     }
     fn __align(&mut self, place: AlignedPlace) {
         self.context.__align(place);
+    }
+    fn __at_rest(&mut self, promise: AtRest) {
+        self.context.__at_rest(promise);
     }
     fn __enter(&mut self, mark: Mark) -> Mark {
         self.context.__enter(mark)

@@ -108,7 +108,8 @@ pub fn lent_to_a_future<T: LentToAFuture>() {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error, so no record can fail with it",
     label = "does not implement `std::error::Error`",
-    note = "implement `std::error::Error` for it; `thiserror` derives it"
+    note = "implement `std::error::Error` for it; `thiserror` derives it",
+    note = "an error may be told on another thread: a boxed one is a `Box<dyn Error + Send + Sync>`"
 )]
 pub trait RecordError {
     /// The failure.

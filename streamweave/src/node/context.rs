@@ -1,5 +1,6 @@
 //! What a handler can ask of its `out`, besides sending: time, key, timers, the clock.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,6 +11,10 @@ use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A future in a box, as the context hands them out.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What can be promised of a node's state when nothing comes for now.
+#[doc(hidden)]
+pub type AtRest = Box<dyn Fn(&dyn Any) -> Option<LogicalTime> + Send>;
 
 /// What every handler can ask of its `out`.
 ///
@@ -407,7 +412,8 @@ pub trait Context: Send {
     /// keys always can, and its timers have the key `()`.
     ///
     /// Timers fire by time, then by key. A timer of event time is due when the frontier is *past*
-    /// its time; one that is set behind the frontier, when that next rises. What it sends has its
+    /// its time; one that is set behind the frontier, when that next rises. In a loop one of a later
+    /// time waits for all rounds of that, one of the current time for the current round. What it sends has its
     /// time, or what was [promised](Context::promised) where that is later. The promise waits for
     /// it. When the input ends all timers of event time fire; those of the clock are dropped then,
     /// and so are those that are set while the last ones fire
@@ -471,6 +477,56 @@ pub trait Context: Send {
     /// ```
     fn set_timer(&mut self, name: &'static str, at: TimerAt);
 
+    /// As [`set_timer`](Context::set_timer) at `TimerAt::Event(time)`, but in a loop it waits for all
+    /// rounds of its time, while one that is set at its own time waits for the current round only, and
+    /// one that is set before always for all. What it sends goes round anew, behind these rounds.
+    ///
+    /// ```
+    /// use streamweave::node::TimeError;
+    /// use streamweave::nodes::merge;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Halves numbers, and counts all that there were of one time.
+    /// #[node(key = i64)]
+    /// struct Halve {
+    ///     #[input(key = |_| &0)] numbers: i64,
+    ///     #[output] again: i64,
+    ///     #[output] count: u64,
+    ///     #[state] count_so_far: Keyed<i64, u64>,
+    /// }
+    ///
+    /// impl HalveHandlers for Halve {
+    ///     fn on_numbers(&self, state: &mut HalveState, n: i64, out: &mut impl HalveOut) -> NodeResult {
+    ///         *state.count_so_far.entry(0) += 1;
+    ///         out.set_timer_at_end("count", out.time().ok_or(TimeError::Untimed)?);
+    ///         if n > 1 {
+    ///             out.again(n / 2);
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn on_timer(&self, state: &mut HalveState, _: Timer<i64>, out: &mut impl HalveOut) -> NodeResult {
+    ///         let count = state.count_so_far.remove(&0).unwrap_or_default();
+    ///         out.count(count);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     #[rounds(max = 100)] loop halves { both: merge(), halve: Halve {} },
+    ///     graph.numbers => both.left,
+    ///     both.out => halve.numbers,
+    ///     halve.again => feedback both.right,
+    ///     halve.count => graph.counts,
+    /// };
+    /// let run = graph.inline()?;
+    /// run.inputs.numbers.try_send_at(LogicalTime(5), 100)?;
+    /// let mut run = run.close_inputs()?;
+    /// assert_eq!(run.outputs.counts.try_recv_timed(), Some((Some(LogicalTime(5)), 7)));
+    /// assert_eq!(run.outputs.counts.try_recv_timed(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime);
+
     /// Takes back a timer of the current key and this name and time, so that it does not fire; does
     /// nothing if there is none. Takes effect when the unit does.
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt);
@@ -493,6 +549,10 @@ pub trait Context: Send {
     /// The stage takes nothing in while it is ahead of the others of this alignment.
     #[doc(hidden)]
     fn __align(&mut self, place: AlignedPlace);
+
+    /// When nothing comes any more for now, the node promises what this makes of its state.
+    #[doc(hidden)]
+    fn __at_rest(&mut self, promise: AtRest);
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]

@@ -34,10 +34,16 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for NodeError {
 
 impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)?;
+        let mut told = self.0.to_string();
+        f.write_str(&told)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            // Many messages hold that of their cause already.
+            let cause = error.to_string();
+            if !told.contains(&cause) {
+                write!(f, ": {cause}")?;
+                told = cause;
+            }
             source = error.source();
         }
         Ok(())
@@ -71,4 +77,28 @@ pub enum TimeError {
          send it to the graph with its time"
     )]
     Untimed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeError;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no rates: {source}; start again")]
+    struct WithCause {
+        source: std::num::ParseIntError,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no rates")]
+    struct WithoutCause(#[source] WithCause);
+
+    #[test]
+    fn every_cause_is_told_once() {
+        let cause = || WithCause { source: "x".parse::<u8>().expect_err("no number") };
+        let told = "no rates: invalid digit found in string; start again";
+        assert_eq!(NodeError::from(cause()).to_string(), told);
+        let around = NodeError::from(WithoutCause(cause()));
+        assert_eq!(around.to_string(), format!("no rates: {told}"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::Mark;
-use crate::node::{AsyncContext, BoxFuture, Context, Kept, NodeResult, TimerAt};
+use crate::node::{AsyncContext, AtRest, BoxFuture, Context, Kept, NodeResult, TimerAt};
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 impl<T: Context + ?Sized> Context for &mut T {
@@ -51,6 +51,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn __align(&mut self, place: AlignedPlace) {
         (**self).__align(place);
     }
+    fn __at_rest(&mut self, promise: AtRest) {
+        (**self).__at_rest(promise);
+    }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)
     }
@@ -65,6 +68,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     }
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         (**self).set_timer(name, at);
+    }
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        (**self).set_timer_at_end(name, time);
     }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         (**self).cancel_timer(name, at);

@@ -25,7 +25,7 @@ pub use at::At;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
 };
-pub use context::{BoxFuture, Context};
+pub use context::{AtRest, BoxFuture, Context};
 pub(crate) use emit::delegate_part;
 pub use emit::{
     ByClone, Duplicate, EachPart, Emit, Emitters, NoClone, Part, Tee, Unconnected, Via,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{
-    AsyncContext, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer, TimerAt,
-    Timing,
+    AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
+    TimerAt, Timing,
 };
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp, millis};
 
@@ -110,6 +110,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.aligned.push(place);
     }
 
+    fn __at_rest(&mut self, promise: AtRest) {
+        self.agenda.at_rest = Some(promise);
+    }
+
     fn idle_after(&mut self, limit: Duration) {
         self.agenda.idle_after = Some(limit);
     }
@@ -132,6 +136,14 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         if let Some(key) = self.key {
             let key = (self.agenda.copy)(key);
             self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
+            self.cx.set_staged();
+        }
+    }
+
+    fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
+        if let Some(key) = self.key {
+            let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
+            self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
             self.cx.set_staged();
         }
     }
@@ -222,7 +234,7 @@ fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) ->
 #[inline(never)]
 fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
     let node = Arc::clone(node);
-    cx.fail(Failure { node, input: "out", position: 0, cause: Cause::Error(error) });
+    cx.fail(Failure::new(node, "out", 0, Cause::Error(error)));
 }
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {

@@ -2,6 +2,7 @@
 //! the type is known to serialize and used where it is not.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use super::{StateError, wire};
 /// # Ok::<(), streamweave::state::StateError>(())
 /// ```
 pub struct Codec<T> {
-    encode: fn(&T, &mut Vec<u8>) -> Result<(), StateError>,
+    encode: fn(&T, &mut dyn Write) -> Result<(), StateError>,
     decode: fn(&[u8]) -> Result<T, StateError>,
 }
 
@@ -30,7 +31,7 @@ impl<T> Codec<T> {
     where
         T: Serialize + DeserializeOwned,
     {
-        Self { encode: wire::write::<T>, decode: wire::read::<T> }
+        Self { encode: wire::write_to::<T>, decode: wire::read::<T> }
     }
 
     /// The codec of a type that serializes, but perhaps only borrows what it is read from, as
@@ -42,7 +43,7 @@ impl<T> Codec<T> {
     where
         T: Serialize + Deserialize<'static>,
     {
-        Self { encode: wire::write::<T>, decode: wire::read_copied::<T> }
+        Self { encode: wire::write_to::<T>, decode: wire::read_copied::<T> }
     }
 
     /// Appends the value's bytes.
@@ -53,12 +54,33 @@ impl<T> Codec<T> {
         (self.encode)(value, into)
     }
 
+    /// How many bytes [`encode`](Self::encode) would append; of a value that refuses, up to there.
+    pub(crate) fn size(&self, value: &T) -> usize {
+        let mut count = Count(0);
+        // What it is wanted for goes without.
+        let _ = (self.encode)(value, &mut count);
+        count.0
+    }
+
     /// Reads a value that takes up all of the bytes.
     ///
     /// # Errors
     /// [`StateError::Decode`] if they are no such value, or more follows it.
     pub fn decode(&self, bytes: &[u8]) -> Result<T, StateError> {
         (self.decode)(bytes)
+    }
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -14,6 +14,9 @@ pub enum StateKind {
     Single,
     /// The same on every worker.
     Broadcast,
+    /// A share of each worker's own: [`State::restore`] adds those of several up, and the sum goes where
+    /// key group 0 does.
+    Shares,
     /// By the splits of a source: it moves with them.
     BySplit,
 }

@@ -52,3 +52,4 @@ pub(crate) use snapshot::{as_binary, from_binary};
 pub use stable_key::Fold;
 pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
 pub use value::Value;
+pub(crate) use wire::{table_entries, table_length};

@@ -6,6 +6,7 @@
 //! ```
 
 use std::fmt;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -27,6 +28,12 @@ pub(super) fn write<T: Serialize + ?Sized>(
     value: &T,
     into: &mut Vec<u8>,
 ) -> Result<(), StateError> {
+    let mut serializer = rmp_serde::Serializer::new(into).with_struct_map();
+    value.serialize(&mut serializer).map_err(StateError::encode)
+}
+
+/// The same, to whatever takes bytes.
+pub(super) fn write_to<T: Serialize>(value: &T, into: &mut dyn Write) -> Result<(), StateError> {
     let mut serializer = rmp_serde::Serializer::new(into).with_struct_map();
     value.serialize(&mut serializer).map_err(StateError::encode)
 }
@@ -66,6 +73,24 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
 /// The same, of bytes that the value cannot borrow.
 pub(super) fn read_copied<T: Deserialize<'static>>(bytes: &[u8]) -> Result<T, StateError> {
     finish::<_, PhantomData<T>>(rmp_serde::Deserializer::new(bytes), PhantomData)
+}
+
+/// How many entries a saved table has; `None` where these bytes are of something else.
+pub(crate) fn table_length(bytes: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Saved {
+        entries: Vec<serde::de::IgnoredAny>,
+    }
+    read::<Saved>(bytes).ok().map(|table| table.entries.len() as u64)
+}
+
+/// The entries of a saved table; none where they are of other types.
+pub(crate) fn table_entries<K: DeserializeOwned, V: DeserializeOwned>(bytes: &[u8]) -> Vec<(K, V)> {
+    #[derive(Deserialize)]
+    struct Saved<K, V> {
+        entries: Vec<(K, V)>,
+    }
+    read::<Saved<K, V>>(bytes).map_or_else(|_| Vec::new(), |table| table.entries)
 }
 
 /// Begins a table, with room for how many keys were removed; where these begin. Then come those keys,

@@ -1,7 +1,6 @@
 //! What happens when a unit fails: policies, and the supervisors that act by them.
 //!
 //! ```
-//! use std::time::Duration;
 //! use streamweave::prelude::*;
 //!
 //! #[node]
@@ -33,7 +32,8 @@
 //! and
 //!
 //! - [`OnFailure`] says what becomes of its record: it is tried again, left out, or sent on as a
-//!   dead letter;
+//!   dead letter; left out or sent on also after some tries of its own
+//!   (`#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]`);
 //! - [`RestartSpec`] says how often that may be, within which time, and after which wait: the
 //!   node's scratch is then rebuilt empty and `on_start` runs again, while its state stands as
 //!   before the failed unit. A record that is left out or sent on after an *error* needs no such

@@ -8,6 +8,12 @@ pub struct SupervisionPolicy {
     /// What becomes of the record; `None` for what the group around says and, where something is
     /// said of restarts, [`OnFailure::Retry`].
     pub on_failure: Option<OnFailure>,
+    /// How often a record is tried again before it is left out, or becomes a dead letter. No restart
+    /// is counted for it.
+    pub retry: u32,
+    /// The first and the longest wait before each of these tries, which double, as those of
+    /// [`RestartSpec::backoff`].
+    pub backoff: Option<(Duration, Duration)>,
     /// How often there may be a restart; `None` for what the group around says.
     pub restart: Option<RestartSpec>,
 }

@@ -30,11 +30,16 @@ impl Restarts {
             return Some(spec.backoff.map_or(Duration::ZERO, |(_, longest)| longest));
         }
         self.0.push_back(now);
-        let Some((first, longest)) = spec.backoff else { return Some(Duration::ZERO) };
-        let doubled = first.saturating_mul(1 << made.min(30)).min(longest);
-        // By its name and the count, so that a run can be repeated.
-        let jitter = xxh3_64_with_seed(who.as_bytes(), made as u64) % 1024;
-        let off = u32::try_from(jitter).unwrap_or(0);
-        Some(doubled - doubled / 2 * off / 1024)
+        Some(wait(spec.backoff, who, made))
     }
+}
+
+/// The wait before a try, when so many have been made: it doubles, and up to a half is taken off.
+pub(crate) fn wait(backoff: Option<(Duration, Duration)>, who: &str, made: usize) -> Duration {
+    let Some((first, longest)) = backoff else { return Duration::ZERO };
+    let doubled = first.saturating_mul(1 << made.min(30)).min(longest);
+    // By its name and the count, so that a run can be repeated.
+    let jitter = xxh3_64_with_seed(who.as_bytes(), made as u64) % 1024;
+    let off = u32::try_from(jitter).unwrap_or(0);
+    doubled - doubled / 2 * off / 1024
 }

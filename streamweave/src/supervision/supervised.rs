@@ -83,15 +83,19 @@ impl Supervised {
         &self,
         failure: &Arc<Failure>,
         is_of_data: bool,
+        tries: u32,
     ) -> Option<(Treatment, Option<Order>, i64)> {
         let shared = &self.supervision.0;
         let now = self.clock.now();
         let node = failure.node.split('#').next().unwrap_or_default();
         let is_error = matches!(failure.cause, Cause::Error(_));
-        let failed = Failed { stage: self.stage, node, is_of_data, is_error };
+        let failed = Failed { stage: self.stage, node, is_of_data, is_error, tries };
         let decision = lock(&shared.supervisor).failed(failed, now);
         self.report(failure, &decision);
         if decision.treatment == OnFailure::Stop {
+            if let Some(gave_up) = decision.gave_up {
+                let _ = failure.gave_up.set(gave_up);
+            }
             return None;
         }
         let order = Order { at: now.saturating_add(millis(decision.wait)), state: decision.state };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::graph::GraphSpec;
-use crate::supervision::restarts::Restarts;
+use crate::supervision::restarts::{Restarts, wait};
 use crate::supervision::{
     FailureAction, OnFailure, RestartSpec, RestartedState, Strategy, SupervisionPolicy,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Decision {
     pub(crate) restarts: Vec<usize>,
     pub(crate) wait: Duration,
     pub(crate) state: RestartedState,
+    /// What was used up, where that is why the graph stops.
+    pub(crate) gave_up: Option<String>,
 }
 
 impl Decision {
@@ -52,7 +54,7 @@ impl Decision {
 
     fn of(treatment: Treatment, by: Option<Arc<str>>) -> Self {
         let (restarts, wait) = (Vec::new(), Duration::ZERO);
-        Decision { treatment, by, restarts, wait, state: RestartedState::Kept }
+        Decision { treatment, by, restarts, wait, state: RestartedState::Kept, gave_up: None }
     }
 }
 
@@ -67,6 +69,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_of_data: bool,
     /// A handler returned an error; otherwise something panicked.
     pub(crate) is_error: bool,
+    /// How often its record had been tried again before.
+    pub(crate) tries: u32,
 }
 
 impl Supervisor {
@@ -91,11 +95,22 @@ impl Supervisor {
 
     /// What becomes of a record whose unit fails in this node.
     pub(crate) fn treatment(&self, node: &str) -> Treatment {
-        let said = self.around(node).find_map(|unit| self.units[unit].policy.on_failure);
+        let said = self.says(node).and_then(|unit| self.units[unit].policy.on_failure);
         said.unwrap_or_else(|| {
             let supervised = self.around(node).any(|unit| self.units[unit].restart().is_some());
             if supervised { OnFailure::Retry } else { OnFailure::Stop }
         })
+    }
+
+    /// Whether failed records of this node must be kept.
+    pub(crate) fn keeps(&self, node: &str) -> bool {
+        matches!(self.treatment(node), OnFailure::Retry | OnFailure::DeadLetter)
+            || self.says(node).is_some_and(|unit| self.units[unit].policy.retry > 0)
+    }
+
+    /// The innermost unit that says what becomes of records whose unit fails in this node.
+    fn says(&self, node: &str) -> Option<usize> {
+        self.around(node).find(|unit| self.units[*unit].policy.on_failure.is_some())
     }
 
     /// The unit at this path and those around it, from the inside out.
@@ -117,27 +132,48 @@ impl Supervisor {
         // Who says at the record itself that it is to be left out means each of them.
         let own = around.iter().find(|unit| *self.units[**unit].path == *failed.node);
         let own = own.map(|unit| &self.units[*unit].policy);
-        let each = own.is_some_and(|own| own.on_failure.is_some() && own.restart.is_none());
+        // An error that leaves the record out restarts nothing that would count.
+        let each = own.is_some_and(|own| {
+            own.on_failure.is_some() && (own.restart.is_none() || failed.is_error)
+        });
         let mut supervisors: Vec<usize> =
             around.iter().copied().filter(|unit| self.units[*unit].restart().is_some()).collect();
         let restarts = |stage| if failed.is_error { Vec::new() } else { vec![stage] };
-        if treatment != OnFailure::Retry && (each || supervisors.is_empty()) {
-            let by =
-                self.around(failed.node).find(|unit| self.units[*unit].policy.on_failure.is_some());
-            let by = by.map(|unit| Arc::clone(&self.units[unit].path));
-            return Decision { restarts: restarts(failed.stage), ..Decision::of(treatment, by) };
+        if treatment != OnFailure::Retry {
+            let says = self.says(failed.node).map(|unit| &self.units[unit]);
+            let by = says.map(|unit| Arc::clone(&unit.path));
+            if let Some(Unit { policy, path, .. }) =
+                says.filter(|unit| failed.tries < unit.policy.retry)
+            {
+                let wait = wait(policy.backoff, path, failed.tries as usize);
+                let restarts = restarts(failed.stage);
+                return Decision { restarts, wait, ..Decision::of(OnFailure::Retry, by) };
+            }
+            if each || supervisors.is_empty() {
+                return Decision {
+                    restarts: restarts(failed.stage),
+                    ..Decision::of(treatment, by)
+                };
+            }
         }
         if supervisors.is_empty() {
             // It is to be tried again, and nothing says how often.
             supervisors.extend(around.first());
         }
         let (mut child, mut all) = (failed.node.to_owned(), false);
+        let mut gave_up = None;
         for unit in supervisors {
             let path = Arc::clone(&self.units[unit].path);
             let spec = self.units[unit].restart().unwrap_or_default();
             let Some(wait) = self.units[unit].restarts.again(&spec, &path, now) else {
+                let within = spec.within.map(|within| format!(" within {within:?}"));
+                gave_up = Some(format!(
+                    "the restarts of `{path}` are used up: {}{}",
+                    spec.max,
+                    within.unwrap_or_default()
+                ));
                 if spec.then == FailureAction::Stop {
-                    return Decision::stop();
+                    break;
                 }
                 all |= spec.then == FailureAction::RestartGroup;
                 child = (*path).to_owned();
@@ -171,7 +207,7 @@ impl Supervisor {
                 ..Decision::of(treatment, Some(path))
             };
         }
-        Decision::stop()
+        Decision { gave_up, ..Decision::stop() }
     }
 
     fn within(&self, is_meant: impl Fn(&str) -> bool) -> Vec<usize> {

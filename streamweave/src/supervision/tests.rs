@@ -9,7 +9,7 @@ const SECOND: i64 = 1000;
 fn restart(max: u32, then: FailureAction) -> SupervisionPolicy {
     let within = Some(Duration::from_secs(10));
     let restart = Some(RestartSpec { max, within, then, ..RestartSpec::default() });
-    SupervisionPolicy { on_failure: None, restart }
+    SupervisionPolicy { restart, ..SupervisionPolicy::default() }
 }
 
 /// `a -> desk(b -> c, d) -> e`, where `inner` holds `c`.
@@ -52,7 +52,7 @@ fn supervisor(
 }
 
 fn fails(supervisor: &mut Supervisor, stage: usize, node: &str, at: i64) -> Decision {
-    supervisor.failed(Failed { stage, node, is_of_data: true, is_error: true }, at)
+    supervisor.failed(Failed { stage, node, is_of_data: true, is_error: true, tries: 0 }, at)
 }
 
 #[test]
@@ -122,7 +122,8 @@ fn what_is_used_up_goes_outwards() {
 
 #[test]
 fn a_node_that_leaves_records_out_does_so_with_each() {
-    let skip = SupervisionPolicy { on_failure: Some(OnFailure::Skip), restart: None };
+    let skip =
+        SupervisionPolicy { on_failure: Some(OnFailure::Skip), ..SupervisionPolicy::default() };
     let groups = [("desk", Some(Strategy::OneForAll), restart(1, FailureAction::Escalate))];
     let mut supervisor = supervisor(&[("desk/b", skip)], &groups);
     for at in 0..100 {
@@ -130,7 +131,7 @@ fn a_node_that_leaves_records_out_does_so_with_each() {
         assert_eq!((decision.treatment, decision.restarts), (OnFailure::Skip, vec![]));
     }
     // After a panic nobody knows what became of its scratch.
-    let panicked = Failed { stage: 1, node: "desk/b", is_of_data: true, is_error: false };
+    let panicked = Failed { stage: 1, node: "desk/b", is_of_data: true, is_error: false, tries: 0 };
     assert_eq!(supervisor.failed(panicked, 0).restarts, vec![1]);
     // What no record asked for is tried again, as often as the group may.
     let start = Failed { is_of_data: false, ..panicked };
@@ -142,7 +143,7 @@ fn a_node_that_leaves_records_out_does_so_with_each() {
 fn waits_double_up_to_the_longest_and_are_shortened_by_up_to_a_half() {
     let backoff = Some((Duration::from_millis(100), Duration::from_secs(1)));
     let restart = RestartSpec { max: 100, within: None, backoff, ..RestartSpec::default() };
-    let policy = SupervisionPolicy { on_failure: None, restart: Some(restart) };
+    let policy = SupervisionPolicy { restart: Some(restart), ..SupervisionPolicy::default() };
     let mut supervisor = supervisor(&[("a", policy)], &[]);
     let mut waits = Vec::new();
     for (made, longest) in [100, 200, 400, 800, 1000, 1000].into_iter().enumerate() {
@@ -160,4 +161,30 @@ fn the_stage_that_failed_restarts_whatever_heads_it() {
     let mut supervisor = supervisor(&[], &groups);
     let restarts = fails(&mut supervisor, 3, "desk/inner/c", 0).restarts;
     assert_eq!(restarts, vec![2, 3]);
+}
+
+/// A record that is left out after some tries counts as no restart, neither tried nor left out.
+#[test]
+fn tries_before_a_record_is_left_out_are_its_own() {
+    let policy = SupervisionPolicy {
+        on_failure: Some(OnFailure::Skip),
+        retry: 2,
+        backoff: Some((Duration::from_secs(1), Duration::from_secs(8))),
+        ..restart(1, FailureAction::Stop)
+    };
+    let mut supervisor = supervisor(&[("a", policy)], &[]);
+    let mut fails = |tries, is_error| {
+        let failed = Failed { stage: 0, node: "a", is_of_data: true, is_error, tries };
+        let Decision { treatment, restarts, wait, .. } = supervisor.failed(failed, 0);
+        (treatment, restarts, wait.as_millis())
+    };
+    for _ in 0..5 {
+        let (first, second, last) = (fails(0, true), fails(1, true), fails(2, true));
+        assert_eq!((first.0, &*first.1), (OnFailure::Retry, &[][..]));
+        assert!((500..=1000).contains(&first.2) && (1000..=2000).contains(&second.2));
+        assert_eq!((second.0, last), (OnFailure::Retry, (OnFailure::Skip, Vec::new(), 0)));
+    }
+    // A panic restarts the node: what it leaves out counts, what it tries does not.
+    assert_eq!((fails(0, false).0, fails(1, false).1), (OnFailure::Retry, vec![0]));
+    assert_eq!((fails(2, false).0, fails(2, false).0), (OnFailure::Skip, OnFailure::Stop));
 }

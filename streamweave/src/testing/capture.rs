@@ -122,6 +122,7 @@ impl<I, O> Inline<I, O> {
                     give_way(&chance).await;
                 }
                 into.record().ended = !output.has_failed();
+                Ok(())
             })
         });
         capture

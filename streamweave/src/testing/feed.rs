@@ -46,16 +46,19 @@ impl<I, O> Inline<I, O> {
                 for item in items {
                     // A graph that has stopped tells why by itself.
                     if input.send(item).await.is_err() {
-                        return;
+                        break;
                     }
                     give_way(&chance).await;
                 }
+                Ok(())
             })
         });
     }
 
-    /// As [`Inline::feed`], with records that have times, and promises. What is behind a promise
-    /// is left out, as [`Input::send_at`] refuses it.
+    /// As [`Inline::feed`], with records that have times, and promises. A record behind a promise,
+    /// which [`Input::send_at`] refuses, stops the graph with an error: what an input of a graph
+    /// promises holds. Late records are what [`event_time`](crate::nodes::event_time) makes of records
+    /// that carry their times.
     ///
     /// ```
     /// use streamweave::nodes::map;
@@ -89,11 +92,13 @@ impl<I, O> Inline<I, O> {
         self.driver.beside(&path, |_, chance| {
             Box::pin(async move {
                 for message in messages {
-                    if let Err(SendError::Stopped(_)) = input.send_message(message).await {
-                        return;
+                    match input.send_message(message).await {
+                        Err(SendError::Stopped(_)) => break,
+                        Err(error) => return Err(error.to_string().into()),
+                        Ok(()) => give_way(&chance).await,
                     }
-                    give_way(&chance).await;
                 }
+                Ok(())
             })
         });
     }
@@ -147,10 +152,11 @@ impl<I, O> Inline<I, O> {
                         None => input.send(item).await,
                     };
                     if sent.is_err() {
-                        return;
+                        break;
                     }
                     give_way(&chance).await;
                 }
+                Ok(())
             })
         });
     }

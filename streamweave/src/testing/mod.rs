@@ -2,7 +2,8 @@
 //!
 //! A graph runs [inline](crate::graph::Graph::inline) in a test: on the test's thread, by a clock
 //! that stands still until the test moves it. There [`feed`](crate::graph::Inline::feed) and
-//! [`replay`](crate::graph::Inline::replay) send into its inputs,
+//! [`replay`](crate::graph::Inline::replay) send into its inputs (and end them, unless a clone is
+//! kept: `run.feed(inputs.numbers.clone(), ..)`),
 //! [`capture`](crate::graph::Inline::capture) records its outputs,
 //! [`advance`](crate::graph::Inline::advance) and
 //! [`until_idle`](crate::graph::Inline::until_idle) move the time.

@@ -14,7 +14,6 @@ pub(crate) enum InputState {
     /// It has nothing for now: the others do not wait for it.
     Idle,
     /// Its producer is down or paused: the others wait for it.
-    #[allow(dead_code, reason = "entered by supervision, which comes with the state issue")]
     Held,
     /// It has no more records.
     Ended,
@@ -71,7 +70,7 @@ impl Inputs {
     /// The input is back.
     pub(crate) fn wakes(&mut self, input: usize) {
         let (state, at) = &mut self.each[input];
-        if *state == InputState::Idle {
+        if matches!(state, InputState::Idle | InputState::Held) {
             let behind = *at < self.promise && !broken(Broken::IdleComesBackLevel);
             *state = if behind { InputState::CatchingUp } else { InputState::Active };
         }
@@ -82,9 +81,11 @@ impl Inputs {
     }
 
     /// The input's producer is down or paused.
-    #[cfg(test)]
-    fn holds(&mut self, input: usize) {
-        self.each[input].0 = InputState::Held;
+    pub(crate) fn holds(&mut self, input: usize) {
+        let state = &mut self.each[input].0;
+        if *state != InputState::Ended && !broken(Broken::HeldIsIdle) {
+            *state = InputState::Held;
+        }
     }
 
     /// The input has no more records; whether that goes for all.
@@ -201,6 +202,33 @@ mod tests {
         assert_eq!(promise(&mut inputs), Some(4));
         inputs.idles(1);
         assert_eq!(inputs.outlook(), Outlook { promise: Some(at(4)), idle: false });
+        // It goes on, as active as any, and what it brings is not late: nobody went on without it.
+        inputs.wakes(0);
+        assert_eq!(inputs.state(0), InputState::Active);
+        assert!(!inputs.is_late(0, LogicalTime(3).into()));
+    }
+
+    /// One that was idle when its producer went down holds what is promised from then on, and is late
+    /// by what was promised before.
+    #[test]
+    fn an_input_that_was_idle_is_held_where_it_finds_the_promise() {
+        let mut inputs = Inputs::new(2);
+        inputs.promises(0, at(4));
+        inputs.promises(1, at(4));
+        inputs.idles(0);
+        inputs.promises(1, at(10));
+        assert_eq!(promise(&mut inputs), Some(10));
+        inputs.holds(0);
+        inputs.promises(1, at(50));
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(10)), idle: false });
+        inputs.wakes(0);
+        assert_eq!(inputs.state(0), InputState::CatchingUp);
+        assert!(inputs.is_late(0, LogicalTime(9).into()));
+        assert_eq!(promise(&mut inputs), Some(50));
+        // What has ended is not held.
+        inputs.ends(0);
+        inputs.holds(0);
+        assert!(inputs.has_ended(0));
     }
 
     /// Whatever happens, the promise never falls, and no input that is waited for is behind it.

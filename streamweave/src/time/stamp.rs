@@ -17,22 +17,51 @@ pub struct Rounds(pub(crate) [u32; 2]);
 /// So many rounds of one inner loop fit into the count that it shares.
 const INNER: u32 = 1 << 24;
 
+/// So many rounds of an outer loop there are before the end of a time, and as many behind it.
+const OUTER: u32 = 1 << 31;
+
 impl Rounds {
-    /// The round of the loop at `depth`, 0 for the outermost: 0 before the first.
+    /// Behind every round that a time has by itself: what waits for its end waits for this.
+    pub(crate) const LAST: Rounds = Rounds([OUTER - 1, u32::MAX]);
+
+    /// Of what is sent at the end of a time: it goes round anew, behind all rounds before.
+    pub(crate) const END: Rounds = Rounds([OUTER, 0]);
+
+    /// The round of the loop at `depth`, 0 for the outermost: 0 before the first. What a timer sent
+    /// at the end of its time counts from 0 again.
     pub fn of(self, depth: usize) -> u32 {
         match depth {
-            0 => self.0[0],
+            0 => self.0[0] % OUTER,
             _ => self.0[1] % INNER,
         }
     }
 
+    /// Of what went round once more behind the end of its time.
+    #[inline]
+    pub(crate) fn is_behind_end(self) -> bool {
+        self > Rounds::END
+    }
+
     /// One round further in the loop at `depth`, which is the inner one at `place` of its outer
-    /// loop; loops inside it start anew.
-    pub(crate) fn next(self, depth: usize, place: u32) -> Rounds {
+    /// loop; loops inside it start anew. `None` where no more can be counted.
+    pub(crate) fn next(self, depth: usize, place: u32) -> Option<Rounds> {
         let Rounds([outer, inner]) = self;
         match depth {
-            0 => Rounds([outer.saturating_add(1), 0]),
-            _ => Rounds([outer, inner.max(place.saturating_mul(INNER)).saturating_add(1)]),
+            0 => (outer % OUTER < OUTER - 2).then(|| Rounds([outer + 1, 0])),
+            _ => {
+                let inner = inner.max(place.saturating_mul(INNER));
+                (inner % INNER < INNER - 1).then(|| Rounds([outer, inner + 1]))
+            }
+        }
+    }
+
+    /// What is held until these rounds are over, a round further: what waits for the end of a time
+    /// is at its end then, in whatever loop.
+    pub(crate) fn raised(self, depth: usize, place: u32) -> Rounds {
+        match self.next(depth, place) {
+            _ if self == Rounds::LAST => Rounds::END,
+            Some(next) => next,
+            None => Rounds([self.0[0].saturating_add(1), 0]),
         }
     }
 
@@ -111,20 +140,50 @@ impl From<Stamp> for Promise {
 mod tests {
     use super::*;
 
+    /// So many inner loops fit beside each other into one outer loop: `graph!` counts them.
+    const PLACES: u32 = u32::MAX / INNER;
+
     #[test]
     fn rounds_count_from_the_loop_they_are_of() {
         let rounds = Rounds([3, 7]);
-        assert_eq!(rounds.next(1, 0), Rounds([3, 8]));
-        assert_eq!(rounds.next(0, 0), Rounds([4, 0]));
-        assert_eq!(rounds.next(1, 0).of(1), 8);
+        let next = |rounds: Rounds, depth, place| rounds.next(depth, place).unwrap();
+        assert_eq!(next(rounds, 1, 0), Rounds([3, 8]));
+        assert_eq!(next(rounds, 0, 0), Rounds([4, 0]));
+        assert_eq!(next(rounds, 1, 0).of(1), 8);
         // The second of two inner loops begins behind all rounds of the first.
         let left = rounds.after(0);
-        assert!(left > rounds.next(1, 0).next(1, 0) && left < rounds.next(0, 0));
+        assert!(left > next(next(rounds, 1, 0), 1, 0) && left < next(rounds, 0, 0));
         assert_eq!(left.of(1), 0);
-        assert_eq!(left.next(1, 1).of(1), 1);
-        assert!(left.next(1, 1) > left && left.next(1, 1).after(1) > left.next(1, 1));
+        assert_eq!(next(left, 1, 1).of(1), 1);
+        assert!(next(left, 1, 1) > left && next(left, 1, 1).after(1) > next(left, 1, 1));
         // And also of what did not come through the first.
-        assert!(rounds.next(1, 1) > left);
+        assert!(next(rounds, 1, 1) > left);
+    }
+
+    /// No count goes over into another one.
+    #[test]
+    fn there_are_so_many_rounds_and_no_more() {
+        for place in [0, 7, PLACES - 1] {
+            let last = Rounds([3, place * INNER + INNER - 2]).next(1, place).unwrap();
+            assert_eq!((last.of(1), last.next(1, place)), (INNER - 1, None));
+            assert!(last < last.after(place));
+            assert!(last.raised(1, place) > last.after(PLACES - 1));
+        }
+        for first in [0, OUTER] {
+            let last = Rounds([first + (OUTER - 3), 9]).next(0, 0).unwrap();
+            assert_eq!((last.of(0), last.next(0, 0)), (OUTER - 2, None));
+            assert!(first > 0 || last < Rounds::LAST);
+            assert!(last.raised(0, 0) > last);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_time_is_behind_its_rounds_in_whatever_loop() {
+        for (depth, place) in [(0, 0), (1, 0), (1, PLACES - 1)] {
+            assert_eq!(Rounds::LAST.raised(depth, place), Rounds::END);
+            assert!(Rounds::END.next(depth, place) > Some(Rounds::END));
+        }
+        assert_eq!(Rounds::END.next(0, 0).unwrap().of(0), 1);
     }
 
     #[test]

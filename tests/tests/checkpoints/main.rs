@@ -67,6 +67,40 @@ fn the_last_few_are_kept_and_ids_only_grow() -> Tested {
     Ok(())
 }
 
+/// Of a checkpoint that fails nothing is durable; the next one covers it. The graph's progress is that
+/// of all its nodes, a node's its own.
+#[test]
+fn what_is_durable_is_what_a_complete_checkpoint_covers() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let graph = graph! {
+        sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        more: streamweave::nodes::map(|n: u64| n + 1),
+        graph.numbers => sums.input,
+        #[boundary] sums.out => more.input,
+        more.out => graph.more,
+    };
+    let mut run = graph.inline()?;
+    let progress = run.progress();
+    let of = |path| progress.of(path).and_then(|of| of.durable());
+    let at = |time| Some(Frontier::At(LogicalTime(time)));
+    let all = || [progress.durable(), of("sums"), of("more")];
+    run.inputs.numbers.advance(LogicalTime(5));
+    run.cut()?;
+    assert_eq!(all(), [None; 3], "a cut is kept by nobody");
+    run.checkpoint(&storage)?;
+    run.inputs.numbers.advance(LogicalTime(9));
+    run.step()?;
+    assert_eq!(all(), [at(5); 3]);
+    run.cut()?;
+    assert_eq!(all(), [at(5); 3]);
+    run.checkpoint(&storage)?;
+    run.inputs.numbers.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(all(), [at(9); 3]);
+    Ok(())
+}
+
 #[test]
 fn an_empty_path_is_refused() {
     let refused = FileCheckpointStorage::open("").unwrap_err();

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use streamweave::nodes::window::{Merged, Session, Window, WindowAssigner};
+use streamweave::nodes::window::{
+    Accumulation, Merged, Pane, Session, Window, WindowAssigner, count, window_all,
+};
+use streamweave::prelude::*;
 
 use super::cases::{each, int, kinds, time, window, windows};
 
@@ -51,9 +54,65 @@ pub(crate) fn session_extents(case: &Value) {
             open.add(window);
         });
     }
-    let extents: Vec<_> =
-        open.0.keys().map(|session| Window::new(session.start.0, session.end.0 - gap)).collect();
+    let extent = |session: &Window| Window::new(session.start.0, session.end.0 - gap);
+    let extents: Vec<_> = open.0.keys().map(extent).collect();
     assert_eq!(extents, windows(&case["expect"]), "{case}");
+
+    // And by the node.
+    let graph = graph! {
+        sessions: window_all(session, count()),
+        graph.items => sessions.input,
+        sessions.out => graph.sessions,
+    };
+    let run = graph.inline().unwrap();
+    for at in case["timestamps"].as_array().unwrap() {
+        run.inputs.items.try_send_at(time(at), ()).unwrap();
+    }
+    let mut run = run.close_inputs().unwrap();
+    let sessions = std::iter::from_fn(|| run.outputs.sessions.try_recv());
+    let extents: Vec<_> = sessions.map(|session| extent(&session.window)).collect();
+    assert_eq!(extents, windows(&case["expect"]), "{case}");
+}
+
+/// The window that is added by each step, whose number is the time of its record.
+struct Added(Vec<Window>);
+
+impl WindowAssigner for Added {
+    const MERGES: bool = true;
+    fn assign(&self, step: LogicalTime, window: &mut impl FnMut(Window)) {
+        window(self.0[step.0 as usize]);
+    }
+}
+
+/// The steps of a case by the node: it sends each window that a record ends up in, and takes back those
+/// that are absorbed.
+fn by_the_node(case: &Value) {
+    let steps = case["steps"].as_array().unwrap();
+    let added = steps.iter().map(|step| window(&step["add"])).collect();
+    let graph = graph! {
+        windows: window_all(Added(added), count())
+            .early_after(1)
+            .accumulation(Accumulation::Retracting),
+        graph.items => windows.input,
+        windows.out => graph.results,
+    };
+    let mut run = graph.inline().unwrap();
+    for (number, step) in steps.iter().enumerate() {
+        run.inputs.items.try_send_at(LogicalTime(number as i64), ()).unwrap();
+        run.step().unwrap();
+        let results = std::iter::from_fn(|| run.outputs.results.try_recv());
+        let (back, new): (Vec<_>, Vec<_>) =
+            results.partition(|result| result.pane == Pane::Retraction);
+        let result = window(&step["result"]);
+        assert_eq!(
+            new.iter().map(|new| new.window).collect::<Vec<_>>(),
+            [result],
+            "{step} of {case}"
+        );
+        let absorbed: Vec<_> =
+            back.iter().map(|back| back.window).filter(|back| *back != result).collect();
+        assert_eq!(absorbed, windows(&step["merged_from"]), "{step} of {case}");
+    }
 }
 
 #[test]
@@ -67,6 +126,7 @@ fn flink() {
             assert_eq!(!merged.absorbed.is_empty(), step["merged"] == true, "{step} of {case}");
             assert_eq!(merged.absorbed, windows(&step["merged_from"]), "{step} of {case}");
         }
+        by_the_node(case);
     });
     assert_eq!(ran, kinds(&[("session_add_sequence", 5)]));
 }

@@ -64,7 +64,8 @@ fn run_case(case: &Value, way: &Way, items: &[Item]) -> (Vec<Counted>, Vec<Item>
     let of = &case["operator"]["window"];
     match of["type"].as_str() {
         Some("tumbling") => run(Tumbling::of(millis(int(&of["size"]))), way, items),
-        Some("session") => run(Session::of(millis(int(&of["gap"]))), way, items),
+        // It keeps one open for a record exactly a gap behind.
+        Some("session") => run(Session::of(millis(int(&of["gap"]))).past_end(), way, items),
         // All spans of this length; `results` leaves those that Kafka Streams has.
         Some("kafka_sliding") => {
             let size = int(&of["time_difference"]) + 1;
@@ -210,7 +211,8 @@ fn join_case(case: &Value) {
         |all: &mut Vec<Part>, part: &Part| all.push(*part),
         |all, more| all.extend_from_slice(more),
     );
-    let mut sessions = window(Session::of(millis(int(&case["gap"]))), all);
+    // It keeps one open for a record exactly a gap behind.
+    let mut sessions = window(Session::of(millis(int(&case["gap"]))).past_end(), all);
     if mode == "running" {
         sessions = sessions.early_after(1);
     }

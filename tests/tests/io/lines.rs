@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use streamweave::io::FileLines;
+use streamweave::io::{BadRecord, FileLines};
 
 use crate::{Tested, fails, read};
 
@@ -53,6 +53,8 @@ fn what_cannot_be_read_is_told_before_anything_is() -> Tested {
     let error = fails!(FileLines::list([&here, &missing]), lines);
     assert!(error.contains("missing`: No such file"), "{error}");
     assert!(error.contains("check the path"), "{error}");
+    assert!(error.contains("failed in on_start: "), "{error}");
+    assert_eq!(error.matches("No such file").count(), 1, "{error}");
     let error = fails!(FileLines::new(folder.path()), lines);
     assert!(error.contains("is a folder: list the files in it"), "{error}");
     let error = fails!(FileLines::list(Vec::<String>::new()), lines);
@@ -76,6 +78,10 @@ fn bad_lines_are_errors_with_their_place() -> Tested {
     assert_eq!((errors[0].line, &*errors[0].raw), (2, &b"\xff\xfe"[..]));
     assert!(errors[0].reason.contains("not UTF-8 from byte 1"), "{}", errors[0]);
     assert_eq!((errors[1].line, errors[1].raw.len()), (3, 1024));
+    let json = serde_json::to_value(&errors[0])?;
+    assert_eq!(json["raw"], "\u{fffd}\u{fffd}");
+    let told: BadRecord = serde_json::from_value(json)?;
+    assert_eq!((told.line, &*told.raw), (2, "\u{fffd}\u{fffd}".as_bytes()));
     assert!(errors[1].reason.contains("300001 bytes, more than the limit"), "{}", errors[1]);
     let error = fails!(FileLines::new(&path), lines);
     assert!(error.contains("bad, line 2: not UTF-8"), "{error}");

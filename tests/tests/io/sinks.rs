@@ -125,3 +125,81 @@ fn a_full_disk() -> Tested {
     assert!(error.contains("free some space"), "{error}");
     Ok(())
 }
+
+/// Sends numbers with a checkpoint in the middle, and drops the run; then from the checkpoint on.
+macro_rules! goes_on {
+    ($sink:expr) => {{
+        let make = || graph! { sink: $sink, graph.records => sink.records };
+        let mut run = make().inline()?;
+        for n in 0..1000 {
+            run.inputs.records.try_send(pair("first", n))?;
+        }
+        let saved = run.cut()?;
+        for n in 0..20_000 {
+            run.inputs.records.try_send(pair("in vain", n))?;
+            run.step()?;
+        }
+        drop(run);
+        let mut graph = make();
+        graph.restore(&saved)?;
+        let run = graph.inline()?;
+        run.inputs.records.try_send(pair("last", 1000))?;
+        run.close_inputs()?.drain()?;
+        let mut graph = make();
+        graph.restore(&saved)?;
+        graph
+    }};
+}
+
+/// A restored run goes on where its checkpoint was, also in a file that was to be new.
+#[test]
+fn what_a_checkpoint_holds_is_in_the_file_once() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a");
+    let expected: Vec<_> =
+        (0..1000).map(|n| pair("first", n)).chain([pair("last", 1000)]).collect();
+    let names = |pair: &Pair| format!("{} {}", pair.name, pair.size);
+    let lines: String = expected.iter().map(|pair| names(pair) + "\n").collect();
+
+    goes_on!(FileLinesSink::create_by(&path, names));
+    assert_eq!(fs::read_to_string(&path)?, lines);
+    fs::write(&path, "old\n")?;
+    let graph = goes_on!(FileLinesSink::append_by(&path, names));
+    assert_eq!(fs::read_to_string(&path)?, format!("old\n{lines}"));
+    // What the checkpoint counts on is gone.
+    fs::write(&path, "old\n")?;
+    let mut run = graph.inline()?;
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("has 4 bytes, and had"), "{error}");
+
+    goes_on!(JsonLinesSink::<Pair>::create(&path));
+    assert_eq!(read!(JsonLines::<Pair>::new(&path), out).0, expected);
+    goes_on!(CsvSink::<Pair>::create(&path));
+    assert_eq!(read!(CsvFile::<Pair>::new(&path), out).0, expected);
+    Ok(())
+}
+
+/// What waits in the buffer of a sink that panics is written, and the record that failed is not.
+#[test]
+fn a_restart_loses_no_lines() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a");
+    let line = |n: &u64| {
+        assert!(n % 10 != 3, "not this one");
+        n.to_string()
+    };
+    let mut run = graph! {
+        #[on_failure(skip)]
+        sink: FileLinesSink::create_by(&path, line),
+        graph.records => sink.records,
+    }
+    .inline()?;
+    for n in 0..100 {
+        run.inputs.records.try_send(n)?;
+    }
+    run.step()?;
+    run.close_inputs()?.drain()?;
+    let expected: String = (0..100).filter(|n| n % 10 != 3).map(|n| format!("{n}\n")).collect();
+    assert_eq!(fs::read_to_string(&path)?, expected);
+    Ok(())
+}

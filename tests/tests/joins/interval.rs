@@ -24,7 +24,7 @@ fn pairs(lefts: &[(u64, Item)], rights: &[(u64, Item)], lower: i64, upper: i64) 
 }
 
 #[test]
-fn all_pairs_within_the_interval() -> Tested {
+pub(crate) fn all_pairs_within_the_interval() -> Tested {
     for (lower, upper) in [(0, 0), (-3, 5), (2, 9), (-9, -2), (-40, 40), (i64::MIN, i64::MAX)] {
         check!(interval_join(lower, upper), |lefts, rights| pairs(&lefts, &rights, lower, upper));
     }
@@ -122,6 +122,7 @@ fn an_input_that_was_idle() -> Tested {
         graph.lefts => join.left,
         graph.rights => join.right,
         join.out => graph.joined,
+        join.late_right => graph.late,
     };
     let mut run = graph.inline()?;
     run.inputs.rights.idle();
@@ -133,5 +134,13 @@ fn an_input_that_was_idle() -> Tested {
     run.inputs.rights.try_send_at(LogicalTime(450), (1, 'y'))?;
     run.step()?;
     assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(500), (1, ('b', 'y')))]);
+    // Of the first one nothing that it matches is kept.
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(20), (1, 'x'))]);
+    run.inputs.rights.try_send_at(LogicalTime(299), (1, 'z'))?;
+    run.inputs.rights.try_send_at(LogicalTime(300), (1, 'a'))?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(299), (1, 'z'))]);
+    let metrics = run.drain()?.metrics;
+    assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [2]);
     Ok(())
 }

@@ -13,3 +13,9 @@ mod window;
 mod workers;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
+
+streamweave_tests::broken_variants! {
+    TimersFireAtFrontier => temporal::waits_until_it_is_sure;
+    JoinDropsEarly => interval::all_pairs_within_the_interval;
+    AsOfTakesLater => temporal::each_record_has_the_version_of_its_time;
+}

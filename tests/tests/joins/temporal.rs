@@ -20,14 +20,14 @@ fn as_of(
 }
 
 #[test]
-fn each_record_has_the_version_of_its_time() -> Tested {
+pub(crate) fn each_record_has_the_version_of_its_time() -> Tested {
     check!(temporal_join(), |lefts, rights| as_of(&lefts, &rights));
     Ok(())
 }
 
 /// A version may come until the frontier is past the record's time, and no longer is waited for.
 #[test]
-fn waits_until_it_is_sure() -> Tested {
+pub(crate) fn waits_until_it_is_sure() -> Tested {
     let graph = graph! {
         join: temporal_join(),
         graph.lefts => join.left,

@@ -146,6 +146,7 @@ fn too_late() -> Tested {
         graph.lefts => join.left,
         graph.rights => join.right,
         join.out => graph.joined,
+        join.late_right => graph.late,
     };
     let mut run = graph.inline()?;
     run.inputs.rights.idle();
@@ -159,6 +160,7 @@ fn too_late() -> Tested {
     }
     let mut run = run.close_inputs()?;
     assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(15), (1, ('a', 'b')))]);
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(5), (1, 'b'))]);
     let metrics = run.metrics();
     assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [1]);
     Ok(())

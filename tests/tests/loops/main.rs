@@ -2,6 +2,7 @@
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
 
 mod bodies;
+mod library;
 mod random;
 mod waiting;
 
@@ -394,6 +395,7 @@ impl LastHandlers for Last {
 }
 
 streamweave_tests::broken_variants! {
+    TimersFireInRounds => library::tumbling_windows;
     HoldForgotten => random::inner_loops_with_entries_and_ways_around;
     NothingCameBack => random::two_entries_two_cuts_and_a_diamond;
     CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;

@@ -95,15 +95,23 @@ async fn streams_and_channels() -> Tested {
 }
 
 #[test]
-fn a_stream_feeds_one_instance() -> Tested {
+fn a_source_feeds_one_instance() -> Tested {
     let (_send, receive) = tokio::sync::mpsc::channel::<u64>(4);
-    let graph = graph! {
-        items: from_channel(receive),
-        items.out => graph.results,
-    };
-    let mut run = graph.inline()?;
-    run.step()?;
-    assert_eq!(run.outputs.results.try_recv(), None);
+    macro_rules! refused {
+        ($source:expr) => {
+            let graph = graph! {
+                #[workers(2)]
+                items: $source,
+                items.out => graph.results,
+            };
+            let refused = graph.inline().unwrap_err().to_string();
+            for part in ["`items` is a source", "several workers"] {
+                assert!(refused.contains(part), "{refused}");
+            }
+        };
+    }
+    refused!(from_channel(receive));
+    refused!(from_iter(0..10_u64));
     Ok(())
 }
 

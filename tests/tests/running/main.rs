@@ -1,9 +1,11 @@
 //! Starting, waiting, restarting and coming to an end: what a run promises to those who hold it.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
+mod bytes;
 mod closing;
 mod durations;
 mod restarted;
+mod unread;
 mod waits;
 mod workers;
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use streamweave::checkpoint::disk::{Disk, NewFile};
 
@@ -115,6 +116,12 @@ impl SimDisk {
         let mut state = self.state().clone();
         state.lock = Arc::new(());
         SimDisk(Arc::new(Mutex::new(state)))
+    }
+
+    /// It was only the process that ended: what is in the cache is still there.
+    pub(super) fn was_killed(&self) {
+        let mut state = self.state();
+        (state.is_dead, state.fault) = (false, None);
     }
 
     /// What may be there when the power is back; another each time.
@@ -305,6 +312,10 @@ impl Disk for SimDisk {
             Inode::File { bytes, .. } => Ok(bytes.clone()),
             Inode::Folder { .. } => Err(ErrorKind::IsADirectory.into()),
         }
+    }
+
+    fn written(&self, _: &Path) -> Option<SystemTime> {
+        None
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

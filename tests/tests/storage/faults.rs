@@ -22,7 +22,7 @@ fn open(disk: &SimDisk) -> Result<FileCheckpointStorage, CheckpointError> {
 fn is_clear(error: &CheckpointError) {
     let told = error.to_string();
     assert!(told.starts_with("cannot ") && told.contains("`/"), "{told}");
-    assert!(told.contains("Make room there") || told.contains("whether the disk"), "{told}");
+    assert!(told.contains("Make room there") || told.contains("whether the disk, or"), "{told}");
 }
 
 /// Ten checkpoints, of everything and of changes, of which the fault comes behind so many calls; how

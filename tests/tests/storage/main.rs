@@ -4,13 +4,17 @@
 
 mod disk;
 mod faults;
+mod inspection;
+mod objects;
 mod power;
+mod savepoints;
 
 use streamweave::checkpoint::Checkpoint;
 use streamweave::graph::Snapshot;
 use streamweave::prelude::*;
 
 streamweave_tests::broken_variants! {
+    FenceIsAskedOnce => objects::who_is_fenced_off_publishes_nothing;
     NoFileFlush => power::what_publish_returned_is_there;
     NoFolderFlush => power::what_publish_returned_is_there;
     RemovedBeforeFlush => power::what_publish_returned_is_there;

@@ -171,6 +171,38 @@ fn behind_every_call() -> Tested {
     Ok(())
 }
 
+/// A process is killed, and another goes on from what is in the cache: once that has seen a checkpoint, and
+/// sinks have committed what it holds, it is there after a power loss too.
+#[test]
+fn behind_a_killed_process() -> Tested {
+    simulate(150, |sim| {
+        let (mut disk, mut known) = (SimDisk::new(sim.below(1 << 40) | 1), Known::default());
+        for _ in 0..4 {
+            let sound = disk.copy();
+            // Often while folders are made, or the last is opened.
+            let most = if sim.below(2) == 0 { 12 } else { 300 };
+            disk.fails_in(sim.below(most), Fault::PowerLoss);
+            life(sim, &disk, &sound, &mut known)?;
+            disk.was_killed();
+            known.check(&disk)?;
+            for _ in 0..4 {
+                let mut same = Known {
+                    contents: known.contents.clone(),
+                    sure: known.sure.clone(),
+                    begun: known.begun,
+                };
+                same.check(&disk.after_power_loss())?;
+            }
+            // Another kill, or the power goes.
+            if sim.below(2) == 0 {
+                disk = disk.after_power_loss();
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// Calls fail, the run goes on, and then the power goes.
 #[test]
 fn behind_failures() -> Tested {
@@ -194,13 +226,16 @@ fn behind_failures() -> Tested {
                 }
                 let ways = [Fault::NoSpace, Fault::Io, Fault::Done, Fault::PowerLoss];
                 let way = ways[sim.below(4) as usize];
-                disk.fails_in(sim.below(80), way);
+                disk.fails_in(sim.below(30), way);
                 // Those that failed have used up their ids.
                 let published = run.checkpoint(&storage);
                 id = published.as_ref().map_or(id + 1, |id| *id);
                 wholes.insert(id, run.cut()?);
-                if published.is_ok() {
-                    sure = id;
+                match published {
+                    Ok(_) => sure = id,
+                    // Nothing comes behind it that would flush what it left.
+                    Err(_) if sim.below(2) == 0 => break,
+                    Err(_) => {}
                 }
             }
             drop(storage);

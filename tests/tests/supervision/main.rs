@@ -7,6 +7,7 @@ use std::error::Error;
 mod bomb;
 mod every_unit;
 mod groups;
+mod idle;
 mod nodes;
 mod policies;
 mod started;
@@ -20,5 +21,6 @@ streamweave_tests::broken_variants! {
     RetriedIsLost => every_unit::keyed_state;
     ScratchIsKept => every_unit::scratch;
     RetriedGoesLast => every_unit::calls_in_order;
+    HeldIsIdle => idle::who_goes_down_while_idle_is_waited_for;
     NoBackoff => policies::down_for_a_while;
 }

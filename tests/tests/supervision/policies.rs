@@ -1,5 +1,7 @@
 //! What becomes of the record: left out, made a dead letter, tried again, and how often.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streamweave::graph::{RunError, StartError};
@@ -88,6 +90,72 @@ fn left_out() -> Tested {
             assert_eq!(report.restarted.len(), usize::from(n.is_multiple_of(14)));
         }
         assert!(failures.try_recv().is_none());
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Fails at odd numbers, so often as is left.
+#[node]
+struct Flaky {
+    #[input]
+    input: u64,
+    #[output]
+    out: (u64, u64),
+    #[state]
+    taken: Value<u64>,
+    left: Arc<AtomicU64>,
+}
+
+impl FlakyHandlers for Flaky {
+    fn on_input(&self, state: &mut FlakyState, n: u64, out: &mut impl FlakyOut) -> NodeResult {
+        *state.taken.get_mut() += 1;
+        out.out((n, *state.taken));
+        let left = self.left.load(Ordering::Relaxed);
+        if n % 2 == 1 && left > 0 {
+            self.left.store(left - 1, Ordering::Relaxed);
+            return Err(NodeError::new(format!("{left} left")));
+        }
+        Ok(())
+    }
+}
+
+/// Each record has its own tries, and what comes of them is seen once.
+#[test]
+fn left_out_after_some_tries() -> Tested {
+    quiet();
+    simulate(100, |sim| {
+        let left = Arc::new(AtomicU64::new(7));
+        let graph = graph! {
+            #[on_failure(dead_letter, retry = 2, backoff = "100ms..1s")]
+            flaky: Flaky { left: Arc::clone(&left) },
+            graph.numbers => flaky.input,
+            graph.others => flaky.input,
+            flaky.out => graph.out,
+            flaky.dead_letters => graph.poison,
+        };
+        let (inputs, outputs, mut run) = sim.start(graph)?.split();
+        let (out, poison) = (run.capture(outputs.out), run.capture(outputs.poison));
+        run.feed(inputs.numbers, [0, 1, 2, 3, 5, 7]);
+        // These come in between, and have nothing to do with it.
+        run.feed(inputs.others, (0..20).map(|n| 2 * n + 100));
+        run.until_idle()?;
+        let (mut got, taken): (Vec<_>, Vec<_>) = out.items().into_iter().unzip();
+        // What fails is not counted.
+        assert_eq!(taken, (1..=24).collect::<Vec<_>>());
+        got.retain(|n| *n < 100);
+        // 1 and 3 fail three times each, 5 once: the rest is none.
+        assert_eq!(got, [0, 2, 5, 7]);
+        let letters = poison.items().into_iter();
+        let letters: Vec<_> = letters.map(|letter| (letter.record, letter.error)).collect();
+        let expected = [(1, "5 left"), (3, "2 left")];
+        assert_eq!(letters.len(), expected.len());
+        for ((record, error), expected) in letters.into_iter().zip(expected) {
+            let FlakyInput::Input(n) = record else { panic!("no record") };
+            assert_eq!((n, &*error), expected);
+        }
+        let node = run.metrics().nodes.remove(0);
+        assert_eq!((node.dead_letters, node.restarts), (2, 0));
         Ok(())
     })?;
     Ok(())

@@ -67,7 +67,7 @@ fn tumbling_fires_when_the_clock_has_passed() -> Tested {
 fn sessions_of_the_clock() -> Tested {
     let got = at_their_times!(window(Session::of(5 * MS), count()).by_clock(), ITEMS, 31);
     use Pane::OnTime;
-    let expected = [(9, 0, 8, 2, OnTime), (19, 12, 18, 3, OnTime), (31, 29, 34, 1, OnTime)];
+    let expected = [(8, 0, 8, 2, OnTime), (18, 12, 18, 3, OnTime), (31, 29, 34, 1, OnTime)];
     assert_eq!(got, expected);
     Ok(())
 }

@@ -80,7 +80,9 @@ fn sliding_apart() -> Tested {
 #[test]
 pub fn session() -> Tested {
     for gap in [1, 5, 12] {
-        check(Session::of(millis(gap)), Kind::Session { gap })?;
+        let kind = |past_end| Kind::Session { gap, past_end };
+        check(Session::of(millis(gap)), kind(false))?;
+        check(Session::of(millis(gap)).past_end(), kind(true))?;
     }
     Ok(())
 }

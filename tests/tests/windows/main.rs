@@ -5,6 +5,7 @@
 mod aggregates;
 mod by_clock;
 mod by_count;
+mod ends;
 mod late;
 mod order;
 mod reference;
@@ -23,5 +24,6 @@ streamweave_tests::broken_variants! {
     MergedSessionKeepsTimer => late::session;
     LateByOwnSession => late::session;
     SessionEndsEarly => late::session;
+    EmptyPaneIsSent => late::tumbling;
     TimersAreNotSaved => restored::session;
 }

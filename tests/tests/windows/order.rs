@@ -119,7 +119,7 @@ fn of_the_records_alone() -> Tested {
                 let own = own.next().unwrap();
                 vec![Window::new(own[0], own[own.len() - 1] + gap)]
             };
-            let got = run(Session::of(millis(gap)), &records, every)?;
+            let got = run(Session::of(millis(gap)).past_end(), &records, every)?;
             assert_eq!(got, grouped(&records, session), "seed {seed}, gap {gap}");
         }
 

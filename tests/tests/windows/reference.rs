@@ -32,6 +32,7 @@ pub enum Kind {
     },
     Session {
         gap: i64,
+        past_end: bool,
     },
     Global,
 }
@@ -101,8 +102,8 @@ impl Reference {
 
     fn last(&self, window: Window) -> i64 {
         match self.options.kind {
-            Kind::Sliding { .. } => window.end.0 - 1,
-            Kind::Session { .. } => window.end.0,
+            Kind::Session { past_end: true, .. } => window.end.0,
+            Kind::Sliding { .. } | Kind::Session { .. } => window.end.0 - 1,
             Kind::Global => i64::MAX,
         }
     }
@@ -124,7 +125,7 @@ impl Reference {
                 .filter(|start| (start - offset).rem_euclid(slide) == 0)
                 .map(|start| Window::new(start, start + size))
                 .collect(),
-            Kind::Session { gap } => vec![Window::new(time, time + gap)],
+            Kind::Session { gap, .. } => vec![Window::new(time, time + gap)],
             Kind::Global => vec![Window::ALL],
         }
     }
@@ -143,7 +144,7 @@ impl Reference {
     fn add(&mut self, window: Window, record: Record) -> bool {
         let mut window = window;
         let mut absorbed = Vec::new();
-        if let Kind::Session { gap } = self.options.kind {
+        if let Kind::Session { gap, .. } = self.options.kind {
             // All times of the key, in order: a session ends where the next is more than a gap on.
             let open = self.open.iter().filter(|((key, _), _)| *key == record.key);
             let mut times: Vec<_> =
@@ -199,6 +200,11 @@ impl Reference {
 
     fn fire(&mut self, key: u8, window: Window, pane: Pane) {
         let state = self.open.get_mut(&(key, window)).unwrap();
+        let discards = self.options.accumulation == Accumulation::Discarding;
+        if discards && state.sent == state.records.len() {
+            // All of them have been told of, one after the other.
+            return;
+        }
         let new = match self.options.accumulation {
             Accumulation::Discarding => value(&state.records[state.sent..]),
             _ => value(&state.records),

@@ -63,7 +63,7 @@ pub fn sliding() -> Tested {
 
 #[test]
 pub fn session() -> Tested {
-    check(Session::of(millis(5)), Kind::Session { gap: 5 })
+    check(Session::of(millis(5)), Kind::Session { gap: 5, past_end: false })
 }
 
 /// What was kept as slices is no good to windows that send early results.

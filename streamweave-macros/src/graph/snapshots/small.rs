@@ -146,7 +146,7 @@ fn graph() {
         let feed_0 = builder
             .input(
                 "numbers",
-                (&sound_0).checked(input_0.edge()),
+                (&sound_0).checked(input_0.edge().handled((&&&&input_0).handling())),
                 streamweave::graph::check::via(input_0, edge_0),
             );
         let graph = {

@@ -2,7 +2,6 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::node::expand::names::Names;
@@ -53,7 +52,7 @@ pub(crate) fn descriptor(names: &Names<'_>) -> TokenStream {
 }
 
 /// A type as people write it.
-fn written(ty: &Type) -> String {
+pub(crate) fn written(ty: &impl ToTokens) -> String {
     let spaces = [
         (" :: ", "::"),
         (":: ", "::"),

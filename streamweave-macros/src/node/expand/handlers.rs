@@ -171,7 +171,7 @@ fn future(output: TokenStream) -> TokenStream {
 
 /// The record as a handler's parameter: `orders: &Order`.
 fn record(input: &Input) -> TokenStream {
-    let (name, ty) = (&input.name, &input.ty);
+    let (name, ty) = (&input.name, input.handled_as.as_ref().unwrap_or(&input.ty));
     let name = match name.unraw().to_string().as_str() {
         "state" | "out" => format_ident!("record"),
         _ => name.clone(),

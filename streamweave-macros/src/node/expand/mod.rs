@@ -3,6 +3,7 @@
 mod asynchronous;
 mod calls;
 mod descriptor;
+pub(super) use descriptor::written;
 mod emitters;
 mod handlers;
 mod keys;

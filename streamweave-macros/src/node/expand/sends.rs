@@ -14,6 +14,9 @@ use crate::node::returns::Shape;
 /// the handler's `NodeResult`, or its future.
 pub(crate) fn send(names: &Names<'_>, number: usize, owned: bool) -> TokenStream {
     let (input, at) = (&names.node.inputs[number], names.at);
+    if input.handled_as.is_some() {
+        return quote_spanned!(at=> { let _ = (item, state, out); ::core::result::Result::Ok(()) });
+    }
     let wait = names.node.is_async().then(|| quote_spanned!(at=> .await));
     if let Some(function) = &names.node.function {
         return called(names, function, input, owned, wait);

@@ -207,6 +207,51 @@ fn timers_of_one_time_fire_by_round_and_key() {
     assert_eq!(fired, expected);
 }
 
+/// In a loop a timer of a later time waits for all rounds of it; one of the current time for the
+/// current one, or for all where it is to. Each can be taken back.
+#[test]
+fn in_a_loop_the_end_of_a_time_is_behind_all_its_rounds() {
+    let mut agenda = Agenda::new(Timing::Passes);
+    agenda.in_loop = true;
+    let at = |time, rounds| Stamp { time: LogicalTime(time), rounds };
+    let round = |time, round| at(time, Rounds([round, 0]));
+    let timer = |key| event(5, key, "a");
+    agenda.set_timer(timer(1), Some(round(4, 3)));
+    agenda.set_timer(timer(2), Some(round(5, 2)));
+    agenda.set_timer_at_end(timer(3), LogicalTime(5), Some(round(5, 2)));
+    agenda.set_timer_at_end(timer(4), LogicalTime(5), Some(at(5, Rounds([1 << 31, 7]))));
+    agenda.set_timer(timer(5), Some(round(7, 0)));
+    for key in [6, 7] {
+        agenda.set_timer_at_end(timer(key), LogicalTime(5), Some(round(5, 2)));
+        agenda.cancel_timer(timer(key), Some(round(5 - i64::from(key % 2), 9)));
+    }
+    agenda.commit();
+    let mut fired = Vec::new();
+    for to in [
+        round(5, 3).into(),
+        Promise::from(at(5, Rounds::LAST)),
+        Promise::from(at(5, Rounds::END)),
+        round(6, 0).into(),
+        promise(8),
+    ] {
+        while let Some((timer, waited_for)) = agenda.due_at_frontier(to) {
+            let sent_at = agenda.stamp_of_timer(Some(waited_for));
+            fired.push((to, timer.key, sent_at));
+            agenda.fires(timer, Some(waited_for));
+            agenda.commit();
+        }
+    }
+    let end = Promise::from(at(5, Rounds::END));
+    let expected = [
+        (round(5, 3).into(), 2, Some(round(5, 2))),
+        (end, 1, Some(at(5, Rounds::END))),
+        (end, 3, Some(at(5, Rounds::END))),
+        (round(6, 0).into(), 4, Some(at(5, Rounds([1 << 31, 7])))),
+        (promise(8), 5, Some(round(7, 0))),
+    ];
+    assert_eq!(fired, expected);
+}
+
 #[test]
 fn the_turns_of_a_loop_hear_of_all_that_is_pending() {
     let mut agenda = Agenda::<u8>::new(Timing::Passes);

@@ -48,7 +48,7 @@ impl<T: 'static> Receiver<T> {
         match (&message, &mut shared.frontiers) {
             (Message::Records(batch), _) => {
                 shared.records -= batch.records.len();
-                shared.bytes = shared.bytes.saturating_sub(bytes_of(&batch.records.items));
+                shared.bytes = shared.bytes.saturating_sub(batch.bytes);
                 self.counters.waiting(shared.records as u64);
             }
             (Message::Control(Control::Frontier(_)), Some(waiting)) => *waiting -= 1,

@@ -45,21 +45,22 @@ impl<T: 'static> Sender<T> {
         let first = shared.pushed;
         shared.pushed += 1;
         shared.records += 1;
+        let bytes = shared.sizes.of_one(&record);
+        shared.bytes += bytes;
         match shared.queue.back_mut() {
             Some(Message::Records(batch))
                 if batch.records.len() < shared.capacity.batch
                     && batch.records.carried() == mark.carried =>
             {
-                shared.bytes += bytes_of_one(&record);
+                batch.bytes += bytes;
                 batch.records.push(&mark, record);
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
-                shared.bytes += bytes_of_one(&record);
                 records.prepare(mark.carried, 1);
                 records.push(&mark, record);
                 let header = Header { first, ..Header::default() };
-                shared.queue.push_back(Message::Records(Batch { header, records }));
+                shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
             }
         }
         let waker = shared.stir(&self.0.stirred);
@@ -76,6 +77,7 @@ impl<T: 'static> Sender<T> {
         task: &mut Task<'_>,
         what: Sending,
         header: Header,
+        bytes: usize,
         records: &mut Records<T>,
     ) -> Poll<Flushed> {
         let mut guard = lock(&self.0);
@@ -101,9 +103,9 @@ impl<T: 'static> Sender<T> {
         }
         let len = records.len();
         shared.records += len;
-        shared.bytes += bytes_of(&records.items);
+        shared.bytes += bytes;
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
-        shared.queue.push_back(Message::Records(Batch { header, records }));
+        shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
         self.1.sent(len as u64, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
@@ -111,6 +113,11 @@ impl<T: 'static> Sender<T> {
             waker.wake();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Records that are pushed are measured so.
+    pub(crate) fn set_sizes(&self, sizes: Sizes<T>) {
+        lock(&self.0).sizes = sizes;
     }
 
     /// Sends control; it never waits, as there is a bounded number of it for each batch.
@@ -165,7 +172,7 @@ impl<T> Channel<T> {
             }
         }
         // Said twice it says no more.
-        if matches!(control, Control::Idle | Control::Active)
+        if matches!(control, Control::Idle | Control::Active | Control::Held)
             && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
         {
             return;

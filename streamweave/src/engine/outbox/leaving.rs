@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use crate::engine::channel::{Header, Sender, bytes_of};
+use crate::engine::channel::{Header, Sender};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Records;
-use crate::engine::spill::{Spill, SpillError, Spilled};
+use crate::engine::sizes::Sizes;
+use crate::engine::spill::{LIMIT, SPILL_AT, Spill, SpillError, Spilled};
 use crate::engine::{Control, Cx, Flushed, Halt, Sending};
 
 /// What leaves an outbox, and how.
@@ -20,6 +21,9 @@ pub(super) struct Leaving<T> {
     sequence: u64,
     /// The bytes of what is ready and in memory.
     pub(super) held: usize,
+    pub(super) sizes: Sizes<T>,
+    /// The bytes of a batch that is large enough, however few records it has.
+    large: usize,
     pub(super) spill: Option<Spill<T>>,
     /// How many ready batches are in the file.
     pub(super) spilled: usize,
@@ -30,17 +34,14 @@ pub(super) struct Leaving<T> {
 }
 
 pub(super) enum Ready<T> {
-    Records(Records<T>),
+    /// With the bytes that they take.
+    Records(Records<T>, usize),
     Spilled(Spilled),
     Control(Control),
 }
 
 /// So many full batches end the step.
 pub(super) const READY: usize = 2;
-/// What one unit may leave in memory, in bytes; then its batches go to a file.
-const SPILL_AT: usize = 32 << 20;
-/// What one unit may leave in memory where its records do not serialize.
-const LIMIT: usize = 1 << 30;
 
 impl<T: 'static> Leaving<T> {
     pub(super) fn new(sender: Sender<T>) -> Self {
@@ -50,6 +51,8 @@ impl<T: 'static> Leaving<T> {
             batch: sender.capacity().batch,
             sequence: 0,
             held: 0,
+            sizes: Sizes::by(None),
+            large: (sender.capacity().bytes / 8).max(1),
             spill: None,
             spilled: 0,
             spill_at: SPILL_AT,
@@ -75,10 +78,14 @@ impl<T: 'static> Leaving<T> {
         // An empty one is only made to fit.
         let spare = if full.is_empty() { &mut full } else { &mut self.spare };
         let mut next = std::mem::take(spare);
-        let mut room = self.batch;
+        // The next records are as large as this one, for all that is known.
+        let mut room = self.batch.min(self.large / self.sizes.of_one(&item).max(1)).max(1);
+        if room < self.batch && room < next.items.capacity() {
+            next = Records::default();
+        }
         if cx.chance.is_seeded() {
             next = Records::default();
-            room = cx.chance.batch(room);
+            room = cx.chance.batch(self.batch);
         }
         next.prepare(cx.mark.carried, room);
         next.push(&cx.mark, item);
@@ -86,7 +93,7 @@ impl<T: 'static> Leaving<T> {
             return next;
         }
         cx.set_ready();
-        let bytes = bytes_of(&full.items);
+        let bytes = self.sizes.of(&full.items);
         // The first batch of a unit begins with what stands: it stays in memory.
         if of_unit && self.held + bytes > self.spill_at {
             match &mut self.spill {
@@ -108,14 +115,20 @@ impl<T: 'static> Leaving<T> {
             }
         }
         self.held += bytes;
-        self.ready.push_back(Ready::Records(full));
+        self.ready.push_back(Ready::Records(full, bytes));
         next
+    }
+
+    /// Whether so many records like this one are a batch.
+    pub(super) fn are_large(&self, count: usize, record: &T) -> bool {
+        self.sizes.of_one(record).saturating_mul(count) > self.large
     }
 
     /// A batch is ready.
     pub(super) fn add(&mut self, records: Records<T>) {
-        self.held += bytes_of(&records.items);
-        self.ready.push_back(Ready::Records(records));
+        let bytes = self.sizes.of(&records.items);
+        self.held += bytes;
+        self.ready.push_back(Ready::Records(records, bytes));
     }
 
     /// Takes the last batches back, as many as the failed unit has filled; the first of them is
@@ -125,8 +138,8 @@ impl<T: 'static> Leaving<T> {
         let mut first = None;
         for batch in self.ready.drain(standing..) {
             match batch {
-                Ready::Records(records) => {
-                    self.held = self.held.saturating_sub(bytes_of(&records.items));
+                Ready::Records(records, bytes) => {
+                    self.held = self.held.saturating_sub(bytes);
                     first.get_or_insert(records);
                 }
                 Ready::Spilled(_) => self.spilled -= 1,
@@ -139,7 +152,7 @@ impl<T: 'static> Leaving<T> {
     /// How many records have been sent or are ready.
     pub(super) fn accepted(&self) -> u64 {
         let ready = self.ready.iter().map(|ready| match ready {
-            Ready::Records(records) => records.len(),
+            Ready::Records(records, _) => records.len(),
             Ready::Spilled(spilled) => spilled.records(),
             Ready::Control(_) => 0,
         });
@@ -148,14 +161,14 @@ impl<T: 'static> Leaving<T> {
 
     fn failure(&self, error: SpillError) -> Failure {
         let node = self.sender.path();
-        Failure { node, input: "edge", position: self.sequence, cause: Cause::Error(error.into()) }
+        Failure::new(node, "edge", self.sequence, Cause::Error(error.into()))
     }
 
     /// What is ready has no room in the channel, and nobody may wait for it.
     pub(super) fn keep_back(&mut self) -> Flushed {
         let failed = |failure: Failure| Halt::Failed(Arc::new(failure));
         while self.held > self.spill_at {
-            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(_)));
+            let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(..)));
             let Some(last) = last else { break };
             let Some(spill) = &mut self.spill else {
                 if self.held <= LIMIT {
@@ -164,8 +177,8 @@ impl<T: 'static> Leaving<T> {
                 let item = std::any::type_name::<T>();
                 return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
             };
-            if let Ready::Records(records) = &self.ready[last] {
-                let bytes = bytes_of(&records.items);
+            if let Ready::Records(records, bytes) = &self.ready[last] {
+                let bytes = *bytes;
                 match spill.write(records) {
                     Ok(spilled) => self.ready[last] = Ready::Spilled(spilled),
                     Err(error) => return Err(failed(self.failure(error))),
@@ -181,10 +194,15 @@ impl<T: 'static> Leaving<T> {
     pub(super) fn send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         while let Some(next) = self.ready.front_mut() {
             match next {
-                Ready::Records(records) => {
-                    let (len, bytes) = (records.len() as u64, bytes_of(&records.items));
+                Ready::Records(records, bytes) => {
+                    let (len, bytes) = (records.len() as u64, *bytes);
                     let header = Header { first: self.sequence, ..Header::default() };
-                    ready!(self.sender.poll_send(task, what, header, records))?;
+                    ready!(self.sender.poll_send(task, what, header, bytes, records))?;
+                    // What came back may have room for far more than is to be filled of these.
+                    let each = bytes / (len as usize).max(1);
+                    if each.saturating_mul(records.items.capacity()) > 2 * self.large {
+                        *records = Records::default();
+                    }
                     self.sequence += len;
                     self.held = self.held.saturating_sub(bytes);
                 }
@@ -195,8 +213,9 @@ impl<T: 'static> Leaving<T> {
                     let read = self.spill.as_mut().map(|spill| spill.read(spilled));
                     match read.unwrap_or(Ok(Records::default())) {
                         Ok(records) => {
-                            self.held += bytes_of(&records.items);
-                            *next = Ready::Records(records);
+                            let bytes = self.sizes.of(&records.items);
+                            self.held += bytes;
+                            *next = Ready::Records(records, bytes);
                         }
                         Err(error) => {
                             return Poll::Ready(Err(Halt::Failed(Arc::new(self.failure(error)))));
@@ -210,7 +229,7 @@ impl<T: 'static> Leaving<T> {
                 }
                 Ready::Control(control) => self.sender.control(control.clone()),
             }
-            if let Some(Ready::Records(emptied)) = self.ready.pop_front() {
+            if let Some(Ready::Records(emptied, _)) = self.ready.pop_front() {
                 self.spare = emptied;
             }
         }

@@ -26,7 +26,12 @@ struct Failed {
 
 impl StageLoop {
     /// A unit has failed: whether a policy has it that the stage goes on some time.
-    pub(super) fn goes_down(&mut self, failure: &Arc<Failure>) -> bool {
+    pub(super) fn goes_down(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        failure: &Arc<Failure>,
+    ) -> bool {
         let Some(supervised) = &self.env.supervised else { return false };
         let is_of_data = match self.doing {
             Doing::Records(_) => !is_phase(failure.input) || failure.input == ON_TIMER,
@@ -38,7 +43,17 @@ impl StageLoop {
         if self.stopped && !says_complete {
             return false;
         }
-        let Some((treatment, order, until)) = supervised.failed(failure, is_of_data) else {
+        let mut tries = 0;
+        if failure.input == ON_TIMER {
+            root.visit(&mut |node| {
+                if **node.path() == *failure.node {
+                    tries = node.timer_tries();
+                }
+            });
+        } else if let Doing::Records(inlet) = self.doing {
+            tries = inlets.aside(inlet).map_or(0, |aside| aside.tries());
+        }
+        let Some((treatment, order, until)) = supervised.failed(failure, is_of_data, tries) else {
             return false;
         };
         let order = order.filter(|_| !self.stopped);
@@ -68,6 +83,13 @@ impl StageLoop {
         let clock = supervised.clock.clone();
         let Some(down) = &self.down else { return Poll::Ready(Ok(())) };
         let until = down.until;
+        // What is behind waits for it from now on, also where it had been told not to.
+        if self.rest.told {
+            (self.rest.told, self.rest.held) = (false, true);
+            self.cx.aligned.iter().for_each(|place| place.idles(false));
+            root.control(&Control::Held);
+            self.cx.set_ready();
+        }
         // What stands leaves before the wait.
         if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Err(end));
@@ -103,6 +125,14 @@ impl StageLoop {
             }
         }
         self.publish(root);
+        // The idle clock begins anew, and who waits is told whether there is something to wait for.
+        (self.rest.since, self.rest.long) = (None, false);
+        if std::mem::take(&mut self.rest.held) {
+            match self.rest.inputs_idle {
+                true => self.tell_rest(),
+                false => self.phases.push_back(Phase::Idle(false)),
+            }
+        }
         // The failed unit may have been one that kept a promise.
         self.cx.set_promised();
         self.cx.set_ready();
@@ -134,7 +164,7 @@ impl StageLoop {
             if **node.path() != *failure.node {
                 return;
             }
-            node.treated(treatment);
+            node.treated(treatment, is_timer);
             if let Some(phase) = timer_of {
                 let mark = self.cx.mark;
                 letter = node.drop_timer(phase, about(failure)).map(|letter| (letter, mark));

@@ -12,6 +12,8 @@ pub(super) struct Rest {
     pub(super) long: bool,
     /// What is behind has been told so.
     pub(super) told: bool,
+    /// What is behind had been told so, and since then that the stage is down.
+    pub(super) held: bool,
     /// Since when there has been nothing: not while there was no room for what the stage would
     /// give, which says nothing about its input.
     pub(super) since: Option<i64>,

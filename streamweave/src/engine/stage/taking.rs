@@ -283,6 +283,7 @@ impl StageLoop {
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
+            Control::Held => inputs.holds(from),
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
                 if turn.rests {

@@ -36,15 +36,34 @@ pub(crate) struct Crossing {
 
 impl Crossing {
     /// The stamp behind the edge; `None` where the bound leaves the record out.
-    fn cross(&self, stamp: Stamp) -> Result<Option<Stamp>, u32> {
-        let rounds = stamp.rounds.next(self.depth, self.place);
+    fn cross(&self, stamp: Stamp) -> Result<Option<Stamp>, TooMany> {
+        let next = stamp.rounds.next(self.depth, self.place);
+        let rounds = next.ok_or(TooMany::Counted(stamp.rounds.of(self.depth)))?;
         let round = rounds.of(self.depth);
         match self.bound {
-            Bound::AtMost(most) if round > most => Err(most),
+            Bound::AtMost(most) if round > most => Err(TooMany::Bounded(most)),
             Bound::Exactly(most) if round > most => Ok(None),
             _ => Ok(Some(Stamp { rounds, ..stamp })),
         }
     }
+}
+
+/// Why a record cannot begin a further round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum TooMany {
+    /// The loop was to take no more.
+    #[error(
+        "a record would begin round {} of a loop that is bounded to {_0}: raise `#[rounds(max = \
+         ..)]`, or write `#[rounds(limit = {_0})]` if the result of so many rounds is what is wanted",
+        u64::from(*_0) + 1
+    )]
+    Bounded(u32),
+    /// No more can be counted.
+    #[error(
+        "a record would begin a round behind round {_0} of a loop, and no more can be counted: \
+         bound the loop by `#[rounds(max = ..)]`, and look for what keeps it from converging"
+    )]
+    Counted(u32),
 }
 
 /// Where a cut gets its turns, and reports them.
@@ -154,14 +173,8 @@ impl<E> Cut<E> {
                 true
             }
             Ok(None) => false,
-            Err(most) => {
-                let message = format!(
-                    "a record would begin round {} of a loop that is bounded to {most}: raise \
-                     `#[rounds(max = ..)]`, or write `#[rounds(limit = {most})]` if the result of \
-                     so many rounds is what is wanted",
-                    u64::from(most) + 1
-                );
-                self.fail(cx, message);
+            Err(too_many) => {
+                self.fail(cx, too_many.to_string());
                 false
             }
         }
@@ -170,7 +183,7 @@ impl<E> Cut<E> {
     #[cold]
     fn fail(&self, cx: &mut Cx, message: String) {
         let cause = Cause::Error(message.into());
-        cx.fail(Failure { node: Arc::clone(&self.path), input: "feedback", position: 0, cause });
+        cx.fail(Failure::new(Arc::clone(&self.path), "feedback", 0, cause));
     }
 }
 
@@ -202,13 +215,13 @@ impl<E: Part> Cut<E> {
     /// A turn has come round.
     fn report(&mut self, turn: Turn) {
         let raised = turn.hold.map(|hold| {
-            let rounds = hold.rounds.next(self.crossing.depth, self.crossing.place);
+            let rounds = hold.rounds.raised(self.crossing.depth, self.crossing.place);
             Stamp { rounds, ..hold }
         });
         let crossed = self.crossed.filter(|_| !broken(Broken::CrossingForgotten));
         // So that only what comes in from outside is left.
         let nothing = broken(Broken::NothingCameBack) && crossed.is_none();
-        let raised = raised.filter(|at| !nothing || at.rounds == Rounds::default().next(0, 0));
+        let raised = raised.filter(|at| !nothing || at.rounds == Rounds::default().raised(0, 0));
         let hold = earlier(raised, crossed);
         if let Some((scope, number)) = self.scope() {
             scope.report(number, Turn { hold, ..turn });

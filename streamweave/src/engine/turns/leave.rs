@@ -60,7 +60,7 @@ impl<E: Part> Part for Leave<E> {
             (Phase::Frontier(promise), None) => {
                 Phase::Frontier(Promise { rounds: Rounds::default(), ..promise })
             }
-            (Phase::Turn(_), None) => return false,
+            (Phase::Turn(_) | Phase::InLoop, None) => return false,
             (phase, _) => phase,
         };
         self.edge.advance(cx, phase)

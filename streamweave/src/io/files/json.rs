@@ -13,6 +13,20 @@ use crate::state::Keyed;
 /// Records from files with one JSON value a line (JSON Lines, NDJSON). Blank lines are skipped.
 ///
 /// Positions, gzip and files that grow are as with [`FileLines`](crate::io::FileLines).
+///
+/// ```no_run
+/// use streamweave::io::JsonLines;
+/// use streamweave::prelude::*;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Trade { symbol: String, price: f64 }
+///
+/// let graph = graph! {
+///     trades: JsonLines::<Trade>::new("trades.jsonl"),
+///     trades.out    => graph.trades,
+///     trades.errors => graph.odd,       // lines that are no `Trade`
+/// };
+/// ```
 #[crate::node(source, rewindable, crate = crate)]
 pub struct JsonLines<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.

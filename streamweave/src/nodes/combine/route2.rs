@@ -52,6 +52,27 @@ impl<
 }
 
 /// Sends each record to one of two outputs: see [`route3`](crate::nodes::route3).
+///
+/// ```
+/// use streamweave::nodes::{To2, from_iter, route2};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     words: from_iter(["7", "x"]),
+///     numbers: route2(|word: &str| match word.parse::<i64>() {
+///         Ok(n) => To2::First(n),
+///         Err(_) => To2::Second(word.to_owned()),
+///     }),
+///     words.out => numbers.input,
+///     numbers.first => graph.numbers,
+///     numbers.second => graph.words,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// assert_eq!(run.outputs.numbers.try_recv(), Some(7));
+/// assert_eq!(run.outputs.words.try_recv().as_deref(), Some("x"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn route2<
     T: Send + 'static,
     A: Send + 'static,

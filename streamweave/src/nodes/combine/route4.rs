@@ -68,6 +68,32 @@ impl<
 }
 
 /// Sends each record to one of four outputs: see [`route3`](crate::nodes::route3).
+///
+/// ```
+/// use streamweave::nodes::{To4, from_iter, route4};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     degrees: from_iter([-5_i64, 12, 25, 40]),
+///     feel: route4(|degrees: i64| match degrees {
+///         ..0 => To4::First("frost"),
+///         0..20 => To4::Second(degrees),
+///         20..30 => To4::Third(degrees),
+///         _ => To4::Fourth(degrees > 45),
+///     }),
+///     degrees.out => feel.input,
+///     feel.first => graph.frost,
+///     feel.second => graph.cool,
+///     feel.third => graph.warm,
+///     feel.fourth => graph.extreme,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// assert_eq!(run.outputs.frost.try_recv(), Some("frost"));
+/// assert_eq!((run.outputs.cool.try_recv(), run.outputs.warm.try_recv()), (Some(12), Some(25)));
+/// assert_eq!(run.outputs.extreme.try_recv(), Some(false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn route4<
     T: Send + 'static,
     A: Send + 'static,

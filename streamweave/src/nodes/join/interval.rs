@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::Storable;
-use crate::nodes::join::stash::{Stash, drop_done, passed, places, put, time_of};
+use crate::nodes::join::stash::{Stash, drop_done, look_again, passed, places, put, time_of};
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 
 /// Joins records whose times lie near each other. Made by [`interval_join`].
@@ -23,6 +24,12 @@ pub struct IntervalJoin<K: StableKey + Serialize + DeserializeOwned, A: Storable
     /// Each pair, with the later of its two times.
     #[output]
     out: (K, (A, B)),
+    /// Records of the left that came when nothing that they could match was kept any more.
+    #[output(optional)]
+    late_left: (K, A),
+    /// Records of the right that came when nothing that they could match was kept any more.
+    #[output(optional)]
+    late_right: (K, B),
     /// Records of the left that one of the right may still match.
     #[state]
     lefts: Stash<K, A>,
@@ -90,6 +97,12 @@ where
     ) -> NodeResult {
         let time = time_of(out)?;
         let Some((first, last)) = self.of_left(time) else { return Ok(()) };
+        // The last that it could match is kept no longer.
+        if self.of_right(last).is_some_and(|(_, last)| passed(out.frontier(), last)) {
+            out.count_late();
+            out.late_left((key, left));
+            return Ok(());
+        }
         if let Some(rights) = state.rights.get(&key) {
             for ((at, _), right) in rights.range(places(first, last)) {
                 let pair = (key.clone(), (left.clone(), right.clone()));
@@ -110,6 +123,11 @@ where
     ) -> NodeResult {
         let time = time_of(out)?;
         let Some((first, last)) = self.of_right(time) else { return Ok(()) };
+        if self.of_left(last).is_some_and(|(_, last)| passed(out.frontier(), last)) {
+            out.count_late();
+            out.late_right((key, right));
+            return Ok(());
+        }
         if let Some(lefts) = state.lefts.get(&key) {
             for ((at, _), left) in lefts.range(places(first, last)) {
                 let pair = (key.clone(), (left.clone(), right.clone()));
@@ -131,13 +149,16 @@ where
         out: &mut impl IntervalJoinOut<K, A, B>,
     ) -> NodeResult {
         let frontier = out.frontier();
-        let done = |span: Option<(i64, i64)>| span.is_none_or(|(_, last)| passed(frontier, last));
+        let early = i64::from(broken(Broken::JoinDropsEarly));
+        let done = |span: Option<(i64, i64)>| {
+            span.is_none_or(|(_, last)| passed(frontier, last.saturating_sub(early)))
+        };
         let left = drop_done(&mut state.lefts, &timer.key, |time| done(self.of_left(time)));
         let right = drop_done(&mut state.rights, &timer.key, |time| done(self.of_right(time)));
         let left = left.and_then(|time| self.of_left(time));
         let right = right.and_then(|time| self.of_right(time));
         for (_, last) in [left, right].into_iter().flatten() {
-            out.set_timer("drop", TimerAt::Event(LogicalTime(last)));
+            look_again(out, "drop", last);
         }
         Ok(())
     }
@@ -149,7 +170,9 @@ where
 ///
 /// A record is kept as long as one of the other side may match it, going by the frontier of both
 /// sides; `interval_join(i64::MIN, i64::MAX)` joins all there are, and keeps them to the end. What
-/// an input that was idle brings behind the frontier is joined with what is still kept.
+/// an input that was idle brings behind the frontier is joined with what is still kept; where nothing
+/// that it could match is, it leaves by `late_left` or `late_right`, and is counted in
+/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
 ///
 /// A lower bound above the upper one fails at the start, and a record without a time when it comes.
 ///

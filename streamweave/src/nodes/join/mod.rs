@@ -9,7 +9,7 @@
 mod interval;
 mod lookup;
 mod sides;
-mod stash;
+pub(crate) mod stash;
 mod temporal;
 mod window;
 

@@ -1,6 +1,6 @@
 //! What a join keeps of one key, in the order of times.
 
-use crate::node::{Context, TimeError};
+use crate::node::{Context, TimeError, TimerAt};
 use crate::state::{KeyedMap, MapEntry};
 use crate::{Frontier, LogicalTime, StableKey};
 
@@ -45,9 +45,21 @@ pub(super) fn drop_done<K: StableKey, V: Clone>(
     }
 }
 
+/// Looks again when no record of the time `last` can come any more, which the frontier does not say
+/// in this unit. In a loop it does so only at a later time: until then something of `last` may go
+/// round once more.
+pub(crate) fn look_again(out: &mut impl Context, name: &'static str, last: i64) {
+    let now = out.time();
+    let after = now.map_or(last, |now| now.0.saturating_add(1).max(last));
+    // At the end of times nothing can be later: what is kept then is kept to the end.
+    if now.is_none_or(|now| now.0 < after) {
+        out.set_timer(name, TimerAt::Event(LogicalTime(after)));
+    }
+}
+
 /// Whether the frontier says that no record of this time will come any more.
 #[inline]
-pub(super) fn passed(frontier: Option<Frontier>, time: i64) -> bool {
+pub(crate) fn passed(frontier: Option<Frontier>, time: i64) -> bool {
     frontier.is_some_and(|frontier| !frontier.less_equal(LogicalTime(time)))
 }
 

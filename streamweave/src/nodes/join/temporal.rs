@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::Storable;
 use crate::nodes::join::stash::{Stash, passed, put, time_of};
@@ -41,14 +42,18 @@ where
 {
     /// The version that was valid at `time`.
     fn version(versions: &KeyedMap<K, i64, B>, key: &K, time: i64) -> Option<B> {
-        let (_, version) = versions.get(key)?.range(..=time).next_back()?;
+        let versions = versions.get(key)?;
+        let later = broken(Broken::AsOfTakesLater).then(|| versions.range(time..).next()).flatten();
+        let (_, version) = later.or_else(|| versions.range(..=time).next_back())?;
         Some(version.clone())
     }
 
-    /// Sends what is sure now; when the first of the others will be.
+    /// Sends what is sure now, as everything of times up to `sure` is; when the first of the others
+    /// will be.
     fn send(
         state: &mut TemporalJoinState<K, A, B>,
         key: &K,
+        sure: i64,
         out: &mut impl TemporalJoinOut<K, A, B>,
     ) -> Option<i64> {
         let frontier = out.frontier();
@@ -56,7 +61,7 @@ where
         let mut waiting = state.waiting.entry_ref(key);
         loop {
             let time = waiting.first()?.0.0;
-            if !passed(frontier, time) {
+            if time > sure && !passed(frontier, time) {
                 return Some(time);
             }
             if let Some((_, left)) = waiting.pop_first() {
@@ -66,17 +71,19 @@ where
         }
     }
 
-    /// Drops the versions that were over before the frontier; when the first of the others is.
+    /// Drops the versions that were over before the frontier or by `sure`; when the first of the
+    /// others is.
     fn drop_versions(
         state: &mut TemporalJoinState<K, A, B>,
         key: &K,
+        sure: i64,
         frontier: Option<Frontier>,
     ) -> Option<i64> {
         state.versions.get(key)?;
         let mut versions = state.versions.entry_ref(key);
         loop {
             let next = *versions.iter().nth(1)?.0;
-            if !passed(frontier, next) {
+            if next > sure && !passed(frontier, next) {
                 return Some(next);
             }
             versions.pop_first();
@@ -101,7 +108,7 @@ where
             let version = Self::version(&state.versions, &key, time);
             out.out((key, (left, version)));
         } else if put(&mut state.waiting.entry_ref(&key), time, left) {
-            out.set_timer("sure", TimerAt::Event(LogicalTime(time)));
+            out.set_timer_at_end("sure", LogicalTime(time));
         }
         Ok(())
     }
@@ -121,7 +128,7 @@ where
             None => versions.iter().nth(1).map(|(next, _)| *next),
         };
         if let Some(next) = next {
-            out.set_timer("sure", TimerAt::Event(LogicalTime(next)));
+            out.set_timer_at_end("sure", LogicalTime(next));
         }
         Ok(())
     }
@@ -133,10 +140,11 @@ where
         timer: Timer<K>,
         out: &mut impl TemporalJoinOut<K, A, B>,
     ) -> NodeResult {
-        let sure = Self::send(state, &timer.key, out);
-        let over = Self::drop_versions(state, &timer.key, out.frontier());
+        let TimerAt::Event(LogicalTime(at)) = timer.at else { return Ok(()) };
+        let sure = Self::send(state, &timer.key, at, out);
+        let over = Self::drop_versions(state, &timer.key, at, out.frontier());
         for time in [sure, over].into_iter().flatten() {
-            out.set_timer("sure", TimerAt::Event(LogicalTime(time)));
+            out.set_timer_at_end("sure", LogicalTime(time));
         }
         Ok(())
     }

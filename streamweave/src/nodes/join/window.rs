@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::{Context, Timer, TimerAt};
+use crate::node::{TimeError, Timer, TimerAt};
 use crate::nodes::Storable;
 use crate::nodes::join::stash::{passed, time_of};
 use crate::nodes::join::{Full, Inner, LeftOuter, RightOuter, Sides};
 use crate::nodes::window::WindowAssigner;
+use crate::nodes::window::outputs::frontier_of;
 use crate::state::KeyedMap;
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 
@@ -36,6 +37,12 @@ pub struct WindowJoin<
     /// What the windows give, with their last times.
     #[output]
     out: (K, S::Joined),
+    /// Records of the left that came when all their windows were complete.
+    #[output(optional)]
+    late_left: (K, A),
+    /// Records of the right that came when all their windows were complete.
+    #[output(optional)]
+    late_right: (K, B),
     /// Records of the left by window.
     #[state]
     lefts: KeyedMap<K, Place, A>,
@@ -87,15 +94,16 @@ where
     W: WindowAssigner,
     S: Sides<A, B>,
 {
-    /// Keeps a record until its windows are complete. If all are, it comes too late.
+    /// Keeps a record until its windows are complete. If all are, it comes too late, and is given
+    /// back.
     fn keep<V: Storable>(
         &self,
         held: &mut KeyedMap<K, Place, V>,
         (key, record): (K, V),
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
-    ) -> NodeResult {
+    ) -> Result<Option<(K, V)>, TimeError> {
         let time = LogicalTime(time_of(out)?);
-        let (frontier, mut closed, mut open) = (out.frontier(), false, false);
+        let (frontier, mut closed, mut open) = (frontier_of(out), false, false);
         let mut kept = held.entry_ref(&key);
         self.windows.assign(time, &mut |window| {
             let (last, start) = (self.windows.last(window).0, window.start.0);
@@ -107,14 +115,16 @@ where
             let of_window = (last, start, 0)..=(last, start, u64::MAX);
             let before = kept.range(of_window).next_back().map(|((.., number), _)| *number);
             if before.is_none() {
-                out.set_timer("end", TimerAt::Event(LogicalTime(last)));
+                out.set_timer_at_end("end", LogicalTime(last));
             }
             kept.insert((last, start, before.map_or(0, |number| number + 1)), record.clone());
         });
-        if closed && !open {
+        drop(kept);
+        let late = closed && !open;
+        if late {
             out.count_late();
         }
-        Ok(())
+        Ok(late.then_some((key, record)))
     }
 }
 
@@ -167,7 +177,10 @@ where
         left: (K, A),
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        self.keep(&mut state.lefts, left, out)
+        if let Some(late) = self.keep(&mut state.lefts, left, out)? {
+            out.late_left(late);
+        }
+        Ok(())
     }
 
     fn on_right(
@@ -176,7 +189,10 @@ where
         right: (K, B),
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        self.keep(&mut state.rights, right, out)
+        if let Some(late) = self.keep(&mut state.rights, right, out)? {
+            out.late_right(late);
+        }
+        Ok(())
     }
 
     /// A window of the key is complete; or several, where they end together.
@@ -219,7 +235,8 @@ where
 /// The pairs of a window are sent when it is complete, with its last time; outer joins send
 /// records without a partner then too. Windows that merge are refused at the start, as are those
 /// that cannot be; a record without a time fails when it comes, and one whose windows are all
-/// complete is dropped and counted.
+/// complete leaves by `late_left` or `late_right`, and is counted in
+/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
 ///
 /// ```
 /// use streamweave::nodes::window::Tumbling;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::{Context, TimeError, Timer, TimerAt};
+use crate::nodes::join::stash::{look_again, passed};
 use crate::nodes::millis;
 use crate::state::KeyedMap;
 use crate::{LogicalTime, NodeResult, StableKey, node};
@@ -58,7 +59,7 @@ where
             if seen.range(first..=last.0).next().is_some() {
                 return Ok(());
             }
-            if out.frontier().is_none_or(|frontier| frontier.less_equal(last)) {
+            if !passed(out.frontier(), last.0) {
                 seen.insert(time, ());
                 if seen.first().is_some_and(|(first, ())| *first == time) {
                     out.set_timer("forget", TimerAt::Event(last));
@@ -78,8 +79,8 @@ where
         let mut seen = state.seen.entry_ref(&timer.key);
         while let Some((time, ())) = seen.first() {
             let last = LogicalTime(self.last(*time));
-            if out.frontier().is_some_and(|frontier| frontier.less_equal(last)) {
-                out.set_timer("forget", TimerAt::Event(last));
+            if !passed(out.frontier(), last.0) {
+                look_again(out, "forget", last.0);
                 break;
             }
             seen.pop_first();

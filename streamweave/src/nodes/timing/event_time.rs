@@ -10,7 +10,7 @@ use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::state::Value;
 use crate::time::{AlignedPlace, Alignment, HasEventTime};
-use crate::{LogicalTime, NodeResult, node};
+use crate::{LogicalTime, NodeError, NodeResult, node};
 
 /// Gives records their times and estimates the frontier. Made by [`event_time`] and
 /// [`event_time_by`].
@@ -72,7 +72,9 @@ where
     }
 
     /// The frontier rises at most once in so many records: 1 unless said. Each rise costs as much
-    /// as some hundred records, so that a stream with as many times as records wants more.
+    /// as some hundred records, so that a stream with as many times as records wants more. Where nothing
+    /// comes for so long that the stream is idle ([`EventTime::idle_after`], or as its own input says), the
+    /// frontier rises to where the last of them leave it.
     pub fn every(mut self, records: u32) -> Self {
         self.every = records.max(1);
         self
@@ -92,7 +94,31 @@ where
     }
 
     /// The frontier comes from the records themselves: it is what `promise` returns for a record
-    /// that says something about those behind it. Nothing else raises it.
+    /// that says something about those behind it. Nothing else raises it: with `disorder`, `every`,
+    /// `step`, `per_split`, `abandon` or `clocked` the graph fails when it starts.
+    ///
+    /// ```
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// When, and whether everything before has been told.
+    /// type Reading = (i64, bool);
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|(at, _): &Reading| LogicalTime(*at))
+    ///         .punctuated(|(at, is_last)| is_last.then_some(LogicalTime(*at))),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.readings,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for reading in [(3, false), (8, false), (5, true), (4, false)] {
+    ///     run.inputs.readings.try_send(reading)?;
+    /// }
+    /// run.step()?;
+    /// while run.outputs.readings.try_recv().is_some() {}
+    /// assert_eq!(run.outputs.readings.frontier(), Some(Frontier::At(LogicalTime(5))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn punctuated(mut self, promise: fn(&T) -> Option<LogicalTime>) -> Self {
         self.punctuation = Some(promise);
         self
@@ -101,6 +127,26 @@ where
     /// The records come from several splits, each in an order of its own: the frontier is that of
     /// the split that is furthest behind. A split counts from its first record on, and to the end
     /// unless [`EventTime::abandon`] says otherwise.
+    ///
+    /// ```
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1)).per_split(|reading| reading.0),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.timed,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for reading in [(1, 40), (2, 100), (2, 120)] {
+    ///     run.inputs.readings.try_send(reading)?;
+    /// }
+    /// run.step()?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// // Split 1 is at 40 still.
+    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
         self.split = Some(split);
         self
@@ -137,6 +183,33 @@ where
             let now = out.now();
             let next = now.saturating_sub(now.rem_euclid(every)).saturating_add(every);
             out.set_timer("clock", TimerAt::Clock(next));
+        }
+    }
+
+    /// Whether everything that was asked for has a meaning together.
+    fn check(&self) -> NodeResult {
+        if self.abandon.is_some() && self.split.is_none() {
+            return Err(NodeError::new(
+                "`abandon` says which split is not waited for, and there are none: say `per_split`, \
+                 or leave it out",
+            ));
+        }
+        if self.punctuation.is_none() {
+            return Ok(());
+        }
+        let others = [
+            (self.disorder != 0, "disorder"),
+            (self.every != 1, "every"),
+            (self.step != 1, "step"),
+            (self.split.is_some(), "per_split"),
+            (self.clocked.is_some(), "clocked"),
+        ];
+        match others.into_iter().find(|(is_said, _)| *is_said) {
+            None => Ok(()),
+            Some((_, other)) => Err(NodeError::new(format!(
+                "with `punctuated` the frontier is what the records promise, and `{other}` would mean \
+                 nothing: leave one of them out"
+            ))),
         }
     }
 
@@ -224,6 +297,14 @@ where
         state: &mut EventTimeState<T, F>,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
+        self.check()?;
+        if self.every > 1 {
+            let disorder = self.disorder;
+            out.__at_rest(Box::new(move |state| {
+                let state = state.downcast_ref::<EventTimeState<T, F>>()?;
+                Some(LogicalTime(state.seen.latest?.saturating_sub(disorder)))
+            }));
+        }
         if let Some(limit) = self.idle_after {
             out.idle_after(limit);
         }

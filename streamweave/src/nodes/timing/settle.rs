@@ -8,8 +8,8 @@ use crate::{NodeResult, node};
 /// What [`settle`] does with late records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Late {
-    /// They leave by the output `late`; where that is not connected, they are dropped and counted
-    /// as records in that never came out.
+    /// They leave by the output `late`, and are counted in
+    /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
     #[default]
     Aside,
     /// They get the time of the frontier where they are behind it, and go on with the others.
@@ -43,7 +43,10 @@ impl<T: Send + 'static> SettleHandlers<T> for Settle<T> {
         // have joined meanwhile.
         match (self.how, out.time().max(out.promised())) {
             (Late::Restamp, Some(time)) => out.at(time).out(input),
-            _ => out.late(input),
+            _ => {
+                out.count_late();
+                out.late(input);
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ pub struct Inspect<T: Send + 'static, F: Fn(&T) + Send + Sync + 'static> {
     #[input]
     input: T,
     /// The same records.
-    #[output]
+    #[output(optional)]
     out: T,
     f: F,
     items: PhantomData<fn(T)>,

@@ -36,7 +36,8 @@ pub trait WindowAssigner: Send + Sync + 'static {
     const SLICES: bool = false;
 
     /// Calls `window` with every window that a record of this time belongs to, each once, by
-    /// rising starts. The same time has the same windows always.
+    /// rising starts. The same time has the same windows always, and [`LogicalTime::MAX`] those of
+    /// the time before it.
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window));
 
     /// The last time at which a record can still change `window`. It is complete once the

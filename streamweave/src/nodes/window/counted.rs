@@ -44,6 +44,24 @@ pub struct WindowsByCount<K: StableKey + Serialize + DeserializeOwned, A: Aggreg
 impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCount<K, A> {
     /// Starts a window every `slide` records, instead of when the last one is full. The first
     /// ones then have fewer records: there is a result every `slide` records, of at most `size`.
+    ///
+    /// ```
+    /// use streamweave::nodes::from_iter;
+    /// use streamweave::nodes::window::{sum, window_by_count};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     numbers: from_iter([1, 2, 3].map(|n| ("a".to_owned(), n))),
+    ///     last_two: window_by_count(2, sum(|n: &u64| *n)).sliding_by(1),
+    ///     numbers.out => last_two.input,
+    ///     last_two.out => graph.sums,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let sums: Vec<_> = std::iter::from_fn(|| run.outputs.sums.try_recv()).map(|sum| sum.value).collect();
+    /// assert_eq!(sums, [1, 3, 5, 3]); // the last, when the input ended
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sliding_by(self, slide: u32) -> Self {
         let by_count = |count: u32| Duration::from_millis(count.into());

@@ -12,7 +12,7 @@ use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::handle::Held;
 use crate::nodes::window::open::{Ending, Open};
-use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::outputs::{Outputs, frontier_of, set_timer};
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::sliced::Cursor;
 use crate::nodes::window::slices::Recent;
@@ -78,6 +78,28 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
 
     /// Sends an early result when so much of the run's clock has passed since the first record
     /// that no result has.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::key_by;
+    /// use streamweave::nodes::window::{Pane, Tumbling, count, window};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     keyed: key_by(|word: &String| word.clone()),
+    ///     per_hour: window(Tumbling::hours(1), count()).by_clock().early_every(Duration::from_secs(10)),
+    ///     graph.words => keyed.input,
+    ///     keyed.out => per_hour.input,
+    ///     per_hour.out => graph.counts,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.words.try_send("a".to_owned())?;
+    /// run.step()?;
+    /// run.advance(Duration::from_secs(10))?;
+    /// let early = run.outputs.counts.try_recv().expect("an early result");
+    /// assert_eq!((early.value, early.pane), (1, Pane::Early));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn early_every(self, period: Duration) -> Self {
         Windows { plan: self.plan.early_every(period), ..self }
@@ -95,6 +117,28 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
     /// Windows of the run's clock instead of event time: a record belongs where the clock stands
     /// when it comes, and none is late. Windows are complete when the clock has passed them, or
     /// at the end of the input.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::key_by;
+    /// use streamweave::nodes::window::{Tumbling, count, window};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     keyed: key_by(|word: &String| word.clone()),
+    ///     per_minute: window(Tumbling::minutes(1), count()).by_clock(),
+    ///     graph.words => keyed.input,
+    ///     keyed.out => per_minute.input,
+    ///     per_minute.out => graph.counts,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.words.try_send("a".to_owned())?;
+    /// run.step()?;
+    /// assert!(run.outputs.counts.try_recv().is_none());
+    /// run.advance(Duration::from_secs(60))?;
+    /// assert_eq!(run.outputs.counts.try_recv().map(|count| count.value), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn by_clock(self) -> Self {
         Windows { plan: self.plan.by_clock(), ..self }
@@ -113,14 +157,14 @@ impl<
 {
     #[inline(always)]
     fn frontier(&self) -> Option<Frontier> {
-        self.0.frontier()
+        frontier_of(self.0)
     }
     fn now(&self) -> i64 {
         self.0.now()
     }
     #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
-        self.0.set_timer(name, at);
+        set_timer(self.0, name, at);
     }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.cancel_timer(name, at);

@@ -44,7 +44,7 @@ mod global;
 mod handle;
 mod keyed;
 mod open;
-mod outputs;
+pub(crate) mod outputs;
 mod plan;
 mod result;
 mod session;

@@ -204,6 +204,12 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         }
     }
 
+    /// All of its records are in an early result already, and the next would sum up none.
+    fn has_nothing_new(&self, open: &Open<A::State>) -> bool {
+        let discards = self.accumulation == Accumulation::Discarding;
+        discards && open.since == 0 && !broken(Broken::EmptyPaneIsSent)
+    }
+
     /// Sends the window's result, and takes back the one before where that is asked for.
     fn fire<K: Clone>(
         &self,
@@ -269,7 +275,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             match name {
                 "early" => self.fire(key, window, open, Pane::Early, out),
                 "end" => {
-                    self.fire(key, window, open, Pane::OnTime, out);
+                    if !self.has_nothing_new(open) {
+                        self.fire(key, window, open, Pane::OnTime, out);
+                    }
                     open.complete = true;
                     if self.by_clock || self.lateness == 0 {
                         of_key.remove(&ending);

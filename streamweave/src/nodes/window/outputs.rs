@@ -1,6 +1,6 @@
 //! What the logic of windows asks of a node's `out`, keyed or not.
 
-use crate::node::TimerAt;
+use crate::node::{Context, TimerAt};
 use crate::nodes::window::{Pane, Window};
 use crate::{Frontier, LogicalTime};
 
@@ -19,4 +19,28 @@ pub(super) trait Outputs<K, T, V> {
     fn result(&mut self, time: Option<LogicalTime>, key: K, window: Window, value: V, pane: Pane);
     /// Sends a record that came when all its windows were complete.
     fn late(&mut self, key: &K, record: &T);
+}
+
+/// The frontier, as windows go by it. In a loop what the end of a time has sent round is no longer in
+/// time for a window that ends with it, whatever has come by the inputs that the node waits for.
+#[inline]
+pub(crate) fn frontier_of(out: &impl Context) -> Option<Frontier> {
+    let frontier = out.frontier();
+    if !out.rounds().is_behind_end() {
+        return frontier;
+    }
+    let after = |time: LogicalTime| match time.0.checked_add(1) {
+        Some(next) => Frontier::At(LogicalTime(next)),
+        None => Frontier::Ended,
+    };
+    frontier.max(out.time().map(after))
+}
+
+/// Sets a timer of the current key that waits, in a loop, for all rounds of its time.
+#[inline(always)]
+pub(super) fn set_timer(out: &mut impl Context, name: &'static str, at: TimerAt) {
+    match at {
+        TimerAt::Event(time) => out.set_timer_at_end(name, time),
+        at => out.set_timer(name, at),
+    }
 }

@@ -22,7 +22,8 @@ pub struct WindowResult<K, V> {
 pub enum Pane {
     /// The window is still open: an early trigger.
     Early,
-    /// The window is complete, as far as the frontier promises. Each window has one such result.
+    /// The window is complete, as far as the frontier promises. Each window has one such result,
+    /// unless results are discarded and an early one had all of its records.
     OnTime,
     /// A record came after that, within the allowed lateness.
     Late,
@@ -36,7 +37,8 @@ pub enum Accumulation {
     /// Each result sums up all records so far, and stands for those before.
     #[default]
     Accumulating,
-    /// Each result sums up the records since the one before: they add up.
+    /// Each result sums up the records since the one before: they add up. Where there are none when
+    /// the window is complete, nothing is sent.
     Discarding,
     /// Each result sums up all records so far, and comes after a retraction of the one before.
     /// When sessions merge, the result of each of them is taken back first.

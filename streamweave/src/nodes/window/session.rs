@@ -11,9 +11,10 @@ use crate::nodes::window::{Window, WindowAssigner, WindowError};
 /// merged. A session so ends one gap after its last record.
 ///
 /// Records that lie exactly a gap apart are in one session, as in Flink, Kafka Streams and
-/// Bytewax; in Beam they are in two. A session can therefore still grow by a record *at* its end,
-/// and is complete once the frontier is *past* its end, whatever steps the frontier comes in
-/// (as in Kafka Streams; in Flink such a record finds a session that has fired already).
+/// Bytewax; in Beam they are in two. A session is complete, as every window, when the frontier is at
+/// its end, as in Flink. A record *at* its end can then no longer lengthen it, unless lateness is
+/// allowed: whether it does depends on what the frontier was when it came. Where that is not wanted a
+/// session waits until the frontier is [past its end](Session::past_end).
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,18 +23,28 @@ use crate::nodes::window::{Window, WindowAssigner, WindowError};
 ///
 /// let session = Session::of(Duration::from_secs(10));
 /// session.assign(LogicalTime(-3), &mut |window| assert_eq!(window, Window::new(-3, 9_997)));
-/// assert_eq!(session.last(Window::new(-3, 9_997)), LogicalTime(9_997));
+/// assert_eq!(session.last(Window::new(-3, 9_997)), LogicalTime(9_996));
+/// assert_eq!(session.past_end().last(Window::new(-3, 9_997)), LogicalTime(9_997));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     gap: i64,
+    past_end: bool,
 }
 
 impl Session {
     /// Sessions that this much time without records ends, which is of whole milliseconds: others fail
     /// when the graph starts.
     pub fn of(gap: Duration) -> Self {
-        Session { gap: span(gap) }
+        Session { gap: span(gap), past_end: false }
+    }
+
+    /// A session is complete once the frontier is *past* its end, and its result has its end as time:
+    /// so records exactly a gap apart are in one session whatever steps the frontier comes in, as in
+    /// Kafka Streams and Bytewax.
+    #[must_use]
+    pub fn past_end(self) -> Self {
+        Session { past_end: true, ..self }
     }
 }
 
@@ -45,7 +56,8 @@ impl WindowAssigner for Session {
     }
 
     fn last(&self, window: Window) -> LogicalTime {
-        if broken(Broken::SessionEndsEarly) { window.last() } else { window.end }
+        let past_end = self.past_end && !broken(Broken::SessionEndsEarly);
+        if past_end { window.end } else { window.last() }
     }
 
     fn check(&self) -> Result<(), WindowError> {

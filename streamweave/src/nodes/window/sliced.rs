@@ -14,7 +14,8 @@ use crate::{Frontier, LogicalTime, StableKey};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     start: i64,
-    /// How many times the slice has; 0 before there is one.
+    /// How many times the slice has, but for its last: that may be the last of a window, and in a loop
+    /// a record is too late for it then by its round. 0 before there is one.
     span: u64,
 }
 
@@ -60,7 +61,7 @@ impl Cursor {
             Some(closes) if passed(frontier, closes) => Place::Late,
             Some(_) => {
                 let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
-                *self = Cursor { start: slice.start.0, span };
+                *self = Cursor { start: slice.start.0, span: span.saturating_sub(1) };
                 Place::Slice(slice.start.0)
             }
             None => Place::Nowhere,
@@ -114,7 +115,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 more.push(window);
             }
         });
-        if more.is_empty() && first == whole {
+        // At the beginning of times a window may look so because it is cut off.
+        let is_cut = whole.is_some_and(|slice| slice.start == LogicalTime::MIN);
+        if more.is_empty() && first == whole && !is_cut {
             // The window is one slice.
             if let Some(window) = whole
                 && let Some(state) = slices.take(key, window.start.0)
@@ -123,14 +126,18 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             }
             return;
         }
-        for window in first.into_iter().chain(more) {
+        // At the end of times several windows end together.
+        let ended = || first.iter().chain(&more);
+        for window in ended() {
             let parts = slices.within(key, window.start.0, last.0);
             if !parts.is_empty() {
                 let mut state = self.aggregate.empty();
                 parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
-                out.result(Some(last), key.clone(), window, self.result(&state), Pane::OnTime);
+                out.result(Some(last), key.clone(), *window, self.result(&state), Pane::OnTime);
             }
-            self.drop_slices(slices, key, window, last);
+        }
+        for window in ended() {
+            self.drop_slices(slices, key, *window, last);
         }
     }
 

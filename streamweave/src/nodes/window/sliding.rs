@@ -55,11 +55,17 @@ impl Sliding {
     }
 }
 
+/// The time to go by. The latest of all belongs where the one before it does, as the windows that end
+/// with it include it, and none begins there.
+fn wide(time: LogicalTime) -> i128 {
+    time.0.min(i64::MAX - 1).into()
+}
+
 impl WindowAssigner for Sliding {
     const SLICES: bool = true;
 
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
-        let (time, size, slide) = (i128::from(time.0), i128::from(self.size), self.slide.max(1));
+        let (time, size, slide) = (wide(time), i128::from(self.size), self.slide.max(1));
         let (offset, slide) = (i128::from(self.offset), i128::from(slide));
         let mut start = self.start(time - size, offset) + slide;
         if broken(Broken::SlidesAsIfEven) {
@@ -75,7 +81,7 @@ impl WindowAssigner for Sliding {
     /// size and slide divide (Krishnamurthy, Wu and Franklin, *On-the-fly sharing for streamed
     /// aggregation*, 2006).
     fn slice(&self, time: LogicalTime) -> Option<Window> {
-        let (time, slide) = (i128::from(time.0), i128::from(self.slide.max(1)));
+        let (time, slide) = (wide(time), i128::from(self.slide.max(1)));
         let starts = i128::from(self.offset);
         let ends = starts + i128::from(self.size);
         let (started, ended) = (self.start(time, starts), self.start(time, ends));

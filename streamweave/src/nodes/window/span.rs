@@ -6,7 +6,8 @@ use crate::LogicalTime;
 
 /// A span of time, from `start` up to but without `end`.
 ///
-/// A window whose end is [`LogicalTime::MAX`] includes that time: nothing comes behind it.
+/// A window whose end is [`LogicalTime::MAX`] includes that time: nothing comes behind it, and no
+/// window begins there.
 ///
 /// ```
 /// use streamweave::LogicalTime;

@@ -75,6 +75,8 @@ impl Tumbling {
         };
         match (time.0.checked_sub(since), time.0.checked_add(self.size - since)) {
             (Some(start), Some(end)) => Window::new(start, end),
+            // No window begins there: the one before includes it.
+            _ if time == LogicalTime::MAX => self.window(LogicalTime(i64::MAX - 1)),
             _ => {
                 let start = i128::from(time.0) - i128::from(since);
                 Window::wide(start, start + i128::from(self.size))

@@ -9,7 +9,7 @@ use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::handle::Held;
 use crate::nodes::window::open::{Ending, Open};
-use crate::nodes::window::outputs::Outputs;
+use crate::nodes::window::outputs::{Outputs, frontier_of, set_timer};
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::sliced::Cursor;
 use crate::nodes::window::slices::Recent;
@@ -99,14 +99,14 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>, O: WindowsOfAllOut<W, A>>
 {
     #[inline(always)]
     fn frontier(&self) -> Option<Frontier> {
-        self.0.frontier()
+        frontier_of(self.0)
     }
     fn now(&self) -> i64 {
         self.0.now()
     }
     #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
-        self.0.set_timer(name, at);
+        set_timer(self.0, name, at);
     }
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
         self.0.cancel_timer(name, at);

@@ -1,4 +1,4 @@
-// errors: 2
+// errors: 5
 use streamweave::graph;
 use streamweave_tests::nodes::*;
 
@@ -9,7 +9,13 @@ fn main() {
         a: Matcher {},
         #[on_failure]
         b: Matcher {},
-        feed.orders => [a.orders, b.orders],
+        #[on_failure(skip, retires = 2)]
+        c: Matcher {},
+        #[on_failure(retry, backoff = "1s")]
+        d: Matcher {},
+        #[on_failure(dead_letter, retry)]
+        e: Matcher {},
+        feed.orders => [a.orders, b.orders, c.orders, d.orders, e.orders],
     };
     let _ = graph.inline();
 }

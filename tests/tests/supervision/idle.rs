@@ -1,0 +1,109 @@
+//! Stages that had nothing to do when they went down: they are waited for meanwhile, and not idle
+//! when they are up again.
+
+use std::time::Duration;
+
+use streamweave::nodes::merge;
+use streamweave::prelude::*;
+
+use crate::Tested;
+use crate::bomb::Bomb;
+
+/// Passes on, and looks at the clock three seconds after each record. Nobody waits for it when
+/// nothing has come for a while.
+#[node]
+pub(crate) struct Quiet {
+    #[input]
+    input: i64,
+    #[output]
+    out: i64,
+    pub(crate) idle_after: u64,
+    pub(crate) bomb: Bomb,
+}
+
+impl QuietHandlers for Quiet {
+    fn on_start(&self, out: &mut impl QuietOut) -> NodeResult {
+        out.idle_after(Duration::from_secs(self.idle_after));
+        Ok(())
+    }
+    fn on_input(&self, n: i64, out: &mut impl QuietOut) -> NodeResult {
+        let at = TimerAt::Clock(out.now() + 3000);
+        out.set_timer("look", at);
+        out.out(n);
+        Ok(())
+    }
+    fn on_timer(&self, _: Timer<()>, _: &mut impl QuietOut) -> NodeResult {
+        self.bomb.touch()
+    }
+}
+
+macro_rules! beside_others {
+    ($idle_after:expr) => {
+        graph! {
+            #[restart(max = 1, backoff = "8s")]
+            quiet: Quiet { idle_after: $idle_after, bomb: Bomb::at(0, false) },
+            both: merge(),
+            graph.numbers => quiet.input,
+            quiet.out => both.left,
+            graph.others => both.right,
+            both.out => graph.out,
+        }
+    };
+}
+
+fn at(time: i64) -> Option<Frontier> {
+    Some(Frontier::At(LogicalTime(time)))
+}
+
+/// What is promised when all that has come out was read.
+macro_rules! promised {
+    ($run:expr) => {{
+        $run.step()?;
+        while $run.outputs.out.try_recv().is_some() {}
+        $run.outputs.out.frontier()
+    }};
+}
+
+#[test]
+pub(crate) fn who_goes_down_while_idle_is_waited_for() -> Tested {
+    let mut run = beside_others!(1).inline()?;
+    run.inputs.numbers.try_send_at(LogicalTime(5), 5)?;
+    run.inputs.numbers.advance(LogicalTime(5));
+    run.inputs.others.advance(LogicalTime(10));
+    assert_eq!(promised!(run), at(5));
+    run.advance(Duration::from_secs(1))?;
+    assert_eq!(promised!(run), at(10), "nobody waits for it");
+    // The timer fails: it is down for four to eight seconds.
+    run.advance(Duration::from_secs(2))?;
+    run.inputs.others.advance(LogicalTime(50));
+    assert_eq!(promised!(run), at(10), "it is down, and waited for");
+    run.advance(Duration::from_secs(3))?;
+    assert_eq!(promised!(run), at(10), "it is down, and waited for");
+    // It is up again, and behind: the others go on, and what it brings until it is level is late.
+    run.advance(Duration::from_secs(5))?;
+    assert_eq!(promised!(run), at(50));
+    run.inputs.numbers.try_send_at(LogicalTime(60), 60)?;
+    run.inputs.numbers.advance(LogicalTime(60));
+    assert_eq!(promised!(run), at(50));
+    run.inputs.others.advance(LogicalTime(70));
+    assert_eq!(promised!(run), at(60), "it is as any other");
+    run.close_inputs()?.drain()?;
+    Ok(())
+}
+
+#[test]
+fn the_time_for_which_it_was_down_is_no_idle_time() -> Tested {
+    let mut run = beside_others!(5).inline()?;
+    run.inputs.numbers.try_send_at(LogicalTime(5), 5)?;
+    run.inputs.numbers.advance(LogicalTime(5));
+    run.inputs.others.advance(LogicalTime(50));
+    assert_eq!(promised!(run), at(5));
+    // It goes down after three seconds, and is up again after seven to eleven.
+    run.advance(Duration::from_secs(3))?;
+    run.advance(Duration::from_secs(8))?;
+    assert_eq!(promised!(run), at(5), "it has been up for less than five seconds");
+    run.advance(Duration::from_secs(5))?;
+    assert_eq!(promised!(run), at(50));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}
