@@ -145,6 +145,8 @@ variants! {
     ExpiredIsSeen,
     /// What is restored lives as long as if it was written then.
     LifeBeginsAnew,
+    /// What records with times have written is measured by the clock until there is the next.
+    ClockJudgesTimes,
     /// Timers are no part of a snapshot.
     TimersAreNotSaved,
     /// What nodes hold and timers wait for does not go with the turns of a loop.

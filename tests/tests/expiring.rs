@@ -15,6 +15,7 @@ use streamweave::state::Expiring;
 streamweave_tests::broken_variants! {
     ExpiredIsSeen => as_a_model_has_it;
     LifeBeginsAnew => as_a_model_has_it;
+    ClockJudgesTimes => what_is_restored_is_not_judged_by_the_clock;
 }
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
@@ -184,6 +185,34 @@ pub(crate) fn as_a_model_has_it() -> Tested {
     Ok(())
 }
 
+/// Wherever the run is cut, another on another number of workers goes on as if there had been no cut.
+#[test]
+fn restored_at_every_cut() -> Tested {
+    let ops = ops(&mut 5, 100);
+    let expected = model(&ops);
+    for cut in 0..ops.len() {
+        let mut had: BTreeMap<u64, Vec<Had>> = BTreeMap::new();
+        let mut saved = None;
+        for (ops, workers) in [(&ops[..cut], 1 + cut % 3), (&ops[cut..], 1 + (cut / 3 + 1) % 3)] {
+            let mut graph = keeps!(workers);
+            if let Some(saved) = &saved {
+                graph.restore(saved)?;
+            }
+            let mut run = graph.inline()?;
+            for op in ops {
+                run.inputs.ops.try_send(*op)?;
+                run.step()?;
+            }
+            saved = Some(run.cut()?);
+            while let Some((key, before)) = run.outputs.out.try_recv() {
+                had.entry(key).or_default().push(before);
+            }
+        }
+        assert_eq!(had, expected, "cut behind {cut}");
+    }
+    Ok(())
+}
+
 /// What is gone is gone from snapshots, and seen by nobody before that.
 #[test]
 fn nothing_is_left_of_what_is_gone() -> Tested {
@@ -220,6 +249,35 @@ fn by_the_clock_where_there_are_no_times() -> Tested {
         Ok(run.outputs.out.try_recv().unwrap().1.0)
     };
     assert_eq!([count(0)?, count(99)?, count(99)?, count(100)?], [None, Some(1), Some(2), None]);
+    Ok(())
+}
+
+/// A late record sees what others see by then, and what it writes lives from then on.
+#[test]
+fn late_records_are_as_of_the_frontier() -> Tested {
+    let ops = [(1, 0, 1), (2, 150, 1), (1, 60, 1), (2, 70, 0), (1, 249, 0), (1, 250, 0)];
+    let (_, had) = expiring::after(None, &ops)?;
+    assert_eq!(had, [None, None, None, Some(1), Some(1), None]);
+    Ok(())
+}
+
+/// A run that begins has the times of the one before, long ago by the clock, and none of its own yet.
+#[tokio::test]
+pub(crate) async fn what_is_restored_is_not_judged_by_the_clock() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let mut had = Vec::new();
+    for time in [5000, 5090, 5190] {
+        let mut graph = keeps!(1);
+        if let Some(checkpoint) = storage.latest()? {
+            graph.restore(checkpoint.snapshot())?;
+        }
+        let mut run = graph.start()?;
+        run.inputs.ops.send(Op { key: 1, time, what: 3 }).await?;
+        had.extend(run.outputs.out.recv().await.map(|(_, had)| had.0));
+        run.drain_into(&storage).await?;
+    }
+    assert_eq!(had, [None, Some(1), None]);
     Ok(())
 }
 

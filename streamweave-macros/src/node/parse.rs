@@ -178,7 +178,12 @@ impl Fieldwork {
                     "ttl" if saved => {
                         // Whatever is wrong with it, it has been said.
                         let said = ttl.insert(Duration::ZERO);
-                        *said = duration::duration(&options::value::<LitStr>(input)?)?;
+                        let value: LitStr = options::value(input)?;
+                        *said = duration::duration(&value)?;
+                        if said.is_zero() {
+                            let message = "no key would ever be there: write `ttl = \"30m\"`";
+                            return Err(syn::Error::new(value.span(), message));
+                        }
                     }
                     "renamed_from" if saved => renamed_from = Some(options::value(input)?),
                     _ if saved => {

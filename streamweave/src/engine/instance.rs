@@ -220,14 +220,16 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     }
 
     /// Tells the state the time of this unit: that of its record or timer, but not before the frontier; or
-    /// that of the clock, as long as there were no times.
+    /// that of the clock, where records have come and had no times.
     fn tell_time(&mut self, cx: &Cx) {
         let frontier = self.agenda.reached.frontier.and_then(|promise| promise.frontier.time());
         // At the end there is no frontier any more.
         self.floor = frontier.map_or(self.floor, |time| self.floor.max(time.0));
         let now = cx.mark.time().map_or(self.floor, |time| self.floor.max(time.0));
         self.timed |= now != i64::MIN;
-        if self.timed {
+        // What was restored has the times of records: measured by the clock, all of it might be gone.
+        let unknown = self.accepted() == 0 && !broken(Broken::ClockJudgesTimes);
+        if self.timed || unknown {
             self.state.tell_time(now, self.floor);
         } else {
             let now = cx.clock.now();

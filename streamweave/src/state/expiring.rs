@@ -1,50 +1,33 @@
 //! `Expiring`: state by key that is gone some time after it was last written.
+//!
+//! What is gone is not seen: that is decided by the time of the unit at hand ([`Life`]). That it is removed is
+//! seen by nobody, so it may happen at any time when no unit will be early enough to see it: a few keys
+//! at each unit, in the order of a [`Queue`], and the rest at a barrier.
+
+mod access;
+mod life;
+mod queue;
+mod saved;
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::pending::Write;
+use self::life::{Life, NEVER, UNTIMED, Written};
+use self::queue::Queue;
+use super::State;
 use super::stable_key::{StableHash, StableKey};
 use super::table::Table;
-use super::{
-    Begun, Coverage, Keyed, KeyedList, KeyedMap, ListEntry, MapEntry, MapRef, Shape, State,
-    StateError, StateKind, wire,
-};
 use crate::broken::{Broken, broken};
 
-/// Written before there was a time: counts as written at the first that comes.
-const UNTIMED: i64 = i64::MAX;
-/// In the queue nowhere.
-const UNQUEUED: i64 = i64::MAX;
-/// A unit looks at so many keys that may have expired, and at two for each that it has put in, so that
-/// more go than come.
+/// A unit looks at so many keys that may have expired, and at two for each that the one before has put
+/// in, so that more go than come.
 const AT_ONCE: usize = 4;
-
-/// When a key was last written.
-#[derive(Clone, Copy)]
-struct Written {
-    at: i64,
-    /// Where the key is in the queue; not saved.
-    queued: i64,
-}
-
-impl Serialize for Written {
-    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        self.at.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Written { at: i64::deserialize(deserializer)?, queued: UNQUEUED })
-    }
-}
+/// The queue keeps keys that were removed by hand: as many as there are others, and so many.
+const LEFT_OVER: usize = 1024;
 
 /// State by key: what can be [`Expiring`].
 pub trait ByKey: State + Default {
@@ -52,8 +35,8 @@ pub trait ByKey: State + Default {
     type Key: StableKey + Serialize + DeserializeOwned;
     /// Removes what there is of the key.
     fn forget(&mut self, key: &Self::Key);
-    /// Shows every key.
-    fn each_key(&self, show: impl FnMut(&Self::Key));
+    /// All keys.
+    fn keys(&self) -> impl Iterator<Item = &Self::Key>;
 }
 
 /// State by key ([`Keyed`], [`KeyedMap`] or [`KeyedList`]) of which a key's part is gone some time after
@@ -114,8 +97,9 @@ pub trait ByKey: State + Default {
 /// Where the node's records have times, these decide and no clock: for a record of time `t`, or a timer,
 /// a key that was last written at `w` is there until `t` is `w` and the time-to-live, or the frontier is
 /// (late records are as of the frontier). So results follow from the records and not from when they are
-/// handled. Where records have no times the run's clock decides, and for what `on_start` writes before
-/// there are any; in a deterministic run that stands still, and nothing expires.
+/// handled. Where records have no times the run's clock decides; in a deterministic run that stands still, and
+/// nothing expires. Before a run's first record or frontier, and in a source, there is no time, and nothing
+/// expires either: what `on_start` writes counts as written when the first time is known.
 ///
 /// What is gone is not seen from then on. It is removed, a few keys in a unit, when the frontier has come
 /// so far that no record can see it any more; and before a snapshot is taken, so that it is in none. Writing is
@@ -125,16 +109,11 @@ pub trait ByKey: State + Default {
 pub struct Expiring<S: ByKey> {
     state: S,
     times: Table<S::Key, Written, Written>,
-    ttl: i64,
-    /// The time of the current unit, and what no later one is before; `i64::MIN` as long as there is none.
-    now: i64,
-    floor: i64,
-    /// By the time when they are due to be looked at. What has been written since then goes on.
-    queue: BTreeMap<i64, Vec<S::Key>>,
-    /// The queue is to be made of what was restored.
+    life: Life,
+    pub(super) queue: Queue<S::Key>,
+    /// Keys came or went that the queue has not been told of.
     restored: bool,
-    /// Taken from the queue in this unit, while undo is on.
-    taken: Vec<(i64, S::Key)>,
+    /// What a unit changes may be taken back.
     undo: bool,
     /// So many keys were put in since keys were looked at.
     put_in: usize,
@@ -149,12 +128,9 @@ impl<S: ByKey> Expiring<S> {
         Expiring {
             state: S::default(),
             times: Table::new(),
-            ttl: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
-            now: i64::MIN,
-            floor: i64::MIN,
-            queue: BTreeMap::new(),
+            life: Life::of(ttl),
+            queue: Queue::default(),
             restored: false,
-            taken: Vec::new(),
             undo: false,
             put_in: 0,
             saved: None,
@@ -163,11 +139,7 @@ impl<S: ByKey> Expiring<S> {
 
     /// How long a key's part is there after it was last written.
     pub fn ttl(&self) -> Duration {
-        Duration::from_millis(self.ttl.unsigned_abs())
-    }
-
-    fn due(&self, at: i64) -> i64 {
-        at.saturating_add(self.ttl)
+        self.life.ttl()
     }
 
     /// The key's part is not gone, if there is one.
@@ -176,27 +148,22 @@ impl<S: ByKey> Expiring<S> {
         S::Key: Borrow<Q>,
         Q: StableHash + Eq + ?Sized,
     {
-        let gone = self
-            .times
-            .get(key)
-            .is_some_and(|written| written.at != UNTIMED && self.due(written.at) <= self.now);
-        !gone || broken(Broken::ExpiredIsSeen)
+        !self.times.get(key).is_some_and(|written| self.life.is_over(*written))
     }
 
     /// The key is written now; what is gone begins anew.
     fn write(&mut self, key: &S::Key) {
-        if !self.is_live(key) {
-            self.remove_key(key);
-        }
-        let (at, ttl) = (if self.now == i64::MIN { UNTIMED } else { self.now }, self.ttl);
-        let make = |key: &S::Key| (key.clone(), Written { at, queued: UNQUEUED });
+        let fresh = self.life.fresh();
+        let make = |key: &S::Key| (key.clone(), fresh);
         let written = self.times.touch_or_insert(key, |key| *key, make, |written| *written);
-        written.at = if written.at == UNTIMED { at } else { written.at.max(at) };
-        if written.queued == UNQUEUED {
-            let due = if at == UNTIMED { i64::MIN } else { at.saturating_add(ttl) };
-            written.queued = due;
+        if self.life.is_over(*written) {
+            self.state.forget(key);
+        }
+        self.life.write(written);
+        if !written.is_queued() {
+            written.queued = self.life.due(*written);
             self.put_in += 1;
-            self.queue.entry(due).or_default().push(key.clone());
+            self.queue.push(written.queued, key.clone());
         }
     }
 
@@ -206,22 +173,12 @@ impl<S: ByKey> Expiring<S> {
         S::Key: Borrow<Q>,
         Q: StableHash + Eq + ?Sized,
     {
-        if !self.is_live(key) {
+        let Some(at) = self.times.find(key) else { return false };
+        if self.life.is_over(*self.times.slot(at)) {
             return false;
         }
-        if let Some(at) = self.times.find(key)
-            && self.now != i64::MIN
-        {
-            let now = self.now;
-            let written = self.times.touch(at, |written| *written);
-            written.at = if written.at == UNTIMED { now } else { written.at.max(now) };
-        }
+        self.life.write(self.times.touch(at, |written| *written));
         true
-    }
-
-    fn remove_key(&mut self, key: &S::Key) {
-        self.state.forget(key);
-        self.forget_time(key);
     }
 
     fn forget_time<Q>(&mut self, key: &Q)
@@ -235,24 +192,12 @@ impl<S: ByKey> Expiring<S> {
     }
 
     /// Looks at this many keys whose turn it is.
-    fn look_at(&mut self, mut keys: usize) {
-        if self.restored {
-            self.queue_all();
+    fn look_at(&mut self, keys: usize) {
+        if self.life.floor == NEVER {
+            return;
         }
-        while keys > 0
-            && self.floor != i64::MIN
-            && let Some(mut first) = self.queue.first_entry()
-            && *first.key() <= self.floor
-        {
-            let due = *first.key();
-            let Some(key) = first.get_mut().pop() else {
-                first.remove();
-                continue;
-            };
-            keys -= 1;
-            if self.undo {
-                self.taken.push((due, key.clone()));
-            }
+        for _ in 0..keys {
+            let Some((due, key)) = self.queue.pop(self.life.floor, self.undo) else { return };
             self.look_at_one(due, key);
         }
     }
@@ -265,335 +210,54 @@ impl<S: ByKey> Expiring<S> {
             return;
         }
         if written.at == UNTIMED {
-            written.at = self.floor;
+            written.at = self.life.began;
             self.times.touch(at, |written| *written).at = written.at;
         }
-        let next = self.due(written.at);
-        if next <= self.floor {
-            self.remove_key(&key);
+        let next = self.life.due(written);
+        if next <= self.life.floor {
+            self.times.remove(at, |_| (), drop);
+            self.state.forget(&key);
             return;
         }
         // Not saved, and taken back by nobody: what is in the queue twice counts once.
         self.times.slot_unlogged(at).queued = next;
-        self.queue.entry(next).or_default().push(key);
+        self.queue.push(next, key);
     }
 
-    /// Makes the queue of what was restored, in one pass.
-    fn queue_all(&mut self) {
+    /// Makes the queue anew where it does not agree with what there is, or is mostly left over. Not
+    /// within a unit: what that has removed may come back, and has to be in the queue.
+    fn tidy(&mut self) {
+        if self.restored {
+            self.time_all();
+        } else if self.queue.len() <= 2 * self.times.len() + LEFT_OVER {
+            return;
+        }
+        self.queue = Queue::default();
+        let all = self.times.iter().map(|entry| (entry.key.clone(), self.life.due(entry.slot)));
+        for (key, due) in all.collect::<Vec<_>>() {
+            if let Some(at) = self.times.find(&key) {
+                self.times.slot_unlogged(at).queued = due;
+            }
+            self.queue.push(due, key);
+        }
+    }
+
+    /// Gives a time to what was restored without one.
+    fn time_all(&mut self) {
         self.restored = false;
-        self.queue.clear();
-        let mut all = Vec::new();
-        self.state.each_key(|key| {
-            let saved = self.times.get(key).filter(|_| !broken(Broken::LifeBeginsAnew));
-            all.push((key.clone(), saved.map_or(UNTIMED, |written| written.at)));
-        });
+        let untimed =
+            |key: &&S::Key| self.times.find(*key).is_none() || broken(Broken::LifeBeginsAnew);
+        let untimed: Vec<_> = self.state.keys().filter(untimed).cloned().collect();
         self.times.restoring();
-        for (key, at) in all {
-            let queued = if at == UNTIMED { i64::MIN } else { self.due(at) };
-            match self.times.find(&key) {
-                Some(place) if at != UNTIMED => self.times.slot_unlogged(place).queued = queued,
-                _ => self.times.restore_entry(key.clone(), Written { at, queued }),
-            }
-            self.queue.entry(queued).or_default().push(key);
+        for key in untimed {
+            self.times.restore_entry(key, Written::UNTIMED);
         }
         self.times.restoring();
     }
 }
-
-impl<K, V> Expiring<Keyed<K, V>>
-where
-    K: StableKey + Serialize + DeserializeOwned,
-    V: Clone + Serialize + DeserializeOwned + Send + 'static,
-{
-    /// The key's value.
-    pub fn get<Q>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-        Q: StableHash + Eq + ?Sized,
-    {
-        self.state.get(key).filter(|_| self.is_live(key))
-    }
-
-    /// The key has a value.
-    pub fn contains_key<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: StableHash + Eq + ?Sized,
-    {
-        self.get(key).is_some()
-    }
-
-    /// The key's value, to be changed.
-    pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-        Q: StableHash + Eq + ?Sized,
-    {
-        if self.rewrite(key) { self.state.get_mut(key) } else { None }
-    }
-
-    /// The key's value, put in as the default if there was none.
-    pub fn entry(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
-        self.get_or_insert_with(key, V::default)
-    }
-
-    /// The key's value, put in as what `make` returns if there was none.
-    pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        self.write(&key);
-        self.state.get_or_insert_with(key, make)
-    }
-
-    /// Sets the key's value and returns the one before.
-    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.write(&key);
-        self.state.insert(key, value)
-    }
-
-    /// Removes the key and returns its value.
-    pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: StableHash + Eq + ?Sized,
-    {
-        let live = self.is_live(key);
-        self.forget_time(key);
-        self.state.remove(key).filter(|_| live)
-    }
-
-    /// All entries, in an order that must not reach a deterministic output: sort them first.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.state.iter().filter(|(key, _)| self.is_live(*key))
-    }
-}
-
-impl<K, V> ByKey for Keyed<K, V>
-where
-    K: StableKey + Serialize + DeserializeOwned,
-    V: Clone + Serialize + DeserializeOwned + Send + 'static,
-{
-    type Key = K;
-
-    fn forget(&mut self, key: &K) {
-        self.remove(key);
-    }
-
-    fn each_key(&self, mut show: impl FnMut(&K)) {
-        self.iter().for_each(|(key, _)| show(key));
-    }
-}
-
-/// What a map or a list for each key has in common.
-macro_rules! collection {
-    ($kind:ident<$($param:ident),+>, [$($bounds:tt)*], $entry:ty, $read:ty, $what:literal) => {
-        impl<$($param),+> Expiring<$kind<$($param),+>>
-        where
-            $($bounds)*
-        {
-            #[doc = concat!("The key's ", $what, ", if it has one.")]
-            pub fn get<Q>(&self, key: &Q) -> Option<$read>
-            where
-                K: Borrow<Q>,
-                Q: StableHash + Eq + ?Sized,
-            {
-                self.state.get(key).filter(|_| self.is_live(key))
-            }
-
-            #[doc = concat!("The key's ", $what, ", to be read and changed: it counts as written.")]
-            pub fn entry(&mut self, key: K) -> $entry {
-                self.write(&key);
-                self.state.entry(key)
-            }
-
-            #[doc = concat!("Removes the key with its whole ", $what, ". Says whether it had one.")]
-            pub fn remove<Q>(&mut self, key: &Q) -> bool
-            where
-                K: Borrow<Q>,
-                Q: StableHash + Eq + ?Sized,
-            {
-                let live = self.is_live(key);
-                self.forget_time(key);
-                self.state.remove(key) && live
-            }
-
-            #[doc = concat!("All keys, each with its ", $what, ", in an order that must not reach a deterministic output.")]
-            pub fn iter(&self) -> impl Iterator<Item = (&K, $read)> {
-                self.state.iter().filter(|(key, _)| self.is_live(*key))
-            }
-        }
-
-        impl<$($param),+> ByKey for $kind<$($param),+>
-        where
-            $($bounds)*
-        {
-            type Key = K;
-
-            fn forget(&mut self, key: &K) {
-                self.remove(key);
-            }
-
-            fn each_key(&self, mut show: impl FnMut(&K)) {
-                self.iter().for_each(|(key, _)| show(key));
-            }
-        }
-    };
-}
-
-collection!(
-    KeyedMap<K, K2, V>,
-    [
-        K: StableKey + Serialize + DeserializeOwned,
-        K2: Ord + Clone + Serialize + DeserializeOwned + Send + 'static,
-        V: Clone + Serialize + DeserializeOwned + Send + 'static,
-    ],
-    MapEntry<'_, K, K2, V>,
-    MapRef<'_, K2, V>,
-    "map"
-);
-collection!(
-    KeyedList<K, V>,
-    [
-        K: StableKey + Serialize + DeserializeOwned,
-        V: Clone + Serialize + DeserializeOwned + Send + 'static,
-    ],
-    ListEntry<'_, K, V>,
-    &std::collections::VecDeque<V>,
-    "list"
-);
 
 impl<S: ByKey> fmt::Debug for Expiring<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Expiring").field("ttl", &self.ttl()).finish_non_exhaustive()
-    }
-}
-
-/// How the times are written.
-fn write<K: StableKey + Serialize>() -> Write<K, Written> {
-    Write {
-        key: |key, into| wire::write(key, into),
-        entry: |entry, into| wire::write(&(&entry.key, &entry.slot), into),
-    }
-}
-
-impl<S: ByKey> State for Expiring<S> {
-    const KIND: StateKind = S::KIND;
-    const EXPIRES: bool = true;
-
-    /// That of the state alone, so that a field may be given a time-to-live, or lose it.
-    fn shape() -> Shape {
-        S::shape()
-    }
-
-    fn set_undo(&mut self, on: bool) {
-        self.undo = on;
-        self.taken.clear();
-        self.state.set_undo(on);
-        self.times.set_undo(on);
-    }
-
-    #[inline(always)]
-    fn begin(&mut self) {
-        self.taken.clear();
-        self.state.begin();
-        self.times.begin();
-    }
-
-    fn rollback(&mut self) {
-        self.state.rollback();
-        self.times.rollback(|written, before| *written = before);
-        for (due, key) in self.taken.drain(..) {
-            self.queue.entry(due).or_default().push(key);
-        }
-    }
-
-    fn tell_time(&mut self, now: i64, floor: i64) {
-        (self.now, self.floor) = (now, floor);
-        let keys = AT_ONCE + 2 * std::mem::take(&mut self.put_in);
-        self.look_at(keys);
-    }
-
-    fn expire(&mut self) {
-        self.look_at(usize::MAX);
-        self.taken.clear();
-    }
-
-    fn set_epoch(&mut self, epoch: u32) {
-        // What is gone is not part of what is saved as of now.
-        self.expire();
-        self.saved = None;
-        self.state.set_epoch(epoch);
-        self.times.set_epoch(epoch);
-    }
-
-    fn settle(&mut self, epoch: u32) {
-        self.state.settle(epoch);
-        self.times.settle(epoch);
-    }
-
-    fn snapshot(&self, groups: Range<u16>, into: &mut Vec<u8>) -> Result<(), StateError> {
-        let (mut state, mut times) = (Vec::new(), Vec::new());
-        self.state.snapshot(groups.clone(), &mut state)?;
-        wire::write(&self.times.body(groups, None), &mut times)?;
-        into.extend_from_slice(&wire::with_times(state, &times)?);
-        Ok(())
-    }
-
-    fn snapshot_changes(
-        &self,
-        since: u32,
-        groups: Range<u16>,
-        into: &mut Vec<u8>,
-    ) -> Result<Coverage, StateError> {
-        let (mut state, mut times) = (Vec::new(), Vec::new());
-        let coverage = self.state.snapshot_changes(since, groups.clone(), &mut state)?;
-        let since = self.times.epochs().start_of(since);
-        if since.is_none() || coverage == Coverage::Everything {
-            self.snapshot(groups, into)?;
-            return Ok(Coverage::Everything);
-        }
-        wire::write(&self.times.body(groups, since), &mut times)?;
-        into.extend_from_slice(&wire::with_times(state, &times)?);
-        Ok(Coverage::Changes)
-    }
-
-    fn begin_snapshot(&mut self, since: Option<u32>) -> Result<Begun, StateError> {
-        self.saved = None;
-        let begun = self.state.begin_snapshot(since)?;
-        let times = self.times.begin_snapshot(since, write());
-        if begun.coverage == times {
-            return Ok(begun);
-        }
-        // One of them does not know its changes, so both give everything.
-        self.times.begin_snapshot(None, write());
-        self.state.begin_snapshot(None)
-    }
-
-    fn advance_snapshot(&mut self, entries: usize) -> Option<Result<Vec<u8>, StateError>> {
-        if self.saved.is_none() {
-            match self.state.advance_snapshot(entries)? {
-                Ok(state) => self.saved = Some(state),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        let times = self.times.advance_snapshot(entries)?;
-        let state = self.saved.take()?;
-        Some(times.and_then(|times| wire::with_times(state, &times)))
-    }
-
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.state.restore(bytes)?;
-        self.times.restoring();
-        let read = wire::read_with(bytes, wire::TimesIntoTable(&mut self.times));
-        self.times.restoring();
-        self.restored = true;
-        read
-    }
-
-    fn clear_groups(&mut self, groups: Range<u16>) {
-        self.state.clear_groups(groups.clone());
-        self.times.clear_groups(&groups);
-        self.restored = true;
     }
 }

@@ -87,9 +87,17 @@ fn a_history_with_rollbacks_equals_its_model() {
                 again.restore(&saved(together, ALL_GROUPS)).unwrap();
                 let everything = seen(&again);
                 assert_eq!(everything, model.seen(floor), "seed {seed}, unit {unit}");
+                let mut workers = [0..9000, 9000..MAX_KEY_GROUPS].map(|groups| {
+                    let mut part = new();
+                    part.restore(&saved(together, groups)).unwrap();
+                    part
+                });
                 for later in [floor, floor + 20, floor + 49] {
                     again.tell_time(later, later);
                     assert_eq!(seen(&again), model.seen(later));
+                    workers.iter_mut().for_each(|part| part.tell_time(later, later));
+                    let parts: BTreeMap<_, _> = workers.iter().flat_map(seen).collect();
+                    assert_eq!(parts, model.seen(later), "on two workers");
                 }
                 state.settle(unit);
             }
@@ -131,4 +139,44 @@ fn it_goes_a_few_at_a_time_and_before_a_snapshot_at_once() {
     state.tell_time(2 * TTL, 2 * TTL);
     state.set_epoch(1);
     assert_eq!(size(&state), size(&new()));
+}
+
+// What has no time lives from the first that there is, whenever it is looked at.
+#[test]
+fn what_was_put_in_before_there_was_a_time_is_gone_all_at_once() {
+    let mut state = new();
+    for key in 0..100 {
+        state.insert(key, key);
+    }
+    state.tell_time(5, i64::MIN);
+    assert_eq!(seen(&state).len(), 100);
+    for time in [10, 20, 30, 10 + TTL - 1] {
+        state.tell_time(time, time);
+        assert_eq!(seen(&state).len(), 100, "at {time}");
+    }
+    state.tell_time(10 + TTL, 10 + TTL);
+    assert_eq!(seen(&state).len(), 0);
+}
+
+// Keys that are removed by hand are not kept until they would have expired.
+#[test]
+fn little_is_kept_of_what_is_removed_by_hand() {
+    for undo in [false, true] {
+        let mut state = new();
+        state.set_undo(undo);
+        let mut longest = 0;
+        for unit in 0..30_000 {
+            state.begin();
+            state.tell_time(0, 0);
+            state.insert(unit, 0);
+            state.insert(7, 0);
+            state.remove(&7);
+            state.remove(&unit.saturating_sub(10));
+            longest = longest.max(state.queue.len());
+        }
+        assert!(longest < 1100, "undo {undo}: {longest}");
+        state.tell_time(TTL, TTL);
+        state.expire();
+        assert_eq!((state.queue.len(), seen(&state).len()), (0, 0));
+    }
 }

@@ -1,4 +1,4 @@
-// errors: 4
+// errors: 6
 use streamweave::prelude::*;
 use streamweave::state::Expiring;
 
@@ -8,6 +8,10 @@ struct Wrong {
     input: u64,
     #[state(ttl = "half an hour")]
     in_words: Expiring<Keyed<u64, u64>>,
+    #[state(ttl = 30)]
+    a_number: Expiring<Keyed<u64, u64>>,
+    #[state(ttl = "0s")]
+    none: Expiring<Keyed<u64, u64>>,
     #[state(ttl = "30m", init = Expiring::after(std::time::Duration::from_secs(1800)))]
     twice: Expiring<Keyed<u64, u64>>,
     #[state(ttl = "30m")]
