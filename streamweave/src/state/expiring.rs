@@ -39,8 +39,9 @@ pub trait ByKey: State + Default {
     fn keys(&self) -> impl Iterator<Item = &Self::Key>;
 }
 
-/// State by key ([`Keyed`], [`KeyedMap`] or [`KeyedList`]) of which a key's part is gone some time after
-/// it was last written: sessions, caches, what was seen lately.
+/// State by key ([`Keyed`](super::Keyed), [`KeyedMap`](super::KeyedMap) or
+/// [`KeyedList`](super::KeyedList)) of which a key's part is gone some time after it was last written:
+/// sessions, caches, what was seen lately.
 ///
 /// ```
 /// use streamweave::LogicalTime;
