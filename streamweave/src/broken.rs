@@ -149,6 +149,12 @@ variants! {
     LateByOwnSession,
     /// A session is complete when a record that touches it may still come.
     SessionEndsEarly,
+    /// What has expired is seen until it is removed.
+    ExpiredIsSeen,
+    /// What is restored lives as long as if it was written then.
+    LifeBeginsAnew,
+    /// What records with times have written is measured by the clock until there is the next.
+    ClockJudgesTimes,
     /// Timers are no part of a snapshot.
     TimersAreNotSaved,
     /// What nodes hold and timers wait for does not go with the turns of a loop.

@@ -111,6 +111,9 @@ pub struct Instance<N: Node, O> {
     pub(crate) state: N::State,
     /// The state logs what a unit changes. Otherwise it need not be told where one begins.
     undo: bool,
+    /// What came in had times, and the last frontier: only where state expires.
+    timed: bool,
+    floor: i64,
     pub(crate) out: O,
     /// Behind `dead_letters`. It lives and ends with what is behind the node's other outputs.
     letters: Option<Letters>,
@@ -179,6 +182,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             node,
             state,
             undo: false,
+            timed: false,
+            floor: i64::MIN,
             out,
             letters: letters.map(Letters),
             agenda: Agenda::new(N::TIMING),
@@ -203,6 +208,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         &'a mut self,
         cx: &'a mut Cx,
     ) -> (&'a N, &'a mut N::State, Outlet<'a, N::Key, O>) {
+        if N::State::EXPIRES {
+            self.tell_time(cx);
+        }
         let out = Outlet {
             cx,
             to: &mut self.out,
@@ -211,6 +219,24 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             key: N::SOLE_KEY,
         };
         (&self.node, &mut self.state, out)
+    }
+
+    /// Tells the state the time of this unit: that of its record or timer, but not before the frontier; or
+    /// that of the clock, where records have come and had no times.
+    fn tell_time(&mut self, cx: &Cx) {
+        let frontier = self.agenda.reached.frontier.and_then(|promise| promise.frontier.time());
+        // At the end there is no frontier any more.
+        self.floor = frontier.map_or(self.floor, |time| self.floor.max(time.0));
+        let now = cx.mark.time().map_or(self.floor, |time| self.floor.max(time.0));
+        self.timed |= now != i64::MIN;
+        // What was restored has the times of records: measured by the clock, all of it might be gone.
+        let unknown = self.accepted() == 0 && !broken(Broken::ClockJudgesTimes);
+        if self.timed || unknown {
+            self.state.tell_time(now, self.floor);
+        } else {
+            let now = cx.clock.now();
+            self.state.tell_time(now, now);
+        }
     }
 
     /// A unit enters the node; [`Instance::leave_with`] must follow.
