@@ -20,6 +20,7 @@
 //! | `ParquetSink<T>` | `records: &T` | a row a record, all of them at the end | `parquet` |
 //! | [`PartFiles`] | `records: &T` | a line a record, in files that appear with checkpoints | |
 //! | `SqliteSink<T>` | `records: T` | what a closure does in a transaction | `sqlite` |
+//! | `SqliteUpsert<K, T>` | `records: (K, T)` | the newest record of each key, in a `Table` | `sqlite` |
 //! | [`StdoutLines`] | `records: &T` | a line a record | |
 //! | `TcpSink` | `records: T` | a line a record | `net` |
 //!
@@ -27,6 +28,7 @@
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
 //! taken. Standard input and TCP are *volatile*: what was read is gone. [`PartFiles`] and
 //! `SqliteSink` are *transactional*: what they show is what complete checkpoints hold, exactly once.
+//! `SqliteUpsert` is *idempotent*: what comes again changes nothing.
 //! The other sinks are *visible*: what a unit wrote before it failed is not taken back. (Of a
 //! Parquet file nothing is seen before all of it is.)
 //!
@@ -52,7 +54,7 @@ mod parquet_sink;
 mod part_files;
 mod record;
 #[cfg(feature = "sqlite")]
-mod sqlite_sink;
+mod sql;
 mod stdin;
 mod stdout;
 #[cfg(feature = "net")]
@@ -78,7 +80,7 @@ pub use parquet_sink::*;
 pub use part_files::*;
 pub use record::{BadRecord, Line};
 #[cfg(feature = "sqlite")]
-pub use sqlite_sink::*;
+pub use sql::*;
 pub use stdin::*;
 pub use stdout::*;
 #[cfg(feature = "net")]
