@@ -138,8 +138,21 @@ pub enum IoError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// A PostgreSQL server cannot be reached, or does not do what it is told.
+    #[cfg(feature = "postgres")]
+    #[error(
+        "the database `{database}` failed: {}; {}",
+        crate::io::sql::reason(error),
+        crate::io::sql::advice(error)
+    )]
+    Postgres {
+        /// Its name, and where its server is.
+        database: String,
+        /// What was told. (No source: what it says is in the message.)
+        error: tokio_postgres::Error,
+    },
     /// A database has records that the state knows nothing of.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     #[error(
         "the database `{database}` holds batch {written} of the sink `{sink}`, and this run is to write \
          batch {open}: its checkpoint is older than the database, and records would come twice. \
@@ -157,7 +170,7 @@ pub enum IoError {
         open: u64,
     },
     /// A table is not there, or not as a sink needs it.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     #[error(
         "the table `{table}` of the database `{database}` cannot be written: {reason}; it is to have \
          {needs}: make it so, for example with the sink's `.schema(..)`, or name another"
@@ -204,7 +217,7 @@ pub enum IoError {
     },
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl IoError {
     /// A table that cannot be written, of a database.
     pub(crate) fn unfit<K, T>(

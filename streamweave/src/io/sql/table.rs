@@ -10,7 +10,7 @@ use crate::io::sql::SqlValue;
 use crate::state::Keyed;
 
 /// A table of a database that has one row for each key: the newest of its records. For
-/// `SqliteUpsert`, which takes keys and records, `(K, T)`.
+/// `SqliteUpsert` and `PostgresUpsert`, which take keys and records, `(K, T)`.
 ///
 /// The table is there already, or made by the sink's `schema`. It has a `PRIMARY KEY` (or `UNIQUE`) of
 /// just the columns [`key`](Self::key) names, and a column `BIGINT NOT NULL` for the version. Names
@@ -128,6 +128,12 @@ impl<K, T> Table<K, T> {
             key.join(", "),
             set.join(", "),
         ))
+    }
+
+    /// How many columns are written.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn width(&self) -> usize {
+        self.key.len() + self.version.len() + self.columns.len()
     }
 
     /// What the table has to have.
