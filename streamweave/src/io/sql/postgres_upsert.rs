@@ -25,6 +25,8 @@ use crate::{NodeResult, StableKey};
 /// A server that is gone stops the graph, unless a policy says that the sink is restarted
 /// (`#[restart(max = 10, within = "60s", backoff = "100ms..5s")]`): then it connects again, and what
 /// waits is still there.
+/// Restarts are all that helps: what fails is a transaction of
+/// many records, so `skip` or `dead_letter` would leave out the one that happened to be the last of them.
 ///
 /// ```no_run
 /// use streamweave::io::{PostgresUpsert, Table};

@@ -24,6 +24,8 @@ use crate::{NodeResult, StableKey};
 ///
 /// An error stops the graph, unless a policy says that its record is tried again (`#[restart(..)]`); then
 /// the database is opened anew, and what waits is still there.
+/// Restarts are all that helps: what fails is a transaction of
+/// many records, so `skip` or `dead_letter` would leave out the one that happened to be the last of them.
 ///
 /// ```
 /// use streamweave::io::{SqliteUpsert, Table};
