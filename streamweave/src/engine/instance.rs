@@ -82,6 +82,8 @@ pub trait AnyInstance {
     /// # Errors
     /// When the bytes are not of this node's state, or cannot be moved.
     fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// The state is as it was at the beginning.
+    fn renew(&mut self);
     /// Which saved fields are the node's.
     fn claims(&self) -> fn(&str, &SavedField) -> bool;
     /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
@@ -109,6 +111,9 @@ pub struct Instance<N: Node, O> {
     pub(crate) state: N::State,
     /// The state logs what a unit changes. Otherwise it need not be told where one begins.
     undo: bool,
+    /// What came in had times, and the last frontier: only where state expires.
+    timed: bool,
+    floor: i64,
     pub(crate) out: O,
     /// Behind `dead_letters`. It lives and ends with what is behind the node's other outputs.
     letters: Option<Letters>,
@@ -177,6 +182,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             node,
             state,
             undo: false,
+            timed: false,
+            floor: i64::MIN,
             out,
             letters: letters.map(Letters),
             agenda: Agenda::new(N::TIMING),
@@ -201,6 +208,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         &'a mut self,
         cx: &'a mut Cx,
     ) -> (&'a N, &'a mut N::State, Outlet<'a, N::Key, O>) {
+        if N::State::EXPIRES {
+            self.tell_time(cx);
+        }
         let out = Outlet {
             cx,
             to: &mut self.out,
@@ -209,6 +219,24 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             key: N::SOLE_KEY,
         };
         (&self.node, &mut self.state, out)
+    }
+
+    /// Tells the state the time of this unit: that of its record or timer, but not before the frontier; or
+    /// that of the clock, where records have come and had no times.
+    fn tell_time(&mut self, cx: &Cx) {
+        let frontier = self.agenda.reached.frontier.and_then(|promise| promise.frontier.time());
+        // At the end there is no frontier any more.
+        self.floor = frontier.map_or(self.floor, |time| self.floor.max(time.0));
+        let now = cx.mark.time().map_or(self.floor, |time| self.floor.max(time.0));
+        self.timed |= now != i64::MIN;
+        // What was restored has the times of records: measured by the clock, all of it might be gone.
+        let unknown = self.accepted() == 0 && !broken(Broken::ClockJudgesTimes);
+        if self.timed || unknown {
+            self.state.tell_time(now, self.floor);
+        } else {
+            let now = cx.clock.now();
+            self.state.tell_time(now, now);
+        }
     }
 
     /// A unit enters the node; [`Instance::leave_with`] must follow.
@@ -497,7 +525,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         Ok(snapshot)
     }
     fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
-        self.at_barriers.extend(self.told.map(|told| (epoch, told)));
+        // Where it has not moved, what is complete first covers it.
+        let moved = |told: &Frontier| self.at_barriers.last().is_none_or(|(_, last)| last != told);
+        self.at_barriers.extend(self.told.filter(moved).map(|told| (epoch, told)));
         let since = match since {
             Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
             since => since,
@@ -560,6 +590,12 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn claims(&self) -> fn(&str, &SavedField) -> bool {
         |name, field| name == saved::FIELD || N::State::claims(name, field)
     }
+    fn renew(&mut self) {
+        self.state = self.node.new_state();
+        self.state.set_undo(self.undo);
+        self.agenda.renew();
+        self.progress.restored = false;
+    }
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
         let read = parts.iter().map(|part| read_layers(part, &self.path));
         let read = read.collect::<Result<Vec<_>, _>>()?;
@@ -594,7 +630,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         }
         match treatment {
             // It has not been taken yet.
-            Treatment::Retry => self.phases += 1,
+            Treatment::Retry => self.phases += u64::from(!is_timer),
             Treatment::Skip => self.failures.skipped += 1,
             Treatment::DeadLetter => self.failures.letters += 1,
             Treatment::Stop => {}
