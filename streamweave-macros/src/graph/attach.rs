@@ -75,12 +75,7 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
         Join::Fused(fused) => {
             let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
             let edge = edge(*fused);
-            let port = if wide {
-                let port = cx.target(*fused);
-                mixed!(#port)
-            } else {
-                edge_to(cx, *fused)
-            };
+            let port = edge_to(cx, *fused);
             let both = checked(index, mixed!((#node, #port)));
             mixed! {
                 let #edge = {

@@ -136,7 +136,8 @@ fn outputs(cx: &Cx<'_>, out: &proc_macro2::Ident) -> TokenStream {
         let (senders, split) = (ports::senders(cx, edges), ports::split(cx, edges));
         Some(mixed! {
             let mut edges = #builder.nested_output(
-                #text, #krate::node::Out::<(), #ty>::NEW, #senders, #out.#field,
+                #text, #krate::node::Out::<(), #ty>::NEW,
+                (&&&&#krate::node::In::<(), 0, #ty>::NEW).handling().codec, #senders, #out.#field,
             );
             #split
         })
@@ -159,7 +160,7 @@ fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
                 {
                     let edges = #incoming.get(#number).copied().unwrap_or(0);
                     let emitter = #tree;
-                    #builder.nested_input(#text, #port.edge().copy((&&&&#port).handling().copy), edges, emitter)
+                    #builder.nested_input(#text, #port.edge().handled((&&&&#port).handling()), edges, emitter)
                 }
             }
         })

@@ -10,7 +10,7 @@ use crate::engine::{
 };
 use crate::graph::builder::{GraphBuilder, NestedInput};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
-use crate::graph::port_list::{EdgeList, EdgeOptions};
+use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo};
 use crate::graph::wide::Wide;
 use crate::node::{
     Call, Emit, Emitters, InputPort, Lifecycle, LifecycleAsync, Nested, Node, Part, Receive,
@@ -255,8 +255,17 @@ pub trait AttachWide<const P: usize, O, Kind>: InputPort<P> {
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
     ) -> Wide<Self::Emitter>;
+}
+
+/// The edge to input `P` from the same region.
+fn region_edge<N: InputPort<P>, const P: usize>(
+    edge: EdgeOptions<N::Item>,
+) -> EdgeTo<N, P, N::Item> {
+    let to = crate::node::In::<N, P, N::Item>::NEW.edge();
+    to.codec(edge.codec).copy(edge.copy).from_region()
 }
 
 impl<N, const P: usize, O> AttachWide<P, O, kind::Fused> for N
@@ -269,6 +278,7 @@ where
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
     ) -> Wide<Joined<N, P, O>> {
         if N::ROUTING == Routing::Deal {
@@ -279,7 +289,7 @@ where
                 Joined::Fused(Fused::new(builder.instance(Arc::clone(&self), &path, out)))
             });
         }
-        let edges = (crate::node::In::<N, P, N::Item>::NEW.edge().from_region(), ());
+        let edges = (region_edge::<N, P>(edge), ());
         let (exchanges, ()) =
             AttachManyWide::<_, O, kind::Fused>::attach_many_wide(self, builder, path, edges, out);
         exchanges.map(Joined::Exchange)
@@ -296,9 +306,10 @@ where
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
     ) -> Wide<Exchange<N, P>> {
-        let edges = (crate::node::In::<N, P, N::Item>::NEW.edge().from_region(), ());
+        let edges = (region_edge::<N, P>(edge), ());
         AttachManyWide::<_, O, kind::Serial>::attach_many_wide(self, builder, path, edges, out).0
     }
 }
@@ -313,9 +324,10 @@ where
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
     ) -> Wide<Exchange<N, 0>> {
-        let edges = (crate::node::In::<N, 0, N::Item>::NEW.edge().from_region(), ());
+        let edges = (region_edge::<N, 0>(edge), ());
         AttachManyWide::<_, O, kind::Concurrent>::attach_many_wide(self, builder, path, edges, out)
             .0
     }
@@ -331,8 +343,10 @@ where
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
+        edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
     ) -> Wide<Outbox<N::Item>> {
+        let _ = edge;
         builder.refuse_workers(&path, "a graph");
         out.map(|_| Outbox::detached())
     }

@@ -27,6 +27,7 @@ use crate::graph::wide::Wide;
 use crate::node::{
     DeadLetter, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
 };
+use crate::state::Codec;
 use crate::supervision::{Strategy, SupervisionPolicy};
 
 /// Builds a graph, from its sinks to its sources.
@@ -212,14 +213,15 @@ impl GraphBuilder {
         &mut self,
         node: N,
         path: &str,
-        _: In<N, P, T>,
+        edge: EdgeTo<N, P, T>,
         out: Wide<O>,
     ) -> Wide<N::Emitter>
     where
         N: Node + AttachWide<P, O, <N as Node>::Kind>,
+        T: 'static,
     {
         let path = self.path(path);
-        Arc::new(node).attach_wide(self, path, out)
+        Arc::new(node).attach_wide(self, path, edge.options(), out)
     }
 
     /// Attaches a node of a region of workers that heads its own stages.
@@ -445,6 +447,7 @@ impl GraphBuilder {
         &mut self,
         name: &str,
         _: Out<N, T>,
+        codec: Option<Codec<T>>,
         senders: usize,
         emitter: E,
     ) -> Wide<Outbox<T>>
@@ -454,7 +457,9 @@ impl GraphBuilder {
     {
         let path = self.path(name);
         let (outboxes, inlets): (_, Vec<Inlet<T>>) = (0..senders.max(1))
-            .map(|_| self.channel::<T>(&path, "out", EdgeOptions::default()))
+            .map(|_| {
+                self.channel::<T>(&path, "out", EdgeOptions { codec, ..EdgeOptions::default() })
+            })
             .unzip();
         let place = output_place(&self.prefix, name);
         self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
