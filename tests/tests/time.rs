@@ -16,6 +16,7 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
+    SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
 
@@ -149,6 +150,67 @@ fn punctuations_alone_raise_the_frontier() -> Tested {
         assert_eq!(run.outputs.out.frontier(), expected, "behind {reading:?}");
     }
     assert_eq!(read(&mut run.outputs.late), [(Some(6), (6, None))]);
+    Ok(())
+}
+
+/// A promise that falls behind an earlier one is not what is saved: others would wait for the stream.
+#[test]
+fn punctuations_that_fall_back_change_nothing() -> Tested {
+    let make = || {
+        let together = Alignment::within(Duration::from_millis(10));
+        let times = || punctuated(|times| times.align(&together));
+        graph! {
+            a: times(), b: times(),
+            graph.a => a.input,
+            graph.b => b.input,
+            a.out => graph.a,
+            b.out => graph.b,
+        }
+    };
+    let mut run = make().inline()?;
+    for reading in [(100, Some(100)), (101, Some(5))] {
+        run.inputs.a.try_send(reading)?;
+        run.inputs.b.try_send((100, Some(100)))?;
+        run.step()?;
+    }
+    let mut graph = make();
+    graph.restore(&run.snapshot()?)?;
+    let mut run = graph.inline()?;
+    for time in [105, 106] {
+        run.inputs.b.try_send((time, Some(time)))?;
+        run.step()?;
+        assert_eq!(read(&mut run.outputs.b), [(Some(time), (time, Some(time)))]);
+    }
+    Ok(())
+}
+
+/// The latest time goes on with the clock; a record behind that is not the latest.
+#[test]
+fn a_slow_record_does_not_stop_the_clock() -> Tested {
+    let seconds = Duration::from_secs;
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n))
+            .disorder(seconds(5))
+            .clocked(Duration::from_millis(1)),
+        graph.numbers => times.input,
+        times.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    // A record, or none; how much the clock then goes on, and the frontier behind that.
+    let steps = [
+        (7_000, 2, 4_000),
+        (8_000, 1, 5_000),
+        // It is the latest one, and the clock counts from here on.
+        (11_000, 0, 6_000),
+        (10_500, 3, 9_000),
+    ];
+    for (record, wait, expected) in steps {
+        run.inputs.numbers.try_send(record)?;
+        run.step()?;
+        run.advance(seconds(wait))?;
+        read(&mut run.outputs.out);
+        assert_eq!(run.outputs.out.frontier(), at(expected), "behind {record}");
+    }
     Ok(())
 }
 

@@ -17,5 +17,6 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 streamweave_tests::broken_variants! {
     TimersFireAtFrontier => temporal::waits_until_it_is_sure;
     JoinDropsEarly => interval::all_pairs_within_the_interval;
+    LateGetsNone => temporal::late_for_its_version;
     AsOfTakesLater => temporal::each_record_has_the_version_of_its_time;
 }

@@ -83,6 +83,7 @@ pub fn session() -> Tested {
         let kind = |past_end| Kind::Session { gap, past_end };
         check(Session::of(millis(gap)), kind(false))?;
         check(Session::of(millis(gap)).past_end(), kind(true))?;
+        check(Session::of(millis(gap)).apart(), Kind::Apart { gap })?;
     }
     Ok(())
 }

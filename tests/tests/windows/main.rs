@@ -24,6 +24,8 @@ streamweave_tests::broken_variants! {
     MergedSessionKeepsTimer => late::session;
     LateByOwnSession => late::session;
     SessionEndsEarly => late::session;
+    DropsWhatIsOpen => ends::what_is_open_is_not_dropped;
+    SlicesLoseOrder => aggregates::collected_in_the_order_of_arrival;
     EmptyPaneIsSent => late::tumbling;
     TimersAreNotSaved => restored::session;
 }

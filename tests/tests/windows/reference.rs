@@ -34,6 +34,10 @@ pub enum Kind {
         gap: i64,
         past_end: bool,
     },
+    /// Sessions of which records a gap apart are in two.
+    Apart {
+        gap: i64,
+    },
     Global,
 }
 
@@ -103,7 +107,7 @@ impl Reference {
     fn last(&self, window: Window) -> i64 {
         match self.options.kind {
             Kind::Session { past_end: true, .. } => window.end.0,
-            Kind::Sliding { .. } | Kind::Session { .. } => window.end.0 - 1,
+            Kind::Sliding { .. } | Kind::Session { .. } | Kind::Apart { .. } => window.end.0 - 1,
             Kind::Global => i64::MAX,
         }
     }
@@ -125,7 +129,7 @@ impl Reference {
                 .filter(|start| (start - offset).rem_euclid(slide) == 0)
                 .map(|start| Window::new(start, start + size))
                 .collect(),
-            Kind::Session { gap, .. } => vec![Window::new(time, time + gap)],
+            Kind::Session { gap, .. } | Kind::Apart { gap } => vec![Window::new(time, time + gap)],
             Kind::Global => vec![Window::ALL],
         }
     }
@@ -144,14 +148,16 @@ impl Reference {
     fn add(&mut self, window: Window, record: Record) -> bool {
         let mut window = window;
         let mut absorbed = Vec::new();
-        if let Kind::Session { gap, .. } = self.options.kind {
-            // All times of the key, in order: a session ends where the next is more than a gap on.
+        if let Kind::Session { gap, .. } | Kind::Apart { gap } = self.options.kind {
+            // All times of the key, in order: a session ends where the next is more than a gap on,
+            // or where they are to be apart a whole one.
+            let most = gap - i64::from(matches!(self.options.kind, Kind::Apart { .. }));
             let open = self.open.iter().filter(|((key, _), _)| *key == record.key);
             let mut times: Vec<_> =
                 open.flat_map(|(_, state)| self.times(state)).chain([record.time]).collect();
             times.sort_unstable();
             let session = times
-                .chunk_by(|a, b| b - a <= gap)
+                .chunk_by(|a, b| b - a <= most)
                 .find(|session| session.contains(&record.time))
                 .unwrap();
             window = Window::new(session[0], session[session.len() - 1] + gap);

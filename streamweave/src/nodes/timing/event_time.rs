@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::state::Value;
@@ -55,8 +56,33 @@ struct Seen {
     promised: Option<i64>,
     /// Records since then, up to as many as the frontier waits for.
     records: u32,
-    /// Where the run's clock stood when `latest` last rose.
+    /// Where the run's clock stood when `latest` last changed.
     at: i64,
+}
+
+impl Seen {
+    /// The latest time is this. By the clock it counts from `now` on only if it is ahead of what the
+    /// clock has made of the one before, or behind that: a split has come back.
+    fn comes_to(&mut self, latest: Option<i64>, now: Option<i64>) {
+        if let (Some(before), Some(time), Some(now)) = (self.latest, latest, now)
+            && before <= time
+            && time <= self.by_clock(before, now)
+            && !broken(Broken::SlowRecordStopsClock)
+        {
+            return;
+        }
+        if let Some(now) = now
+            && self.latest != latest
+        {
+            self.at = now;
+        }
+        self.latest = latest;
+    }
+
+    /// What the clock has made of the latest time, where it stands at `now`.
+    fn by_clock(&self, latest: i64, now: i64) -> i64 {
+        latest.saturating_add(now.saturating_sub(self.at).max(0))
+    }
 }
 
 impl<T, F> EventTime<T, F>
@@ -215,7 +241,8 @@ where
 
     /// Promises `next`.
     fn promise(&self, seen: &mut Seen, next: i64, out: &mut impl EventTimeOut<T, F>) {
-        seen.promised = Some(next);
+        // A punctuation may fall behind the one before, and then changes nothing.
+        seen.promised = seen.promised.max(Some(next));
         seen.records = 0;
         out.promise(LogicalTime(next));
         if let Some(place) = &self.place {
@@ -246,8 +273,7 @@ where
             return punctuation(item).map(|promise| promise.0);
         }
         let seen = state.seen.get_mut();
-        let before = seen.latest;
-        if let Some(split) = self.split {
+        let latest = if let Some(split) = self.split {
             let splits = state.splits.get_mut();
             let latest = splits.entry(split(item)).or_insert(time);
             *latest = time.max(*latest);
@@ -255,15 +281,11 @@ where
                 let first = splits.values().copied().max().unwrap_or(time);
                 splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
             }
-            seen.latest = splits.values().copied().min();
+            splits.values().copied().min()
         } else {
-            seen.latest = before.max(Some(time));
-        }
-        if let Some(now) = now
-            && before < seen.latest
-        {
-            seen.at = now;
-        }
+            seen.latest.max(Some(time))
+        };
+        seen.comes_to(latest, now);
         self.count(seen)
     }
 
@@ -354,8 +376,7 @@ where
     ) -> NodeResult {
         let seen = state.seen.get_mut();
         if let Some(latest) = seen.latest {
-            let passed = out.now().saturating_sub(seen.at);
-            let next = latest.saturating_add(passed).saturating_sub(self.disorder);
+            let next = seen.by_clock(latest, out.now()).saturating_sub(self.disorder);
             if seen.promised.is_none_or(|before| before < next) {
                 self.promise(seen, next, out);
             }

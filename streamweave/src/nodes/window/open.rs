@@ -10,7 +10,7 @@ use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
 use crate::nodes::window::{Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner};
 use crate::state::KeyedMap;
-use crate::{LogicalTime, StableKey};
+use crate::{Frontier, LogicalTime, StableKey};
 
 /// A window in the order of ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,7 +82,8 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let own = window;
         let merged = match windows.get(key) {
             Some(open) if W::MERGES => {
-                Merged::of(window, open.iter().map(|(ending, _)| ending.window()))
+                let open = open.iter().map(|(ending, _)| ending.window());
+                Merged::where_they(window, open, |one, other| self.assigner.merges(one, other))
             }
             _ => Merged { window, absorbed: Vec::new() },
         };
@@ -263,7 +264,11 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 let keeps = broken(Broken::MergedSessionKeepsTimer) && ending.start <= at.0;
                 !open.complete && (keeps || self.assigner.last(ending.window()) == at)
             }
-            (_, TimerAt::Event(at)) => self.closes(ending.window()) == at,
+            // The latest time there is is that of windows that are not complete yet, too.
+            (_, TimerAt::Event(at)) => {
+                let fired = open.complete || broken(Broken::DropsWhatIsOpen);
+                fired && self.closes(ending.window()) == at
+            }
             _ => false,
         };
         let Some(open) = windows.get(key) else { return };
@@ -279,7 +284,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                         self.fire(key, window, open, Pane::OnTime, out);
                     }
                     open.complete = true;
-                    if self.by_clock || self.lateness == 0 {
+                    // At the end of the input nothing comes late.
+                    let ended = out.frontier() == Some(Frontier::Ended);
+                    if self.by_clock || self.lateness == 0 || ended {
                         of_key.remove(&ending);
                     } else {
                         out.set_timer("drop", TimerAt::Event(self.closes(window)));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::node::NodeResult;
 use crate::nodes::millis;
 use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner};
@@ -43,16 +44,20 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             accumulation: Accumulation::default(),
             early: Early { records: None, clock: None, punctuation: None },
             by_clock: false,
-            sliced: W::SLICES,
+            sliced: false,
         }
+        .resliced()
     }
 
     /// Slices are enough where a window has one result only. They do not tell which of their
-    /// windows have had it, as the frontier does; so windows of the clock are kept one by one.
+    /// windows have had it, as the frontier does; so windows of the clock are kept one by one. And
+    /// combined they give the records in another order.
     fn resliced(self) -> Self {
         let Early { records, clock, punctuation } = &self.early;
         let early = records.is_some() || clock.is_some() || punctuation.is_some();
-        Plan { sliced: W::SLICES && !early && self.lateness == 0 && !self.by_clock, ..self }
+        let ordered = A::ORDERED && !W::WHOLE_SLICES && !broken(Broken::SlicesLoseOrder);
+        let sliced = W::SLICES && !early && self.lateness == 0 && !self.by_clock && !ordered;
+        Plan { sliced, ..self }
     }
 
     pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
