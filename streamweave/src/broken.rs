@@ -61,6 +61,10 @@ variants! {
     LateGetsNone,
     /// Windows that overlap combine slices whatever the order in which records came.
     SlicesLoseOrder,
+    /// What has found a partner in an outer interval join is sent alone, too.
+    PartnersStayAlone,
+    /// A known split that has not sent anything yet is not waited for.
+    SilentSplitIsForgotten,
     /// A temporal join takes the version behind a record's time, if there is one.
     AsOfTakesLater,
     /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.

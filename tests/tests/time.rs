@@ -16,6 +16,7 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
+    SilentSplitIsForgotten => known_splits_are_waited_for;
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
@@ -219,16 +220,15 @@ fn options_that_would_mean_nothing_are_refused() -> Tested {
     type Times = EventTime<Reading, fn(&Reading) -> LogicalTime>;
     let second = Duration::from_secs(1);
     let split: fn(&Reading) -> u64 = |reading| reading.0 as u64;
-    let refused: [(&str, Times); 6] = [
+    let plain = || event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _);
+    let refused: [(&str, Times); 7] = [
         ("disorder", punctuated(|times| times.disorder(second))),
         ("every", punctuated(|times| times.every(2))),
         ("step", punctuated(|times| times.step(second))),
         ("per_split", punctuated(|times| times.per_split(split))),
         ("clocked", punctuated(|times| times.clocked(second))),
-        (
-            "abandon",
-            event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _).abandon(second),
-        ),
+        ("abandon", plain().abandon(second)),
+        ("splits", plain().splits([1, 2])),
     ];
     for (option, times) in refused {
         let graph = graph! {
@@ -820,6 +820,49 @@ fn a_split_that_is_far_behind_is_abandoned() -> Tested {
         run.step()?;
         read(&mut run.outputs.out);
         assert_eq!(run.outputs.out.frontier(), at(expected), "{abandon:?}");
+    }
+    Ok(())
+}
+
+/// A split that is known holds the frontier before it has sent anything, also in a restored graph, unless
+/// it is abandoned.
+#[test]
+fn known_splits_are_waited_for() -> Tested {
+    for abandon in [None, Some(50)] {
+        let make = || {
+            let mut times = event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1))
+                .per_split(|reading| reading.0)
+                .splits([1, 2, 3]);
+            if let Some(behind) = abandon {
+                times = times.abandon(Duration::from_millis(behind));
+            }
+            graph! {
+                times: times,
+                graph.readings => times.input,
+                times.out => graph.out,
+            }
+        };
+        let mut run = make().inline()?;
+        let abandoned = |time| if abandon.is_some() { at(time) } else { None };
+        let steps = [
+            ((1, 80), None),
+            ((3, 40), None),
+            ((1, 90), None),
+            // 2 may have been silent since 40.
+            ((1, 91), abandoned(91)),
+            ((3, 95), abandoned(91)),
+            ((2, 93), at(91)),
+            ((1, 96), at(93)),
+        ];
+        for (reading, expected) in steps {
+            run.inputs.readings.try_send(reading)?;
+            run.step()?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), expected, "{abandon:?}, behind {reading:?}");
+            let mut graph = make();
+            graph.restore(&run.snapshot()?)?;
+            run = graph.inline()?;
+        }
     }
     Ok(())
 }

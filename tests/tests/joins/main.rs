@@ -6,6 +6,7 @@ mod interval;
 mod lookup;
 mod play;
 mod size;
+mod sorted;
 mod temporal;
 mod top;
 mod undo;
@@ -18,5 +19,6 @@ streamweave_tests::broken_variants! {
     TimersFireAtFrontier => temporal::waits_until_it_is_sure;
     JoinDropsEarly => interval::all_pairs_within_the_interval;
     LateGetsNone => temporal::late_for_its_version;
+    PartnersStayAlone => interval::outer;
     AsOfTakesLater => temporal::each_record_has_the_version_of_its_time;
 }

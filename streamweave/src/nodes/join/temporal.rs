@@ -93,7 +93,7 @@ where
             if next > sure && !passed(frontier, next) {
                 return Some(next);
             }
-            let Some((over, _)) = versions.pop_first() else { return None };
+            let (over, _) = versions.pop_first()?;
             let dropped = state.dropped.get_or_insert_with(key.clone(), || (over, over));
             *dropped = (dropped.0.min(over), dropped.1.max(over));
         }
@@ -129,7 +129,7 @@ where
             }
             let version = Self::version(&state.versions, &key, time);
             out.out((key, (left, version)));
-        } else if put(&mut state.waiting.entry_ref(&key), time, left) {
+        } else if put(&mut state.waiting.entry_ref(&key), time, left).1 {
             out.set_timer_at_end("sure", LogicalTime(time));
         }
         Ok(())
