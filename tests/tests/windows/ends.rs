@@ -103,6 +103,7 @@ fn check<W: WindowAssigner + Clone>(assigner: W, kind: Kind) -> Tested {
                 accumulation: Accumulation::Accumulating,
                 early_after: None,
                 early_when: None,
+                early_time: None,
             };
             let (mut sent, late) = run!(assigner.clone(), options, &steps, random);
             sent.sort();

@@ -49,6 +49,8 @@ pub struct Options {
     pub early_after: Option<u64>,
     /// Records whose number is a multiple of it are punctuations.
     pub early_when: Option<u64>,
+    /// Multiples of it are when the frontier asks for early results.
+    pub early_time: Option<i64>,
 }
 
 /// Count and sum.
@@ -232,6 +234,20 @@ impl Reference {
         self.sent.push((time, key, window, value, pane));
     }
 
+    /// Early results that a rise of the frontier asks for, with the last times before their multiples.
+    fn early(&self, from: Frontier, to: Frontier) -> impl Iterator<Item = (i64, u8, Pane, Window)> {
+        let passed = move |at: i64| !to.less_equal(LogicalTime(at));
+        self.open.iter().filter_map(move |((key, window), state)| {
+            let Frontier::At(from) = from else { return None };
+            let start = i128::from(from.max(window.start).0);
+            let period = i128::from(self.options.early_time?);
+            let at = i64::try_from((start.div_euclid(period) + 1) * period - 1).unwrap();
+            let open = !state.complete && state.sent < state.records.len();
+            let due = open && at < self.last(*window) && passed(at);
+            due.then_some((at, *key, Pane::Early, *window))
+        })
+    }
+
     fn advance(&mut self, to: Frontier) {
         let before = std::mem::replace(&mut self.frontier, to);
         let complete = self
@@ -241,11 +257,14 @@ impl Reference {
         let mut complete: Vec<_> =
             complete.map(|((key, window), _)| (self.last(*window), *key, *window)).collect();
         complete.sort_unstable();
+        let mut due: Vec<_> = self.early(before, to).collect();
+        due.extend(complete.into_iter().map(|(at, key, window)| (at, key, Pane::OnTime, window)));
+        due.sort_by_key(|(at, key, pane, window)| (*at, *key, *pane, window.end, window.start));
         // What is complete is sent before the frontier is passed on.
         self.frontier = before;
-        for (_, key, window) in complete {
-            self.fire(key, window, Pane::OnTime);
-            self.open.get_mut(&(key, window)).unwrap().complete = true;
+        for (_, key, pane, window) in due {
+            self.fire(key, window, pane);
+            self.open.get_mut(&(key, window)).unwrap().complete |= pane == Pane::OnTime;
         }
         self.frontier = to;
         let closed: Vec<_> =

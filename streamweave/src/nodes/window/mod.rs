@@ -32,7 +32,7 @@
 //! when it is complete, unless the node is told otherwise: to keep windows for late records
 //! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
 //! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
-//! [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
+//! [`early_every_time`](Windows::early_every_time), [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
 //! have to do with each other, and [`Pane`] why each was sent.
 
 mod aggregate;

@@ -62,7 +62,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let (mut any, mut taken) = (false, false);
         self.assigner.assign(time, &mut |window| {
             any = true;
-            taken |= self.add_to(windows, key, record, window, out);
+            taken |= self.add_to(windows, key, (record, time), window, out);
         });
         taken || !any
     }
@@ -72,7 +72,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         &self,
         windows: &mut Windows<K, A::State>,
         key: &K,
-        record: &A::Input,
+        record: (&A::Input, LogicalTime),
         window: Window,
         out: &mut impl Outputs<K, A::Input, A::Output>,
     ) -> bool
@@ -119,7 +119,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         key: &K,
         window: Window,
         open: &mut Open<A::State>,
-        record: &A::Input,
+        (record, time): (&A::Input, LogicalTime),
         behind: bool,
         out: &mut impl Outputs<K, A::Input, A::Output>,
     ) {
@@ -129,10 +129,15 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             self.fire(key, window, open, Pane::Late, out);
         } else if self.is_early(open, record) {
             self.fire(key, window, open, Pane::Early, out);
-        } else if let (Some(period), None) = (self.early.clock, open.early_at) {
-            let at = out.now().saturating_add(period);
-            open.early_at = Some(at);
-            out.set_timer("early", TimerAt::Clock(at));
+        } else {
+            if let (Some(period), None) = (self.early.clock, open.early_at) {
+                let at = out.now().saturating_add(period);
+                open.early_at = Some(at);
+                out.set_timer("early", TimerAt::Clock(at));
+            }
+            if let Some(at) = self.next_early(window, time, out.frontier()) {
+                out.set_timer("early", TimerAt::Event(at));
+            }
         }
     }
 
@@ -258,6 +263,11 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     {
         let is_due = |ending: Ending, open: &Open<A::State>| match (name, at) {
             ("early", TimerAt::Clock(at)) => open.early_at == Some(at),
+            // It is the key's: each of its windows looks whether it has begun and has something new.
+            ("early", TimerAt::Event(at)) => {
+                let open_then = ending.start <= at.0 && self.assigner.last(ending.window()) > at;
+                open_then && !open.complete && open.since > 0
+            }
             ("end", TimerAt::Clock(at)) => self.assigner.last(ending.window()).0 < at,
             ("end", TimerAt::Event(_)) if self.by_clock => true,
             ("end", TimerAt::Event(at)) => {
