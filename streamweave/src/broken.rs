@@ -65,6 +65,8 @@ variants! {
     PartnersStayAlone,
     /// A known split that has not sent anything yet is not waited for.
     SilentSplitIsForgotten,
+    /// Of the windows that a record opens the one behind it is left out.
+    NoWindowBehind,
     /// A temporal join takes the version behind a record's time, if there is one.
     AsOfTakesLater,
     /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.

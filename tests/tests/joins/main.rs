@@ -3,6 +3,7 @@
 
 mod dedup;
 mod interval;
+mod latest;
 mod lookup;
 mod play;
 mod size;
