@@ -58,7 +58,8 @@ use proc_macro::TokenStream;
 /// - `#[output]`, with the option `optional`.
 /// - `#[state]`, saved in checkpoints, and `#[scratch]`, never saved. Both start as `Default`, or
 ///   as `init = expression` says, which may use `self`. A state field that had another name when
-///   it was saved says so: `renamed_from = "tally"`.
+///   it was saved says so: `renamed_from = "tally"`. `ttl = "30m"` says after how long the keys of an
+///   `Expiring<..>` are gone.
 ///
 /// It writes the traits `NumberHandlers` (to be implemented) and `NumberOut` (to be sent to), and
 /// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`

@@ -103,6 +103,8 @@ variants! {
     FailedIsCut,
     /// What a checkpoint holds is committed before the checkpoint is complete.
     CommitsBeforeComplete,
+    /// A sink that keeps the newest record of each key takes older ones too.
+    VersionUnchecked,
     /// What a restored checkpoint holds is not committed again.
     RestoredIsNotCommitted,
     /// What was removed is not among the changes that a checkpoint saves.
@@ -129,8 +131,16 @@ variants! {
     BarrierWaitsForNobody,
     /// Records that are on their way into a stage when a barrier passes are in no cut.
     InFlightIsLost,
+    /// Records that a barrier overtakes between two stages are in no cut.
+    OvertakenIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.
     EarlyRoundIsForgotten,
+    /// A barrier is sent before what was saved as of the last one has been taken.
+    CutsOverlap,
+    /// What was read of a run that failed is taken for its result.
+    FailedLooksDone,
+    /// Nodes that a snapshot was restored to keep it when another cannot take its own.
+    RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
     /// A source's wait begins anew whenever it is woken.
@@ -155,6 +165,12 @@ variants! {
     LateByOwnSession,
     /// A session is complete when a record that touches it may still come.
     SessionEndsEarly,
+    /// What has expired is seen until it is removed.
+    ExpiredIsSeen,
+    /// What is restored lives as long as if it was written then.
+    LifeBeginsAnew,
+    /// What records with times have written is measured by the clock until there is the next.
+    ClockJudgesTimes,
     /// Timers are no part of a snapshot.
     TimersAreNotSaved,
     /// What nodes hold and timers wait for does not go with the turns of a loop.

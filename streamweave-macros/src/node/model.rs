@@ -104,6 +104,8 @@ pub(crate) struct StateField {
     pub(crate) docs: Docs,
     pub(crate) ty: Type,
     pub(crate) init: Option<Expr>,
+    /// After how long its keys are gone.
+    pub(crate) ttl: Option<Duration>,
     /// The name that it had before.
     pub(crate) renamed_from: Option<LitStr>,
     /// Whether it is saved: `#[state]`.

@@ -1,15 +1,18 @@
 //! A struct as a node: its fields are ports, state, scratch and configuration.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, Field, Fields, FieldsNamed, GenericParam, Generics, ItemStruct, Meta, Type,
-    parse_quote,
+    Attribute, Expr, Field, Fields, FieldsNamed, GenericParam, Generics, ItemStruct, LitStr, Meta,
+    Type, parse_quote,
 };
 
 use crate::diag::Errors;
 use crate::graph::names::similar;
 use crate::node::bare::bare;
+use crate::node::duration;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
 use crate::node::options::{self, Options};
 use crate::node::sized::sized;
@@ -161,13 +164,31 @@ impl Fieldwork {
             self.output(name, docs, field.ty, &role, errors);
         } else {
             let saved = role.path().is_ident("state");
-            let (mut init, mut renamed_from) = (None, None);
+            let (mut init, mut renamed_from, mut ttl) = (None, None, None);
             each_option(&role, errors, |option, input| {
                 match option.to_string().as_str() {
+                    "init" | "ttl" if init.is_some() || ttl.is_some() => {
+                        return Err(syn::Error::new(
+                            option.span(),
+                            "`init` and `ttl` both say how the field begins: write \
+                             `init = Expiring::after(duration)`, or `ttl` alone",
+                        ));
+                    }
                     "init" => init = Some(options::value(input)?),
+                    "ttl" if saved => {
+                        // Whatever is wrong with it, it has been said.
+                        let said = ttl.insert(Duration::ZERO);
+                        let value: LitStr = options::value(input)?;
+                        *said = duration::duration(&value)?;
+                        if said.is_zero() {
+                            let message = "no key would ever be there: write `ttl = \"30m\"`";
+                            return Err(syn::Error::new(value.span(), message));
+                        }
+                    }
                     "renamed_from" if saved => renamed_from = Some(options::value(input)?),
                     _ if saved => {
-                        let known = "`init = expression`, `renamed_from = \"field\"`";
+                        let known =
+                            "`init = expression`, `ttl = \"30m\"`, `renamed_from = \"field\"`";
                         return Err(options::unknown(option, known));
                     }
                     _ => return Err(options::unknown(option, "`init = expression`")),
@@ -175,7 +196,15 @@ impl Fieldwork {
                 Ok(())
             });
             let (vis, ty) = (field.vis, field.ty);
-            self.fields.push(StateField { name, vis, docs, ty, init, renamed_from, saved });
+            if init.is_none() && ttl.is_none() && expires(&ty) {
+                errors.error(
+                    &ty,
+                    "after how long are its keys gone? Write `#[state(ttl = \"30m\")]`, or \
+                     `init = Expiring::after(self.ttl)`",
+                );
+                ttl = Some(Duration::ZERO);
+            }
+            self.fields.push(StateField { name, vis, docs, ty, init, ttl, renamed_from, saved });
         }
         None
     }
@@ -225,6 +254,12 @@ impl Fieldwork {
         let (ty, _) = item_type(ty, &mut Errors::ignored());
         self.outputs.push(Output { name, docs, ty, optional });
     }
+}
+
+/// Whether a type is called `Expiring`: such state has no default.
+fn expires(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "Expiring")
 }
 
 /// Attributes that nearly have the name of a role: told, and taken for that role.

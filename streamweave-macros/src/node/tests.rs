@@ -36,6 +36,8 @@ fn keyed_node_with_state() -> Tested {
                 fills: Fill,
                 #[state]
                 books: Keyed<Symbol, Book>,
+                #[state(ttl = "30m")]
+                halted: Expiring<Keyed<Symbol, ()>>,
                 #[scratch]
                 buffer: Vec<Fill>,
                 depth: usize,

@@ -206,6 +206,12 @@ impl<K> Agenda<K> {
         self.reached.hold = None;
     }
 
+    /// It is as it was at the beginning.
+    pub(crate) fn renew(&mut self) {
+        self.forget();
+        self.reached = Reached::default();
+    }
+
     /// The input has ended: what waits for the clock will not fire.
     pub(crate) fn drop_clock_timers(&mut self) {
         self.dropped += self.clock.len() as u64;

@@ -39,6 +39,8 @@ pub enum Sending {
     Full,
     /// Everything, as far as there is room.
     All,
+    /// What is in memory at once, room or not, the rest as far as there is room: a barrier overtakes it.
+    Overtaken,
     /// Everything at once, room or not: the stage has failed, and what stands must not be lost.
     Rest,
 }

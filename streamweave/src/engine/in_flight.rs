@@ -1,6 +1,6 @@
 //! What is on its way into a stage when a barrier passes that stage, saved beside its state: records
-//! that came round a loop, which the barrier does not wait for, and those that a deterministic run
-//! has put aside.
+//! that came round a loop, which the barrier does not wait for, those that a deterministic run
+//! has put aside, and those that the barrier has overtaken.
 
 use std::sync::Arc;
 
@@ -85,9 +85,9 @@ impl InFlight {
         let is_of_them = self.merged.as_ref().is_none_or(|(_, merge)| merge.is_of(count));
         if self.inlets.len() != count || !is_of_them {
             return Err(StateError::decode(format_args!(
-                "records were on their way to it by {} edges, and {} lead to it now: change the \
-                 edges, or the number of workers, of a loop or a deterministic graph between two \
-                 runs that have both come to their end",
+                "records were on their way to it by {} edges, and {} lead to it now: to change the \
+                 edges or the number of workers begin with a savepoint, in which nothing is on its way but \
+                 in loops and deterministic graphs, or let the run come to its end",
                 self.inlets.len(),
                 count
             )));
@@ -148,6 +148,18 @@ impl Log {
     pub(super) fn close(&mut self, inlets: &mut dyn Inlets, index: usize) {
         if std::mem::replace(&mut self.open[index], false) {
             self.take(inlets, index);
+        }
+    }
+
+    /// Looks by which of the open inlets the barrier is on its way: what is ahead of it is all there.
+    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets) {
+        for index in 0..self.open.len() {
+            let epoch = self.epoch;
+            if self.open[index]
+                && inlets.inlet(index).is_some_and(|inlet| inlet.log_ahead_of(epoch))
+            {
+                self.close(inlets, index);
+            }
         }
     }
 

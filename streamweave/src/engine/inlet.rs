@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
+use crate::broken::{Broken, broken};
 use crate::engine::aside::{AnyAside, Aside, Failed};
 use crate::engine::channel::{Message, Receiver};
 use crate::engine::cx::Cx;
@@ -141,6 +142,12 @@ pub trait AnyInlet {
     /// Saves what waits, and what comes in from now on until [`AnyInlet::take_log`].
     #[doc(hidden)]
     fn begin_log(&mut self) {}
+    /// Whether barrier `epoch` is among what has been sent but has not come in, or the end: what is ahead
+    /// of it is saved then, and nothing that comes in from now on.
+    #[doc(hidden)]
+    fn log_ahead_of(&mut self, _: u64) -> bool {
+        false
+    }
     /// What waited and has come in since [`AnyInlet::begin_log`].
     #[doc(hidden)]
     fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {
@@ -257,6 +264,20 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             save(&self.codec, waiting, &mut log)?;
             Ok(log)
         }));
+    }
+
+    fn log_ahead_of(&mut self, epoch: u64) -> bool {
+        let Inlet { receiver, codec, log: Some(log), .. } = self else { return false };
+        receiver.ahead_of(epoch, |records| {
+            if let Ok(waiting) = log
+                && !broken(Broken::OvertakenIsLost)
+            {
+                let records = records.iter().map(|(mark, it)| (Place::Behind, mark, it));
+                if let Err(error) = save(codec, records, waiting) {
+                    *log = Err(error);
+                }
+            }
+        })
     }
 
     fn take_log(&mut self) -> Result<Vec<Waiting>, StateError> {

@@ -64,7 +64,7 @@ pub(crate) use routes::Routes;
 pub(crate) use serial::{AsyncRoot, DriveAsync, run_serial};
 pub(crate) use signals::Signals;
 pub(crate) use source::run_source;
-pub(crate) use spawn::panic_message;
+pub(crate) use spawn::{Alive, panic_message};
 pub(crate) use stage::{Merging, Stage, StageEnd, StageEnv, run_sync};
 pub use tray::Tray;
 pub use turns::{Bound, Cut, Leave, Turn};

@@ -22,7 +22,7 @@ pub(crate) type Question = Box<dyn FnOnce(&mut dyn Part) + Send>;
 /// What a stage is asked, and what it tells.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// There are questions.
+    /// There are questions, or a barrier is to overtake.
     asked: AtomicBool,
     /// The last checkpoint that is complete.
     complete: AtomicU64,
@@ -36,6 +36,8 @@ pub(crate) struct Probe {
 #[derive(Default)]
 struct Answer {
     questions: Vec<Question>,
+    /// This barrier passes the stage whatever it waits for; 0 where none does.
+    overtakes: u64,
     /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
     /// The barrier that comes next, and that of the checkpoint since which changes are enough.
@@ -90,10 +92,25 @@ impl Probe {
         }
     }
 
+    /// Barrier `epoch` is to pass the stage now, whatever it waits for.
+    pub(crate) fn overtake(&self, epoch: u64) {
+        let mut answer = self.lock();
+        answer.overtakes = epoch;
+        self.asked.store(true, Ordering::Release);
+        if let Some(stage) = &answer.stage {
+            stage.wake_by_ref();
+        }
+    }
+
     /// The state of a stage that has ended, well or not.
     pub(crate) fn at_end(&self) -> Option<Arc<[InstanceState]>> {
         let answer = self.lock();
         (answer.closed || answer.failed).then(|| Arc::clone(&answer.state))
+    }
+
+    /// Whether the stage has failed: told before those behind it can see that.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failed
     }
 
     /// A barrier is about to be sent; at it, changes since that of an earlier checkpoint are enough.
@@ -112,14 +129,14 @@ impl Probe {
         self.lock().has_passed(epoch)
     }
 
-    /// Takes the stage's state as of barrier `epoch`, once that has passed; of a stage that had
-    /// finished before, its last.
-    pub(crate) fn take_barrier(&self, epoch: u64) -> Arc<[InstanceState]> {
+    /// Takes the stage's state as of barrier `epoch`, once that has passed and no later one has; of a
+    /// stage that had finished before, its last.
+    pub(crate) fn take_barrier(&self, epoch: u64) -> Option<Arc<[InstanceState]>> {
         let mut answer = self.lock();
         if answer.barrier.0 == epoch {
-            return std::mem::take(&mut answer.barrier.1);
+            return Some(std::mem::take(&mut answer.barrier.1));
         }
-        if answer.has_passed(epoch) { Arc::clone(&answer.state) } else { Arc::default() }
+        answer.has_passed(epoch).then(|| Arc::clone(&answer.state))
     }
 
     /// Ready once barrier `epoch` has passed.
@@ -228,14 +245,20 @@ impl Probe {
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// The stage answers what it was asked. Called between units.
+    /// The stage answers what it was asked; the barrier that is to overtake, if one is. Called between
+    /// units.
     #[inline]
-    pub(crate) fn answer(&self, root: &mut dyn Part) {
-        if self.asked.load(Ordering::Acquire) {
-            self.asked.store(false, Ordering::Relaxed);
-            let questions = std::mem::take(&mut self.lock().questions);
-            questions.into_iter().for_each(|question| question(root));
+    pub(crate) fn answer(&self, root: &mut dyn Part) -> Option<u64> {
+        if !self.asked.load(Ordering::Acquire) {
+            return None;
         }
+        let (questions, overtakes) = {
+            let mut answer = self.lock();
+            self.asked.store(false, Ordering::Relaxed);
+            (std::mem::take(&mut answer.questions), std::mem::take(&mut answer.overtakes))
+        };
+        questions.into_iter().for_each(|question| question(root));
+        (overtakes > 0).then_some(overtakes)
     }
 
     /// Awaits what a handler gave, and lets it be seen from outside while it does.

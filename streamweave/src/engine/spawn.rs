@@ -5,15 +5,31 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Failure};
 use crate::node::{NodeError, NodeResult};
 
+/// What every task of a run holds, so that it is known when none is left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alive {
+    _held: Option<watch::Sender<()>>,
+}
+
+impl Alive {
+    /// With what is closed when the last clone is gone.
+    pub(crate) fn new() -> (Self, watch::Receiver<()>) {
+        let (alive, gone) = watch::channel(());
+        (Alive { _held: Some(alive) }, gone)
+    }
+}
+
 /// The tasks that the nodes of one stage have spawned and that have not ended.
 #[derive(Default)]
 pub(crate) struct Spawned {
+    pub(crate) alive: Alive,
     tasks: JoinSet<NodeResult>,
     owners: Vec<(tokio::task::Id, Arc<str>)>,
 }
@@ -33,6 +49,11 @@ impl Spawned {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             NodeError::new("a node can spawn tasks only when the graph runs on a tokio runtime")
         })?;
+        let alive = self.alive.clone();
+        let task = async move {
+            let _alive = alive;
+            task.await
+        };
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let id = self.tasks.spawn_on(task, &runtime).id();
         self.owners.push((id, owner));

@@ -27,7 +27,7 @@ use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::Probe;
 use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, earlier};
-use crate::engine::{Clock, Control, Halt, Sending};
+use crate::engine::{Alive, Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::supervision::Supervised;
 use crate::time::{InputState, Inputs, Outlook, Promise, Stamp};
@@ -64,6 +64,8 @@ pub(crate) struct StageEnv {
     pub(crate) merging: Merging,
     /// What sources are told, and who waits for others must know.
     pub(crate) signals: Signals,
+    /// What its tasks hold.
+    pub(crate) alive: Alive,
     /// Who decides about failures, where a policy does.
     pub(crate) supervised: Option<Supervised>,
 }
@@ -127,6 +129,8 @@ pub(crate) struct StageLoop {
     rest: Rest,
     /// The barrier that waits for inlets by which it has not come.
     barrier: Option<(u64, Vec<bool>)>,
+    /// The one that does not wait: until it has passed there is room for whatever it overtakes.
+    overtaking: u64,
     /// What belongs to the last one, and is still coming in.
     log: Option<Log>,
     /// The last one that has passed, and one as of which the state is being saved.
@@ -156,6 +160,7 @@ impl StageLoop {
         let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
+        cx.spawned.alive = env.alive.clone();
         let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
         StageLoop {
             cx,
@@ -171,6 +176,7 @@ impl StageLoop {
             frontier: frontier.flatten(),
             rest: Rest::default(),
             barrier: None,
+            overtaking: 0,
             log: None,
             passed: 0,
             saving: None,
@@ -277,7 +283,10 @@ impl StageLoop {
                 self.phases.push_back(Phase::Promises);
             }
         }
-        self.env.probe.answer(root);
+        if let Some(epoch) = self.env.probe.answer(root) {
+            self.overtake(inlets, epoch);
+        }
+        self.look_ahead(inlets);
         self.save_some(root);
         if self.saving.is_some() {
             task.waker().wake_by_ref();
@@ -311,8 +320,12 @@ impl StageLoop {
         }
         loop {
             let all = self.env.chance.flushes();
-            let what = if all { Sending::All } else { Sending::Full };
-            if (all || self.cx.flush_due())
+            let what = match all {
+                _ if self.overtaking > self.passed => Sending::Overtaken,
+                true => Sending::All,
+                false => Sending::Full,
+            };
+            if (what != Sending::Full || self.cx.flush_due())
                 && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));

@@ -4,8 +4,9 @@ use std::error::Error;
 
 use tokio::time::Instant;
 
+use crate::broken::{Broken, broken};
 use crate::checkpoint::CheckpointStorage;
-use crate::engine::Cause;
+use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::run::Running;
 use crate::supervision::{RestartSpec, Restarts};
@@ -27,8 +28,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// `attend` gets each run. It takes its checkpoints, reads its outputs and waits for its end, and has to
 /// come to its own when the run fails: outputs end then, and whatever else waits for the run gives an
-/// error. The next attempt begins when no task of the last is left, so nothing of it can come in
-/// between; a run that [hangs](Graph::set_watchdog) is not tried again, as it may never be gone.
+/// error. What it gives of a run that has failed is dropped. The next attempt begins when no task of the last
+/// is left, those that nodes have [spawned](crate::node::Context::spawn) included, so nothing of it can come
+/// in between; a run that [hangs](Graph::set_watchdog), or of which something is left after a minute, is not
+/// tried again.
 ///
 /// What `restart` says of the state has no meaning here. Beyond its restarts the error of the last
 /// attempt is given back, whatever it says is `then` to happen, but for
@@ -119,16 +122,21 @@ where
         let run = graph.start()?;
         let life = run.life();
         let error = match attend(run).await {
-            Ok(done) => return Ok(done),
+            Ok(done) if !life.has_failed() || broken(Broken::FailedLooksDone) => return Ok(done),
+            // What it has is of a run that came to nothing.
+            Ok(_) => RunError::Aborted { graph: name.clone() }.into(),
             Err(error) => error,
         };
         let Some(failure) = life.failure().await else { return Err(error) };
         let now = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let wait = match failure.cause {
-            Cause::Hung(_) => None,
-            _ => restarts.again(restart, &name, now),
+        let Some(wait) = restarts.again(restart, &name, now) else {
+            return Err(match error.downcast_ref() {
+                Some(RunError::Aborted { graph }) => {
+                    RunError::Failed { graph: graph.clone(), failure }.into()
+                }
+                _ => error,
+            });
         };
-        let Some(wait) = wait else { return Err(error) };
         tracing::warn!(
             graph = name,
             node = &*failure.node,

@@ -67,6 +67,12 @@ impl Barriers {
         Ok(epoch)
     }
 
+    /// Lets this barrier overtake what it waits for, at the stages that are chosen.
+    pub(crate) fn overtake(&self, epoch: u64, mut at: impl FnMut() -> bool) {
+        let chosen = self.probes.iter().filter(|_| at());
+        chosen.for_each(|(_, probe)| probe.overtake(epoch));
+    }
+
     /// A cut that changes are known since.
     fn own(&self, since: Option<CutId>) -> Option<CutId> {
         since.filter(|cut| cut.run == self.run)
@@ -96,11 +102,6 @@ impl Barriers {
         }
     }
 
-    /// The last barrier that was sent.
-    pub(crate) fn last_sent(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
     /// Ready once this barrier has passed all stages.
     pub(crate) async fn passed(&self, epoch: u64) {
         for (_, probe) in &self.probes {
@@ -123,6 +124,11 @@ impl Barriers {
     /// Whether that is so.
     pub(crate) fn has_settled(&self) -> bool {
         self.probes.iter().all(|(_, probe)| probe.last().is_some())
+    }
+
+    /// Whether a stage has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.probes.iter().any(|(_, probe)| probe.has_failed())
     }
 
     /// The state of all stages once they have settled.
@@ -149,8 +155,12 @@ impl Barriers {
                 snapshot = Snapshot::default();
             }
         }
-        for (_, probe) in &self.probes {
-            snapshot.add(&probe.take_barrier(epoch))?;
+        for (stage, probe) in &self.probes {
+            let states = probe.take_barrier(epoch).ok_or_else(|| {
+                let reason = format!("`{stage}` has passed a later barrier meanwhile");
+                RunError::NoCheckpoint { graph: self.graph.clone(), reason }
+            })?;
+            snapshot.add(&states)?;
         }
         snapshot.is_cut(CutId { run: self.run, epoch }, since);
         Ok(snapshot)

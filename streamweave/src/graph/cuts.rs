@@ -10,6 +10,7 @@ use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
+use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::ALL_SO_FAR;
 use crate::graph::barriers::Barriers;
@@ -23,7 +24,8 @@ pub(super) struct Cuts {
     pub(super) barriers: Arc<Barriers>,
     ended: watch::Receiver<Option<Ended>>,
     runtime: Handle,
-    cutting: Mutex<()>,
+    /// From sending a barrier until what the stages have saved as of it is taken: each has room for one.
+    cutting: Arc<Mutex<()>>,
     /// From the cut until it is kept, so that ids are in the order of the cuts.
     keeping: Arc<Mutex<()>>,
 }
@@ -73,8 +75,8 @@ impl Cuts {
     }
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
-        let epoch = self.pass(None, limit, false).await?;
-        self.barriers.cut(epoch, None)
+        let passed = self.pass(None, limit, Way::OvertakesIfLate).await?;
+        self.barriers.cut(passed.epoch, None)
     }
 
     /// Keeps a cut in `storage` by name; its id. If the run is to `stop` it does nothing behind that cut
@@ -92,10 +94,11 @@ impl Cuts {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
         // What fails, or is waited for by nobody any more, does not keep the run.
         let goes_on = GoesOn(stop.then_some(&*self.barriers));
-        let epoch = self.pass(None, limit, stop).await?;
-        let name = name.to_owned();
+        let way = if stop { Way::IsLast } else { Way::Aligned };
+        let passed = self.pass(None, limit, way).await?;
+        let (name, epoch) = (name.to_owned(), passed.epoch);
         let save = move |storage: &S, snapshot: &Snapshot| storage.savepoint(&name, snapshot);
-        let cut = move |barriers: &Barriers| barriers.cut(epoch, None);
+        let cut = move |barriers: &Barriers| barriers.cut(passed.epoch, None);
         let (id, _) = self.keep(storage, cut, save, epoch, keeping).await?;
         if stop {
             let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
@@ -114,19 +117,31 @@ impl Cuts {
         RunError::TimedOut { graph: self.graph.clone(), stage, limit }
     }
 
-    /// Sends a barrier, and waits until it has passed everywhere; its number.
+    /// Sends a barrier, and waits until it has passed everywhere.
     async fn pass(
         &self,
         since: Option<CutId>,
         limit: Duration,
-        last: bool,
-    ) -> Result<u64, RunError> {
-        let _one = self.cutting.lock().await;
-        let epoch = self.barriers.send(since, last)?;
+        way: Way,
+    ) -> Result<Passed, RunError> {
+        let one = Arc::clone(&self.cutting).lock_owned().await;
+        let epoch = self.barriers.send(since, way == Way::IsLast)?;
+        let passed = async {
+            let aligned = tokio::time::timeout(limit / 2, self.barriers.passed(epoch));
+            if aligned.await.is_err() {
+                if way == Way::OvertakesIfLate {
+                    self.barriers.overtake(epoch, || true);
+                }
+                self.barriers.passed(epoch).await;
+            }
+        };
         // What stands still for ever lets no barrier pass.
-        let passed = pin!(tokio::time::timeout(limit, self.barriers.passed(epoch)));
+        let passed = pin!(tokio::time::timeout(limit, passed));
         match select(passed, pin!(self.broken())).await {
-            Either::Left((Ok(()), _)) => Ok(epoch),
+            Either::Left((Ok(()), _)) => {
+                let one = (!broken(Broken::CutsOverlap)).then_some(one);
+                Ok(Passed { epoch, _one: one })
+            }
             Either::Right((error, _)) => Err(error),
             Either::Left((Err(_), _)) => Err(self.timed_out(self.barriers.missing(epoch), limit)),
         }
@@ -143,8 +158,9 @@ impl Cuts {
     {
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
         let since = storage.takes_changes_since();
-        let epoch = self.pass(since, limit, false).await?;
-        let cut = move |barriers: &Barriers| barriers.cut(epoch, since);
+        let passed = self.pass(since, limit, Way::OvertakesIfLate).await?;
+        let epoch = passed.epoch;
+        let cut = move |barriers: &Barriers| barriers.cut(passed.epoch, since);
         self.keep(storage, cut, S::publish, epoch, keeping).await
     }
 
@@ -194,6 +210,25 @@ impl Cuts {
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
         published.await.unwrap_or_else(aborted)
     }
+}
+
+/// A barrier that has passed everywhere. No other is sent until what was saved as of it is taken.
+struct Passed {
+    epoch: u64,
+    _one: Option<OwnedMutexGuard<()>>,
+}
+
+/// How a barrier goes through.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// Inputs that have it wait for those that do not; when half of the time is over, it overtakes what
+    /// it waits for, which is saved with the cut.
+    OvertakesIfLate,
+    /// They wait as long as it takes: nothing is on its way in the cut, so that the graph may be another
+    /// when it is restored.
+    Aligned,
+    /// The same, and the stages stand still behind it.
+    IsLast,
 }
 
 /// Lets stages that stand still go on when it is dropped.

@@ -14,8 +14,8 @@ use tokio::sync::{oneshot, watch};
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{
-    ALL_SO_FAR, Capacity, Cause, Chance, Clock, Counters, Edge, Failure, Note, Probe, Signals,
-    StageEnd, states,
+    ALL_SO_FAR, Alive, Capacity, Cause, Chance, Clock, Counters, Edge, Failure, Note, Probe,
+    Signals, StageEnd, states,
 };
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
@@ -119,7 +119,7 @@ impl Driver {
         for stage in planned {
             let (path, probe) = (Arc::clone(&stage.path), Arc::clone(&stage.probe));
             let clock = driver.clock.of(driver.tasks.len());
-            let future = stage.run(clock, driver.chance.clone(), &driver.signals);
+            let future = stage.run(clock, driver.chance.clone(), &driver.signals, Alive::default());
             driver.add(path, Some(probe), future);
         }
         if driver.chance.is_seeded() {
@@ -313,20 +313,33 @@ impl Driver {
 
     /// A cut through the whole graph; where a handler on its way waits for the clock, that is moved.
     pub(crate) fn cut(&mut self) -> Result<Snapshot, RunError> {
-        self.cut_since(None)
+        let epoch = self.barriers.send(None, false)?;
+        self.pass(epoch, None)
     }
 
-    fn cut_since(&mut self, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let epoch = self.barriers.send(since, false)?;
+    /// The same, where the barrier overtakes what it waits for: everywhere, or here and there by chance.
+    pub(crate) fn cut_unaligned(&mut self) -> Result<Snapshot, RunError> {
+        let epoch = self.barriers.send(None, false)?;
+        self.barriers.overtake(epoch, || self.chance.below(2) == 0);
+        self.pass(epoch, None)
+    }
+
+    /// Lets a barrier pass everywhere. Where there is nothing else to wait for, it overtakes.
+    fn pass(&mut self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
+        let mut overtakes = false;
         self.step()?;
         loop {
             let Some(stage) = self.barriers.missing(epoch) else {
                 return self.barriers.cut(epoch, since);
             };
-            let Some((due, _)) = self.clock.next_due() else {
+            if let Some((due, _)) = self.clock.next_due() {
+                self.move_clock(due.max(self.clock.now()))?;
+            } else if std::mem::replace(&mut overtakes, true) {
                 return Err(RunError::Waiting { graph: self.name.clone(), stage });
-            };
-            self.move_clock(due.max(self.clock.now()))?;
+            } else {
+                self.barriers.overtake(epoch, || true);
+                self.step()?;
+            }
         }
     }
 
@@ -335,8 +348,9 @@ impl Driver {
         &mut self,
         storage: &impl CheckpointStorage,
     ) -> Result<u64, CheckpointError> {
-        let snapshot = self.cut_since(storage.takes_changes_since())?;
-        let committed = self.barriers.last_sent();
+        let since = storage.takes_changes_since();
+        let committed = self.barriers.send(since, false)?;
+        let snapshot = self.pass(committed, since)?;
         if broken(Broken::CommitsBeforeComplete) {
             self.barriers.completes(committed);
             self.step()?;

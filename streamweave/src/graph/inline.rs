@@ -178,6 +178,17 @@ impl<I, O> Inline<I, O> {
         self.driver.cut()
     }
 
+    /// A [cut](Inline::cut) whose barrier waits for nothing: what it overtakes is saved with it, as it is
+    /// of a checkpoint of a [started](crate::graph::Graph::start) graph that is late. In a
+    /// [simulation](crate::testing) the seed decides at which stages. It can be restored where the same
+    /// edges lead to each stage: with as many workers.
+    ///
+    /// # Errors
+    /// As [`Inline::cut`].
+    pub fn cut_unaligned(&mut self) -> Result<Snapshot, RunError> {
+        self.driver.cut_unaligned()
+    }
+
     /// Puts a [cut](Inline::cut) into `storage`, and lets nodes commit what it holds; its id.
     ///
     /// # Errors

@@ -2,19 +2,20 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Cause, Failure, StageEnd};
+use crate::engine::{Alive, Cause, Failure, StageEnd};
 use crate::graph::cuts::Cuts;
 
 /// A run, as it is seen by who outlives it.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     failure: Arc<OnceLock<Arc<Failure>>>,
-    /// Closed once no stage has one of its ends.
-    stages: watch::Receiver<()>,
+    /// Closed once no task of the run is left.
+    tasks: watch::Receiver<()>,
     cuts: Arc<Cuts>,
 }
 
@@ -22,15 +23,23 @@ pub(super) struct Life {
 #[derive(Clone, Debug)]
 pub(super) struct Lives {
     failure: Arc<OnceLock<Arc<Failure>>>,
-    _stage: Arc<watch::Sender<()>>,
+    pub(super) alive: Alive,
 }
+
+/// So long it may take the tasks of a run that has failed to come to their end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Life {
     pub(super) fn of(cuts: &Arc<Cuts>) -> (Life, Lives) {
-        let (stage, stages) = watch::channel(());
+        let (alive, tasks) = Alive::new();
         let failure = Arc::new(OnceLock::new());
-        let lives = Lives { failure: Arc::clone(&failure), _stage: Arc::new(stage) };
-        (Life { failure, stages, cuts: Arc::clone(cuts) }, lives)
+        let lives = Lives { failure: Arc::clone(&failure), alive };
+        (Life { failure, tasks, cuts: Arc::clone(cuts) }, lives)
+    }
+
+    /// Whether it has failed, or is about to as one of its stages has.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.get().is_some() || self.cuts.barriers.has_failed()
     }
 
     /// The run has failed.
@@ -39,12 +48,20 @@ impl Life {
     }
 
     /// The failure that stopped the run, if one did, once no task of it is left, and no checkpoint on
-    /// its way to a storage; of one that hangs, at once, as it may never be gone.
+    /// its way to a storage. Of one that hangs nothing, as it may never be gone.
     pub(super) async fn failure(mut self) -> Option<Arc<Failure>> {
-        let hangs = |failure: &&Arc<Failure>| matches!(failure.cause, Cause::Hung(_));
-        let waits = self.failure.get().filter(hangs).is_none();
-        if waits && !broken(Broken::AttemptsOverlap) {
-            while self.stages.changed().await.is_ok() {}
+        let hangs = |failure: &Arc<Failure>| matches!(failure.cause, Cause::Hung(_));
+        if self.failure.get().is_some_and(hangs) {
+            return None;
+        }
+        if !broken(Broken::AttemptsOverlap) {
+            let gone = async { while self.tasks.changed().await.is_ok() {} };
+            if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+                tracing::error!(
+                    "tasks of the failed graph are still there after {PATIENCE:?}: it does not begin again"
+                );
+                return None;
+            }
             self.cuts.kept().await;
         }
         self.failure.get().cloned()

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge, Merging, PopInlets,
-    Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls, run_serial,
-    run_source, run_sync,
+    Alive, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge, Merging,
+    PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls,
+    run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
 use crate::node::{
@@ -232,6 +232,7 @@ impl Planned {
         clock: Clock,
         chance: Chance,
         signals: &Signals,
+        alive: Alive,
     ) -> BoxFuture<'static, StageEnd> {
         let path = self.key();
         // What waits before a restart waits by a clock that moves.
@@ -250,6 +251,7 @@ impl Planned {
             merging: self.merging,
             merged: self.merged,
             signals: signals.clone(),
+            alive,
         };
         self.stage.run(env, signals.clone())
     }

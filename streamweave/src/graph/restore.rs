@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::broken::{Broken, broken};
 use crate::engine::Routes;
 use crate::engine::in_flight::SUFFIX;
 use crate::graph::error::RestoreError;
@@ -90,8 +91,27 @@ impl<I, O> Graph<I, O> {
     /// When the snapshot holds state that no node claims (unless that is to be
     /// [carried](Graph::carry_unclaimed)), or that a node cannot take; of a node without a key, what
     /// several workers have saved and another number is to take
-    /// ([`StateError::OfEachWorker`](crate::state::StateError::OfEachWorker)).
+    /// ([`StateError::OfEachWorker`](crate::state::StateError::OfEachWorker)). Nothing is restored then.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        self.renew();
+        let restored = self.try_restore(snapshot);
+        if restored.is_err() && !broken(Broken::RestoredByHalves) {
+            self.renew();
+        }
+        restored
+    }
+
+    /// All state is as it was when the graph was built.
+    fn renew(&mut self) {
+        self.carried = Snapshot::default();
+        for stage in &mut self.planned {
+            // Of nothing there is nothing that could not be read.
+            let _ = stage.restore(None);
+            stage.part().visit(&mut |node| node.renew());
+        }
+    }
+
+    fn try_restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
         let mut instances = Instances::new();
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
@@ -99,7 +119,6 @@ impl<I, O> Graph<I, O> {
                 instances.entry(base(node.path()).to_owned()).or_insert((0, claims)).0 += 1;
             });
         }
-        self.carried = Snapshot::default();
         let saved = self.sort(snapshot, &instances)?;
         let mut result = self.restore_in_flight(snapshot, &instances, &saved);
         for stage in &mut self.planned {
@@ -177,8 +196,7 @@ impl<I, O> Graph<I, O> {
         Ok(saved)
     }
 
-    /// Gives the stages back what was on its way to them, and takes from the others what may be left of
-    /// another restore.
+    /// Gives the stages back what was on its way to them.
     fn restore_in_flight(
         &mut self,
         snapshot: &Snapshot,
@@ -209,7 +227,7 @@ impl<I, O> Graph<I, O> {
                 (Some(_), Some((now, _))) if !worker.is_empty() && *now != before => {
                     Err(StateError::decode(format_args!(
                         "records were on their way to it on {before} workers, and there are {now} now: \
-                         restore with as many"
+                         restore with as many, or begin with a savepoint"
                     )))
                 }
                 _ => stage.restore(state),

@@ -125,7 +125,8 @@ impl<I, O> Running<I, O> {
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
         for stage in planned {
-            let stage = stage.run(clock.clone(), Chance::default(), &signals);
+            let alive = lives.alive.clone();
+            let stage = stage.run(clock.clone(), Chance::default(), &signals, alive);
             #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
             stages.spawn(lives.clone().while_runs(stage));
         }
@@ -277,13 +278,18 @@ impl<I, O> Running<I, O> {
     ///
     /// The cut travels with the records; a node with several inputs waits until it has come by all
     /// of them. By a feedback edge it comes last: what comes by that before it is saved as on its
-    /// way, and so is what a deterministic run has put aside. What has left the graph by then is not taken back by a restore: its outputs may give
-    /// some records again.
+    /// way, and so is what a deterministic run has put aside. What has left the graph by then is not taken
+    /// back by a restore: its outputs may give some records again.
+    ///
+    /// Where something holds it up (an output that nobody reads, a slow node with much before it), it
+    /// overtakes that when half of `limit` is over: what waits between the stages is saved as on its way,
+    /// too. Such a cut can be restored where the same edges lead to each stage, with as many workers. It goes
+    /// on waiting where records do not serialize, in a deterministic run, and for a handler that has not
+    /// come to its end.
     ///
     /// # Errors
-    /// When it does not get through within `limit` (an output that nobody reads keeps it), when
-    /// records that would be on their way in a loop or put aside by a deterministic run do not
-    /// serialize ([`RunError::NoCheckpoint`]), or a state does not.
+    /// When it does not get through within `limit`, when records that would be on their way in a loop or put
+    /// aside by a deterministic run do not serialize ([`RunError::NoCheckpoint`]), or a state does not.
     pub async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         self.run.cuts.cut(limit).await
     }
@@ -356,7 +362,8 @@ impl<I, O> Running<I, O> {
 
     /// Puts a [cut](Running::cut) into `storage` as the next [checkpoint](Running::checkpoint), and beside
     /// that as a savepoint of this name: one that holds everything, and stays until somebody removes
-    /// it, such as what a new version of the program is to begin with. The run goes on; its id.
+    /// it, such as what a new version of the program is to begin with. It overtakes nothing, so that the
+    /// graph may have other edges then, and another number of workers. The run goes on; its id.
     ///
     /// # Errors
     /// As [`Running::checkpoint`], and when there is a savepoint of that name.

@@ -17,13 +17,17 @@ use serde_arrow::schema::{SchemaLike, TracingOptions};
 
 use crate::NodeResult;
 use crate::io::IoError;
+use crate::state::Value;
 
 /// Writes records to a Parquet file: each is a row, its fields the columns by name, as the type
 /// says. Packed with snappy.
 ///
 /// The file is written beside its place, under its name with `.part` behind it, and takes its
 /// place when the input has ended and it is on the disk: whoever opens it reads all of it. When the
-/// graph fails or is stopped in between, what was at the place stays, and the part is removed.
+/// graph fails or is stopped in between, what was at the place stays, and the part is removed. So it
+/// cannot go on in the middle: where rows were written before a restart, or a checkpoint that is restored,
+/// it fails and says so. Begin again without the checkpoint, or write parts that are complete with each
+/// ([`PartFiles`](crate::io::PartFiles)).
 ///
 /// For an example see [`ParquetFile`](crate::io::ParquetFile).
 #[crate::node(sink, crate = crate)]
@@ -31,6 +35,9 @@ pub struct ParquetSink<T: Serialize + DeserializeOwned + Send + 'static> {
     /// The records to write.
     #[input]
     records: &T,
+    /// How many rows were written: those of a run before are gone with its part.
+    #[state]
+    rows: Value<u64>,
     #[scratch]
     part: Option<Part>,
     path: PathBuf,
@@ -65,6 +72,14 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> ParquetSinkHandlers<T> fo
         state: &mut ParquetSinkState<T>,
         _: &mut impl ParquetSinkOut<T>,
     ) -> NodeResult {
+        if *state.rows > 0 {
+            let rows = *state.rows;
+            let reason = format!(
+                "{rows} rows were written before, and are gone: a file that is not complete cannot be gone \
+                 on with; begin again from the first record"
+            );
+            return Err(failed(&self.path, &reason).into());
+        }
         let record = |error: &dyn fmt::Display| failed(&self.path, error);
         let fields = Vec::<FieldRef>::from_type::<T>(TracingOptions::default())
             .map_err(|error| record(&error))?;
@@ -81,7 +96,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> ParquetSinkHandlers<T> fo
         _: &mut impl ParquetSinkOut<T>,
     ) -> NodeResult {
         match &mut state.part {
-            Some(part) => Ok(part.push(records)?),
+            Some(part) => {
+                part.push(records)?;
+                *state.rows.get_mut() += 1;
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -154,7 +173,10 @@ impl Part {
     /// The file is complete: on the disk, and then in its place.
     fn finish(mut self) -> Result<(), IoError> {
         if self.spoiled {
-            return Ok(());
+            return Err(failed(
+                &self.path,
+                &"a record did not serialize, so that no file was written",
+            ));
         }
         self.encode()?;
         let Some(writer) = self.writer.take() else { return Ok(()) };

@@ -4,9 +4,10 @@
 //! they mean, because rustc names them in its help.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use crate::node::{Node, NodeError};
-use crate::state::{FieldSchema, FieldVisitor, StableHash, State};
+use crate::state::{ByKey, Expiring, FieldSchema, FieldVisitor, StableHash, State};
 
 /// What a key closure returns: the key itself, or a reference to it.
 #[diagnostic::on_unimplemented(
@@ -38,6 +39,8 @@ impl<K, B: Borrow<K>> KeyOf<K> for B {
             goes into `#[scratch]` fields"
 )]
 pub trait StateField {
+    /// Whether it is told the time.
+    const EXPIRES: bool;
     /// Shows the field to `visitor`.
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V);
     /// Its name, kind and shape.
@@ -46,12 +49,31 @@ pub trait StateField {
 
 #[diagnostic::do_not_recommend]
 impl<S: State> StateField for S {
+    const EXPIRES: bool = S::EXPIRES;
     #[inline(always)]
     fn visit<V: FieldVisitor>(&mut self, name: &'static str, visitor: &mut V) {
         visitor.field(name, self);
     }
     fn schema(name: &str) -> FieldSchema {
         FieldSchema::of::<S>(name)
+    }
+}
+
+/// State with a time-to-live: what `#[state(ttl = "30m")]` is for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps its keys for ever",
+    label = "`ttl` is for `Expiring<..>`",
+    note = "write `Expiring<Keyed<K, V>>`, `Expiring<KeyedMap<K, K2, V>>` or `Expiring<KeyedList<K, V>>`"
+)]
+pub trait TimeToLive {
+    /// Empty state whose keys are gone so many milliseconds after they were last written.
+    fn after_millis(ttl: u64) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: ByKey> TimeToLive for Expiring<S> {
+    fn after_millis(ttl: u64) -> Self {
+        Expiring::after(Duration::from_millis(ttl))
     }
 }
 

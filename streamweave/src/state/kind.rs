@@ -58,8 +58,20 @@ pub trait State: Send + 'static {
     /// How it divides over workers.
     const KIND: StateKind;
 
+    /// Whether it is to be [told](State::tell_time) the time.
+    const EXPIRES: bool = false;
+
     /// The shape of the saved data.
     fn shape() -> Shape;
+
+    /// A unit begins at the time `now`, and no later one will be before `floor`; `i64::MIN` where there
+    /// is none yet. See [`Expiring`](super::Expiring).
+    fn tell_time(&mut self, now: i64, floor: i64) {
+        let _ = (now, floor);
+    }
+
+    /// Removes what no later unit can see, between units.
+    fn expire(&mut self) {}
 
     /// Turns the undo log on or off, between units. While it is off, nothing is logged and
     /// [`rollback`](State::rollback) does nothing. Off at first.

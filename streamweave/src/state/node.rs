@@ -62,6 +62,9 @@ pub trait NodeState: Send + 'static {
     /// node no longer has and whose saved state is dropped.
     const FORMER: &'static [(&'static str, Option<&'static str>)] = &[];
 
+    /// Whether some field is to be [told](NodeState::tell_time) the time.
+    const EXPIRES: bool = false;
+
     /// The version of the node, by which the meaning of its state may change where its shape does not.
     const VERSION: u32 = 1;
 
@@ -97,6 +100,11 @@ pub trait NodeState: Send + 'static {
     /// Undoes everything since [`begin`](NodeState::begin).
     fn rollback(&mut self) {
         self.fields(&mut Rollback);
+    }
+
+    /// A unit begins at this time: see [`State::tell_time`].
+    fn tell_time(&mut self, now: i64, floor: i64) {
+        self.fields(&mut TellTime { now, floor });
     }
 
     /// Entries changed from now on carry this epoch.
@@ -299,6 +307,16 @@ impl FieldVisitor for Rollback {
     }
 }
 
+struct TellTime {
+    now: i64,
+    floor: i64,
+}
+impl FieldVisitor for TellTime {
+    fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
+        state.tell_time(self.now, self.floor);
+    }
+}
+
 struct SetEpoch(u32);
 impl FieldVisitor for SetEpoch {
     fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
@@ -331,6 +349,7 @@ impl FieldVisitor for Save<'_> {
     fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
         let Ok(snapshot) = &mut self.result else { return };
         let mut bytes = Vec::new();
+        state.expire();
         match state.snapshot(self.groups.clone(), &mut bytes) {
             Ok(()) => {
                 let (shape, version) = (S::shape(), self.version);

@@ -1,5 +1,6 @@
 //! Properties of the state kinds, against models.
 
+mod expiring;
 mod keys;
 mod nodes;
 mod pending;

@@ -10,7 +10,9 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -176,6 +178,7 @@ pub(super) struct IntoTable<'a, K, S, U>(pub(super) &'a mut Table<K, S, U>);
 enum Part {
     Removed,
     Entries,
+    Times,
 }
 
 impl<'de, K, S, U> DeserializeSeed<'de> for IntoTable<'_, K, S, U>
@@ -211,10 +214,63 @@ where
             return Err(A::Error::custom("the second field is not `entries`"));
         };
         map.next_value_seed(Insertions(&mut *self.0))?;
-        match map.next_key::<Part>()? {
-            None => Ok(()),
-            Some(_) => Err(A::Error::custom("a field is there twice")),
+        // When its keys were last written is for who lets them expire.
+        while let Some(part) = map.next_key()? {
+            match part {
+                Part::Times => drop(map.next_value::<IgnoredAny>()?),
+                _ => return Err(A::Error::custom("a field is there twice")),
+            }
         }
+        Ok(())
+    }
+}
+
+/// Puts the table of times behind the two fields of a table.
+pub(super) fn with_times(mut state: Vec<u8>, times: &[u8]) -> Result<Vec<u8>, StateError> {
+    match state.first_mut() {
+        // A map of three instead of two.
+        Some(fields @ 0x82) => *fields = 0x83,
+        _ => return Err(StateError::encode("state with times is no table")),
+    }
+    write("times", &mut state)?;
+    state.extend_from_slice(times);
+    Ok(state)
+}
+
+/// Reads the table of times that lies behind a table, if there is one.
+pub(super) struct TimesIntoTable<'a, K, S, U>(pub(super) &'a mut Table<K, S, U>);
+
+impl<'de, K, S, U> DeserializeSeed<'de> for TimesIntoTable<'_, K, S, U>
+where
+    K: StableKey + Deserialize<'de>,
+    S: Deserialize<'de>,
+{
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, K, S, U> Visitor<'de> for TimesIntoTable<'_, K, S, U>
+where
+    K: StableKey + Deserialize<'de>,
+    S: Deserialize<'de>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table, and perhaps its times")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(part) = map.next_key()? {
+            match part {
+                Part::Times => map.next_value_seed(IntoTable(&mut *self.0))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -282,3 +282,46 @@ async fn what_is_sent_is_kept_until_a_checkpoint_holds_it() -> Fallible<()> {
     assert_eq!(run.outputs.numbers.recv().await, None);
     Ok(())
 }
+
+/// Outputs end when the run fails, too: what was read until then is no result.
+#[tokio::test]
+pub(crate) async fn what_is_read_of_a_failed_run_is_dropped() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let mut fails = true;
+    let make = || {
+        let fails = std::mem::take(&mut fails);
+        Ok(graph! {
+            numbers: from_iter(0..1000_u64),
+            check: inspect(move |n: &u64| assert!(!fails || *n < 500, "{n}")),
+            numbers.out => check.input,
+            check.out => graph.out,
+        })
+    };
+    let read = restart_from_checkpoint(&storage, &often(1), make, async |mut run| {
+        let mut read = Vec::new();
+        while let Some(n) = run.outputs.out.recv().await {
+            read.push(n);
+        }
+        Ok(read)
+    })
+    .await?;
+    assert_eq!(read, (0..1000).collect::<Vec<_>>());
+    // Beyond its restarts it is an error, whatever was made of it.
+    let make = || {
+        Ok(graph! {
+            numbers: from_iter(0..1000_u64),
+            check: inspect(|n: &u64| assert!(*n < 500, "{n}")),
+            numbers.out => check.input,
+            check.out => graph.out,
+        })
+    };
+    let told = restart_from_checkpoint(&storage, &often(1), make, async |mut run| {
+        while run.outputs.out.recv().await.is_some() {}
+        Ok(())
+    })
+    .await;
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("`check`"), "{told}");
+    Ok(())
+}

@@ -121,6 +121,44 @@ fn compatible_changes_load() -> Tested {
     Ok(())
 }
 
+/// A restore takes the place of the one before, and one that fails leaves nothing behind.
+#[test]
+pub(crate) fn a_restore_is_whole_and_no_other_is_left() -> Tested {
+    use first::Keeps;
+    let make = || {
+        graph! {
+            a: Keeps {}, b: Keeps {},
+            graph.numbers => [a.input, b.input],
+        }
+    };
+    let after = |numbers: &[u64]| -> Result<Snapshot, Box<dyn std::error::Error>> {
+        let mut run = make().inline()?;
+        for n in numbers {
+            run.inputs.numbers.try_send(*n)?;
+        }
+        Ok(run.cut()?)
+    };
+    let (one, other) = (after(&[1, 2, 4])?, after(&[3])?);
+    let mut graph = make();
+    graph.restore(&one)?;
+    graph.restore(&other)?;
+    assert_eq!(graph.inline()?.cut()?, other);
+
+    // What `b` has is of another node.
+    let mut mixed = graph! {
+        a: Keeps {}, b: retyped::Keeps {},
+        graph.numbers => [a.input, b.input],
+    }
+    .inline()?;
+    mixed.inputs.numbers.try_send(7)?;
+    let mixed = mixed.cut()?;
+    let mut graph = make();
+    let told = graph.restore(&mixed).unwrap_err().to_string();
+    assert!(told.contains("`b`"), "{told}");
+    assert_eq!(graph.inline()?.cut()?, after(&[])?);
+    Ok(())
+}
+
 #[test]
 fn other_changes_are_told_with_their_field() -> Tested {
     let saved = first::after(None, &[1, 2, 4])?;

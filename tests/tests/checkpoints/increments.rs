@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use streamweave::LogicalTime;
 use streamweave::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage};
-use streamweave::graph::{CutId, RunError, Snapshot};
+use streamweave::graph::{CutId, ExecutionMode, RunError, Snapshot};
 use streamweave::nodes::window::{Tumbling, count};
 use streamweave::nodes::{event_time_by, map, window};
 use streamweave::prelude::*;
@@ -283,7 +283,10 @@ pub(super) fn what_an_aborted_one_would_have_covered_is_in_the_next() -> Tested 
             }
         };
     }
-    let mut run = two!().inline()?;
+    // There no barrier overtakes.
+    let mut graph = two!();
+    graph.set_mode(ExecutionMode::Deterministic);
+    let mut run = graph.inline()?;
     run.inputs.numbers.try_send(1)?;
     run.step()?;
     run.outputs.out.try_recv();

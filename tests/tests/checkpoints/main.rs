@@ -13,10 +13,11 @@ mod migrations;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
 use streamweave::graph::Snapshot;
-use streamweave::nodes::scan;
+use streamweave::nodes::{for_each, scan};
 use streamweave::prelude::*;
 
 streamweave_tests::broken_variants! {
@@ -26,6 +27,9 @@ streamweave_tests::broken_variants! {
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
     CarriedIsForgotten => carried::a_node_that_comes_back_is_as_it_was;
     ChangedIsSavedLate => increments::what_comes_behind_the_barrier_is_not_in_it;
+    CutsOverlap => cuts_beside_checkpoints_take_nothing_from_them;
+    FailedLooksDone => attempts::what_is_read_of_a_failed_run_is_dropped;
+    RestoredByHalves => evolution::a_restore_is_whole_and_no_other_is_left;
     IncrementForgetsRemovals => increments::put_together_they_are_the_whole;
 }
 
@@ -255,4 +259,46 @@ fn a_job_that_is_killed_again_and_again_counts_every_record_once() {
     assert_eq!(got, expected);
     println!("{kills} kills");
     assert!(kills > most / 3, "only {kills} kills: too few records");
+}
+
+/// Whoever else cuts the run meanwhile, each checkpoint has the state of every node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cuts_beside_checkpoints_take_nothing_from_them() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let run = graph! {
+        one: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        two: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        three: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        end: for_each(|_: u64| ()),
+        graph.numbers => one.input,
+        #[boundary] one.out => two.input,
+        #[boundary] two.out => three.input,
+        three.out => end.input,
+    }
+    .start()?;
+    run.inputs.numbers.send(1).await?;
+    let limit = Duration::from_secs(60);
+    let checkpoints = async {
+        for _ in 0..30 {
+            run.checkpoint(&storage, limit).await?;
+            let latest = storage.latest()?.ok_or("there is one")?;
+            for node in ["one", "two", "three"] {
+                assert!(
+                    latest.snapshot().get(node).is_some_and(|state| !state.is_empty()),
+                    "{node}"
+                );
+            }
+        }
+        Ok::<(), Box<dyn std::error::Error>>(())
+    };
+    let cuts = async {
+        loop {
+            run.cut(limit).await?;
+        }
+    };
+    tokio::select! {
+        done = checkpoints => done,
+        failed = cuts => failed,
+    }
 }

@@ -306,3 +306,28 @@ fn a_record_that_does_not_serialize() -> Tested {
     assert!(error.contains("that its folder exists"), "{error}");
     Ok(())
 }
+
+/// Rows of a run before are not in the file: that is told, and what was there stays.
+#[test]
+fn a_file_is_not_gone_on_with_in_the_middle() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("trades.parquet");
+    let make = || {
+        streamweave::graph! {
+            file: ParquetSink::create(&path),
+            graph.records => file.records,
+        }
+    };
+    let mut run = make().inline()?;
+    for trade in trades(3) {
+        run.inputs.records.try_send(trade)?;
+    }
+    let saved = run.cut()?;
+    drop(run);
+    let mut graph = make();
+    graph.restore(&saved)?;
+    let told = graph.inline()?.step().unwrap_err().to_string();
+    assert!(told.contains("3 rows were written before"), "{told}");
+    assert!(!path.exists());
+    Ok(())
+}

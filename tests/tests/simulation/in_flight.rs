@@ -43,10 +43,11 @@ fn disturbed<I, O>(
     mut make: impl FnMut() -> Graph<I, O>,
 ) -> Result<[Snapshot; 2], Failed> {
     let mut run = sim.start(make())?;
-    let mut cut = run.cut()?;
+    let how = [Inline::cut, Inline::cut_unaligned][sim.below(2) as usize];
+    let mut cut = how(&mut run)?;
     for _ in 0..sim.below(6) {
         run.advance(Duration::from_millis(sim.below(12)))?;
-        cut = run.cut()?;
+        cut = how(&mut run)?;
     }
     run.until_idle()?;
     let whole = run.drain()?.state;
@@ -55,7 +56,7 @@ fn disturbed<I, O>(
     let mut run = sim.start(graph)?;
     // Once more, before what was on its way has been taken in.
     if sim.below(2) == 0 {
-        cut = run.cut()?;
+        cut = how(&mut run)?;
         let mut graph = make();
         graph.restore(&cut)?;
         run = sim.start(graph)?;

@@ -30,6 +30,7 @@ streamweave_tests::broken_variants! {
     InFlightIsLost => in_flight::what_can_be_reached;
     InFlightIsLost => in_flight::what_is_put_aside;
     InFlightIsLost => cuts::goes_on_from_a_cut;
+    OvertakenIsLost => cuts::goes_on_from_an_unaligned_cut;
     EarlyRoundIsForgotten => in_flight::from_worker_to_worker;
     MergeByArrival => deterministic::where_edges_meet;
     StaleRounds => loops::rounds_of_several_times;

@@ -266,7 +266,7 @@ fn timers_that_fail() -> Tested {
     simulate(100, |sim| {
         let graph = graph! {
             times: event_time_by(|n: &u64| LogicalTime(*n as i64)),
-            #[on_failure(dead_letter)]
+            #[on_failure(dead_letter, retry = 2)]
             alarms: Alarms {},
             graph.numbers => times.input,
             times.out => alarms.input,

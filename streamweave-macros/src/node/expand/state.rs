@@ -78,6 +78,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
             }
         }
     });
+    let expires = saved.iter().map(|saved| field(&saved.ty));
     let version = node.version.as_ref();
     let constant = version.map(|version| quote!(const VERSION: u32 = #version;));
     let with_version = version.map(|_| quote!(.with_version(Self::VERSION)));
@@ -97,6 +98,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     });
     quote! {
         impl #params #krate::state::NodeState for #state #needs {
+            const EXPIRES: bool = false #(|| #expires::EXPIRES)*;
             #constant
             #[inline(always)]
             fn fields<__V: #krate::state::FieldVisitor>(&mut self, visitor: &mut __V) {
@@ -114,16 +116,23 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
 
 /// The expression of a fresh state.
 pub(crate) fn fresh(names: &Names<'_>) -> TokenStream {
-    let Names { node, name, args, .. } = names;
+    let Names { node, krate, name, args, .. } = names;
     if !node.has_state() {
         return TokenStream::new();
     }
     let ident = format_ident!("{name}State");
     let fields = node.fields.iter().map(|field| {
         let (name, ty) = (&field.name, &field.ty);
-        let value = match &field.init {
-            Some(init) => quote!(#init),
-            None => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+        let value = match (&field.init, &field.ttl) {
+            (Some(init), _) => quote!(#init),
+            (None, Some(ttl)) => {
+                let millis = ttl.as_millis() as u64;
+                quote_spanned!(ty.span()=>
+                    <#ty as #krate::node::bounds::TimeToLive>::after_millis(#millis))
+            }
+            (None, None) => {
+                quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default())
+            }
         };
         quote!(#name: #value,)
     });

@@ -7,6 +7,8 @@ pub struct Matcher {
 pub struct MatcherState {
     ///State field `books`.
     books: Keyed<Symbol, Book>,
+    ///State field `halted`.
+    halted: Expiring<Keyed<Symbol, ()>>,
     ///Scratch field, never saved: `buffer`.
     buffer: Vec<Fill>,
 }
@@ -152,6 +154,11 @@ const _: () = {
     where
         for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
     {
+        const EXPIRES: bool = false
+            || <Keyed<Symbol, Book> as ::streamweave::node::bounds::StateField>::EXPIRES
+            || <Expiring<
+                Keyed<Symbol, ()>,
+            > as ::streamweave::node::bounds::StateField>::EXPIRES;
         #[inline(always)]
         fn fields<__V: ::streamweave::state::FieldVisitor>(
             &mut self,
@@ -165,6 +172,13 @@ const _: () = {
                 "books",
                 visitor,
             );
+            <Expiring<
+                Keyed<Symbol, ()>,
+            > as ::streamweave::node::bounds::StateField>::visit(
+                &mut self.halted,
+                "halted",
+                visitor,
+            );
         }
         fn schema() -> ::streamweave::state::NodeSchema {
             ::streamweave::state::NodeSchema::new([
@@ -172,10 +186,14 @@ const _: () = {
                     Symbol,
                     Book,
                 > as ::streamweave::node::bounds::StateField>::schema("books"),
+                <Expiring<
+                    Keyed<Symbol, ()>,
+                > as ::streamweave::node::bounds::StateField>::schema("halted"),
             ])
         }
         fn keep_saved(&mut self, before: &mut Self) {
             ::core::mem::swap(&mut self.books, &mut before.books);
+            ::core::mem::swap(&mut self.halted, &mut before.halted);
         }
     }
     impl ::streamweave::node::Const for MatcherInputs {
@@ -245,6 +263,9 @@ const _: () = {
         fn new_state(&self) -> MatcherState {
             MatcherState {
                 books: <Keyed<Symbol, Book> as ::core::default::Default>::default(),
+                halted: <Expiring<
+                    Keyed<Symbol, ()>,
+                > as ::streamweave::node::bounds::TimeToLive>::after_millis(1800000u64),
                 buffer: <Vec<Fill> as ::core::default::Default>::default(),
             }
         }
@@ -275,7 +296,8 @@ const _: () = {
         ];
         node.state = ::std::vec![
             ::streamweave::node::StateDescriptor { name : "books", docs : "", kind :
-            "Keyed<Symbol, Book>", }
+            "Keyed<Symbol, Book>", }, ::streamweave::node::StateDescriptor { name :
+            "halted", docs : "", kind : "Expiring<Keyed<Symbol,()>>", }
         ];
         node.fingerprint = <MatcherState as ::streamweave::state::NodeState>::schema()
             .fingerprint();

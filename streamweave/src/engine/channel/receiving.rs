@@ -62,6 +62,23 @@ impl<T: 'static> Receiver<T> {
         Poll::Ready(message)
     }
 
+    /// Whether barrier `epoch` waits here, or the end. If so, `each` is given the records ahead of it.
+    pub(crate) fn ahead_of(&self, epoch: u64, mut each: impl FnMut(&Records<T>)) -> bool {
+        let shared = lock(&self.channel);
+        let closes = |message: &Message<T>| match message {
+            Message::Control(Control::Barrier { epoch: at, .. }) => *at == epoch,
+            Message::Control(control) => *control == Control::End,
+            Message::Records(_) => false,
+        };
+        let Some(end) = shared.queue.iter().position(closes) else { return false };
+        for message in shared.queue.range(..end) {
+            if let Message::Records(batch) = message {
+                each(&batch.records);
+            }
+        }
+        true
+    }
+
     /// The waker that is left here stays for all that is sent from then on, so that neither end
     /// handles it for each message, and an empty queue is left alone without a lock. For stages:
     /// they are run again after whatever woke them anyway.

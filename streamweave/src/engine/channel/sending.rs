@@ -92,7 +92,7 @@ impl<T: 'static> Sender<T> {
             }
             Far::Present => {}
         }
-        if what != Sending::Rest && shared.is_full() {
+        if matches!(what, Sending::Full | Sending::All) && shared.is_full() {
             shared.wait_for_room(task);
             return Poll::Pending;
         }

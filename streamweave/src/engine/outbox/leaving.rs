@@ -146,6 +146,9 @@ impl<T: 'static> Leaving<T> {
                 Ready::Control(_) => {}
             }
         }
+        if let (0, Some(spill)) = (self.spilled, &mut self.spill) {
+            spill.clear();
+        }
         first.unwrap_or_default()
     }
 

@@ -157,6 +157,8 @@ impl StageLoop {
                 }
                 None
             }
+            // It comes again by itself.
+            _ if is_timer => None,
             _ => return,
         };
         let is_letter = treatment == Treatment::DeadLetter;

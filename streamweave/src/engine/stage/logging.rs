@@ -24,6 +24,30 @@ impl StageLoop {
         count > 1 && self.env.merging.is_deterministic && !broken(Broken::MergeByArrival)
     }
 
+    /// Barrier `epoch` passes now, and overtakes what it would have waited for: that becomes part of the
+    /// cut. Where it cannot be saved, or the order of the edges counts, the stage goes on waiting.
+    pub(super) fn overtake(&mut self, inlets: &mut dyn Inlets, epoch: u64) {
+        let saved = (0..inlets.count())
+            .all(|index| inlets.inlet(index).is_some_and(|inlet| inlet.can_be_saved()));
+        if epoch <= self.passed || self.env.merging.is_deterministic || !saved {
+            return;
+        }
+        self.overtaking = epoch;
+        if !self.ending && !self.phases.contains(&Phase::Barrier(epoch)) {
+            self.phases.push_back(Phase::Barrier(epoch));
+        }
+    }
+
+    /// What a barrier that has not come in yet was sent behind is all there: nobody waits for it.
+    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets) {
+        if let Some(log) = &mut self.log
+            && log.epoch == self.overtaking
+        {
+            log.look_ahead(inlets);
+            self.finish_log();
+        }
+    }
+
     /// A barrier is about to pass: what waits at the inlets was sent before it.
     pub(super) fn begin_log(&mut self, inlets: &mut dyn Inlets, epoch: u64) {
         let count = inlets.count();
@@ -31,7 +55,8 @@ impl StageLoop {
         let begun = self.log.as_ref().is_some_and(|log| log.epoch == epoch);
         let calls: Vec<bool> =
             (0..count).filter_map(|index| inlets.inlet(index)?.saves_calls()).collect();
-        let needed = merges || !calls.is_empty() || self.env.feedback.contains(&true);
+        let overtakes = self.overtaking == epoch;
+        let needed = merges || overtakes || !calls.is_empty() || self.env.feedback.contains(&true);
         // Calls that cannot be saved are answered first, and it is asked again.
         if begun || !needed || calls.contains(&false) {
             return;
@@ -42,7 +67,7 @@ impl StageLoop {
             self.barrier.as_ref().is_some_and(|(last, by)| *last == epoch && by[inlet])
         };
         let open = (0..count)
-            .map(|inlet| self.comes_round(inlet) && !ended(inlet) && !came(inlet))
+            .map(|inlet| (overtakes || self.comes_round(inlet)) && !ended(inlet) && !came(inlet))
             .collect();
         let merge = self.merge.clone().filter(|_| merges);
         let merged = merge.map(|merge| (self.frontier, merge));

@@ -36,19 +36,14 @@ impl<T> Channel<T> {
     fn lock(&self) -> MutexGuard<'_, Kept<T>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Does something to it, after which others may go on.
-    fn change<R>(&self, change: impl FnOnce(&mut Kept<T>) -> R) -> R {
-        let mut kept = self.lock();
-        let result = change(&mut kept);
-        let waiting = std::mem::take(&mut kept.waiting);
-        drop(kept);
-        waiting.into_iter().for_each(Waker::wake);
-        result
-    }
 }
 
 impl<T> Kept<T> {
+    /// Others may go on.
+    fn wake(&mut self) {
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
+
     fn wait<R>(&mut self, task: &Task<'_>) -> Poll<R> {
         if !self.waiting.iter().any(|waker| waker.will_wake(task.waker())) {
             self.waiting.push(task.waker().clone());
@@ -78,7 +73,9 @@ impl<T> Clone for RetainedSender<T> {
 
 impl<T> Drop for RetainedSender<T> {
     fn drop(&mut self) {
-        self.0.change(|kept| kept.senders -= 1);
+        let mut kept = self.0.lock();
+        kept.senders -= 1;
+        kept.wake();
     }
 }
 
@@ -94,10 +91,12 @@ impl<T> RetainedSender<T> {
     pub async fn send(&self, record: T) {
         let mut record = Some(record);
         poll_fn(|task| {
-            if self.0.lock().records.len() >= self.0.limit {
-                return self.0.lock().wait(task);
+            let mut kept = self.0.lock();
+            if kept.records.len() >= self.0.limit {
+                return kept.wait(task);
             }
-            self.0.change(|kept| kept.records.extend(record.take()));
+            kept.records.extend(record.take());
+            kept.wake();
             Poll::Ready(())
         })
         .await;
@@ -108,10 +107,12 @@ impl<T> RetainedSender<T> {
     /// # Errors
     /// The record.
     pub fn try_send(&self, record: T) -> Result<(), T> {
-        if self.0.lock().records.len() >= self.0.limit {
+        let mut kept = self.0.lock();
+        if kept.records.len() >= self.0.limit {
             return Err(record);
         }
-        self.0.change(|kept| kept.records.push_back(record));
+        kept.records.push_back(record);
+        kept.wake();
         Ok(())
     }
 
@@ -206,7 +207,10 @@ impl<T: Clone + Send + 'static> FromRetainedHandlers<T> for FromRetained<T> {
         checkpoint: u64,
         _: &mut impl FromRetainedOut<T>,
     ) -> NodeResult {
-        state.ready.push((checkpoint, *state.position));
+        // Where it has not moved, what is complete first covers it.
+        if state.ready.last().is_none_or(|(_, position)| *position != *state.position) {
+            state.ready.push((checkpoint, *state.position));
+        }
         Ok(())
     }
 
@@ -220,14 +224,14 @@ impl<T: Clone + Send + 'static> FromRetainedHandlers<T> for FromRetained<T> {
         let held = state.ready.drain(..due).next_back().map(|(_, position)| position);
         // A restored run begins where its checkpoint ends.
         let held = held.or((checkpoint == u64::MAX).then_some(*state.position));
-        self.channel.change(|kept| {
-            let first = *kept.first.get_or_insert(*state.position);
-            let gone = held.unwrap_or(first).saturating_sub(first);
-            let gone = usize::try_from(gone)
-                .map_or(kept.records.len(), |gone| gone.min(kept.records.len()));
-            kept.records.drain(..gone);
-            kept.first = Some(first + gone as u64);
-        });
+        let mut kept = self.channel.lock();
+        let first = *kept.first.get_or_insert(*state.position);
+        let gone = held.unwrap_or(first).saturating_sub(first);
+        let gone =
+            usize::try_from(gone).map_or(kept.records.len(), |gone| gone.min(kept.records.len()));
+        kept.records.drain(..gone);
+        kept.first = Some(first + gone as u64);
+        kept.wake();
         Ok(())
     }
 }
