@@ -53,6 +53,20 @@ variants! {
     TimersFireAtFrontier,
     /// An interval join drops records a millisecond before nothing can match them.
     JoinDropsEarly,
+    /// A window that is not complete is dropped when one that is complete and closes then is.
+    DropsWhatIsOpen,
+    /// A record that is behind what the clock has made of the latest one counts from the clock's now on.
+    SlowRecordStopsClock,
+    /// A record whose version a temporal join has dropped has none, or an older one.
+    LateGetsNone,
+    /// Windows that overlap combine slices whatever the order in which records came.
+    SlicesLoseOrder,
+    /// What has found a partner in an outer interval join is sent alone, too.
+    PartnersStayAlone,
+    /// A known split that has not sent anything yet is not waited for.
+    SilentSplitIsForgotten,
+    /// Of the windows that a record opens the one behind it is left out.
+    NoWindowBehind,
     /// A temporal join takes the version behind a record's time, if there is one.
     AsOfTakesLater,
     /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.

@@ -13,6 +13,11 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// So is the recipe among the rules of time.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/semantics.md")]
+struct Semantics;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod checkpoint;

@@ -16,6 +16,8 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
+    SilentSplitIsForgotten => known_splits_are_waited_for;
+    SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
 
@@ -152,21 +154,81 @@ fn punctuations_alone_raise_the_frontier() -> Tested {
     Ok(())
 }
 
+/// A promise that falls behind an earlier one is not what is saved: others would wait for the stream.
+#[test]
+fn punctuations_that_fall_back_change_nothing() -> Tested {
+    let make = || {
+        let together = Alignment::within(Duration::from_millis(10));
+        let times = || punctuated(|times| times.align(&together));
+        graph! {
+            a: times(), b: times(),
+            graph.a => a.input,
+            graph.b => b.input,
+            a.out => graph.a,
+            b.out => graph.b,
+        }
+    };
+    let mut run = make().inline()?;
+    for reading in [(100, Some(100)), (101, Some(5))] {
+        run.inputs.a.try_send(reading)?;
+        run.inputs.b.try_send((100, Some(100)))?;
+        run.step()?;
+    }
+    let mut graph = make();
+    graph.restore(&run.snapshot()?)?;
+    let mut run = graph.inline()?;
+    for time in [105, 106] {
+        run.inputs.b.try_send((time, Some(time)))?;
+        run.step()?;
+        assert_eq!(read(&mut run.outputs.b), [(Some(time), (time, Some(time)))]);
+    }
+    Ok(())
+}
+
+/// The latest time goes on with the clock; a record behind that is not the latest.
+#[test]
+fn a_slow_record_does_not_stop_the_clock() -> Tested {
+    let seconds = Duration::from_secs;
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n))
+            .disorder(seconds(5))
+            .clocked(Duration::from_millis(1)),
+        graph.numbers => times.input,
+        times.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    // A record, or none; how much the clock then goes on, and the frontier behind that.
+    let steps = [
+        (7_000, 2, 4_000),
+        (8_000, 1, 5_000),
+        // It is the latest one, and the clock counts from here on.
+        (11_000, 0, 6_000),
+        (10_500, 3, 9_000),
+    ];
+    for (record, wait, expected) in steps {
+        run.inputs.numbers.try_send(record)?;
+        run.step()?;
+        run.advance(seconds(wait))?;
+        read(&mut run.outputs.out);
+        assert_eq!(run.outputs.out.frontier(), at(expected), "behind {record}");
+    }
+    Ok(())
+}
+
 #[test]
 fn options_that_would_mean_nothing_are_refused() -> Tested {
     type Times = EventTime<Reading, fn(&Reading) -> LogicalTime>;
     let second = Duration::from_secs(1);
     let split: fn(&Reading) -> u64 = |reading| reading.0 as u64;
-    let refused: [(&str, Times); 6] = [
+    let plain = || event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _);
+    let refused: [(&str, Times); 7] = [
         ("disorder", punctuated(|times| times.disorder(second))),
         ("every", punctuated(|times| times.every(2))),
         ("step", punctuated(|times| times.step(second))),
         ("per_split", punctuated(|times| times.per_split(split))),
         ("clocked", punctuated(|times| times.clocked(second))),
-        (
-            "abandon",
-            event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _).abandon(second),
-        ),
+        ("abandon", plain().abandon(second)),
+        ("splits", plain().splits([1, 2])),
     ];
     for (option, times) in refused {
         let graph = graph! {
@@ -758,6 +820,49 @@ fn a_split_that_is_far_behind_is_abandoned() -> Tested {
         run.step()?;
         read(&mut run.outputs.out);
         assert_eq!(run.outputs.out.frontier(), at(expected), "{abandon:?}");
+    }
+    Ok(())
+}
+
+/// A split that is known holds the frontier before it has sent anything, also in a restored graph, unless
+/// it is abandoned.
+#[test]
+fn known_splits_are_waited_for() -> Tested {
+    for abandon in [None, Some(50)] {
+        let make = || {
+            let mut times = event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1))
+                .per_split(|reading| reading.0)
+                .splits([1, 2, 3]);
+            if let Some(behind) = abandon {
+                times = times.abandon(Duration::from_millis(behind));
+            }
+            graph! {
+                times: times,
+                graph.readings => times.input,
+                times.out => graph.out,
+            }
+        };
+        let mut run = make().inline()?;
+        let abandoned = |time| if abandon.is_some() { at(time) } else { None };
+        let steps = [
+            ((1, 80), None),
+            ((3, 40), None),
+            ((1, 90), None),
+            // 2 may have been silent since 40.
+            ((1, 91), abandoned(91)),
+            ((3, 95), abandoned(91)),
+            ((2, 93), at(91)),
+            ((1, 96), at(93)),
+        ];
+        for (reading, expected) in steps {
+            run.inputs.readings.try_send(reading)?;
+            run.step()?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), expected, "{abandon:?}, behind {reading:?}");
+            let mut graph = make();
+            graph.restore(&run.snapshot()?)?;
+            run = graph.inline()?;
+        }
     }
     Ok(())
 }

@@ -8,15 +8,17 @@ use syn::{Expr, Pat, Token, Type};
 use crate::graph::model::{Model, To};
 
 /// Library nodes that take a record with its key.
-const KEYED: [&str; 9] = [
+const KEYED: [&str; 11] = [
     "window",
     "window_by_count",
+    "window_around",
     "window_join",
     "interval_join",
     "temporal_join",
     "lookup_join",
     "top_n",
     "dedup_within",
+    "latest_within",
     "scan_by_key",
 ];
 

@@ -32,16 +32,16 @@ pub use aggregate::{chunks, fold, reduce, scan};
 pub use calls::async_map;
 pub use combine::{To2, To3, To4, merge, route2, route3, route4, split, zip};
 pub use join::{interval_join, lookup_join, temporal_join, window_join};
-pub use keyed::{Change, count, dedup_within, distinct, key_by, scan_by_key, top_n};
+pub use keyed::{Change, count, dedup_within, distinct, key_by, latest_within, scan_by_key, top_n};
 pub use rate::{debounce, delay, rate_limit, sample, throttle};
 pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
 pub use source::{from_channel, from_iter, from_stream, interval, retained};
 pub use storable::Storable;
 pub use timing::{
-    Late, converged, event_time, event_time_by, in_order, in_order_by, rounds, settle,
+    Late, converged, event_time, event_time_by, in_order, in_order_by, rounds, settle, sorted,
 };
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
-pub use window::{window, window_all, window_by_count};
+pub use window::{window, window_all, window_around, window_by_count};
 
 /// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
 fn needs_clock(out: &impl Context, node: &str) -> NodeResult {

@@ -31,6 +31,75 @@ pub(crate) fn all_pairs_within_the_interval() -> Tested {
     Ok(())
 }
 
+type Outer = (Option<i64>, (u64, (Option<Item>, Option<Item>)));
+
+/// All pairs, and what is alone when the last time of a partner is over.
+fn full(lefts: &[(u64, Item)], rights: &[(u64, Item)], lower: i64, upper: i64) -> Vec<Outer> {
+    let inner = pairs(lefts, rights, lower, upper);
+    let lone = |found: &dyn Fn(&Pair) -> bool| !inner.iter().any(found);
+    let mut all: Vec<Outer> = inner
+        .iter()
+        .map(|(time, (key, (left, right)))| (*time, (*key, (Some(*left), Some(*right)))))
+        .collect();
+    let lefts = lefts.iter().filter(|(_, left)| lone(&|pair| pair.1.1.0 == *left));
+    all.extend(lefts.map(|(key, left)| {
+        (Some(left.0.max(left.0.saturating_add(upper))), (*key, (Some(*left), None)))
+    }));
+    let rights = rights.iter().filter(|(_, right)| lone(&|pair| pair.1.1.1 == *right));
+    all.extend(rights.map(|(key, right)| {
+        (Some(right.0.max(right.0.saturating_sub(lower))), (*key, (None, Some(*right))))
+    }));
+    all
+}
+
+#[test]
+pub(crate) fn outer() -> Tested {
+    for (lower, upper) in [(-3, 5), (2, 9), (-9, -2), (i64::MIN + 1, i64::MAX)] {
+        check!(interval_join(lower, upper).full_outer(), |lefts, rights| full(
+            &lefts, &rights, lower, upper
+        ));
+    }
+    check!(interval_join(-3, 5).left_outer(), |lefts, rights| full(&lefts, &rights, -3, 5)
+        .into_iter()
+        .filter_map(|(time, (key, (left, right)))| Some((time, (key, (left?, right)))))
+        .collect());
+    check!(interval_join(-3, 5).right_outer(), |lefts, rights| full(&lefts, &rights, -3, 5)
+        .into_iter()
+        .filter_map(|(time, (key, (left, right)))| Some((time, (key, (left, right?)))))
+        .collect());
+    Ok(())
+}
+
+/// What an idle input brings back: joined or alone while something that it could match may be kept, and
+/// late then.
+#[test]
+fn outer_behind_the_frontier() -> Tested {
+    let graph = graph! {
+        join: interval_join(-100, 100).full_outer(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+        join.late_right => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.try_send_at(LogicalTime(450), (1_u64, 'b'))?;
+    run.inputs.lefts.advance(LogicalTime(500));
+    run.step()?;
+    for (key, time, name) in [(1, 390, 'x'), (2, 390, 'y'), (1, 299, 'z'), (2, 480, 'w')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (key, name))?;
+    }
+    run.step()?;
+    let joined: Vec<_> = take!(run, joined).collect();
+    let expected = [(Some(450), (1, (Some('b'), Some('x')))), (Some(500), (2, (None, Some('y'))))];
+    assert_eq!(joined, expected);
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(299), (1, 'z'))]);
+    let mut run = run.close_inputs()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(580), (2, (None, Some('w'))))]);
+    run.drain()?;
+    Ok(())
+}
+
 /// Times and bounds where sums of the two do not fit.
 #[test]
 fn at_the_ends_of_time() -> Tested {

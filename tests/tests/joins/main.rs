@@ -3,9 +3,11 @@
 
 mod dedup;
 mod interval;
+mod latest;
 mod lookup;
 mod play;
 mod size;
+mod sorted;
 mod temporal;
 mod top;
 mod undo;
@@ -17,5 +19,7 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 streamweave_tests::broken_variants! {
     TimersFireAtFrontier => temporal::waits_until_it_is_sure;
     JoinDropsEarly => interval::all_pairs_within_the_interval;
+    LateGetsNone => temporal::late_for_its_version;
+    PartnersStayAlone => interval::outer;
     AsOfTakesLater => temporal::each_record_has_the_version_of_its_time;
 }

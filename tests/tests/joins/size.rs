@@ -67,6 +67,8 @@ fn what_no_record_can_match_is_dropped() -> Tested {
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(interval_join(-20, -5));
     assert_eq!((after, ended), (empty, empty));
+    let (empty, after, ended) = sizes!(interval_join(-10, 20).full_outer());
+    assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(window_join(Tumbling::of(Duration::from_millis(10))));
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(temporal_join());

@@ -48,3 +48,35 @@ pub(crate) fn waits_until_it_is_sure() -> Tested {
     assert_eq!(run.outputs.joined.frontier(), Some(Frontier::At(LogicalTime(6))));
     Ok(())
 }
+
+/// What an idle input brings behind the frontier has the version of its time, as long as that is kept.
+#[test]
+pub(crate) fn late_for_its_version() -> Tested {
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+        join.late_left => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.lefts.idle();
+    for (time, version) in [(10, 'a'), (20, 'b'), (30, 'c'), (60, 'd')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (7_u64, version))?;
+    }
+    run.inputs.rights.advance(LogicalTime(50));
+    run.step()?;
+    // Only versions from 30 on are kept, of a key that never had any before 10.
+    for time in [5, 10, 15, 29, 30, 45] {
+        run.inputs.lefts.try_send_at(LogicalTime(time), (7, time))?;
+    }
+    run.step()?;
+    let mut run = run.close_inputs()?;
+    let joined: Vec<_> = take!(run, joined).map(|(_, (_, joined))| joined).collect();
+    assert_eq!(joined, [(5, None), (30, Some('c')), (45, Some('c'))]);
+    let late: Vec<_> = take!(run, late).map(|(time, (_, left))| (time, left)).collect();
+    assert_eq!(late, [10, 15, 29].map(|time| (Some(time), time)));
+    let metrics = run.drain()?.metrics;
+    assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [3]);
+    Ok(())
+}

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use streamweave::nodes::window::{
-    Aggregate, collect, count, distinct, max, mean, min, quantiles, sum, top,
+    Aggregate, Sliding, collect, count, distinct, max, mean, min, quantiles, sum, top, window_all,
 };
+use streamweave::prelude::*;
 
+use super::Tested;
 use super::steps::Random;
 
 /// Summed up in one go, and in parts of parts: the same as `expected` of all records.
@@ -84,4 +86,27 @@ fn quantiles_are_near() {
         Some([got])
     };
     check(quantiles(|n: &i64| *n as f64, [0.5]), median);
+}
+
+/// Where windows overlap too, also beside aggregates that do not ask for it.
+#[test]
+pub fn collected_in_the_order_of_arrival() -> Tested {
+    let millis = std::time::Duration::from_millis;
+    let graph = graph! {
+        windows: window_all(Sliding::of(millis(10), millis(5)), (count(), collect())),
+        graph.items => windows.input,
+        windows.out => graph.results,
+    };
+    let run = graph.inline()?;
+    for time in [8, 3, 1, 12, 6] {
+        run.inputs.items.try_send_at(LogicalTime(time), time)?;
+    }
+    let mut run = run.close_inputs()?;
+    let results: Vec<_> = std::iter::from_fn(|| run.outputs.results.try_recv())
+        .map(|result| (result.window.start.0, result.value.1))
+        .collect();
+    let expected = [(-5, vec![3, 1]), (0, vec![8, 3, 1, 6]), (5, vec![8, 12, 6]), (10, vec![12])];
+    assert_eq!(results, expected);
+    run.drain()?;
+    Ok(())
 }

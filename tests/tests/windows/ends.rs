@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use streamweave::nodes::window::{
     Accumulation, Global, Pane, Session, Sliding, Tumbling, Window, WindowAssigner, WindowResult,
+    count, window,
 };
 use streamweave::prelude::*;
 
@@ -102,6 +103,7 @@ fn check<W: WindowAssigner + Clone>(assigner: W, kind: Kind) -> Tested {
                 accumulation: Accumulation::Accumulating,
                 early_after: None,
                 early_when: None,
+                early_time: None,
             };
             let (mut sent, late) = run!(assigner.clone(), options, &steps, random);
             sent.sort();
@@ -147,4 +149,68 @@ fn sessions() -> Tested {
 #[test]
 fn global() -> Tested {
     check(Global, Kind::Global)
+}
+
+/// The two halves of time.
+#[derive(Clone, Copy)]
+struct BeforeAndAfter(LogicalTime);
+
+impl WindowAssigner for BeforeAndAfter {
+    fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
+        window(match time < self.0 {
+            true => Window { start: LogicalTime::MIN, end: self.0 },
+            false => Window { start: self.0, end: LogicalTime::MAX },
+        });
+    }
+}
+
+/// One window is kept for late records to the end of time, where another is complete.
+#[test]
+pub fn what_is_open_is_not_dropped() -> Tested {
+    let graph = graph! {
+        windows: window(BeforeAndAfter(LogicalTime(10)), count()).allowed_lateness(Duration::MAX),
+        graph.items => windows.input,
+        windows.out => graph.results,
+    };
+    let mut run = graph.inline()?;
+    for time in [5, 15] {
+        run.inputs.items.try_send_at(LogicalTime(time), (1_u8, ()))?;
+    }
+    run.inputs.items.advance(LogicalTime(10));
+    run.step()?;
+    let mut run = run.close_inputs()?;
+    let starts: Vec<_> = std::iter::from_fn(|| run.outputs.results.try_recv())
+        .map(|result| (result.window.start, result.value, result.pane))
+        .collect();
+    let expected = [(LogicalTime::MIN, 1, Pane::OnTime), (LogicalTime(10), 1, Pane::OnTime)];
+    assert_eq!(starts, expected);
+    run.drain()?;
+    Ok(())
+}
+
+/// At the end of the input nothing comes late: windows go as soon as they are complete.
+#[test]
+fn nothing_is_kept_beyond_the_end() -> Tested {
+    let mut kept = Vec::new();
+    for times in [&[][..], &[5, 15, 35]] {
+        let graph = graph! {
+            windows: window(Tumbling::of(millis(10)), count()).allowed_lateness(millis(100)),
+            graph.items => windows.input,
+            windows.out => graph.results,
+        };
+        let mut run = graph.inline()?;
+        for time in times {
+            run.inputs.items.try_send_at(LogicalTime(*time), (1_u8, ()))?;
+        }
+        run.inputs.items.advance(LogicalTime(20));
+        run.step()?;
+        let mut run = run.close_inputs()?;
+        let results = std::iter::from_fn(|| run.outputs.results.try_recv());
+        assert_eq!(results.count(), times.len());
+        kept.push(run.snapshot()?.get("windows").map(<[u8]>::len));
+        let metrics = run.drain()?.metrics;
+        assert!(metrics.nodes.iter().all(|node| node.timers_dropped == 0));
+    }
+    assert_eq!(kept[0], kept[1]);
+    Ok(())
 }

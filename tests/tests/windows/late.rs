@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use streamweave::nodes::window::{
-    Accumulation, Global, Session, Sliding, Tumbling, WindowAssigner, WindowResult,
+    Accumulation, Global, Pane, Session, Sliding, Tumbling, WindowAssigner, WindowResult, count,
+    window_all,
 };
 use streamweave::prelude::*;
 
 use super::Tested;
-use super::reference::{Kind, Options, Record, Reference, Sent};
+use super::reference::{Kind, Options, Record, Reference, Sent, Step};
 use super::steps::{Random, steps};
 use crate::run;
 
@@ -34,7 +35,8 @@ fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
             (Accumulation::Retracting, 25, Some(4), Some(5)),
             (Accumulation::Accumulating, 0, None, Some(4)),
         ] {
-            let options = Options { kind, lateness, accumulation, early_after, early_when };
+            let options =
+                Options { kind, lateness, accumulation, early_after, early_when, early_time: None };
             let (expected, expected_late) = Reference::run(options, &steps);
             let (sent, late) = run!(windows.clone(), options, &steps, random);
             assert_eq!(sent, expected, "seed {seed}, {options:?}");
@@ -83,6 +85,7 @@ pub fn session() -> Tested {
         let kind = |past_end| Kind::Session { gap, past_end };
         check(Session::of(millis(gap)), kind(false))?;
         check(Session::of(millis(gap)).past_end(), kind(true))?;
+        check(Session::of(millis(gap)).apart(), Kind::Apart { gap })?;
     }
     Ok(())
 }
@@ -90,4 +93,56 @@ pub fn session() -> Tested {
 #[test]
 fn global() -> Tested {
     check(Global, Kind::Global)
+}
+
+/// Early results when the frontier comes to multiples of a period, sparse ones and one for each time.
+fn early_by_time<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
+    let mut early = 0;
+    for seed in 0..40 {
+        // There is a frontier before there are records: before there is, their own times count.
+        let steps: Vec<_> = [Step::Frontier(-200)].into_iter().chain(steps(seed)).collect();
+        let mut random = Random(seed ^ 0xC0FFEE);
+        for (accumulation, lateness, early_after, period) in [
+            (Accumulation::Accumulating, 0, None, 4),
+            (Accumulation::Discarding, 15, None, 7),
+            (Accumulation::Retracting, 15, Some(3), 4),
+            (Accumulation::Retracting, 0, None, 1),
+        ] {
+            let early_time = Some(period);
+            let options =
+                Options { kind, lateness, accumulation, early_after, early_when: None, early_time };
+            let (expected, expected_late) = Reference::run(options, &steps);
+            let (sent, late) = run!(windows.clone(), options, &steps, random);
+            assert_eq!(sent, expected, "seed {seed}, {options:?}");
+            assert_eq!(late, expected_late, "seed {seed}, {options:?}");
+            early += sent.iter().filter(|(.., pane)| *pane == Pane::Early).count();
+        }
+    }
+    assert!(early > 100, "{early}");
+    Ok(())
+}
+
+#[test]
+pub fn early_results_by_time() -> Tested {
+    early_by_time(Tumbling::of(millis(10)), Kind::Sliding { size: 10, slide: 10, offset: 0 })?;
+    let sliding = Kind::Sliding { size: 10, slide: 3, offset: 0 };
+    early_by_time(Sliding::of(millis(10), millis(3)), sliding)?;
+    early_by_time(Session::of(millis(12)), Kind::Session { gap: 12, past_end: false })?;
+    early_by_time(Global, Kind::Global)
+}
+
+/// Windows of the clock know no frontier.
+#[test]
+fn early_results_by_time_are_refused_by_the_clock() -> Tested {
+    let graph = graph! {
+        windows: window_all(Tumbling::of(millis(10)), count()).by_clock().early_every_time(millis(4)),
+        graph.items => windows.input,
+        windows.out => graph.results,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.items.try_send(1_u8)?;
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("`early_every`"), "{error}");
+    assert!(run.outputs.results.try_recv().is_none());
+    Ok(())
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod aggregates;
+mod around;
 mod by_clock;
 mod by_count;
 mod ends;
@@ -24,6 +25,9 @@ streamweave_tests::broken_variants! {
     MergedSessionKeepsTimer => late::session;
     LateByOwnSession => late::session;
     SessionEndsEarly => late::session;
+    DropsWhatIsOpen => ends::what_is_open_is_not_dropped;
+    SlicesLoseOrder => aggregates::collected_in_the_order_of_arrival;
+    NoWindowBehind => around::each_set_of_records_within_the_difference;
     EmptyPaneIsSent => late::tumbling;
     TimersAreNotSaved => restored::session;
 }

@@ -34,6 +34,10 @@ pub enum Kind {
         gap: i64,
         past_end: bool,
     },
+    /// Sessions of which records a gap apart are in two.
+    Apart {
+        gap: i64,
+    },
     Global,
 }
 
@@ -45,6 +49,8 @@ pub struct Options {
     pub early_after: Option<u64>,
     /// Records whose number is a multiple of it are punctuations.
     pub early_when: Option<u64>,
+    /// Multiples of it are when the frontier asks for early results.
+    pub early_time: Option<i64>,
 }
 
 /// Count and sum.
@@ -103,7 +109,7 @@ impl Reference {
     fn last(&self, window: Window) -> i64 {
         match self.options.kind {
             Kind::Session { past_end: true, .. } => window.end.0,
-            Kind::Sliding { .. } | Kind::Session { .. } => window.end.0 - 1,
+            Kind::Sliding { .. } | Kind::Session { .. } | Kind::Apart { .. } => window.end.0 - 1,
             Kind::Global => i64::MAX,
         }
     }
@@ -125,7 +131,7 @@ impl Reference {
                 .filter(|start| (start - offset).rem_euclid(slide) == 0)
                 .map(|start| Window::new(start, start + size))
                 .collect(),
-            Kind::Session { gap, .. } => vec![Window::new(time, time + gap)],
+            Kind::Session { gap, .. } | Kind::Apart { gap } => vec![Window::new(time, time + gap)],
             Kind::Global => vec![Window::ALL],
         }
     }
@@ -144,14 +150,16 @@ impl Reference {
     fn add(&mut self, window: Window, record: Record) -> bool {
         let mut window = window;
         let mut absorbed = Vec::new();
-        if let Kind::Session { gap, .. } = self.options.kind {
-            // All times of the key, in order: a session ends where the next is more than a gap on.
+        if let Kind::Session { gap, .. } | Kind::Apart { gap } = self.options.kind {
+            // All times of the key, in order: a session ends where the next is more than a gap on,
+            // or where they are to be apart a whole one.
+            let most = gap - i64::from(matches!(self.options.kind, Kind::Apart { .. }));
             let open = self.open.iter().filter(|((key, _), _)| *key == record.key);
             let mut times: Vec<_> =
                 open.flat_map(|(_, state)| self.times(state)).chain([record.time]).collect();
             times.sort_unstable();
             let session = times
-                .chunk_by(|a, b| b - a <= gap)
+                .chunk_by(|a, b| b - a <= most)
                 .find(|session| session.contains(&record.time))
                 .unwrap();
             window = Window::new(session[0], session[session.len() - 1] + gap);
@@ -226,6 +234,20 @@ impl Reference {
         self.sent.push((time, key, window, value, pane));
     }
 
+    /// Early results that a rise of the frontier asks for, with the last times before their multiples.
+    fn early(&self, from: Frontier, to: Frontier) -> impl Iterator<Item = (i64, u8, Pane, Window)> {
+        let passed = move |at: i64| !to.less_equal(LogicalTime(at));
+        self.open.iter().filter_map(move |((key, window), state)| {
+            let Frontier::At(from) = from else { return None };
+            let start = i128::from(from.max(window.start).0);
+            let period = i128::from(self.options.early_time?);
+            let at = i64::try_from((start.div_euclid(period) + 1) * period - 1).unwrap();
+            let open = !state.complete && state.sent < state.records.len();
+            let due = open && at < self.last(*window) && passed(at);
+            due.then_some((at, *key, Pane::Early, *window))
+        })
+    }
+
     fn advance(&mut self, to: Frontier) {
         let before = std::mem::replace(&mut self.frontier, to);
         let complete = self
@@ -235,11 +257,14 @@ impl Reference {
         let mut complete: Vec<_> =
             complete.map(|((key, window), _)| (self.last(*window), *key, *window)).collect();
         complete.sort_unstable();
+        let mut due: Vec<_> = self.early(before, to).collect();
+        due.extend(complete.into_iter().map(|(at, key, window)| (at, key, Pane::OnTime, window)));
+        due.sort_by_key(|(at, key, pane, window)| (*at, *key, *pane, window.end, window.start));
         // What is complete is sent before the frontier is passed on.
         self.frontier = before;
-        for (_, key, window) in complete {
-            self.fire(key, window, Pane::OnTime);
-            self.open.get_mut(&(key, window)).unwrap().complete = true;
+        for (_, key, pane, window) in due {
+            self.fire(key, window, pane);
+            self.open.get_mut(&(key, window)).unwrap().complete |= pane == Pane::OnTime;
         }
         self.frontier = to;
         let closed: Vec<_> =

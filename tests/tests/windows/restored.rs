@@ -21,7 +21,14 @@ fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
             (Accumulation::Retracting, 15, Some(3)),
             (Accumulation::Discarding, 15, None),
         ] {
-            let options = Options { kind, lateness, accumulation, early_after, early_when: None };
+            let options = Options {
+                kind,
+                lateness,
+                accumulation,
+                early_after,
+                early_when: None,
+                early_time: None,
+            };
             let (expected, expected_late) = Reference::run(options, &steps);
             let (mut sent, mut late) = (Vec::<Sent>::new(), Vec::<Record>::new());
             let make = || graph_of!(windows.clone(), options);
@@ -71,7 +78,14 @@ pub fn session() -> Tested {
 fn with_other_options() -> Tested {
     let kind = Kind::Sliding { size: 10, slide: 10, offset: 0 };
     let accumulation = Accumulation::Accumulating;
-    let before = Options { kind, lateness: 0, accumulation, early_after: None, early_when: None };
+    let before = Options {
+        kind,
+        lateness: 0,
+        accumulation,
+        early_after: None,
+        early_when: None,
+        early_time: None,
+    };
     let after = Options { early_after: Some(1), ..before };
     let mut run = graph_of!(Tumbling::of(millis(10)), before).inline()?;
     for step in steps(3).iter().take(2) {

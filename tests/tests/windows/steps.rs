@@ -87,6 +87,9 @@ pub fn configured<W: WindowAssigner, A: Aggregate<Input = Record>>(
     if let Some(records) = options.early_after {
         node = node.early_after(records);
     }
+    if let Some(period) = options.early_time {
+        node = node.early_every_time(Duration::from_millis(period as u64));
+    }
     if let Some(of) = options.early_when {
         node = node.early_when(move |record| record.number.is_multiple_of(of));
     }

@@ -3,6 +3,11 @@
 /// Which sides of a join send records without a partner, and what results look like: [`Inner`],
 /// [`LeftOuter`], [`RightOuter`] or [`Full`].
 pub trait Sides<A, B>: Send + Sync + 'static {
+    /// Records of the left without a partner are sent.
+    const LEFT: bool;
+    /// Records of the right without a partner are sent.
+    const RIGHT: bool;
+
     /// A result.
     type Joined: Send + 'static;
 
@@ -17,12 +22,15 @@ pub trait Sides<A, B>: Send + Sync + 'static {
 }
 
 macro_rules! sides {
-    ($(#[$doc:meta])* $name:ident $joined:ty, $a:ident, $b:ident: $pair:expr, $left:expr, $right:expr) => {
+    ($(#[$doc:meta])* $name:ident ($keeps_left:literal, $keeps_right:literal) $joined:ty, $a:ident, $b:ident: $pair:expr, $left:expr, $right:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
         impl<A: Clone + Send + 'static, B: Clone + Send + 'static> Sides<A, B> for $name {
+            const LEFT: bool = $keeps_left;
+            const RIGHT: bool = $keeps_right;
+
             type Joined = $joined;
 
             fn pair($a: &A, $b: &B) -> Self::Joined {
@@ -40,19 +48,19 @@ macro_rules! sides {
 
 sides! {
     /// Records without a partner are dropped.
-    Inner (A, B), _a, _b: (_a.clone(), _b.clone()), None, None
+    Inner (false, false) (A, B), _a, _b: (_a.clone(), _b.clone()), None, None
 }
 sides! {
     /// Records of the left without a partner are sent alone.
-    LeftOuter (A, Option<B>), _a, _b: (_a.clone(), Some(_b.clone())), Some((_a.clone(), None)), None
+    LeftOuter (true, false) (A, Option<B>), _a, _b: (_a.clone(), Some(_b.clone())), Some((_a.clone(), None)), None
 }
 sides! {
     /// Records of the right without a partner are sent alone.
-    RightOuter (Option<A>, B), _a, _b: (Some(_a.clone()), _b.clone()), None, Some((None, _b.clone()))
+    RightOuter (false, true) (Option<A>, B), _a, _b: (Some(_a.clone()), _b.clone()), None, Some((None, _b.clone()))
 }
 sides! {
     /// Records of both sides without a partner are sent alone.
-    Full (Option<A>, Option<B>), _a, _b:
+    Full (true, true) (Option<A>, Option<B>), _a, _b:
         (Some(_a.clone()), Some(_b.clone())),
         Some((Some(_a.clone()), None)),
         Some((None, Some(_b.clone())))

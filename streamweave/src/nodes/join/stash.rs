@@ -5,34 +5,35 @@ use crate::state::{KeyedMap, MapEntry};
 use crate::{Frontier, LogicalTime, StableKey};
 
 /// A record's time, and how many of that time came before it.
-pub(super) type Place = (i64, u64);
+pub(crate) type Place = (i64, u64);
 
 /// What a join keeps, by key and place.
-pub(super) type Stash<K, V> = KeyedMap<K, Place, V>;
+pub(crate) type Stash<K, V> = KeyedMap<K, Place, V>;
 
 /// All places between two times, both included; `first` is not after `last`.
 pub(super) fn places(first: i64, last: i64) -> std::ops::RangeInclusive<Place> {
     (first, 0)..=(last, u64::MAX)
 }
 
-/// Puts a record behind those of its time; whether it is now the first of all.
-pub(super) fn put<K: StableKey, V: Clone>(
+/// Puts a record behind those of its time; where it lies, and whether it is now the first of all.
+pub(crate) fn put<K: StableKey, V: Clone>(
     kept: &mut MapEntry<'_, K, Place, V>,
     time: i64,
     record: V,
-) -> bool {
+) -> (Place, bool) {
     let before = kept.range(places(time, time)).next_back().map(|((_, number), _)| *number);
     let place = (time, before.map_or(0, |number| number + 1));
     kept.insert(place, record);
-    kept.first().is_some_and(|(first, _)| *first == place)
+    (place, kept.first().is_some_and(|(first, _)| *first == place))
 }
 
-/// Drops what lies in front of `first` that is done, as the caller says of its time; when the
-/// first of what is left is.
-pub(super) fn drop_done<K: StableKey, V: Clone>(
+/// Takes out what lies in front and is done, as the caller says of its time; the time of the first of
+/// what is left.
+pub(super) fn take_done<K: StableKey, V: Clone>(
     stash: &mut Stash<K, V>,
     key: &K,
     done: impl Fn(i64) -> bool,
+    mut take: impl FnMut(Place, V),
 ) -> Option<i64> {
     stash.get(key)?;
     let mut kept = stash.entry_ref(key);
@@ -41,7 +42,9 @@ pub(super) fn drop_done<K: StableKey, V: Clone>(
         if !done(time) {
             return Some(time);
         }
-        kept.pop_first();
+        if let Some((place, record)) = kept.pop_first() {
+            take(place, record);
+        }
     }
 }
 
@@ -65,6 +68,6 @@ pub(crate) fn passed(frontier: Option<Frontier>, time: i64) -> bool {
 
 /// The time of the current record.
 #[inline]
-pub(super) fn time_of(out: &impl Context) -> Result<i64, TimeError> {
+pub(crate) fn time_of(out: &impl Context) -> Result<i64, TimeError> {
     out.time().map(|time| time.0).ok_or(TimeError::Untimed)
 }

@@ -9,7 +9,7 @@ use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::Storable;
 use crate::nodes::join::stash::{Stash, passed, put, time_of};
-use crate::state::KeyedMap;
+use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 
 /// Joins records with versions. Made by [`temporal_join`].
@@ -25,12 +25,19 @@ pub struct TemporalJoin<K: StableKey + Serialize + DeserializeOwned, A: Storable
     /// Each record, at its time, with the version that was valid; none before the key's first.
     #[output]
     out: (K, (A, Option<B>)),
+    /// Records of the left that came when the version that was valid at their time, or one that may
+    /// have been, was no longer kept.
+    #[output(optional)]
+    late_left: (K, A),
     /// Records of which it is not sure yet which version is theirs.
     #[state]
     waiting: Stash<K, A>,
     /// The versions that a record may still ask for.
     #[state]
     versions: KeyedMap<K, i64, B>,
+    /// The times of the first and of the last version that were dropped.
+    #[state]
+    dropped: Keyed<K, (i64, i64)>,
     items: PhantomData<fn(K, A, B)>,
 }
 
@@ -86,8 +93,18 @@ where
             if next > sure && !passed(frontier, next) {
                 return Some(next);
             }
-            versions.pop_first();
+            let (over, _) = versions.pop_first()?;
+            let dropped = state.dropped.get_or_insert_with(key.clone(), || (over, over));
+            *dropped = (dropped.0.min(over), dropped.1.max(over));
         }
+    }
+
+    /// Whether the version that was valid at `time` may be one that was dropped.
+    fn is_forgotten(state: &TemporalJoinState<K, A, B>, key: &K, time: i64) -> bool {
+        let Some((first, last)) = state.dropped.get(key) else { return false };
+        let kept = state.versions.get(key);
+        let kept = kept.and_then(|kept| kept.range(..=time).next_back().map(|(at, _)| *at));
+        *first <= time && kept.is_none_or(|kept| kept < *last) && !broken(Broken::LateGetsNone)
     }
 }
 
@@ -105,9 +122,14 @@ where
     ) -> NodeResult {
         let time = time_of(out)?;
         if passed(out.frontier(), time) {
+            if Self::is_forgotten(state, &key, time) {
+                out.count_late();
+                out.late_left((key, left));
+                return Ok(());
+            }
             let version = Self::version(&state.versions, &key, time);
             out.out((key, (left, version)));
-        } else if put(&mut state.waiting.entry_ref(&key), time, left) {
+        } else if put(&mut state.waiting.entry_ref(&key), time, left).1 {
             out.set_timer_at_end("sure", LogicalTime(time));
         }
         Ok(())
@@ -157,7 +179,10 @@ where
 /// A record waits in saved state until the frontier is past its time, so that no version can come
 /// in between any more; `right` therefore has to promise something too, or be idle. Of two
 /// versions of one time the one that comes later stands. The latest version of each key is kept to
-/// the end.
+/// the end; the others go when the frontier is past the next one's time. What an input that was idle
+/// brings behind the frontier is answered as long as the version that it asks for is kept; then it
+/// leaves by `late_left`, and is counted in
+/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
 ///
 /// ```
 /// use streamweave::nodes::temporal_join;

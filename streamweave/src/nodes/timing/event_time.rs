@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
+use crate::nodes::timing::seen::Seen;
 use crate::state::Value;
 use crate::time::{AlignedPlace, Alignment, HasEventTime};
 use crate::{LogicalTime, NodeError, NodeResult, node};
@@ -33,6 +33,9 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     /// The latest time of each split.
     #[state]
     splits: Value<BTreeMap<u64, i64>>,
+    /// The splits that are known: while one is silent, the earliest time that came meanwhile.
+    #[state]
+    silent: Value<BTreeMap<u64, Option<i64>>>,
     time: F,
     disorder: i64,
     every: u32,
@@ -40,23 +43,11 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     idle_after: Option<Duration>,
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
+    known: Vec<u64>,
     abandon: Option<i64>,
     place: Option<AlignedPlace>,
     clocked: Option<Duration>,
     items: PhantomData<fn(T)>,
-}
-
-/// How far the records have come.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Seen {
-    /// The latest time; `None` before the first record.
-    latest: Option<i64>,
-    /// What was promised last.
-    promised: Option<i64>,
-    /// Records since then, up to as many as the frontier waits for.
-    records: u32,
-    /// Where the run's clock stood when `latest` last rose.
-    at: i64,
 }
 
 impl<T, F> EventTime<T, F>
@@ -125,8 +116,8 @@ where
     }
 
     /// The records come from several splits, each in an order of its own: the frontier is that of
-    /// the split that is furthest behind. A split counts from its first record on, and to the end
-    /// unless [`EventTime::abandon`] says otherwise.
+    /// the split that is furthest behind. A split counts from its first record on, or from the beginning
+    /// if it is one of [`EventTime::splits`], and to the end unless [`EventTime::abandon`] says otherwise.
     ///
     /// ```
     /// use streamweave::nodes::event_time_by;
@@ -149,6 +140,37 @@ where
     /// ```
     pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
         self.split = Some(split);
+        self
+    }
+
+    /// There are these splits, of which none has to begin for the others to wait for it: there is no
+    /// frontier before each has sent a record. Where that may take long, [`EventTime::abandon`] counts
+    /// from the earliest time that came meanwhile. Only with [`EventTime::per_split`].
+    ///
+    /// ```
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1))
+    ///         .per_split(|reading| reading.0)
+    ///         .splits([1, 2]),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.timed,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.readings.try_send((2, 100))?;
+    /// run.step()?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// assert_eq!(run.outputs.timed.frontier(), None);
+    /// run.inputs.readings.try_send((1, 40))?;
+    /// run.step()?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn splits(mut self, splits: impl IntoIterator<Item = u64>) -> Self {
+        self.known = splits.into_iter().collect();
         self
     }
 
@@ -194,6 +216,12 @@ where
                  or leave it out",
             ));
         }
+        if !self.known.is_empty() && self.split.is_none() {
+            return Err(NodeError::new(
+                "`splits` says which splits there are, and nothing which one a record is of: say \
+                 `per_split`, or leave it out",
+            ));
+        }
         if self.punctuation.is_none() {
             return Ok(());
         }
@@ -215,7 +243,8 @@ where
 
     /// Promises `next`.
     fn promise(&self, seen: &mut Seen, next: i64, out: &mut impl EventTimeOut<T, F>) {
-        seen.promised = Some(next);
+        // A punctuation may fall behind the one before, and then changes nothing.
+        seen.promised = seen.promised.max(Some(next));
         seen.records = 0;
         out.promise(LogicalTime(next));
         if let Some(place) = &self.place {
@@ -246,25 +275,38 @@ where
             return punctuation(item).map(|promise| promise.0);
         }
         let seen = state.seen.get_mut();
-        let before = seen.latest;
-        if let Some(split) = self.split {
-            let splits = state.splits.get_mut();
-            let latest = splits.entry(split(item)).or_insert(time);
+        let latest = if let Some(split) = self.split {
+            let (split, splits) = (split(item), state.splits.get_mut());
+            let latest = splits.entry(split).or_insert(time);
             *latest = time.max(*latest);
-            if let Some(behind) = self.abandon {
-                let first = splits.values().copied().max().unwrap_or(time);
-                splits.retain(|_, latest| *latest >= first.saturating_sub(behind));
-            }
-            seen.latest = splits.values().copied().min();
+            let first = splits.values().copied().max().unwrap_or(time);
+            let counts =
+                |at: i64| self.abandon.is_none_or(|behind| at >= first.saturating_sub(behind));
+            splits.retain(|_, latest| counts(*latest));
+            let least = splits.values().copied().min();
+            let known = !self.known.is_empty();
+            least.filter(|_| !(known && self.awaits(state.silent.get_mut(), split, time, counts)))
         } else {
-            seen.latest = before.max(Some(time));
-        }
-        if let Some(now) = now
-            && before < seen.latest
-        {
-            seen.at = now;
-        }
+            seen.latest.max(Some(time))
+        };
+        seen.comes_to(latest, now);
         self.count(seen)
+    }
+
+    /// Whether one of the known splits has still to begin, behind a record of `split`; `counts` says
+    /// which times are not abandoned.
+    fn awaits(
+        &self,
+        silent: &mut BTreeMap<u64, Option<i64>>,
+        split: u64,
+        time: i64,
+        counts: impl Fn(i64) -> bool,
+    ) -> bool {
+        silent.entry(split).and_modify(|silent| *silent = None);
+        for since in silent.values_mut() {
+            *since = since.map(|since| since.min(time)).filter(|since| counts(*since));
+        }
+        silent.values().any(Option::is_some) && !broken(Broken::SilentSplitIsForgotten)
     }
 
     #[inline(always)]
@@ -298,6 +340,9 @@ where
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         self.check()?;
+        for split in &self.known {
+            state.silent.get_mut().entry(*split).or_insert(Some(i64::MAX));
+        }
         if self.every > 1 {
             let disorder = self.disorder;
             out.__at_rest(Box::new(move |state| {
@@ -354,8 +399,7 @@ where
     ) -> NodeResult {
         let seen = state.seen.get_mut();
         if let Some(latest) = seen.latest {
-            let passed = out.now().saturating_sub(seen.at);
-            let next = latest.saturating_add(passed).saturating_sub(self.disorder);
+            let next = seen.by_clock(latest, out.now()).saturating_sub(self.disorder);
             if seen.promised.is_none_or(|before| before < next) {
                 self.promise(seen, next, out);
             }
@@ -412,6 +456,7 @@ where
         idle_after: None,
         punctuation: None,
         split: None,
+        known: Vec::new(),
         abandon: None,
         place: None,
         clocked: None,

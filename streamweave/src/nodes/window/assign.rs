@@ -29,11 +29,14 @@ use crate::nodes::window::Window;
 /// }
 /// ```
 pub trait WindowAssigner: Send + Sync + 'static {
-    /// Windows of one key that touch are merged into one.
+    /// Windows of one key are merged into one where [`merges`](Self::merges) says so.
     const MERGES: bool = false;
 
     /// [`slice`](Self::slice) answers.
     const SLICES: bool = false;
+
+    /// Each slice is a window of its own, and not a part of several: nothing is ever combined.
+    const WHOLE_SLICES: bool = false;
 
     /// Calls `window` with every window that a record of this time belongs to, each once, by
     /// rising starts. The same time has the same windows always, and [`LogicalTime::MAX`] those of
@@ -45,6 +48,12 @@ pub trait WindowAssigner: Send + Sync + 'static {
     #[inline]
     fn last(&self, window: Window) -> LogicalTime {
         window.last()
+    }
+
+    /// Whether two windows of a key are merged, where any are: those that touch, unless said
+    /// otherwise.
+    fn merges(&self, one: Window, other: Window) -> bool {
+        one.touches(other)
     }
 
     /// A span around `time` whose times all belong to the same windows. Spans of two times are

@@ -76,6 +76,7 @@ impl CalendarDays {
 
 impl WindowAssigner for CalendarDays {
     const SLICES: bool = true;
+    const WHOLE_SLICES: bool = true;
 
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
         window(self.window(time));

@@ -17,6 +17,7 @@ pub struct Global;
 
 impl WindowAssigner for Global {
     const SLICES: bool = true;
+    const WHOLE_SLICES: bool = true;
 
     fn assign(&self, _: LogicalTime, window: &mut impl FnMut(Window)) {
         window(Window::ALL);

@@ -105,6 +105,37 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
         Windows { plan: self.plan.early_every(period), ..self }
     }
 
+    /// Sends an early result of an open window when the frontier comes to a multiple of `period`, if
+    /// records came since the last result: of event time, so that the same records give the same
+    /// results, as far as the frontier does. Refused with [`by_clock`](Self::by_clock).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::key_by;
+    /// use streamweave::nodes::window::{Pane, Tumbling, count, window};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     keyed: key_by(|word: &String| word.clone()),
+    ///     per_hour: window(Tumbling::hours(1), count()).early_every_time(Duration::from_secs(60)),
+    ///     graph.words => keyed.input,
+    ///     keyed.out => per_hour.input,
+    ///     per_hour.out => graph.counts,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.inputs.words.advance(LogicalTime(0));
+    /// run.inputs.words.try_send_at(LogicalTime(5_000), "a".to_owned())?;
+    /// run.inputs.words.advance(LogicalTime(60_000));
+    /// run.step()?;
+    /// let early = run.outputs.counts.try_recv().expect("an early result");
+    /// assert_eq!((early.value, early.pane), (1, Pane::Early));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn early_every_time(self, period: Duration) -> Self {
+        Windows { plan: self.plan.early_every_time(period), ..self }
+    }
+
     /// Sends an early result after each record that is a punctuation.
     #[must_use]
     pub fn early_when(

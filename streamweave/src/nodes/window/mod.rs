@@ -12,6 +12,7 @@
 //! | [`Global`] | one for all of time |
 //! | `CalendarDays` | days of a time zone (feature `tz`) |
 //! | [`window_by_count()`] | of so many records |
+//! | [`window_around()`] | of a fixed size, opened by the records |
 //! | [`WindowAssigner`] | your own |
 //!
 //! (`use streamweave::nodes::window::*;` beside `use streamweave::nodes::*;` leaves `count`,
@@ -32,10 +33,11 @@
 //! when it is complete, unless the node is told otherwise: to keep windows for late records
 //! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
 //! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
-//! [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
+//! [`early_every_time`](Windows::early_every_time), [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
 //! have to do with each other, and [`Pane`] why each was sent.
 
 mod aggregate;
+mod around;
 mod assign;
 #[cfg(feature = "tz")]
 mod calendar;
@@ -59,6 +61,7 @@ pub use aggregate::{
     Aggregate, Collect, Count, Distinct, Fold, Max, Mean, Min, Quantiles, Sketch, Sum, Summand,
     Top, collect, count, distinct, fold, max, mean, min, quantiles, sum, top,
 };
+pub use around::{WindowsAround, window_around};
 pub use assign::{WindowAssigner, WindowError};
 #[cfg(feature = "tz")]
 pub use calendar::CalendarDays;

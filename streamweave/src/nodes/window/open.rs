@@ -10,7 +10,7 @@ use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
 use crate::nodes::window::{Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner};
 use crate::state::KeyedMap;
-use crate::{LogicalTime, StableKey};
+use crate::{Frontier, LogicalTime, StableKey};
 
 /// A window in the order of ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let (mut any, mut taken) = (false, false);
         self.assigner.assign(time, &mut |window| {
             any = true;
-            taken |= self.add_to(windows, key, record, window, out);
+            taken |= self.add_to(windows, key, (record, time), window, out);
         });
         taken || !any
     }
@@ -72,7 +72,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         &self,
         windows: &mut Windows<K, A::State>,
         key: &K,
-        record: &A::Input,
+        record: (&A::Input, LogicalTime),
         window: Window,
         out: &mut impl Outputs<K, A::Input, A::Output>,
     ) -> bool
@@ -82,7 +82,8 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         let own = window;
         let merged = match windows.get(key) {
             Some(open) if W::MERGES => {
-                Merged::of(window, open.iter().map(|(ending, _)| ending.window()))
+                let open = open.iter().map(|(ending, _)| ending.window());
+                Merged::where_they(window, open, |one, other| self.assigner.merges(one, other))
             }
             _ => Merged { window, absorbed: Vec::new() },
         };
@@ -118,7 +119,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         key: &K,
         window: Window,
         open: &mut Open<A::State>,
-        record: &A::Input,
+        (record, time): (&A::Input, LogicalTime),
         behind: bool,
         out: &mut impl Outputs<K, A::Input, A::Output>,
     ) {
@@ -128,10 +129,15 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             self.fire(key, window, open, Pane::Late, out);
         } else if self.is_early(open, record) {
             self.fire(key, window, open, Pane::Early, out);
-        } else if let (Some(period), None) = (self.early.clock, open.early_at) {
-            let at = out.now().saturating_add(period);
-            open.early_at = Some(at);
-            out.set_timer("early", TimerAt::Clock(at));
+        } else {
+            if let (Some(period), None) = (self.early.clock, open.early_at) {
+                let at = out.now().saturating_add(period);
+                open.early_at = Some(at);
+                out.set_timer("early", TimerAt::Clock(at));
+            }
+            if let Some(at) = self.next_early(window, time, out.frontier()) {
+                out.set_timer("early", TimerAt::Event(at));
+            }
         }
     }
 
@@ -257,13 +263,22 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     {
         let is_due = |ending: Ending, open: &Open<A::State>| match (name, at) {
             ("early", TimerAt::Clock(at)) => open.early_at == Some(at),
+            // It is the key's: each of its windows looks whether it has begun and has something new.
+            ("early", TimerAt::Event(at)) => {
+                let open_then = ending.start <= at.0 && self.assigner.last(ending.window()) > at;
+                open_then && !open.complete && open.since > 0
+            }
             ("end", TimerAt::Clock(at)) => self.assigner.last(ending.window()).0 < at,
             ("end", TimerAt::Event(_)) if self.by_clock => true,
             ("end", TimerAt::Event(at)) => {
                 let keeps = broken(Broken::MergedSessionKeepsTimer) && ending.start <= at.0;
                 !open.complete && (keeps || self.assigner.last(ending.window()) == at)
             }
-            (_, TimerAt::Event(at)) => self.closes(ending.window()) == at,
+            // The latest time there is is that of windows that are not complete yet, too.
+            (_, TimerAt::Event(at)) => {
+                let fired = open.complete || broken(Broken::DropsWhatIsOpen);
+                fired && self.closes(ending.window()) == at
+            }
             _ => false,
         };
         let Some(open) = windows.get(key) else { return };
@@ -279,7 +294,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                         self.fire(key, window, open, Pane::OnTime, out);
                     }
                     open.complete = true;
-                    if self.by_clock || self.lateness == 0 {
+                    // At the end of the input nothing comes late.
+                    let ended = out.frontier() == Some(Frontier::Ended);
+                    if self.by_clock || self.lateness == 0 || ended {
                         of_key.remove(&ending);
                     } else {
                         out.set_timer("drop", TimerAt::Event(self.closes(window)));

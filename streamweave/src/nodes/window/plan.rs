@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::node::NodeResult;
 use crate::nodes::millis;
 use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner};
@@ -28,6 +29,9 @@ pub(super) struct Early<T> {
     pub(super) records: Option<u64>,
     /// So many milliseconds of the run's clock after the first record since the last result.
     pub(super) clock: Option<i64>,
+    /// When the frontier comes to a multiple of so many milliseconds, if there are records since the
+    /// last result.
+    pub(super) time: Option<i64>,
     /// After a record that says so.
     pub(super) punctuation: Option<Punctuation<T>>,
 }
@@ -41,18 +45,23 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             aggregate,
             lateness: 0,
             accumulation: Accumulation::default(),
-            early: Early { records: None, clock: None, punctuation: None },
+            early: Early { records: None, clock: None, time: None, punctuation: None },
             by_clock: false,
-            sliced: W::SLICES,
+            sliced: false,
         }
+        .resliced()
     }
 
     /// Slices are enough where a window has one result only. They do not tell which of their
-    /// windows have had it, as the frontier does; so windows of the clock are kept one by one.
+    /// windows have had it, as the frontier does; so windows of the clock are kept one by one. And
+    /// combined they give the records in another order.
     fn resliced(self) -> Self {
-        let Early { records, clock, punctuation } = &self.early;
-        let early = records.is_some() || clock.is_some() || punctuation.is_some();
-        Plan { sliced: W::SLICES && !early && self.lateness == 0 && !self.by_clock, ..self }
+        let Early { records, clock, time, punctuation } = &self.early;
+        let timed = clock.is_some() || time.is_some();
+        let early = records.is_some() || timed || punctuation.is_some();
+        let ordered = A::ORDERED && !W::WHOLE_SLICES && !broken(Broken::SlicesLoseOrder);
+        let sliced = W::SLICES && !early && self.lateness == 0 && !self.by_clock && !ordered;
+        Plan { sliced, ..self }
     }
 
     pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
@@ -69,6 +78,11 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         self.resliced()
     }
 
+    pub(super) fn early_every_time(mut self, period: Duration) -> Self {
+        self.early.time = Some(millis(period).max(1));
+        self.resliced()
+    }
+
     pub(super) fn early_when(mut self, punctuation: Punctuation<A::Input>) -> Self {
         self.early.punctuation = Some(punctuation);
         self.resliced()
@@ -81,6 +95,12 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     /// Whether the node can work, with what was restored.
     pub(super) fn check(&self, slices: usize, windows: usize) -> NodeResult {
         self.assigner.check()?;
+        if self.by_clock && self.early.time.is_some() {
+            return Err(NodeError::new(
+                "windows of the clock do not go by the frontier, and `early_every_time` would mean \
+                 nothing: say `early_every`, or leave it out",
+            ));
+        }
         if (if self.sliced { windows } else { slices }) > 0 {
             return Err(NodeError::new(
                 "the saved windows were made without an allowed lateness and early results, and \
@@ -89,6 +109,25 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             ));
         }
         Ok(())
+    }
+
+    /// The timer for the next early result by time of a window, after a record of `time`: the last time
+    /// before a multiple of the period at which the window has begun and is not complete.
+    pub(super) fn next_early(
+        &self,
+        window: Window,
+        time: LogicalTime,
+        frontier: Option<Frontier>,
+    ) -> Option<LogicalTime> {
+        let period = self.early.time?;
+        let come = match frontier {
+            Some(Frontier::At(frontier)) => frontier,
+            Some(Frontier::Ended) => return None,
+            None => time,
+        };
+        let from = window.start.max(come).0;
+        let at = LogicalTime(from.saturating_add(period - 1 - from.rem_euclid(period)));
+        (at < self.assigner.last(window)).then_some(at)
     }
 
     /// The last time at which a record may change the window.

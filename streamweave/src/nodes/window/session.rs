@@ -11,7 +11,7 @@ use crate::nodes::window::{Window, WindowAssigner, WindowError};
 /// merged. A session so ends one gap after its last record.
 ///
 /// Records that lie exactly a gap apart are in one session, as in Flink, Kafka Streams and
-/// Bytewax; in Beam they are in two. A session is complete, as every window, when the frontier is at
+/// Bytewax; [`apart`](Session::apart) they are in two, as in Beam and RisingWave. A session is complete, as every window, when the frontier is at
 /// its end, as in Flink. A record *at* its end can then no longer lengthen it, unless lateness is
 /// allowed: whether it does depends on what the frontier was when it came. Where that is not wanted a
 /// session waits until the frontier is [past its end](Session::past_end).
@@ -29,14 +29,25 @@ use crate::nodes::window::{Window, WindowAssigner, WindowError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     gap: i64,
-    past_end: bool,
+    at_end: AtEnd,
+}
+
+/// What a record is that lies exactly at the end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtEnd {
+    /// It lengthens the session, if that is not complete.
+    Lengthens,
+    /// The session is not complete before it has come.
+    IsWaitedFor,
+    /// It begins the next one.
+    BeginsNext,
 }
 
 impl Session {
     /// Sessions that this much time without records ends, which is of whole milliseconds: others fail
     /// when the graph starts.
     pub fn of(gap: Duration) -> Self {
-        Session { gap: span(gap), past_end: false }
+        Session { gap: span(gap), at_end: AtEnd::Lengthens }
     }
 
     /// A session is complete once the frontier is *past* its end, and its result has its end as time:
@@ -44,7 +55,37 @@ impl Session {
     /// Kafka Streams and Bytewax.
     #[must_use]
     pub fn past_end(self) -> Self {
-        Session { past_end: true, ..self }
+        Session { at_end: AtEnd::IsWaitedFor, ..self }
+    }
+
+    /// A record exactly a gap after the last one begins a session of its own, whatever steps the
+    /// frontier comes in, as in Beam and RisingWave. Takes the place of [`past_end`](Self::past_end).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::window::{Session, count, window_all};
+    /// use streamweave::nodes::{event_time_by, from_iter};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     clicks: from_iter([0_i64, 9, 19]),
+    ///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     visits: window_all(Session::of(Duration::from_millis(10)).apart(), count()),
+    ///     clicks.out => times.input,
+    ///     times.out => visits.input,
+    ///     visits.out => graph.visits,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let visits: Vec<_> = std::iter::from_fn(|| run.outputs.visits.try_recv())
+    ///     .map(|visit| (visit.window.start.0, visit.window.end.0, visit.value))
+    ///     .collect();
+    /// assert_eq!(visits, [(0, 19, 2), (19, 29, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Session { at_end: AtEnd::BeginsNext, ..self }
     }
 }
 
@@ -56,8 +97,15 @@ impl WindowAssigner for Session {
     }
 
     fn last(&self, window: Window) -> LogicalTime {
-        let past_end = self.past_end && !broken(Broken::SessionEndsEarly);
+        let past_end = self.at_end == AtEnd::IsWaitedFor && !broken(Broken::SessionEndsEarly);
         if past_end { window.end } else { window.last() }
+    }
+
+    fn merges(&self, one: Window, other: Window) -> bool {
+        match self.at_end {
+            AtEnd::BeginsNext => one.overlaps(other),
+            _ => one.touches(other),
+        }
     }
 
     fn check(&self) -> Result<(), WindowError> {

@@ -63,6 +63,11 @@ impl Window {
         self.start <= other.end && other.start <= self.end
     }
 
+    /// Whether a time lies in both.
+    pub fn overlaps(self, other: Window) -> bool {
+        self.contains(other.start) || other.contains(self.start)
+    }
+
     /// The smallest window around both.
     #[must_use]
     pub fn cover(self, other: Window) -> Window {
@@ -100,7 +105,16 @@ impl Merged {
     /// assert_eq!(inside, Merged { window: open[0], absorbed: vec![] });
     /// ```
     pub fn of(added: Window, open: impl IntoIterator<Item = Window>) -> Self {
-        let mut absorbed: Vec<_> = open.into_iter().filter(|open| open.touches(added)).collect();
+        Self::where_they(added, open, Window::touches)
+    }
+
+    /// As [`of`](Self::of), of windows that merge where `merge` says so of two.
+    pub(super) fn where_they(
+        added: Window,
+        open: impl IntoIterator<Item = Window>,
+        merge: impl Fn(Window, Window) -> bool,
+    ) -> Self {
+        let mut absorbed: Vec<_> = open.into_iter().filter(|open| merge(*open, added)).collect();
         let window = absorbed.iter().fold(added, |cover, open| cover.cover(*open));
         if absorbed == [window] {
             absorbed.clear();

@@ -94,6 +94,7 @@ impl Tumbling {
 
 impl WindowAssigner for Tumbling {
     const SLICES: bool = true;
+    const WHOLE_SLICES: bool = true;
 
     #[inline]
     fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {

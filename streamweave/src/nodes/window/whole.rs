@@ -73,6 +73,14 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
         WindowsOfAll { plan: self.plan.early_every(period) }
     }
 
+    /// Sends an early result of an open window when the frontier comes to a multiple of `period`, if
+    /// records came since the last result: of event time, so that the same records give the same
+    /// results, as far as the frontier does. Refused with [`by_clock`](Self::by_clock).
+    #[must_use]
+    pub fn early_every_time(self, period: Duration) -> Self {
+        WindowsOfAll { plan: self.plan.early_every_time(period) }
+    }
+
     /// Sends an early result after each record that is a punctuation.
     #[must_use]
     pub fn early_when(

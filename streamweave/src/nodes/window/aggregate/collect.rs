@@ -10,7 +10,8 @@ use crate::nodes::Storable;
 pub struct Collect<T>(PhantomData<fn(T)>);
 
 /// All records of a window in the order in which they came, for what cannot be summed up record
-/// by record. All of them are kept and saved; where windows overlap, in each.
+/// by record; where a record joins two sessions, those of the one that began first come first. All of
+/// them are kept and saved; where windows overlap, in each.
 ///
 /// ```
 /// use streamweave::nodes::window::{Aggregate, collect};
@@ -29,6 +30,8 @@ impl<T: Storable> Aggregate for Collect<T> {
     type Input = T;
     type State = Vec<T>;
     type Output = Vec<T>;
+
+    const ORDERED: bool = true;
 
     fn empty(&self) -> Vec<T> {
         Vec::new()

@@ -43,6 +43,11 @@ use crate::nodes::Storable;
 /// assert_eq!(mean.finish(&left), Some(3.0));
 /// ```
 pub trait Aggregate: Send + Sync + 'static {
+    /// The result depends on the order in which records come: then windows that overlap each add up
+    /// their own records, instead of combining the parts that they share, which come one after
+    /// the other by their times.
+    const ORDERED: bool = false;
+
     /// What is added up.
     type Input: Send + 'static;
     /// What is kept of the records so far; saved in every snapshot.
@@ -56,7 +61,9 @@ pub trait Aggregate: Send + Sync + 'static {
     /// Adds a record.
     fn add(&self, state: &mut Self::State, record: &Self::Input);
 
-    /// Adds what `more` has summed up, which came after.
+    /// Adds what `more` has summed up, which is of later times: of another part of a window that
+    /// overlaps others, or of another session, where a record joins two. Each of the records there
+    /// may have come before some of those in `state`.
     fn combine(&self, state: &mut Self::State, more: &Self::State);
 
     /// The result of what was added so far.

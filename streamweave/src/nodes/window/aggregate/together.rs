@@ -12,6 +12,8 @@ macro_rules! together {
             type State = ($first::State, $($more::State),+);
             type Output = ($first::Output, $($more::Output),+);
 
+            const ORDERED: bool = $first::ORDERED $(|| $more::ORDERED)+;
+
             fn empty(&self) -> Self::State {
                 ($(self.$at.empty(),)+)
             }
