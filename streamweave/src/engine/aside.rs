@@ -62,10 +62,6 @@ impl<T> Aside<T> {
     pub(crate) fn again(&self) -> Option<(Mark, &T)> {
         self.again.as_ref().map(|(record, mark, _)| (*mark, record))
     }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.again.is_some()
-    }
 }
 
 /// An [`Aside`], whatever its records are.
@@ -75,6 +71,8 @@ pub trait AnyAside {
     fn keep(&mut self, lends: bool) -> bool;
     /// How often the failed record had been tried again before.
     fn tries(&self) -> u32;
+    /// Whether a failed record is to be tried again.
+    fn is_waiting(&self) -> bool;
     /// The failed record is tried again before any other.
     fn retry(&mut self);
     /// The failed record is forgotten.
@@ -90,6 +88,9 @@ impl<T> AnyAside for Aside<T> {
     }
     fn tries(&self) -> u32 {
         self.failed.as_ref().map_or(0, |(.., tries)| *tries)
+    }
+    fn is_waiting(&self) -> bool {
+        self.again.is_some()
     }
     fn retry(&mut self) {
         let again = self.failed.take().filter(|_| !broken(Broken::RetriedIsLost));

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 
 use crate::broken::{Broken, broken};
 use crate::engine::Clock;
+use crate::engine::aside::AnyAside;
 use crate::engine::breaker::Breaker;
 use crate::engine::cx::Phase;
 use crate::engine::drive::{Panicked, advance};
@@ -167,6 +168,7 @@ where
     let mut stage = StageLoop::new(env);
     // Which worker would ask again is not known where there are others.
     let saves = !stage.is_one_of_several();
+    stage.makes_calls = true;
     // The places of the next call, and of one that is made again.
     let (mut next_number, mut again_number) = (0, -1);
     loop {

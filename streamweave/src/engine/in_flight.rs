@@ -3,6 +3,7 @@
 //! has put aside, and those that the barrier has overtaken.
 
 use std::sync::Arc;
+use std::task::Context as Task;
 
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +88,7 @@ impl InFlight {
             return Err(StateError::decode(format_args!(
                 "records were on their way to it by {} edges, and {} lead to it now: to change the \
                  edges or the number of workers begin with a savepoint, in which nothing is on its way but \
-                 in loops and deterministic graphs, or let the run come to its end",
+                 calls and what is in loops and deterministic graphs, or let the run come to its end",
                 self.inlets.len(),
                 count
             )));
@@ -152,11 +153,11 @@ impl Log {
     }
 
     /// Looks by which of the open inlets the barrier is on its way: what is ahead of it is all there.
-    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets) {
+    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets, task: &Task<'_>) {
         for index in 0..self.open.len() {
             let epoch = self.epoch;
             if self.open[index]
-                && inlets.inlet(index).is_some_and(|inlet| inlet.log_ahead_of(epoch))
+                && inlets.inlet(index).is_some_and(|inlet| inlet.log_ahead_of(task, epoch))
             {
                 self.close(inlets, index);
             }

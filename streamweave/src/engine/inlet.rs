@@ -143,9 +143,9 @@ pub trait AnyInlet {
     #[doc(hidden)]
     fn begin_log(&mut self) {}
     /// Whether barrier `epoch` is among what has been sent but has not come in, or the end: what is ahead
-    /// of it is saved then, and nothing that comes in from now on.
+    /// of it is saved then, and nothing that comes in from now on. Otherwise the task is woken by what comes.
     #[doc(hidden)]
-    fn log_ahead_of(&mut self, _: u64) -> bool {
+    fn log_ahead_of(&mut self, _: &Task<'_>, _: u64) -> bool {
         false
     }
     /// What waited and has come in since [`AnyInlet::begin_log`].
@@ -266,9 +266,9 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }));
     }
 
-    fn log_ahead_of(&mut self, epoch: u64) -> bool {
+    fn log_ahead_of(&mut self, task: &Task<'_>, epoch: u64) -> bool {
         let Inlet { receiver, codec, log: Some(log), .. } = self else { return false };
-        receiver.ahead_of(epoch, |records| {
+        receiver.ahead_of(task, epoch, |records| {
             if let Ok(waiting) = log
                 && !broken(Broken::OvertakenIsLost)
             {

@@ -138,12 +138,14 @@ where
         let ran = match todo {
             Todo::End(end) => return end,
             Todo::Drive(index) => {
-                // The handler may await for long: what was sent before must not wait with it.
-                let room = |task: &mut std::task::Context<'_>| {
-                    stage.poll_room(&mut root, task, Sending::All)
-                };
-                if let Err(end) = poll_fn(room).await {
-                    return end;
+                // The handler may await for long: what was sent before must not wait with it. Where there
+                // is no room for it, it is asked again what to do.
+                let room =
+                    poll_fn(|task| Poll::Ready(stage.poll_room(&mut root, task, Sending::All)));
+                match room.await {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(end)) => return end,
+                    Poll::Pending => continue,
                 }
                 probe.watch(inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }

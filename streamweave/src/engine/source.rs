@@ -62,6 +62,9 @@ impl AnyInlet for Supply {
             More::Later => Poll::Pending,
         }
     }
+    fn log_ahead_of(&mut self, _: &Task<'_>, _: u64) -> bool {
+        true
+    }
     fn mark_late(&mut self, _: &dyn Fn(Stamp) -> bool) {}
     fn is_waiting(&self) -> bool {
         false

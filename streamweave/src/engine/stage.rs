@@ -120,6 +120,8 @@ pub(crate) struct StageLoop {
     /// Whether there is room for what comes in.
     pub(crate) takes_in: bool,
     pub(crate) doing: Doing,
+    /// Its records are asked for by calls.
+    pub(crate) makes_calls: bool,
     /// A unit has failed, or another stage's: it is not time yet to go on.
     down: Option<Down>,
     /// Nothing is taken in for now: an alignment says so.
@@ -171,6 +173,7 @@ impl StageLoop {
             merge,
             takes_in: true,
             doing: Doing::Other,
+            makes_calls: false,
             down: None,
             paused: false,
             frontier: frontier.flatten(),
@@ -286,7 +289,7 @@ impl StageLoop {
         if let Some(epoch) = self.env.probe.answer(root) {
             self.overtake(inlets, epoch);
         }
-        self.look_ahead(inlets);
+        self.look_ahead(inlets, task);
         self.save_some(root);
         if self.saving.is_some() {
             task.waker().wake_by_ref();
@@ -320,11 +323,7 @@ impl StageLoop {
         }
         loop {
             let all = self.env.chance.flushes();
-            let what = match all {
-                _ if self.overtaking > self.passed => Sending::Overtaken,
-                true => Sending::All,
-                false => Sending::Full,
-            };
+            let what = self.sending(if all { Sending::All } else { Sending::Full });
             if (what != Sending::Full || self.cx.flush_due())
                 && let Err(end) = ready!(self.poll_room(root, task, what))
             {
@@ -399,6 +398,11 @@ impl StageLoop {
                 }
             }
         }
+    }
+
+    /// What a flush sends: where a barrier overtakes, all that is ahead of it.
+    fn sending(&self, usual: Sending) -> Sending {
+        if self.overtaking > self.passed { Sending::Overtaken } else { usual }
     }
 
     /// Whether the loop was pending because there was no input, not because there was no room.

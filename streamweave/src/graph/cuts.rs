@@ -4,11 +4,13 @@ use std::fmt;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::Instant;
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
@@ -76,7 +78,7 @@ impl Cuts {
 
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         let passed = self.pass(None, limit, Way::OvertakesIfLate).await?;
-        self.barriers.cut(passed.epoch, None)
+        passed.cut(&self.barriers, None)
     }
 
     /// Keeps a cut in `storage` by name; its id. If the run is to `stop` it does nothing behind that cut
@@ -98,7 +100,7 @@ impl Cuts {
         let passed = self.pass(None, limit, way).await?;
         let (name, epoch) = (name.to_owned(), passed.epoch);
         let save = move |storage: &S, snapshot: &Snapshot| storage.savepoint(&name, snapshot);
-        let cut = move |barriers: &Barriers| barriers.cut(passed.epoch, None);
+        let cut = move |barriers: &Barriers| passed.cut(barriers, None);
         let (id, _) = self.keep(storage, cut, save, epoch, keeping).await?;
         if stop {
             let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
@@ -124,26 +126,31 @@ impl Cuts {
         limit: Duration,
         way: Way,
     ) -> Result<Passed, RunError> {
-        let one = Arc::clone(&self.cutting).lock_owned().await;
-        let epoch = self.barriers.send(since, way == Way::IsLast)?;
+        let sent = AtomicU64::new(0);
         let passed = async {
-            let aligned = tokio::time::timeout(limit / 2, self.barriers.passed(epoch));
-            if aligned.await.is_err() {
+            let one = Arc::clone(&self.cutting).lock_owned().await;
+            let begun = Instant::now();
+            let epoch = self.barriers.send(since, way == Way::IsLast)?;
+            sent.store(epoch, Ordering::Relaxed);
+            let late = begun + limit / 2;
+            if tokio::time::timeout_at(late, self.barriers.passed(epoch)).await.is_err() {
                 if way == Way::OvertakesIfLate {
                     self.barriers.overtake(epoch, || true);
                 }
                 self.barriers.passed(epoch).await;
             }
+            let one = (!broken(Broken::CutsOverlap)).then_some(one);
+            Ok(Passed { epoch, _one: one })
         };
         // What stands still for ever lets no barrier pass.
         let passed = pin!(tokio::time::timeout(limit, passed));
         match select(passed, pin!(self.broken())).await {
-            Either::Left((Ok(()), _)) => {
-                let one = (!broken(Broken::CutsOverlap)).then_some(one);
-                Ok(Passed { epoch, _one: one })
-            }
+            Either::Left((Ok(passed), _)) => passed,
             Either::Right((error, _)) => Err(error),
-            Either::Left((Err(_), _)) => Err(self.timed_out(self.barriers.missing(epoch), limit)),
+            Either::Left((Err(_), _)) => {
+                let stage = self.barriers.missing(sent.load(Ordering::Relaxed));
+                Err(self.timed_out(stage, limit))
+            }
         }
     }
 
@@ -160,7 +167,7 @@ impl Cuts {
         let since = storage.takes_changes_since();
         let passed = self.pass(since, limit, Way::OvertakesIfLate).await?;
         let epoch = passed.epoch;
-        let cut = move |barriers: &Barriers| barriers.cut(passed.epoch, since);
+        let cut = move |barriers: &Barriers| passed.cut(barriers, since);
         self.keep(storage, cut, S::publish, epoch, keeping).await
     }
 
@@ -218,14 +225,20 @@ struct Passed {
     _one: Option<OwnedMutexGuard<()>>,
 }
 
+impl Passed {
+    fn cut(self, barriers: &Barriers, since: Option<CutId>) -> Result<Snapshot, RunError> {
+        barriers.cut(self.epoch, since)
+    }
+}
+
 /// How a barrier goes through.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     /// Inputs that have it wait for those that do not; when half of the time is over, it overtakes what
     /// it waits for, which is saved with the cut.
     OvertakesIfLate,
-    /// They wait as long as it takes: nothing is on its way in the cut, so that the graph may be another
-    /// when it is restored.
+    /// They wait as long as it takes: but for calls, loops and deterministic runs nothing is on its way in
+    /// the cut, so that the graph may be another when it is restored.
     Aligned,
     /// The same, and the stages stand still behind it.
     IsLast,

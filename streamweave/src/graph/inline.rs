@@ -173,7 +173,7 @@ impl<I, O> Inline<I, O> {
     ///
     /// # Errors
     /// As [`Running::cut`](crate::graph::Running::cut); [`RunError::Waiting`] where it does not get
-    /// through, as an output has no room.
+    /// through, though it overtakes what has no room.
     pub fn cut(&mut self) -> Result<Snapshot, RunError> {
         self.driver.cut()
     }

@@ -362,8 +362,9 @@ impl<I, O> Running<I, O> {
 
     /// Puts a [cut](Running::cut) into `storage` as the next [checkpoint](Running::checkpoint), and beside
     /// that as a savepoint of this name: one that holds everything, and stays until somebody removes
-    /// it, such as what a new version of the program is to begin with. It overtakes nothing, so that the
-    /// graph may have other edges then, and another number of workers. The run goes on; its id.
+    /// it, such as what a new version of the program is to begin with. It overtakes nothing: but
+    /// for calls in flight, loops and deterministic runs nothing is on its way in it, and the graph may have
+    /// other edges and another number of workers then. The run goes on; its id.
     ///
     /// # Errors
     /// As [`Running::checkpoint`], and when there is a savepoint of that name.

@@ -38,6 +38,9 @@ pub struct ParquetSink<T: Serialize + DeserializeOwned + Send + 'static> {
     /// How many rows were written: those of a run before are gone with its part.
     #[state]
     rows: Value<u64>,
+    /// The file is in its place.
+    #[state]
+    complete: Value<bool>,
     #[scratch]
     part: Option<Part>,
     path: PathBuf,
@@ -72,6 +75,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> ParquetSinkHandlers<T> fo
         state: &mut ParquetSinkState<T>,
         _: &mut impl ParquetSinkOut<T>,
     ) -> NodeResult {
+        if *state.complete {
+            return Ok(());
+        }
         if *state.rows > 0 {
             let rows = *state.rows;
             let reason = format!(
@@ -111,7 +117,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> ParquetSinkHandlers<T> fo
         _: &mut impl ParquetSinkOut<T>,
     ) -> NodeResult {
         match state.part.take() {
-            Some(part) => Ok(part.finish()?),
+            Some(part) => {
+                part.finish()?;
+                state.complete.set(true);
+                Ok(())
+            }
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use streamweave::Alignment;
 use streamweave::graph::{Inline, RunError, Snapshot};
 use streamweave::nodes::window::{Tumbling, count};
-use streamweave::nodes::{event_time_by, map, merge, window};
+use streamweave::nodes::{event_time_by, from_iter, map, merge, window};
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
 
@@ -199,6 +199,62 @@ async fn a_barrier_that_is_late_overtakes() -> Tested {
     while last < sent + 1 {
         last = again.outputs.out.recv().await.ok_or("more comes")?.1;
     }
+    Ok(())
+}
+
+/// Passes on what comes, one by one.
+#[node(async)]
+struct OneByOne {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl OneByOneHandlers for OneByOne {
+    async fn on_input(&self, n: u64, out: &mut impl OneByOneOut) -> NodeResult {
+        out.out(n);
+        Ok(())
+    }
+}
+
+/// Whatever stands before an output that nobody reads, a source and an asynchronous node among it: each
+/// cut gets through, and what waits does not grow with them.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_blocked_is_cut_again_and_again() -> Tested {
+    const COUNT: u64 = 60_000;
+    let make = || {
+        graph! {
+            numbers: from_iter(0..COUNT), wait: OneByOne {}, same: map(|n: u64| n),
+            numbers.out => wait.input,
+            wait.out => same.input,
+            #[boundary] same.out => graph.out,
+        }
+    };
+    let limit = Duration::from_secs(60);
+    let run = make().start()?;
+    let mut waiting = Vec::new();
+    let mut cut = run.cut(limit).await?;
+    for _ in 0..12 {
+        // Restored, it is blocked before all has been taken in again.
+        let mut graph = make();
+        graph.restore(&cut)?;
+        let again = graph.start()?;
+        again.cut(limit).await?;
+        again.abort();
+        cut = run.cut(limit).await?;
+        waiting.push(run.metrics().edges.iter().map(|edge| edge.waiting).sum::<u64>());
+    }
+    assert!(waiting[11] < COUNT && waiting[11] == waiting[3], "{waiting:?}");
+    let mut graph = make();
+    graph.restore(&cut)?;
+    let mut again = graph.start()?;
+    let mut next = again.outputs.out.recv().await.ok_or("more comes")?;
+    while let Some(n) = again.outputs.out.recv().await {
+        assert_eq!(n, next + 1);
+        next = n;
+    }
+    assert_eq!(next, COUNT - 1);
     Ok(())
 }
 

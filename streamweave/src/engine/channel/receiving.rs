@@ -62,15 +62,25 @@ impl<T: 'static> Receiver<T> {
         Poll::Ready(message)
     }
 
-    /// Whether barrier `epoch` waits here, or the end. If so, `each` is given the records ahead of it.
-    pub(crate) fn ahead_of(&self, epoch: u64, mut each: impl FnMut(&Records<T>)) -> bool {
-        let shared = lock(&self.channel);
+    /// Whether barrier `epoch` waits here, or the end. If so, `each` is given the records ahead of it;
+    /// otherwise the task is woken by what comes.
+    pub(crate) fn ahead_of(
+        &self,
+        task: &Task<'_>,
+        epoch: u64,
+        mut each: impl FnMut(&Records<T>),
+    ) -> bool {
+        let mut guard = lock(&self.channel);
+        let shared = &mut *guard;
         let closes = |message: &Message<T>| match message {
             Message::Control(Control::Barrier { epoch: at, .. }) => *at == epoch,
             Message::Control(control) => *control == Control::End,
             Message::Records(_) => false,
         };
-        let Some(end) = shared.queue.iter().position(closes) else { return false };
+        let Some(end) = shared.queue.iter().position(closes) else {
+            keep(&mut shared.receiving, task);
+            return false;
+        };
         for message in shared.queue.range(..end) {
             if let Message::Records(batch) = message {
                 each(&batch.records);

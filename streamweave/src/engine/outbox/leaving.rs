@@ -30,6 +30,8 @@ pub(super) struct Leaving<T> {
     pub(super) spill_at: usize,
     /// The edge is part of a loop, which must never wait for itself.
     pub(super) in_loop: bool,
+    /// Something was sent without room for it: nothing more is taken in until there is.
+    over: bool,
     pub(super) sender: Sender<T>,
 }
 
@@ -57,6 +59,7 @@ impl<T: 'static> Leaving<T> {
             spilled: 0,
             spill_at: SPILL_AT,
             in_loop: false,
+            over: false,
             sender,
         }
     }
@@ -195,6 +198,7 @@ impl<T: 'static> Leaving<T> {
 
     /// Sends what is ready, as far as there is room.
     pub(super) fn send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        self.over |= what == Sending::Overtaken;
         while let Some(next) = self.ready.front_mut() {
             match next {
                 Ready::Records(records, bytes) => {
@@ -235,6 +239,10 @@ impl<T: 'static> Leaving<T> {
             if let Some(Ready::Records(emptied, _)) = self.ready.pop_front() {
                 self.spare = emptied;
             }
+        }
+        if self.over && what != Sending::Overtaken {
+            ready!(self.sender.poll_ready(task))?;
+            self.over = false;
         }
         Poll::Ready(Ok(()))
     }

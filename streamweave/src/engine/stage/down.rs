@@ -91,7 +91,7 @@ impl StageLoop {
             self.cx.set_ready();
         }
         // What stands leaves before the wait.
-        if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
+        if let Err(end) = ready!(self.poll_room(root, task, self.sending(Sending::All))) {
             return Poll::Ready(Err(end));
         }
         let Some(down) = &mut self.down else { return Poll::Ready(Ok(())) };

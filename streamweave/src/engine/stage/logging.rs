@@ -29,21 +29,23 @@ impl StageLoop {
     pub(super) fn overtake(&mut self, inlets: &mut dyn Inlets, epoch: u64) {
         let saved = (0..inlets.count())
             .all(|index| inlets.inlet(index).is_some_and(|inlet| inlet.can_be_saved()));
-        if epoch <= self.passed || self.env.merging.is_deterministic || !saved {
+        let comes = |phase: &Phase| matches!(phase, Phase::Barrier(other) if *other >= epoch);
+        let comes = self.phases.iter().any(comes);
+        if epoch <= self.passed || self.ending || self.env.merging.is_deterministic || !saved {
             return;
         }
         self.overtaking = epoch;
-        if !self.ending && !self.phases.contains(&Phase::Barrier(epoch)) {
+        if !comes {
             self.phases.push_back(Phase::Barrier(epoch));
         }
     }
 
     /// What a barrier that has not come in yet was sent behind is all there: nobody waits for it.
-    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets) {
+    pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets, task: &Task<'_>) {
         if let Some(log) = &mut self.log
             && log.epoch == self.overtaking
         {
-            log.look_ahead(inlets);
+            log.look_ahead(inlets, task);
             self.finish_log();
         }
     }
@@ -52,13 +54,17 @@ impl StageLoop {
     pub(super) fn begin_log(&mut self, inlets: &mut dyn Inlets, epoch: u64) {
         let count = inlets.count();
         let merges = self.merges(count);
+        if self.log.take_if(|log| log.epoch < epoch).is_some() {
+            // That one was given up.
+            (0..count).for_each(|index| drop(inlets.inlet(index).map(|inlet| inlet.take_log())));
+        }
         let begun = self.log.as_ref().is_some_and(|log| log.epoch == epoch);
         let calls: Vec<bool> =
             (0..count).filter_map(|index| inlets.inlet(index)?.saves_calls()).collect();
         let overtakes = self.overtaking == epoch;
         let needed = merges || overtakes || !calls.is_empty() || self.env.feedback.contains(&true);
         // Calls that cannot be saved are answered first, and it is asked again.
-        if begun || !needed || calls.contains(&false) {
+        if begun || !needed || calls.contains(&false) || self.calls_again(inlets) {
             return;
         }
         let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| inputs.has_ended(inlet));
@@ -74,8 +80,22 @@ impl StageLoop {
         self.log = Some(Log::begin(epoch, open, merged, inlets));
     }
 
+    /// Whether a record is to be asked for once more ahead of the barrier, by a call that cannot be saved.
+    fn calls_again(&self, inlets: &mut dyn Inlets) -> bool {
+        let saves = !self.is_one_of_several() && self.has_passed_barrier();
+        let count = inlets.count();
+        let waits = |index| inlets.aside(index).is_some_and(|aside| aside.is_waiting());
+        self.makes_calls && !saves && (0..count).any(waits)
+    }
+
     /// The barrier has passed the nodes.
     pub(super) fn barrier_passed(&mut self, root: &mut dyn Part, epoch: u64) {
+        if self.overtaking == epoch {
+            // Also what came before it out of a tray.
+            let mut task = Task::from_waker(std::task::Waker::noop());
+            let _ = root.poll_flush(&mut task, Sending::Overtaken);
+            self.cx.set_ready();
+        }
         self.passed = epoch;
         self.barrier.take_if(|(last, _)| *last <= epoch);
         self.begin_saving(root, epoch);

@@ -115,7 +115,7 @@ impl Postgres {
             let Session { client, connection } = &mut session;
             // Two that create the same table at once are an error, though there be `IF NOT EXISTS`.
             let schema = format!(
-                "BEGIN; SELECT pg_advisory_xact_lock({LOCK}); {own}; {}; COMMIT",
+                "BEGIN; SELECT pg_advisory_xact_lock({LOCK}); {own}; {}\n; COMMIT",
                 self.schema
             );
             let made = drive(connection, client.batch_execute(&schema)).await;
