@@ -127,6 +127,8 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// What a sink could not write is dropped when it restarts.
+    UnwrittenIsDropped,
     /// A source's wait begins anew whenever it is woken.
     WaitBeginsAnew,
     /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.

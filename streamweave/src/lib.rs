@@ -21,6 +21,7 @@ pub mod engine;
 pub mod expansion;
 pub mod graph;
 pub mod io;
+mod lent;
 mod macros;
 pub mod node;
 pub mod nodes;
