@@ -89,6 +89,8 @@ variants! {
     FailedIsCut,
     /// What a checkpoint holds is committed before the checkpoint is complete.
     CommitsBeforeComplete,
+    /// A sink that keeps the newest record of each key takes older ones too.
+    VersionUnchecked,
     /// What a restored checkpoint holds is not committed again.
     RestoredIsNotCommitted,
     /// What was removed is not among the changes that a checkpoint saves.

@@ -19,6 +19,8 @@ pub mod checkpoint;
 pub mod engine;
 #[doc(hidden)]
 pub mod expansion;
+#[cfg(test)]
+mod fuzz;
 pub mod graph;
 pub mod io;
 mod lent;

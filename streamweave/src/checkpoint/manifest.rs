@@ -53,13 +53,7 @@ impl Manifest {
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let body = rmp_serde::to_vec_named(self)?;
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.push(if self.on.is_empty() { WHOLE } else { CHANGES });
-        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&xxh3_64(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        Ok(bytes)
+        Ok(sealed(if self.on.is_empty() { WHOLE } else { CHANGES }, &body))
     }
 
     /// The manifest, or what is wrong with the bytes.
@@ -101,6 +95,30 @@ impl Manifest {
             states = rest;
         }
         if states.is_empty() { Ok(()) } else { Err("is longer than what was written".to_owned()) }
+    }
+}
+
+/// A body with what tells that it is whole.
+fn sealed(version: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.push(version);
+    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&xxh3_64(body).to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// Reads a manifest whose body `damage` has changed, and the states that it says there are.
+#[cfg(test)]
+pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
+    let link = Link { id: 1, checksum: 2 };
+    let node = |path: &str| Node { path: path.to_owned(), length: 2, checksum: xxh3_64(b"ab") };
+    let nodes = vec![node("one"), node("two")];
+    let manifest = Manifest { id: 3, parent: Some(1), on: vec![link], nodes };
+    let body = rmp_serde::to_vec_named(&manifest).expect("it can be written");
+    if let Ok(manifest) = Manifest::decode(&sealed(CHANGES, &damage(&body))) {
+        let _ = manifest.states(b"abab", |_, _| {});
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) mod folder;
 mod inspect;
 mod keeper;
 mod manifest;
+#[cfg(test)]
+pub(crate) use manifest::fuzz_manifest;
 #[cfg(feature = "object_store")]
 mod objects;
 mod shelf;

@@ -138,23 +138,52 @@ pub enum IoError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// A database has records that the state knows nothing of.
-    #[cfg(feature = "sqlite")]
+    /// A PostgreSQL server cannot be reached, or does not do what it is told.
+    #[cfg(feature = "postgres")]
     #[error(
-        "the database `{path}` holds batch {written} of the sink `{sink}`, and this run is to write \
+        "the database `{database}` failed: {}; {}",
+        crate::io::sql::reason(error),
+        crate::io::sql::advice(error)
+    )]
+    Postgres {
+        /// Its name, and where its server is.
+        database: String,
+        /// What was told. (No source: what it says is in the message.)
+        error: tokio_postgres::Error,
+    },
+    /// A database has records that the state knows nothing of.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[error(
+        "the database `{database}` holds batch {written} of the sink `{sink}`, and this run is to write \
          batch {open}: its checkpoint is older than the database, and records would come twice. \
          Restore the last checkpoint, or, to begin anew, remove the sink's rows and its row in \
          `streamweave_commits`"
     )]
     LaterCommit {
-        /// Its path.
-        path: PathBuf,
+        /// Its path, or where its server is.
+        database: String,
         /// The sink's name.
         sink: String,
         /// The last batch in the database.
         written: u64,
         /// The batch that was to come.
         open: u64,
+    },
+    /// A table is not there, or not as a sink needs it.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[error(
+        "the table `{table}` of the database `{database}` cannot be written: {reason}; it is to have \
+         {needs}: make it so, for example with the sink's `.schema(..)`, or name another"
+    )]
+    Table {
+        /// Its name.
+        table: String,
+        /// The path of its database, or where the server is.
+        database: String,
+        /// What is missing.
+        reason: String,
+        /// What it is to have.
+        needs: String,
     },
     /// A record does not serialize.
     #[error("a record cannot be written to `{path}`: {reason}")]
@@ -186,6 +215,19 @@ pub enum IoError {
         /// The node's type.
         node: &'static str,
     },
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl IoError {
+    /// A table that cannot be written, of a database.
+    pub(crate) fn unfit<K, T>(
+        table: &crate::io::Table<K, T>,
+        database: impl ToString,
+        reason: impl ToString,
+    ) -> Self {
+        let (needs, reason) = (table.needs(), reason.to_string());
+        IoError::Table { table: table.name().into(), database: database.to_string(), reason, needs }
+    }
 }
 
 /// What to do.

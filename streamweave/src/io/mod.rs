@@ -19,15 +19,18 @@
 //! | `JsonLinesSink<T>` | `records: &T` | a line of JSON a record | `json` |
 //! | `ParquetSink<T>` | `records: &T` | a row a record, all of them at the end | `parquet` |
 //! | [`PartFiles`] | `records: &T` | a line a record, in files that appear with checkpoints | |
+//! | `PostgresSink<T>` | `records: T` | statements in a transaction | `postgres` |
+//! | `PostgresUpsert<K, T>` | `records: (K, T)` | the newest record of each key, in a `Table` | `postgres` |
 //! | `SqliteSink<T>` | `records: T` | what a closure does in a transaction | `sqlite` |
+//! | `SqliteUpsert<K, T>` | `records: (K, T)` | the newest record of each key, in a `Table` | `sqlite` |
 //! | [`StdoutLines`] | `records: &T` | a line a record | |
 //! | `TcpSink` | `records: T` | a line a record | `net` |
 //!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
-//! taken. Standard input and TCP are *volatile*: what was read is gone. [`PartFiles`] and
+//! taken. Standard input and TCP are *volatile*: what was read is gone. [`PartFiles`], `PostgresSink` and
 //! `SqliteSink` are *transactional*: what they show is what complete checkpoints hold, exactly once.
-//! The other sinks are *visible*: what a unit wrote before it failed is not taken back. (Of a
+//! `PostgresUpsert` and `SqliteUpsert` are *idempotent*: what comes again changes nothing. The other sinks are *visible*: what a unit wrote before it failed is not taken back. (Of a
 //! Parquet file nothing is seen before all of it is.)
 //!
 //! Files are read and written with blocking calls, in bounded batches: a stage with such a node
@@ -51,8 +54,8 @@ mod parquet_sink;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes files")]
 mod part_files;
 mod record;
-#[cfg(feature = "sqlite")]
-mod sqlite_sink;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod stdin;
 mod stdout;
 #[cfg(feature = "net")]
@@ -77,8 +80,8 @@ pub use json_sink::*;
 pub use parquet_sink::*;
 pub use part_files::*;
 pub use record::{BadRecord, Line};
-#[cfg(feature = "sqlite")]
-pub use sqlite_sink::*;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use sql::*;
 pub use stdin::*;
 pub use stdout::*;
 #[cfg(feature = "net")]

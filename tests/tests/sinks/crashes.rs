@@ -19,12 +19,12 @@ use crate::Tested;
 
 /// Numbers up to an end, a few at a time.
 #[node(source)]
-struct Upto {
+pub(crate) struct Upto {
     #[output]
     out: u64,
     #[state]
     next: Value<u64>,
-    end: u64,
+    pub(crate) end: u64,
 }
 
 impl UptoHandlers for Upto {
@@ -73,7 +73,7 @@ impl CheckpointStorage for Memory {
 const END: u64 = 60;
 
 /// Runs `graph` over many crashes; how many there were.
-fn crashing<I, O>(
+pub(crate) fn crashing<I, O>(
     sim: &mut Simulation,
     graph: impl Fn() -> Graph<I, O>,
     check: impl Fn() -> Tested,
@@ -89,7 +89,10 @@ fn crashing<I, O>(
         loop {
             run.advance(Duration::from_millis(sim.below(4)))?;
             match sim.below(8) {
-                0 if crashes < 20 => break,
+                0 if crashes < 20 => {
+                    check()?;
+                    break;
+                }
                 1 => {
                     storage.fault.store(sim.below(4), Ordering::Relaxed);
                     match run.checkpoint(&storage) {

@@ -4,12 +4,14 @@
 
 mod crashes;
 mod refusals;
+mod upserts;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
     CommitsBeforeComplete => crashes::part_files;
     CommitsBeforeComplete => crashes::sqlite;
+    VersionUnchecked => upserts::a_table_never_goes_back;
     FailedIsCut => refusals::nothing_is_committed_of_a_run_that_fails;
     RestoredIsNotCommitted => refusals::what_is_restored_is_committed;
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::NodeResult;
 use crate::io::IoError;
+use crate::io::sql::batches::{self, Ready};
+use crate::io::sql::sqlite;
 use crate::nodes::Storable;
 use crate::state::{KeyedList, Value};
 
@@ -54,7 +55,7 @@ pub struct SqliteSink<T: Storable> {
     open: Value<u64>,
     /// Those that wait for their checkpoint: the checkpoint, the batch.
     #[state]
-    ready: Value<Vec<(u64, u64)>>,
+    ready: Ready,
     #[scratch]
     database: Option<Connection>,
     path: PathBuf,
@@ -84,19 +85,14 @@ impl<T: Storable> SqliteSink<T> {
     }
 
     fn failed(&self, source: rusqlite::Error) -> IoError {
-        IoError::Database { path: self.path.clone(), source }
+        sqlite::failed(&self.path, source)
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {
-        let database = Connection::open(&self.path)?;
-        database.busy_timeout(Duration::from_secs(5))?;
-        database.execute_batch(
-            "CREATE TABLE IF NOT EXISTS streamweave_commits (
+        let commits = "CREATE TABLE IF NOT EXISTS streamweave_commits (
                 sink TEXT PRIMARY KEY, number INTEGER NOT NULL
-            ) WITHOUT ROWID",
-        )?;
-        database.execute_batch(&self.schema)?;
-        Ok(database)
+            ) WITHOUT ROWID;";
+        sqlite::open(&self.path, &[commits, &self.schema].concat())
     }
 
     /// The last batch that was written.
@@ -144,8 +140,8 @@ impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
         let database = self.open().map_err(|source| self.failed(source))?;
         let written = self.written(&database).map_err(|source| self.failed(source))?;
         if written >= *state.open {
-            let (path, sink) = (self.path.clone(), self.name.clone());
-            return Err(IoError::LaterCommit { path, sink, written, open: *state.open }.into());
+            let (database, sink) = (self.path.display().to_string(), self.name.clone());
+            return Err(IoError::LaterCommit { database, sink, written, open: *state.open }.into());
         }
         state.database = Some(database);
         Ok(())
@@ -167,11 +163,7 @@ impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
         checkpoint: u64,
         _: &mut impl SqliteSinkOut<T>,
     ) -> NodeResult {
-        let open = *state.open;
-        if state.batches.get(&open).is_some_and(|batch| !batch.is_empty()) {
-            state.ready.get_mut().push((checkpoint, open));
-            state.open.set(open + 1);
-        }
+        batches::close(&state.batches, &mut state.open, &mut state.ready, checkpoint);
         Ok(())
     }
 
@@ -181,18 +173,13 @@ impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
         checkpoint: u64,
         _: &mut impl SqliteSinkOut<T>,
     ) -> NodeResult {
-        let due = state.ready.iter().take_while(|(covered, _)| *covered <= checkpoint).count();
-        if due == 0 {
-            return Ok(());
-        }
+        let due = batches::due(&state.ready, checkpoint);
         let Some(database) = &mut state.database else { return Ok(()) };
-        for (_, number) in state.ready.iter().take(due) {
+        for number in &due {
             let records = state.batches.get(number).into_iter().flatten();
             self.commit(database, *number, records).map_err(|source| self.failed(source))?;
         }
-        for (_, number) in state.ready.get_mut().drain(..due) {
-            state.batches.remove(&number);
-        }
+        batches::forget(&mut state.batches, &mut state.ready, due.len());
         Ok(())
     }
 }

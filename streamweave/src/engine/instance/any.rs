@@ -1,0 +1,253 @@
+//! An instance as the stage sees it, whatever its node is.
+
+use super::*;
+
+/// What a stage can ask of any of its nodes.
+pub trait AnyInstance {
+    /// The instance's path, `desk/matcher` or, on workers, `desk/matcher#2`.
+    fn path(&self) -> &Arc<str>;
+    /// Whether a unit entered the node and did not return: where a panic happened, if no node
+    /// further in says so too.
+    fn was_entered(&self) -> bool;
+    /// What it was doing when it was entered last, and its record's position.
+    fn doing(&self) -> (&'static str, u64);
+    /// Forgets that it was entered, after a panic.
+    fn leave(&mut self);
+    /// The unit stands: what it changed of the node's timers and promises applies.
+    fn commit_agenda(&mut self);
+    /// The node is idle when nothing has come for so long.
+    fn idle_after(&self) -> Option<std::time::Duration>;
+    /// Whether it has been restored with something to tell, or to wait for.
+    fn is_restored(&self) -> bool;
+    /// Makes the counters of this instance visible outside the stage.
+    fn publish(&mut self);
+    /// The node's state, of the type that its macro has generated.
+    fn state(&self) -> &dyn Any;
+    /// A state field that is one value for the node as a whole, if it has such.
+    fn single_field(&self) -> Option<String>;
+    /// Switches the logging of changes, so that a unit can be undone.
+    fn set_undo(&mut self, on: bool);
+    /// The state as it is now, with timers, frontier and promise; without fields where there is none of
+    /// these.
+    ///
+    /// # Errors
+    /// When a value does not serialize.
+    fn snapshot(&mut self) -> Result<NodeSnapshot, StateError>;
+    /// Begins to save the state as of barrier `epoch`: with `since`, that of an earlier checkpoint which
+    /// is complete, only what has changed since then, where that is known.
+    fn begin_saving(&mut self, epoch: u64, since: Option<u64>);
+    /// Goes on with it, between units, for about so many entries; whether it is complete.
+    fn save_some(&mut self, entries: usize) -> bool;
+    /// What was saved, once it is complete.
+    ///
+    /// # Errors
+    /// When a value does not serialize.
+    fn take_saved(&mut self) -> Result<NodeSnapshot, StateError>;
+    /// This checkpoint is complete: what changed before it will not be asked for.
+    fn settle(&mut self, checkpoint: u64);
+    /// Replaces the state by a saved one.
+    ///
+    /// # Errors
+    /// When the bytes are not of this node's state, or cannot be moved.
+    fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// The state is as it was at the beginning.
+    fn renew(&mut self);
+    /// Which saved fields are the node's.
+    fn claims(&self) -> fn(&str, &SavedField) -> bool;
+    /// Adds saved fields to the state, after [`restore`](AnyInstance::restore).
+    ///
+    /// # Errors
+    /// As there.
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
+    /// Starts again, between units: with empty scratch, and `on_start` due.
+    fn restart(&mut self, state: RestartedState);
+    /// Notes what became of the record, or the timer, whose unit has failed.
+    fn treated(&mut self, treatment: Treatment, is_timer: bool);
+    /// How often the timer whose unit has failed had been tried again before.
+    fn timer_tries(&self) -> u32;
+    /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
+    fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
+    /// Whether it makes something visible when a checkpoint is complete.
+    fn commits(&self) -> bool;
+    /// Sends a dead letter; whether anybody is there to take it.
+    fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool;
+}
+
+impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
+    fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+    fn was_entered(&self) -> bool {
+        self.entered > self.returned
+    }
+    fn doing(&self) -> (&'static str, u64) {
+        (self.input, self.accepted().saturating_sub(1))
+    }
+    fn leave(&mut self) {
+        self.returned = self.entered;
+    }
+    fn commit_agenda(&mut self) {
+        self.agenda.commit();
+    }
+    fn idle_after(&self) -> Option<std::time::Duration> {
+        self.agenda.idle_after
+    }
+    fn is_restored(&self) -> bool {
+        self.agenda.is_restored()
+    }
+    fn publish(&mut self) {
+        let out = self.emitted();
+        self.counters.publish(self.accepted(), out, &self.agenda, self.failures);
+    }
+    fn set_undo(&mut self, on: bool) {
+        self.undo = on;
+        self.state.set_undo(on);
+    }
+    fn snapshot(&mut self) -> Result<NodeSnapshot, StateError> {
+        let mut snapshot = self.state.snapshot(&self.path, ALL_GROUPS)?;
+        self.agenda.save(&mut snapshot).map_err(|error| error.in_node(&self.path))?;
+        Ok(snapshot)
+    }
+    fn begin_saving(&mut self, epoch: u64, since: Option<u64>) {
+        // Where it has not moved, what is complete first covers it.
+        let moved = |told: &Frontier| self.at_barriers.last().is_none_or(|(_, last)| last != told);
+        self.at_barriers.extend(self.told.filter(moved).map(|told| (epoch, told)));
+        let since = match since {
+            Some(_) if broken(Broken::AbortedIncrementIsClean) => Some(epoch - 1),
+            since => since,
+        };
+        // State counts epochs by 32 bits: after fifty days of one every millisecond it begins anew.
+        let since = since.filter(|since| since >> 32 == epoch >> 32).map(|since| since as u32);
+        self.state.set_epoch(epoch as u32);
+        let schema = self.schema.get_or_insert_with(N::State::schema);
+        let saving = self.state.begin_snapshot(&self.path, schema, since);
+        self.saving = Some(saving.and_then(|mut saving| {
+            self.agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(&self.path))?;
+            Ok(saving)
+        }));
+    }
+    fn save_some(&mut self, entries: usize) -> bool {
+        let Some(Ok(saving)) = &mut self.saving else { return true };
+        match self.state.advance_snapshot(&self.path, saving, entries) {
+            Ok(complete) => complete,
+            Err(error) => {
+                self.saving = Some(Err(error));
+                true
+            }
+        }
+    }
+    fn take_saved(&mut self) -> Result<NodeSnapshot, StateError> {
+        match self.saving.take() {
+            Some(saving) => saving.map(|saving| saving.snapshot),
+            None => Ok(NodeSnapshot::new(0)),
+        }
+    }
+    fn settle(&mut self, checkpoint: u64) {
+        if checkpoint != ALL_SO_FAR {
+            self.state.settle(checkpoint as u32);
+            // One that has failed is covered by the next.
+            let covered = self.at_barriers.extract_if(.., |(epoch, _)| *epoch <= checkpoint);
+            covered.for_each(|(_, frontier)| self.counters.covered(frontier));
+        }
+    }
+    fn restore(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let (mut older, mut last) = (Vec::new(), Vec::new());
+        for part in parts {
+            let mut layers = match part {
+                [] => vec![NodeSnapshot::new(N::State::schema().fingerprint())],
+                bytes => read_layers(bytes, &self.path)?,
+            };
+            last.extend(layers.pop());
+            layers.iter_mut().for_each(forget_agenda);
+            older.push(layers);
+        }
+        self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
+        if parts.len() > 1 && !broken(Broken::PartsOverwrite) {
+            let parts = older.iter().zip(&last);
+            self.check_parts(parts.map(|(older, last)| older.iter().chain([last])).collect())?;
+        }
+        let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
+        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
+        self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
+        Ok(())
+    }
+    fn claims(&self) -> fn(&str, &SavedField) -> bool {
+        |name, field| name == saved::FIELD || N::State::claims(name, field)
+    }
+    fn renew(&mut self) {
+        self.state = self.node.new_state();
+        self.state.set_undo(self.undo);
+        self.agenda.renew();
+        self.progress.restored = false;
+    }
+    fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError> {
+        let read = parts.iter().map(|part| read_layers(part, &self.path));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        if parts.len() > 1 {
+            self.check_parts(read.iter().map(|layers| layers.iter()).collect())?;
+        }
+        let layers: Vec<_> = read.iter().flatten().collect();
+        self.state.restore_layers(&self.path, &layers, groups)
+    }
+    fn restart(&mut self, state: RestartedState) {
+        self.progress.started = false;
+        self.failures.restarts += 1;
+        if broken(Broken::ScratchIsKept) {
+            return;
+        }
+        let mut fresh = self.node.new_state();
+        match state {
+            RestartedState::Kept => fresh.keep_saved(&mut self.state),
+            RestartedState::Fresh => {
+                fresh.set_undo(self.undo);
+                self.agenda.forget();
+            }
+        }
+        self.state = fresh;
+    }
+    fn timer_tries(&self) -> u32 {
+        self.timer_tries
+    }
+    fn treated(&mut self, treatment: Treatment, is_timer: bool) {
+        if is_timer {
+            self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
+        }
+        match treatment {
+            // It has not been taken yet.
+            Treatment::Retry => self.phases += u64::from(!is_timer),
+            Treatment::Skip => self.failures.skipped += 1,
+            Treatment::DeadLetter => self.failures.letters += 1,
+            Treatment::Stop => {}
+        }
+    }
+    fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter> {
+        // Where it was a promise of a node before that made it due, the frontier is known here.
+        let phase = match phase {
+            Phase::Promises => Phase::Frontier(self.agenda.reached.frontier?),
+            phase => phase,
+        };
+        let Some(Due::Timer(timer, waited_for)) = self.due(phase) else { return None };
+        self.agenda.fires(timer.clone(), waited_for);
+        self.agenda.commit();
+        N::timer_letter(timer, about)
+    }
+    fn commits(&self) -> bool {
+        N::COMMITS
+    }
+    fn state(&self) -> &dyn Any {
+        &self.state
+    }
+    fn single_field(&self) -> Option<String> {
+        let schema = N::State::schema();
+        let single = schema.fields().iter().find(|field| field.kind == StateKind::Single);
+        single.map(|field| field.name.clone())
+    }
+    fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool {
+        let Some(letters) = &mut self.letters else { return false };
+        letters.begin();
+        letters.0.post(cx, letter);
+        // It stands: the next unit's failure does not take it back.
+        letters.begin();
+        true
+    }
+}
