@@ -91,10 +91,11 @@ use proc_macro::TokenStream;
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
 ///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
 ///   A source commits what it has taken in, to who keeps it until then: see
-///   `streamweave::nodes::retained`.
+///   `streamweave::nodes::retained`; `commits = in_memory` where that is in the same process, and gone
+///   with it.
 /// - `source, rewindable`: it goes on from the position in its saved state, and gives again what came
-///   behind that; `sink, idempotent`: what comes again changes nothing. Both count for
-///   `graph.guarantees()`.
+///   behind that; `sink, idempotent`: what comes again changes nothing, `idempotent =
+///   expression` where that depends on the node (`self`). All of it counts for `graph.guarantees()`.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
 /// - `version = 2`: what its state means has changed since the first version, so that state saved by an
 ///   older one is refused; or, with `migrate = path`, made into its own by the function

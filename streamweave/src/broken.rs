@@ -143,6 +143,10 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// What a sink could not write is dropped when it restarts.
+    UnwrittenIsDropped,
+    /// A run whose checkpoints another run has taken over goes on.
+    FencedGoesOn,
     /// A source's wait begins anew whenever it is woken.
     WaitBeginsAnew,
     /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.

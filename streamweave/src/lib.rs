@@ -28,6 +28,7 @@ pub mod expansion;
 mod fuzz;
 pub mod graph;
 pub mod io;
+mod lent;
 mod macros;
 pub mod node;
 pub mod nodes;

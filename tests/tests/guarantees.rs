@@ -2,7 +2,8 @@
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use streamweave::graph::{Delivery, Graph, Guarantee, Replay, StartError};
-use streamweave::nodes::{for_each, from_iter, from_stream, map, merge};
+use streamweave::io::FileLinesSink;
+use streamweave::nodes::{for_each, from_iter, from_stream, map, merge, retained};
 use streamweave::prelude::*;
 
 /// Sets a cell to a value: twice is as good as once.
@@ -123,4 +124,34 @@ fn what_is_required_and_does_not_hold_is_refused_by_name() {
     assert_eq!(refused(&[], &["graph.seen", "write"], Guarantee::AtMostOnce), None);
     assert!(refused(&losses, &[], Guarantee::AtMostOnce).is_some());
     assert_eq!(refused(&[], &[], Guarantee::Nothing), None);
+}
+
+/// What is kept in memory outlives a run, and not the process.
+#[test]
+fn what_is_kept_in_memory_is_lost_with_the_process() {
+    let (_, numbers) = retained::<u64>(10);
+    let make = || graph! { numbers: numbers.source(), show: Show {}, numbers.out => show.values };
+    let graph = make();
+    let path = &graph.guarantees()[0];
+    assert_eq!((path.replay, path.guarantee()), (Replay::Remembered, Guarantee::AtMostOnce));
+    assert_eq!(path.to_string(), "numbers -> show: at most once (remembered, transactional)");
+    let mut graph = make();
+    graph.require(Guarantee::ExactlyOnce);
+    let told = graph.inline().err().unwrap().to_string();
+    assert!(told.contains("is kept in memory, and gone with the process"), "{told}");
+    let mut graph = make();
+    graph.require(Guarantee::ExactlyOnce);
+    graph.allow_loss("numbers");
+    graph.inline().unwrap();
+}
+
+/// A run that is killed before its first checkpoint leaves lines, behind which the next one appends.
+#[test]
+fn who_appends_may_write_twice() {
+    let of = |sink: FileLinesSink<u64>| {
+        let graph = graph! { numbers: from_iter([1_u64]), file: sink, numbers.out => file.records };
+        graph.guarantees()[0].guarantee()
+    };
+    assert_eq!(of(FileLinesSink::create("lines")), Guarantee::ExactlyOnce);
+    assert_eq!(of(FileLinesSink::append("lines")), Guarantee::AtLeastOnce);
 }

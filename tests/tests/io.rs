@@ -18,6 +18,11 @@ mod streams;
 #[path = "io/tcp.rs"]
 mod tcp;
 
+#[cfg(target_os = "linux")]
+streamweave_tests::broken_variants! {
+    UnwrittenIsDropped => sinks::lines_wait_for_room;
+}
+
 type Failure = Box<dyn std::error::Error>;
 type Tested = Result<(), Failure>;
 

@@ -30,10 +30,12 @@ pub(crate) struct Node {
     pub(crate) strict: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
+    pub(crate) in_memory: bool,
     /// A source that goes on from its saved position.
     pub(crate) rewindable: bool,
     /// What comes to it again changes nothing.
-    pub(crate) idempotent: bool,
+    /// When: it may depend on the node.
+    pub(crate) idempotent: Option<Expr>,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,
     /// Its version, where that is said.

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, LitBool, LitInt, LitStr, Path, Token, Type};
+use syn::{Expr, LitBool, LitInt, LitStr, Path, Token, Type, parse_quote};
 
 use crate::diag::Errors;
 use crate::node::duration;
@@ -26,7 +26,9 @@ pub(crate) struct Options {
     strict: Option<Ident>,
     pub(crate) commits: Option<Ident>,
     pub(crate) rewindable: Option<Ident>,
-    pub(crate) idempotent: Option<Ident>,
+    /// What is committed is kept in the memory of the process until then.
+    pub(crate) in_memory: Option<Ident>,
+    pub(crate) idempotent: Option<(Ident, Option<Expr>)>,
     pub(crate) dropped: Vec<LitStr>,
     pub(crate) version: Option<LitInt>,
     pub(crate) migrate: Option<Path>,
@@ -115,6 +117,13 @@ impl Options {
             }
             "commits" => {
                 self.commits = Some(name.clone());
+                if input.parse::<Option<Token![=]>>()?.is_some() {
+                    let whose = input.call(Ident::parse_any)?;
+                    if whose != "in_memory" {
+                        return Err(syn::Error::new(whose.span(), "expected `in_memory`"));
+                    }
+                    self.in_memory = Some(whose);
+                }
                 false
             }
             "rewindable" => {
@@ -122,7 +131,9 @@ impl Options {
                 false
             }
             "idempotent" => {
-                self.idempotent = Some(name.clone());
+                let when =
+                    input.parse::<Option<Token![=]>>()?.map(|_| input.parse()).transpose()?;
+                self.idempotent = Some((name.clone(), when));
                 false
             }
             "returns" => {
@@ -179,6 +190,12 @@ impl Options {
         }
     }
 
+    /// When what comes again changes nothing, if ever.
+    pub(crate) fn idempotent(&self) -> Option<Expr> {
+        let (_, when) = self.idempotent.as_ref()?;
+        Some(when.clone().unwrap_or_else(|| parse_quote!(true)))
+    }
+
     /// Whether the node's inputs take strict edges only.
     pub(crate) fn is_strict(&self) -> bool {
         self.strict.is_some()
@@ -193,17 +210,23 @@ impl Options {
                 self.calls.as_ref(),
                 settles,
                 self.strict.as_ref(),
-                self.idempotent.as_ref(),
+                self.idempotent.as_ref().map(|(name, _)| name),
             ];
             if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));
             }
             return Kind::Source;
         }
+        if let Some(in_memory) = &self.in_memory {
+            errors.error(
+                in_memory,
+                "`commits = in_memory` is for sources: add `source`, or say `commits`",
+            );
+        }
         if let Some(rewindable) = &self.rewindable {
             errors.error(rewindable, "`rewindable` is for sources: add `source`, or remove it");
         }
-        if let (Some(idempotent), Some(_)) = (&self.idempotent, &self.commits) {
+        if let (Some((idempotent, _)), Some(_)) = (&self.idempotent, &self.commits) {
             errors.error(
                 idempotent,
                 "what a node commits is seen once, so nothing comes again: remove `idempotent`, or \

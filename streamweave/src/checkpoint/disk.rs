@@ -49,9 +49,26 @@ impl NewFile for File {
     }
 }
 
+/// The names in the folder, and what they name, are on the disk.
+pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    tests::FLUSHED.with_borrow_mut(|flushed| flushed.push(path.to_owned()));
+    match File::open(path) {
+        Ok(folder) => folder.sync_all(),
+        // Where folders are no files, names are on the disk by themselves.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && cfg!(windows) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder that this file or folder is in; `None` of the outermost.
+pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().map(|outer| if outer.as_os_str().is_empty() { Path::new(".") } else { outer })
+}
+
 /// The file system of the machine.
 #[derive(Debug)]
-pub(super) struct RealDisk;
+pub(crate) struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
@@ -63,12 +80,7 @@ impl Disk for RealDisk {
     }
 
     fn flush_folder(&self, path: &Path) -> io::Result<()> {
-        match File::open(path) {
-            Ok(folder) => folder.sync_all(),
-            // Where folders are no files, names are on the disk by themselves.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied && cfg!(windows) => Ok(()),
-            Err(error) => Err(error),
-        }
+        flush_folder(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -104,5 +116,16 @@ impl Disk for RealDisk {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+    use std::path::PathBuf;
+
+    thread_local! {
+        /// The folders that were flushed by this thread.
+        pub(crate) static FLUSHED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with a checkpoint.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, io};
 
 use crate::graph::RunError;
@@ -49,6 +50,16 @@ pub enum CheckpointError {
         place.display()
     )]
     Fenced {
+        /// The place.
+        place: PathBuf,
+    },
+    /// What was opened to be read was to be changed.
+    #[error(
+        "the checkpoints in `{}` were opened to be read only: a run that keeps its own there opens them \
+         with `open`, which takes them over",
+        place.display()
+    )]
+    ReadOnly {
         /// The place.
         place: PathBuf,
     },
@@ -130,6 +141,20 @@ fn what_to_do(kind: io::ErrorKind) -> &'static str {
 }
 
 impl CheckpointError {
+    /// Whether it comes of this, or is it: another run has taken over.
+    pub(crate) fn is_fenced(mut error: &(dyn std::error::Error + 'static)) -> bool {
+        loop {
+            let shared = || error.downcast_ref::<Arc<Self>>().map(|shared| &**shared);
+            if let Some(CheckpointError::Fenced { .. }) = error.downcast_ref().or_else(shared) {
+                return true;
+            }
+            match error.source() {
+                Some(source) => error = source,
+                None => return false,
+            }
+        }
+    }
+
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| CheckpointError::Io { action, path, error }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::disk::{Disk, RealDisk};
+use crate::checkpoint::disk::{Disk, RealDisk, folder_of};
 use crate::checkpoint::shelf::{MANIFEST, Name, STATES, Shelf};
 
 /// What is not complete, or no more, has a name that begins so; its id follows, or the whole name of a
@@ -180,12 +180,8 @@ impl Shelf for Folder {
 /// Makes the folder and those that it is in, as far as they are not there: each is on the disk before
 /// there is another in it. So of those that are there, made by a process that was killed meanwhile, only
 /// the innermost may be in the cache only.
-fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
-    let outer = match path.parent() {
-        Some(outer) if outer.as_os_str().is_empty() => Path::new("."),
-        Some(outer) => outer,
-        None => return Ok(()),
-    };
+pub(crate) fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), CheckpointError> {
+    let Some(outer) = folder_of(path) else { return Ok(()) };
     let is_there = match disk.list(path) {
         // It, or what it is to be in, is a file.
         Err(error) if error.kind() == ErrorKind::NotADirectory => {

@@ -94,14 +94,20 @@ impl<S: Shelf> Keeper<S> {
     }
 
     pub(super) fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
-        self.ids()?.last().map(|id| self.read(*id)).transpose()
+        let last = self.ids()?.last().map(|id| self.read(*id)).transpose()?;
+        // A run is to begin with what it has published, and not with what came of it elsewhere.
+        self.shelf.still_mine()?;
+        Ok(last)
     }
 
     pub(super) fn latest_intact(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let mut first = None;
         for id in self.ids()?.into_iter().rev() {
             match self.read(id) {
-                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Ok(checkpoint) => {
+                    self.shelf.still_mine()?;
+                    return Ok(Some(checkpoint));
+                }
                 Err(error) => {
                     tracing::warn!(id, %error, "a checkpoint is passed over");
                     first.get_or_insert(error);

@@ -46,7 +46,7 @@ mod chain;
 pub mod disk;
 mod error;
 mod files;
-mod folder;
+pub(crate) mod folder;
 mod inspect;
 mod keeper;
 mod manifest;

@@ -37,8 +37,10 @@ const PART: usize = 16 << 20;
 /// there is none, which a store has to offer (`PutMode::Create`), and has to show at once to who lists.
 ///
 /// Nobody can be kept out of an object store. Who opens it takes it over, by a claim of a greater number
-/// than all before: whoever had it open is told [`CheckpointError::Fenced`] when it publishes next, and
-/// what that published until then is seen by who took over. The claim is also the first part of the
+/// than all before: whoever had it open is told [`CheckpointError::Fenced`] when it publishes next, or asks
+/// for the [`latest`](CheckpointStorage::latest), and what that published until then is seen by who took
+/// over. A run that takes checkpoints [by itself](crate::graph::Running::checkpoint_every) fails with that.
+/// To look at what is there, take [`open_read_only`](Self::open_read_only). The claim is also the first part of the
 /// ids, so that they grow from opening to opening; within one they count from 1.
 ///
 /// The store is asked on a thread of its own, and whoever calls waits. A run publishes where that keeps
@@ -86,8 +88,21 @@ impl ObjectCheckpointStorage {
         retained: usize,
     ) -> Result<Self, CheckpointError> {
         let bucket = Bucket::open(store, prefix)?;
-        let greatest = bucket.claim * IDS;
+        let greatest = bucket.claim.unwrap_or(0) * IDS;
         Ok(ObjectCheckpointStorage(Arc::new(Keeper::new(bucket, greatest, retained)?)))
+    }
+
+    /// The checkpoints below `prefix`, to be read: nothing is taken over from the run that keeps them. What
+    /// would change them is refused with [`CheckpointError::ReadOnly`].
+    ///
+    /// # Errors
+    /// As [`ObjectCheckpointStorage::open`].
+    pub fn open_read_only(
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+    ) -> Result<Self, CheckpointError> {
+        let bucket = Bucket::look_at(store, prefix)?;
+        Ok(ObjectCheckpointStorage(Arc::new(Keeper::new(bucket, 0, RETAINED)?)))
     }
 }
 
@@ -97,18 +112,24 @@ kept!(ObjectCheckpointStorage);
 struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
-    claim: u64,
+    /// None of who only reads.
+    claim: Option<u64>,
     runtime: Waiting,
 }
 
 impl Bucket {
-    fn open(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, CheckpointError> {
+    /// What is there, whoever keeps it, to be read.
+    fn look_at(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, CheckpointError> {
         let io = CheckpointError::io("begin a thread for", prefix.as_ref());
         let runtime = Waiting::new().map_err(io)?;
-        let mut bucket = Bucket { store, prefix: Path::from(prefix), claim: 0, runtime };
+        Ok(Bucket { store, prefix: Path::from(prefix), claim: None, runtime })
+    }
+
+    fn open(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, CheckpointError> {
+        let mut bucket = Bucket::look_at(store, prefix)?;
         let mut claim = bucket.claims()?.last().copied().unwrap_or(0);
         // Of two that open at once the second takes over.
-        bucket.claim = loop {
+        let claim = loop {
             claim += 1;
             let path = bucket.claim_at(claim);
             match bucket.create(&path, Vec::new()) {
@@ -118,7 +139,8 @@ impl Bucket {
             }
         };
         // Only the greatest counts.
-        for old in bucket.claims()?.into_iter().filter(|claim| *claim < bucket.claim) {
+        bucket.claim = Some(claim);
+        for old in bucket.claims()?.into_iter().filter(|old| *old < claim) {
             bucket.remove(&bucket.claim_at(old))?;
         }
         Ok(bucket)
@@ -137,12 +159,9 @@ impl Bucket {
         Ok(claims)
     }
 
-    /// Nobody has taken over.
-    fn still_claimed(&self) -> Result<(), CheckpointError> {
-        match self.claims()?.last() {
-            Some(last) if *last == self.claim => Ok(()),
-            _ => Err(CheckpointError::Fenced { place: self.place() }),
-        }
+    /// The claim by which this may be changed.
+    fn claim(&self) -> Result<u64, CheckpointError> {
+        self.claim.ok_or_else(|| CheckpointError::ReadOnly { place: self.place() })
     }
 
     fn at(&self, name: &Name, part: &str) -> Path {
@@ -217,6 +236,15 @@ impl Bucket {
 }
 
 impl Shelf for Bucket {
+    fn still_mine(&self) -> Result<(), CheckpointError> {
+        match self.claim {
+            Some(_) if self.claims()?.last().copied() != self.claim => {
+                Err(CheckpointError::Fenced { place: self.place() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn names(&self) -> Result<Vec<Name>, CheckpointError> {
         self.with(MANIFEST)
     }
@@ -231,12 +259,15 @@ impl Shelf for Bucket {
         states: &mut dyn Iterator<Item = &[u8]>,
         manifest: &[u8],
     ) -> Result<(), CheckpointError> {
+        self.claim()?;
+        // Who was fenced off uploads nothing.
+        self.still_mine()?;
         let whole = states.fold(Vec::new(), |mut whole, part| {
             whole.extend_from_slice(part);
             whole
         });
         let path = self.at(name, STATES);
-        let ahead = self.write(&path, whole).and_then(|()| self.still_claimed());
+        let ahead = self.write(&path, whole).and_then(|()| self.still_mine());
         if let Err(error) = ahead {
             let _ = self.remove(&path);
             return Err(error);
@@ -250,10 +281,11 @@ impl Shelf for Bucket {
             created => created.map_err(refused("put", &path))?,
         }
         // Who has taken over since the first question may not have seen it.
-        if broken(Broken::FenceIsAskedOnce) { Ok(()) } else { self.still_claimed() }
+        if broken(Broken::FenceIsAskedOnce) { Ok(()) } else { self.still_mine() }
     }
 
     fn discard(&self, names: &[Name]) -> Result<(), CheckpointError> {
+        let own = self.claim()? * IDS;
         for name in names {
             self.remove(&self.at(name, MANIFEST))?;
             self.remove(&self.at(name, STATES))?;
@@ -262,7 +294,7 @@ impl Shelf for Bucket {
         // that none of these is the last any more, even if its manifest came now.
         let complete = self.names()?;
         for name in self.with(STATES)? {
-            let is_older = matches!(name, Name::Checkpoint(id) if id < self.claim * IDS);
+            let is_older = matches!(name, Name::Checkpoint(id) if id < own);
             if is_older && !complete.contains(&name) {
                 self.remove(&self.at(&name, STATES))?;
             }

@@ -70,6 +70,11 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// Removes some, in this order: none of them is ever there in part under its name.
     fn discard(&self, names: &[Name]) -> Result<(), CheckpointError>;
 
+    /// Nobody has taken over what is here from who opened it.
+    fn still_mine(&self) -> Result<(), CheckpointError> {
+        Ok(())
+    }
+
     /// When this one was complete, where that is known.
     fn taken(&self, name: &Name) -> Option<SystemTime>;
 

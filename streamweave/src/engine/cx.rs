@@ -268,7 +268,7 @@ impl std::fmt::Display for Failure {
         match input {
             _ if is_phase(input) && position == 0 => write!(f, "in {input}: ")?,
             _ if is_phase(input) => write!(f, "in {input}, after {position} records: ")?,
-            "spawned task" | "step" => write!(f, "in a {input}: ")?,
+            "spawned task" | "step" | "checkpoint" => write!(f, "in a {input}: ")?,
             // Of a source.
             "next" => write!(f, "in call {} of next: ", position + 1)?,
             _ => write!(f, "at {input} record {position}: ")?,

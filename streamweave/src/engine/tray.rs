@@ -74,6 +74,22 @@ impl<T: 'static> Store<T> {
         Ok(Ready::Records(std::mem::take(full), bytes))
     }
 
+    /// How many records are a batch, of which the next are as large as this one, for all that is known.
+    fn room(&self, item: &T) -> usize {
+        ROOM.min(LARGE / self.sizes.of_one(item).max(1)).max(1)
+    }
+
+    /// An emptied batch may have room for far more than is to be filled of records like these.
+    #[inline(always)]
+    fn fit(&self, emptied: &mut Records<T>, like: &[T]) {
+        if const { std::mem::needs_drop::<T>() }
+            && like.len() >= FEW
+            && like.last().is_some_and(|last| self.room(last) < emptied.items.capacity() / 2)
+        {
+            *emptied = Records::default();
+        }
+    }
+
     /// Gives a batch back.
     fn take(&mut self, batch: Ready<T>) -> Result<Records<T>, SpillError> {
         match batch {
@@ -174,7 +190,8 @@ impl<T: Send + 'static> Tray<T> {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, cx: &mut Cx, item: T) {
-        self.make_room(cx);
+        let room = self.store.room(&item);
+        self.make_room(cx, room);
         self.incoming.push(&cx.mark, item);
         cx.pause();
     }
@@ -195,10 +212,10 @@ impl<T: Send + 'static> Tray<T> {
         kept
     }
 
-    /// Room for records that carry what those of this unit do.
-    fn make_room(&mut self, cx: &mut Cx) {
+    /// Room for so many records that carry what those of this unit do.
+    fn make_room(&mut self, cx: &mut Cx, room: usize) {
         if self.incoming.is_empty() {
-            self.incoming.prepare(cx.mark.carried, ROOM);
+            self.incoming.prepare(cx.mark.carried, room);
             return;
         }
         // The first batch of a unit begins with what stands: it stays in memory.
@@ -211,7 +228,7 @@ impl<T: Send + 'static> Tray<T> {
                 self.incoming.clear();
             }
         }
-        self.incoming.prepare(cx.mark.carried, ROOM);
+        self.incoming.prepare(cx.mark.carried, room);
         if self.ready.len() >= READY {
             cx.set_full();
         }
@@ -220,8 +237,10 @@ impl<T: Send + 'static> Tray<T> {
 
 /// How many records a tray has room for before it ends the step.
 const ROOM: usize = 2048;
-/// So many records may be taken in at once.
-const AT_ONCE: usize = 4 * ROOM;
+/// The bytes of a batch that is large enough, however few records it has.
+const LARGE: usize = SPILL_AT / 8;
+/// Fewer records are not looked at.
+const FEW: usize = 4;
 /// So many batches that wait end the step.
 const READY: usize = 4;
 
@@ -291,7 +310,10 @@ impl<T: Send + 'static> Part for Tray<T> {
                         let failure = self.failure(error);
                         return cx.fail(failure);
                     }
-                    None => std::mem::swap(&mut self.pending.records, &mut self.incoming),
+                    None => {
+                        std::mem::swap(&mut self.pending.records, &mut self.incoming);
+                        self.store.fit(&mut self.incoming, &self.pending.records.items);
+                    }
                 }
                 self.begin();
             }
@@ -346,19 +368,26 @@ impl<T: Send + 'static> Emit<T> for Tray<T> {
 
     #[inline]
     fn emit_all(&mut self, cx: &mut Cx, mut items: impl Iterator<Item = T>) {
-        if self.incoming.carried() != cx.mark.carried {
-            self.make_room(cx);
-        }
-        if items.size_hint().1.is_some_and(|most| most <= AT_ONCE) {
-            return self.incoming.extend(&cx.mark, items);
+        let carried = cx.mark.carried;
+        if self.incoming.carried() != carried && self.incoming.is_empty() {
+            self.incoming.prepare(carried, 0);
         }
         loop {
             let before = self.incoming.len();
-            self.incoming.extend(&cx.mark, items.by_ref().take(AT_ONCE));
-            if self.incoming.len() - before < AT_ONCE || cx.failed() {
+            let fits = self.incoming.carried() == carried;
+            let room = if fits { self.incoming.items.capacity() - before } else { 0 }.min(ROOM);
+            if items.size_hint().1.is_some_and(|most| most <= room) {
+                return self.incoming.extend(&cx.mark, items);
+            }
+            self.incoming.extend(&cx.mark, items.by_ref().take(room));
+            if self.incoming.len() - before < room {
                 return;
             }
-            self.make_room(cx);
+            let Some(item) = items.next() else { return };
+            self.grow(cx, item);
+            if cx.failed() {
+                return;
+            }
         }
     }
 

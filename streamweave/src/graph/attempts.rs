@@ -5,7 +5,7 @@ use std::error::Error;
 use tokio::time::Instant;
 
 use crate::broken::{Broken, broken};
-use crate::checkpoint::CheckpointStorage;
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::run::Running;
@@ -31,7 +31,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// error. What it gives of a run that has failed is dropped. The next attempt begins when no task of the last
 /// is left, those that nodes have [spawned](crate::node::Context::spawn) included, so nothing of it can come
 /// in between; a run that [hangs](Graph::set_watchdog), or of which something is left after a minute, is not
-/// tried again.
+/// tried again. Nor is one whose storage another run has taken over ([`CheckpointError::Fenced`]).
 ///
 /// What `restart` says of the state has no meaning here. Beyond its restarts the error of the last
 /// attempt is given back, whatever it says is `then` to happen, but for
@@ -129,7 +129,9 @@ where
         };
         let Some(failure) = life.failure().await else { return Err(error) };
         let now = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let Some(wait) = restarts.again(restart, &name, now) else {
+        let again = restarts.again(restart, &name, now);
+        // What is in the storage now is another run's.
+        let Some(wait) = again.filter(|_| !CheckpointError::is_fenced(&*failure)) else {
             return Err(match error.downcast_ref() {
                 Some(RunError::Aborted { graph }) => {
                     RunError::Failed { graph: graph.clone(), failure }.into()

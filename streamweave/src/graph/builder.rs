@@ -534,7 +534,7 @@ impl GraphBuilder {
         let counters = Arc::new(NodeCounters::default());
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
-        self.ends.extend(End::of::<N>().map(|end| (Arc::clone(path), end)));
+        self.ends.extend(End::of(&*node).map(|end| (Arc::clone(path), end)));
         let mut open = Open(Vec::new());
         out.each(&mut open);
         if open.0.iter().all(|open| *open) {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
-use crate::engine::ALL_SO_FAR;
+use crate::engine::{ALL_SO_FAR, Failure};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
@@ -26,6 +26,8 @@ pub(super) struct Cuts {
     pub(super) barriers: Arc<Barriers>,
     ended: watch::Receiver<Option<Ended>>,
     runtime: Handle,
+    /// What stops the run though no stage of it has failed.
+    failure: watch::Sender<Option<Arc<Failure>>>,
     /// From sending a barrier until what the stages have saved as of it is taken: each has room for one.
     cutting: Arc<Mutex<()>>,
     /// From the cut until it is kept, so that ids are in the order of the cuts.
@@ -45,13 +47,28 @@ impl Cuts {
         barriers: Barriers,
         ended: watch::Receiver<Option<Ended>>,
     ) -> Self {
-        let (cutting, keeping) = Default::default();
+        let (failure, cutting, keeping) = Default::default();
         let (barriers, runtime) = (Arc::new(barriers), Handle::current());
-        Cuts { graph, barriers, ended, runtime, cutting, keeping }
+        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// The run is to stop.
+    pub(super) fn fails(&self, failure: Failure) {
+        self.failure.send_replace(Some(Arc::new(failure)));
+    }
+
+    /// Why it is to, once it is.
+    pub(super) async fn failed(&self) -> Arc<Failure> {
+        let mut failure = self.failure.subscribe();
+        let failure = failure.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+        match failure {
+            Some(failure) => failure,
+            None => pending().await,
+        }
     }
 
     /// How the run ended, once it has.

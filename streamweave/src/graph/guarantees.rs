@@ -61,9 +61,20 @@ pub enum Replay {
     Rewindable,
     /// From who sends, who keeps it until a complete checkpoint holds it: `#[node(source, commits)]`.
     Retained,
+    /// From who sends, who keeps it in the memory of this process until then
+    /// (`#[node(source, commits = in_memory)]`, [`retained`](crate::nodes::retained)): a graph that fails
+    /// and begins again in the process loses nothing, and with the process what was kept is gone.
+    Remembered,
     /// No: what was taken in since the last checkpoint is lost with the process. The graph's own
     /// inputs are so, unless who sends keeps count of it.
     Volatile,
+}
+
+impl Replay {
+    /// Whether it is lost with the process.
+    fn is_lost(self) -> bool {
+        matches!(self, Replay::Remembered | Replay::Volatile)
+    }
 }
 
 /// When what goes out is seen.
@@ -95,9 +106,9 @@ pub struct PathGuarantee {
 }
 
 impl PathGuarantee {
-    /// What holds.
+    /// What holds, also when the process is killed.
     pub fn guarantee(&self) -> Guarantee {
-        let is_lost = self.replay == Replay::Volatile || self.delivery == Delivery::Handed;
+        let is_lost = self.replay.is_lost() || self.delivery == Delivery::Handed;
         Guarantee::of(is_lost, self.repeats())
     }
 
@@ -124,14 +135,15 @@ pub(crate) enum End {
 
 impl End {
     /// What a node is, if it is an end.
-    pub(crate) fn of<N: Node>() -> Option<Self> {
+    pub(crate) fn of<N: Node>(node: &N) -> Option<Self> {
         let Descriptor { inputs, outputs, .. } = N::descriptor();
         match (inputs.is_empty(), outputs.is_empty()) {
             (true, _) if N::REWINDABLE => Some(End::Source(Replay::Rewindable)),
+            (true, _) if N::COMMITS && N::IN_MEMORY => Some(End::Source(Replay::Remembered)),
             (true, _) if N::COMMITS => Some(End::Source(Replay::Retained)),
             (true, _) => Some(End::Source(Replay::Volatile)),
             (_, true) if N::COMMITS => Some(End::Sink(Delivery::Transactional)),
-            (_, true) if N::IDEMPOTENT => Some(End::Sink(Delivery::Idempotent)),
+            (_, true) if node.is_idempotent() => Some(End::Sink(Delivery::Idempotent)),
             (_, true) => Some(End::Sink(Delivery::Visible)),
             _ => None,
         }
@@ -147,7 +159,7 @@ pub(crate) struct Required {
 }
 
 impl Required {
-    /// Why a run of these paths cannot begin again from a checkpoint, if so.
+    /// Why a run of these paths cannot begin again from a checkpoint in the same process, if so.
     pub(crate) fn refuses_loss(&self, paths: &[PathGuarantee]) -> Option<String> {
         let lost = |path: &&PathGuarantee| {
             path.replay == Replay::Volatile && !self.losses.contains(&path.from)
@@ -166,12 +178,13 @@ impl Required {
         let (no_loss, no_repetition) = required.excludes();
         let refuses = |path: &PathGuarantee| {
             let PathGuarantee { from, to, .. } = path;
-            let advice = if no_loss
-                && path.replay == Replay::Volatile
-                && !self.losses.contains(from)
-            {
+            let advice = if no_loss && path.replay.is_lost() && !self.losses.contains(from) {
+                let gone = match path.replay {
+                    Replay::Remembered => "is kept in memory, and gone with the process",
+                    _ => "cannot be had again",
+                };
                 format!(
-                    "what `{from}` has given cannot be had again: use a source that can be rewound, \
+                    "what `{from}` has given {gone}: use a source that can be rewound, \
                      or say `allow_loss(\"{from}\")`"
                 )
             } else if no_loss && path.delivery == Delivery::Handed && !self.losses.contains(to) {

@@ -8,7 +8,9 @@ use futures_util::future::{Either, select};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
+use crate::engine::{Cause, Failure};
 use crate::graph::cuts::Cuts;
 use crate::graph::error::RunError;
 
@@ -86,11 +88,19 @@ impl Checkpoints {
                         return;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "a checkpoint failed; the run goes on");
+                        let error = Arc::new(error);
                         tell.send_modify(|report| {
                             report.failed += 1;
-                            report.last_error = Some(Arc::new(error));
+                            report.last_error = Some(Arc::clone(&error));
                         });
+                        // Two runs would do the same work, and nothing of this one counts.
+                        if CheckpointError::is_fenced(&*error) && !broken(Broken::FencedGoesOn) {
+                            let node = "checkpoint_every".into();
+                            let cause = Cause::Error(error.into());
+                            cuts.fails(Failure::new(node, "checkpoint", 0, cause));
+                            return;
+                        }
+                        tracing::warn!(%error, "a checkpoint failed; the run goes on");
                     }
                 }
             }

@@ -42,6 +42,11 @@ impl Life {
         self.failure.get().is_some() || self.cuts.barriers.has_failed()
     }
 
+    /// Why the run is to stop, once it is, though no stage of it has failed.
+    pub(super) async fn is_stopped(&self) -> Arc<Failure> {
+        self.cuts.failed().await
+    }
+
     /// The run has failed.
     pub(super) fn fails(&self, failure: &Arc<Failure>) {
         let _ = self.failure.set(Arc::clone(failure));

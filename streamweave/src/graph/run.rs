@@ -310,7 +310,8 @@ impl<I, O> Running<I, O> {
     /// until it ends: the first after `period`, at least a millisecond, each further one that long
     /// after the end of the one before it, so never two at once. Those that fail, or do not get
     /// through the graph within `limit`, are counted, reported as a `tracing` event and in the
-    /// handle, and the run goes on.
+    /// handle, and the run goes on: but where another run has taken over the storage
+    /// ([`CheckpointError::Fenced`]) this one fails, as nothing of it would count.
     ///
     /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///
@@ -606,12 +607,16 @@ async fn supervise(
 ) {
     let mut cancelled = false;
     let mut ended = Ended::Finished;
-    let mut barks = pin!(watchdog.barks());
+    let outside = async {
+        let (barks, stopped) = (pin!(watchdog.barks()), pin!(life.is_stopped()));
+        select(barks, stopped).await.factor_first().0
+    };
+    let mut outside = pin!(outside);
     loop {
-        let stage = match select(pin!(stages.join_next()), barks.as_mut()).await {
+        let stage = match select(pin!(stages.join_next()), outside.as_mut()).await {
             Either::Left((Some(stage), _)) => stage,
             Either::Left((None, _)) => break,
-            Either::Right((hung, _)) => Ok(StageEnd::Failed(hung)),
+            Either::Right((failure, _)) => Ok(StageEnd::Failed(failure)),
         };
         match stage {
             Ok(StageEnd::Finished) => {}

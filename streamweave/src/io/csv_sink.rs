@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::NodeResult;
-use crate::io::output::{Target, buffered, flush_soon};
+use crate::io::output::{Buffered, Place, buffered};
 use crate::state::Value;
 
 /// Writes records to a CSV file, each as a row. A row with the names of the fields comes first,
@@ -34,7 +34,7 @@ use crate::state::Value;
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[crate::node(sink, idempotent, crate = crate)]
+#[crate::node(sink, idempotent = self.place.is_new(), crate = crate)]
 pub struct CsvSink<T: Serialize + Send + 'static> {
     /// The records to write.
     #[input]
@@ -42,30 +42,27 @@ pub struct CsvSink<T: Serialize + Send + 'static> {
     /// How long the file is, once it is open.
     #[state]
     written: Value<Option<u64>>,
-    #[scratch]
-    target: Option<Target>,
-    #[scratch]
-    flushes: bool,
-    path: PathBuf,
-    append: bool,
+    #[scratch(init = Buffered::at(&self.place))]
+    buffered: Buffered,
+    place: Place,
     items: PhantomData<fn(&T)>,
 }
 
 impl<T: Serialize + Send + 'static> CsvSink<T> {
     /// Writes a new file, in place of what is there.
     pub fn create(path: impl Into<PathBuf>) -> Self {
-        CsvSink { path: path.into(), append: false, items: PhantomData }
+        CsvSink { place: Place::create(path), items: PhantomData }
     }
 
     /// Writes behind what is there, if there is something.
     pub fn append(path: impl Into<PathBuf>) -> Self {
-        CsvSink { path: path.into(), append: true, items: PhantomData }
+        CsvSink { place: Place::append(path), items: PhantomData }
     }
 }
 
 impl<T: Serialize + Send + 'static> fmt::Debug for CsvSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CsvSink").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("CsvSink").field("path", &self.place.path()).finish_non_exhaustive()
     }
 }
 
@@ -76,15 +73,10 @@ impl<T: Serialize + Send + 'static> CsvSinkHandlers<T> for CsvSink<T> {
         records: &T,
         out: &mut impl CsvSinkOut<T>,
     ) -> NodeResult {
-        if let Some(target) = &mut state.target {
-            let length = state.written.unwrap_or_else(|| target.length());
-            // There is one already, or something behind which there must be none.
-            let header = length == 0;
-            target.record(length, |buffer| row(records, header).map(|row| buffer.extend(row)))?;
-            state.written.set(Some(target.length()));
-            flush_soon(&mut state.flushes, out);
-        }
-        Ok(())
+        state.buffered.record(&mut state.written, out, |length, buffer| {
+            // There is a header already, or something behind which there must be none.
+            row(records, length == 0).map(|row| buffer.extend(row))
+        })
     }
 
     buffered!(file CsvSinkState<T>, CsvSinkOut<T>);

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use crate::NodeResult;
-use crate::io::output::{Target, ToLine, buffered, displayed, flush_soon, told};
+use crate::io::output::{Buffered, Place, ToLine, buffered, displayed, told};
 use crate::state::Value;
 
 /// Writes records to a file, each as a line.
@@ -14,7 +14,12 @@ use crate::state::Value;
 ///
 /// How long the file is goes with the node's state. A run that is restored from a checkpoint cuts the
 /// file back to there and goes on behind that, so each line is in it once, whatever happened to
-/// the run before; it refuses a file that is shorter.
+/// the run before; it refuses a file that is shorter. What cannot be written as the disk is full waits while
+/// the node [restarts](crate::supervision), and is written once there is room.
+///
+/// A run that is not restored empties a file that it was to [create](Self::create), so lines of one that was
+/// killed before its first checkpoint do not come twice. Who [appends](Self::append) cannot know them from
+/// what was there before: these come again.
 ///
 /// ```no_run
 /// use streamweave::io::FileLinesSink;
@@ -24,7 +29,7 @@ use crate::state::Value;
 ///     format!("{name} {sum}")
 /// });
 /// ```
-#[crate::node(sink, idempotent, crate = crate)]
+#[crate::node(sink, idempotent = self.place.is_new(), crate = crate)]
 pub struct FileLinesSink<T: Send + 'static> {
     /// The records to write.
     #[input]
@@ -32,24 +37,21 @@ pub struct FileLinesSink<T: Send + 'static> {
     /// How long the file is, once it is open.
     #[state]
     written: Value<Option<u64>>,
-    #[scratch]
-    target: Option<Target>,
-    #[scratch]
-    flushes: bool,
-    path: PathBuf,
-    append: bool,
+    #[scratch(init = Buffered::at(&self.place))]
+    buffered: Buffered,
+    place: Place,
     line: ToLine<T>,
 }
 
 impl<T: Display + Send + 'static> FileLinesSink<T> {
     /// Writes a new file, in place of what is there.
     pub fn create(path: impl Into<PathBuf>) -> Self {
-        FileLinesSink { path: path.into(), append: false, line: displayed() }
+        FileLinesSink { place: Place::create(path), line: displayed() }
     }
 
     /// Writes behind what is there, if there is something.
     pub fn append(path: impl Into<PathBuf>) -> Self {
-        FileLinesSink { path: path.into(), append: true, line: displayed() }
+        FileLinesSink { place: Place::append(path), line: displayed() }
     }
 }
 
@@ -59,7 +61,7 @@ impl<T: Send + 'static> FileLinesSink<T> {
         path: impl Into<PathBuf>,
         line: impl Fn(&T) -> L + Send + Sync + 'static,
     ) -> Self {
-        FileLinesSink { path: path.into(), append: false, line: told(line) }
+        FileLinesSink { place: Place::create(path), line: told(line) }
     }
 
     /// As [`append`](Self::append); `line` gives the text of a record.
@@ -67,13 +69,13 @@ impl<T: Send + 'static> FileLinesSink<T> {
         path: impl Into<PathBuf>,
         line: impl Fn(&T) -> L + Send + Sync + 'static,
     ) -> Self {
-        FileLinesSink { path: path.into(), append: true, line: told(line) }
+        FileLinesSink { place: Place::append(path), line: told(line) }
     }
 }
 
 impl<T: Send + 'static> fmt::Debug for FileLinesSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileLinesSink").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("FileLinesSink").field("path", &self.place.path()).finish_non_exhaustive()
     }
 }
 
@@ -84,15 +86,9 @@ impl<T: Send + 'static> FileLinesSinkHandlers<T> for FileLinesSink<T> {
         records: &T,
         out: &mut impl FileLinesSinkOut<T>,
     ) -> NodeResult {
-        if let Some(target) = &mut state.target {
-            let length = state.written.unwrap_or_else(|| target.length());
-            target.record(length, |buffer| {
-                (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
-            })?;
-            state.written.set(Some(target.length()));
-            flush_soon(&mut state.flushes, out);
-        }
-        Ok(())
+        state.buffered.record(&mut state.written, out, |_, buffer| {
+            (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
+        })
     }
 
     buffered!(file FileLinesSinkState<T>, FileLinesSinkOut<T>);

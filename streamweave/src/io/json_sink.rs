@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::NodeResult;
-use crate::io::output::{Target, buffered, flush_soon};
+use crate::io::output::{Buffered, Place, buffered};
 use crate::state::Value;
 
 /// Writes records to a file, each as JSON on a line of its own.
@@ -33,7 +33,7 @@ use crate::state::Value;
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[crate::node(sink, idempotent, crate = crate)]
+#[crate::node(sink, idempotent = self.place.is_new(), crate = crate)]
 pub struct JsonLinesSink<T: Serialize + Send + 'static> {
     /// The records to write.
     #[input]
@@ -41,30 +41,27 @@ pub struct JsonLinesSink<T: Serialize + Send + 'static> {
     /// How long the file is, once it is open.
     #[state]
     written: Value<Option<u64>>,
-    #[scratch]
-    target: Option<Target>,
-    #[scratch]
-    flushes: bool,
-    path: PathBuf,
-    append: bool,
+    #[scratch(init = Buffered::at(&self.place))]
+    buffered: Buffered,
+    place: Place,
     items: PhantomData<fn(&T)>,
 }
 
 impl<T: Serialize + Send + 'static> JsonLinesSink<T> {
     /// Writes a new file, in place of what is there.
     pub fn create(path: impl Into<PathBuf>) -> Self {
-        JsonLinesSink { path: path.into(), append: false, items: PhantomData }
+        JsonLinesSink { place: Place::create(path), items: PhantomData }
     }
 
     /// Writes behind what is there, if there is something.
     pub fn append(path: impl Into<PathBuf>) -> Self {
-        JsonLinesSink { path: path.into(), append: true, items: PhantomData }
+        JsonLinesSink { place: Place::append(path), items: PhantomData }
     }
 }
 
 impl<T: Serialize + Send + 'static> fmt::Debug for JsonLinesSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonLinesSink").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("JsonLinesSink").field("path", &self.place.path()).finish_non_exhaustive()
     }
 }
 
@@ -75,15 +72,9 @@ impl<T: Serialize + Send + 'static> JsonLinesSinkHandlers<T> for JsonLinesSink<T
         records: &T,
         out: &mut impl JsonLinesSinkOut<T>,
     ) -> NodeResult {
-        if let Some(target) = &mut state.target {
-            let length = state.written.unwrap_or_else(|| target.length());
-            target.record(length, |buffer| {
-                serde_json::to_writer(&mut *buffer, records).map(|()| buffer.push(b'\n'))
-            })?;
-            state.written.set(Some(target.length()));
-            flush_soon(&mut state.flushes, out);
-        }
-        Ok(())
+        state.buffered.record(&mut state.written, out, |_, buffer| {
+            serde_json::to_writer(&mut *buffer, records).map(|()| buffer.push(b'\n'))
+        })
     }
 
     buffered!(file JsonLinesSinkState<T>, JsonLinesSinkOut<T>);

@@ -1,11 +1,17 @@
 //! Where sinks of files and standard output write: buffered, every error with its name.
 
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use crate::broken::{Broken, broken};
+use crate::checkpoint::disk::flush_folder;
 use crate::io::IoError;
+use crate::lent::Lent;
+use crate::node::{Context, NodeResult, TimerAt};
+use crate::state::Value;
 
 /// Appends a record's line, without its line feed.
 pub(crate) type ToLine<T> = Box<dyn Fn(&T, &mut Vec<u8>) -> io::Result<()> + Send + Sync>;
@@ -28,7 +34,7 @@ const BUFFER: usize = 64 << 10;
 
 /// A buffered file or standard output.
 #[derive(Debug)]
-pub(crate) struct Target {
+struct Target {
     name: String,
     to: To,
     buffer: Vec<u8>,
@@ -36,6 +42,8 @@ pub(crate) struct Target {
     flushed: u64,
     /// How many of the buffer are whole records.
     whole: usize,
+    /// Where its name is, which may not be on the disk yet, and whether it was made here.
+    folder: Option<(PathBuf, bool)>,
 }
 
 #[derive(Debug)]
@@ -46,11 +54,12 @@ enum To {
 
 impl Target {
     /// Opens a file, to go on behind its first `written` bytes where that is known.
-    pub(crate) fn file(path: &Path, append: bool, written: Option<u64>) -> Result<Self, IoError> {
+    fn file(path: &Path, append: bool, written: Option<u64>) -> Result<Self, IoError> {
         let failed = |source| IoError::Write { path: path.into(), source };
+        let is_there = path.exists();
         let file = File::options().create(true).append(true).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let mut flushed = metadata.len();
+        let (mut flushed, mut folder) = (metadata.len(), None);
         if metadata.is_file() {
             let keep = written.unwrap_or(if append { flushed } else { 0 });
             if flushed < keep {
@@ -58,24 +67,27 @@ impl Target {
             }
             file.set_len(keep).map_err(failed)?;
             flushed = keep;
+            // Also of a file that was there: who made it may have been killed since.
+            let file = fs::canonicalize(path).map_err(failed)?;
+            folder = file.parent().map(|folder| (folder.to_owned(), !is_there));
         }
         let (name, buffer) = (path.display().to_string(), Vec::with_capacity(BUFFER));
-        Ok(Target { name, to: To::File(file), buffer, flushed, whole: 0 })
+        Ok(Target { name, to: To::File(file), buffer, flushed, whole: 0, folder })
     }
 
-    pub(crate) fn stdout() -> Self {
+    fn stdout() -> Self {
         let (name, buffer) = ("stdout".to_owned(), Vec::with_capacity(BUFFER));
-        Target { name, to: To::Stdout, buffer, flushed: 0, whole: 0 }
+        Target { name, to: To::Stdout, buffer, flushed: 0, whole: 0, folder: None }
     }
 
     /// How many bytes there are, with those that wait.
-    pub(crate) fn length(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.flushed + self.buffer.len() as u64
     }
 
     /// Takes a record that `write` puts into the buffer, behind the first `length` bytes: what is behind
     /// these is of a unit that failed. If it fails, nothing of the record stays.
-    pub(crate) fn record<E>(
+    fn record<E>(
         &mut self,
         length: u64,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
@@ -143,25 +155,151 @@ impl Target {
     /// Writes what waits and has the system put it on the disk: only then do some errors show.
     pub(crate) fn close(&mut self) -> Result<(), IoError> {
         self.flush()?;
-        match &self.to {
-            To::File(file) if file.metadata().is_ok_and(|metadata| metadata.is_file()) => {
-                file.sync_data().map_err(|error| IoError::of_write(&self.name, error))
-            }
-            _ => Ok(()),
+        if let To::File(file) = &self.to
+            && file.metadata().is_ok_and(|metadata| metadata.is_file())
+        {
+            file.sync_data().map_err(|error| IoError::of_write(&self.name, error))?;
         }
+        if let Some((folder, is_new)) = &self.folder {
+            match flush_folder(folder) {
+                // Who may not read it has not made this file.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_new => {}
+                flushed => {
+                    flushed.map_err(|source| IoError::Write { path: folder.clone(), source })?
+                }
+            }
+            self.folder = None;
+        }
+        Ok(())
+    }
+
+    /// Writes the whole records that wait, of who went down.
+    fn flush_whole(&mut self) -> Result<(), IoError> {
+        self.buffer.truncate(self.whole);
+        self.flush()
     }
 }
 
-/// Who goes down and up again, or is stopped, has handled what waits.
+/// Who is stopped has handled what waits.
 impl Drop for Target {
     fn drop(&mut self) {
-        self.buffer.truncate(self.whole);
-        let _ = self.flush();
+        let _ = self.flush_whole();
     }
 }
 
 /// How long a record may wait in the buffer of a sink, in milliseconds of the run's clock.
-pub(crate) const FLUSH_AFTER: i64 = 200;
+const FLUSH_AFTER: i64 = 200;
+
+/// Where a buffered sink writes. What it has not written stays here while the sink restarts: it may be
+/// that there is no room for it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Standard output, if there is none.
+    path: Option<PathBuf>,
+    append: bool,
+    target: Arc<Mutex<Option<Target>>>,
+}
+
+impl Place {
+    pub(crate) fn create(path: impl Into<PathBuf>) -> Self {
+        Place { path: Some(path.into()), append: false, target: Arc::default() }
+    }
+
+    pub(crate) fn append(path: impl Into<PathBuf>) -> Self {
+        Place { append: true, ..Place::create(path) }
+    }
+
+    pub(crate) fn stdout() -> Self {
+        Place { path: None, append: false, target: Arc::default() }
+    }
+
+    /// Whether a run that begins anew writes over what the one before has written.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.append
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new("stdout"))
+    }
+}
+
+/// What a buffered sink has while it runs.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    target: Lent<Target>,
+    flushes: bool,
+}
+
+impl Buffered {
+    pub(crate) fn at(place: &Place) -> Self {
+        Buffered { target: Lent::from(&place.target), flushes: false }
+    }
+
+    /// Opens the place, to go on behind the first `written` bytes where that is known; how many there
+    /// are now.
+    pub(crate) fn open(&mut self, place: &Place, written: Option<u64>) -> Result<u64, IoError> {
+        // What waits in the one before counts as written: it comes first, and stays if it cannot be.
+        if broken(Broken::UnwrittenIsDropped) {
+            self.target.take();
+        } else if let Some(before) = self.target.get() {
+            before.flush_whole()?;
+        }
+        self.flushes = false;
+        let target = match &place.path {
+            Some(path) => Target::file(path, place.append, written)?,
+            None => Target::stdout(),
+        };
+        Ok(self.target.set(target).length())
+    }
+
+    /// Takes a record into a file, which `write` puts there, told how long that is; and sees to it that
+    /// it is written soon.
+    pub(crate) fn record<E: ToString>(
+        &mut self,
+        written: &mut Value<Option<u64>>,
+        out: &mut impl Context,
+        write: impl FnOnce(u64, &mut Vec<u8>) -> Result<(), E>,
+    ) -> NodeResult {
+        if let Some(target) = self.target.get() {
+            let length = written.unwrap_or_else(|| target.length());
+            target.record(length, |buffer| write(length, buffer))?;
+            written.set(Some(target.length()));
+            flush_soon(&mut self.flushes, out);
+        }
+        Ok(())
+    }
+
+    /// The same for standard output, of which nothing can be taken back.
+    pub(crate) fn line<E: ToString>(
+        &mut self,
+        out: &mut impl Context,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> NodeResult {
+        if let Some(target) = self.target.get() {
+            target.record(target.length(), write)?;
+            flush_soon(&mut self.flushes, out);
+        }
+        Ok(())
+    }
+
+    /// The time to write what waits has come.
+    pub(crate) fn flush(&mut self) -> NodeResult {
+        self.flushes = false;
+        Ok(self.target.get().map_or(Ok(()), Target::flush)?)
+    }
+
+    /// What waits is to be on the disk.
+    pub(crate) fn sync(&mut self) -> NodeResult {
+        Ok(self.target.get().map_or(Ok(()), Target::close)?)
+    }
+
+    /// The same at the end.
+    pub(crate) fn close(&mut self) -> NodeResult {
+        self.sync()?;
+        self.target.take();
+        Ok(())
+    }
+}
 
 /// The handlers that all buffered sinks share.
 macro_rules! buffered {
@@ -169,12 +307,8 @@ macro_rules! buffered {
     // there.
     (file $state:ty, $out:path) => {
         fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
-            // What waits in the one before is to be in the file first.
-            state.target = None;
-            let target = Target::file(&self.path, self.append, *state.written)?;
-            state.written.set(Some(target.length()));
-            state.target = Some(target);
-            state.flushes = false;
+            let length = state.buffered.open(&self.place, *state.written)?;
+            state.written.set(Some(length));
             Ok(())
         }
 
@@ -184,18 +318,14 @@ macro_rules! buffered {
             _: u64,
             _: &mut impl $out,
         ) -> $crate::NodeResult {
-            match &mut state.target {
-                Some(target) => Ok(target.close()?),
-                None => Ok(()),
-            }
+            state.buffered.sync()
         }
 
         $crate::io::output::buffered!($state, $out);
     };
     (stdout $state:ty, $out:path) => {
         fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
-            state.target = Some(Target::stdout());
-            state.flushes = false;
+            state.buffered.open(&self.place, None)?;
             Ok(())
         }
 
@@ -208,18 +338,11 @@ macro_rules! buffered {
             _: $crate::node::Timer<()>,
             _: &mut impl $out,
         ) -> $crate::NodeResult {
-            state.flushes = false;
-            match &mut state.target {
-                Some(target) => Ok(target.flush()?),
-                None => Ok(()),
-            }
+            state.buffered.flush()
         }
 
         fn on_stop(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
-            match state.target.take() {
-                Some(mut target) => Ok(target.close()?),
-                None => Ok(()),
-            }
+            state.buffered.close()
         }
     };
 }
@@ -227,9 +350,32 @@ pub(crate) use buffered;
 
 /// Sees to it that what waits is written soon; once for each flush. Where no timer of the clock can
 /// be set, it is written when there is enough of it, and at the end.
-pub(crate) fn flush_soon(flushes: &mut bool, out: &mut impl crate::node::Context) {
+pub(crate) fn flush_soon(flushes: &mut bool, out: &mut impl Context) {
     if out.__clock_moves() && !std::mem::replace(flushes, true) {
         let at = out.now().saturating_add(FLUSH_AFTER);
-        out.set_timer("flush", crate::node::TimerAt::Clock(at));
+        out.set_timer("flush", TimerAt::Clock(at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::disk::tests::FLUSHED;
+
+    /// What a sink made has its name on the disk before the first checkpoint holds what is in it.
+    #[test]
+    fn the_name_of_a_new_file_is_on_the_disk() {
+        let folder = std::env::temp_dir().join(format!("streamweave-names-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let place = Place::create(folder.join("lines"));
+        let mut buffered = Buffered::at(&place);
+        buffered.open(&place, None).unwrap();
+        assert_eq!(FLUSHED.take(), [] as [PathBuf; 0]);
+        buffered.sync().unwrap();
+        assert_eq!(FLUSHED.take(), [fs::canonicalize(&folder).unwrap()]);
+        buffered.sync().unwrap();
+        assert_eq!(FLUSHED.take(), [] as [PathBuf; 0], "once is enough");
+        drop(buffered);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

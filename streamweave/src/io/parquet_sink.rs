@@ -16,6 +16,7 @@ use serde_arrow::ArrayBuilder;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 
 use crate::NodeResult;
+use crate::checkpoint::disk::{flush_folder, folder_of};
 use crate::io::IoError;
 use crate::state::Value;
 
@@ -194,12 +195,9 @@ impl Part {
         let path = &self.path;
         file.sync_all().map_err(|source| write(path, source))?;
         std::fs::rename(&self.part, path).map_err(|source| write(path, source))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // What the folder says is on the disk too. Not every system lets folders be opened.
-        match File::open(folder.unwrap_or(Path::new("."))) {
-            Ok(folder) => folder.sync_all().map_err(|source| write(path, source)),
-            Err(_) => Ok(()),
-        }
+        // Its name is on the disk too.
+        let folder = folder_of(path).unwrap_or(path);
+        flush_folder(folder).map_err(|source| write(folder, source))
     }
 }
 

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::NodeResult;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::disk::{RealDisk, flush_folder};
+use crate::checkpoint::folder::make_folder;
 use crate::io::IoError;
 use crate::io::output::{ToLine, displayed, told};
 use crate::state::Value;
@@ -163,13 +166,16 @@ fn open(path: &Path, length: u64) -> io::Result<File> {
 }
 
 /// Puts the names in a folder on the disk.
-fn flush_folder(folder: &Path) -> Result<(), IoError> {
-    // Only there do folders open as files do.
-    if cfg!(unix) {
-        let flushed = File::open(folder).and_then(|folder| folder.sync_all());
-        return flushed.map_err(|source| write(folder, source));
-    }
-    Ok(())
+fn flush(folder: &Path) -> Result<(), IoError> {
+    flush_folder(folder).map_err(|source| write(folder, source))
+}
+
+/// The folder, and those that it is in, are there: on the disk, too.
+fn make(folder: &Path) -> Result<(), IoError> {
+    make_folder(&RealDisk, folder).map_err(|error| match error {
+        CheckpointError::Io { path, error, .. } => write(&path, error),
+        other => write(folder, io::Error::other(other)),
+    })
 }
 
 impl<T: Send + 'static> fmt::Debug for PartFiles<T> {
@@ -180,7 +186,7 @@ impl<T: Send + 'static> fmt::Debug for PartFiles<T> {
 
 impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
     fn on_start(&self, state: &mut PartFilesState<T>, _: &mut impl PartFilesOut<T>) -> NodeResult {
-        fs::create_dir_all(&self.folder).map_err(|source| write(&self.folder, source))?;
+        make(&self.folder)?;
         let open = state.open.number;
         if let Some(part) = self.numbers("part-", "")?.range(open..).next() {
             let path = self.visible(Part { number: *part, length: 0 });
@@ -233,7 +239,7 @@ impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
             let _ = fs::remove_file(&path);
             return Err(write(&path, source).into());
         }
-        flush_folder(&self.folder)?;
+        flush(&self.folder)?;
         state.ready.get_mut().push(Ready { checkpoint, part });
         state.open.set(Part { number: part.number + 1, length: 0 });
         state.writing = None;
@@ -253,8 +259,25 @@ impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
         for ready in state.ready.iter().take(due) {
             self.commit(ready.part)?;
         }
-        flush_folder(&self.folder)?;
+        flush(&self.folder)?;
         state.ready.get_mut().drain(..due);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::disk::tests::FLUSHED;
+
+    /// Each folder is on the disk before there is something in it.
+    #[test]
+    fn the_names_of_new_folders_are_on_the_disk() {
+        let outer =
+            std::env::temp_dir().join(format!("streamweave-folders-{}", std::process::id()));
+        make(&outer.join("one/parts")).unwrap();
+        let flushed = FLUSHED.take();
+        assert!(flushed.ends_with(&[outer.clone(), outer.join("one")]), "{flushed:?}");
+        fs::remove_dir_all(outer).unwrap();
     }
 }

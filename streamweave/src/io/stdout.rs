@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use crate::NodeResult;
-use crate::io::output::{Target, ToLine, buffered, displayed, flush_soon, told};
+use crate::io::output::{Buffered, Place, ToLine, buffered, displayed, told};
 
 /// Writes records to standard output, each as a line; see [`stdout_lines`].
 #[crate::node(sink, crate = crate)]
@@ -11,10 +11,9 @@ pub struct StdoutLines<T: Send + 'static> {
     /// The records to write.
     #[input]
     records: &T,
-    #[scratch]
-    target: Option<Target>,
-    #[scratch]
-    flushes: bool,
+    #[scratch(init = Buffered::at(&self.place))]
+    buffered: Buffered,
+    place: Place,
     line: ToLine<T>,
 }
 
@@ -39,13 +38,13 @@ pub struct StdoutLines<T: Send + 'static> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn stdout_lines<T: Display + Send + 'static>() -> StdoutLines<T> {
-    StdoutLines { line: displayed() }
+    StdoutLines { place: Place::stdout(), line: displayed() }
 }
 
 impl<T: Send + 'static> StdoutLines<T> {
     /// As [`stdout_lines`]; `line` gives the text of a record.
     pub fn by<L: AsRef<[u8]>>(line: impl Fn(&T) -> L + Send + Sync + 'static) -> Self {
-        StdoutLines { line: told(line) }
+        StdoutLines { place: Place::stdout(), line: told(line) }
     }
 }
 
@@ -62,13 +61,7 @@ impl<T: Send + 'static> StdoutLinesHandlers<T> for StdoutLines<T> {
         records: &T,
         out: &mut impl StdoutLinesOut<T>,
     ) -> NodeResult {
-        if let Some(target) = &mut state.target {
-            target.record(target.length(), |buffer| {
-                (self.line)(records, buffer).map(|()| buffer.push(b'\n'))
-            })?;
-            flush_soon(&mut state.flushes, out);
-        }
-        Ok(())
+        state.buffered.line(out, |buffer| (self.line)(records, buffer).map(|()| buffer.push(b'\n')))
     }
 
     buffered!(stdout StdoutLinesState<T>, StdoutLinesOut<T>);

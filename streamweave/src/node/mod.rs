@@ -82,8 +82,14 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// what it had given behind it.
     const REWINDABLE: bool = false;
 
+    /// Of a source that commits: whether what it has not committed is kept in memory, and gone with the
+    /// process.
+    const IN_MEMORY: bool = false;
+
     /// Of a sink: whether what comes again changes nothing.
-    const IDEMPOTENT: bool = false;
+    fn is_idempotent(&self) -> bool {
+        false
+    }
 
     /// The state of a fresh instance.
     fn new_state(&self) -> Self::State;

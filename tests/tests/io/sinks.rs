@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -201,5 +202,60 @@ fn a_restart_loses_no_lines() -> Tested {
     run.close_inputs()?.drain()?;
     let expected: String = (0..100).filter(|n| n % 10 != 3).map(|n| format!("{n}\n")).collect();
     assert_eq!(fs::read_to_string(&path)?, expected);
+    Ok(())
+}
+
+/// The files of this process have room for so many bytes.
+#[cfg(target_os = "linux")]
+fn limit(bytes: &str) -> Tested {
+    let pid = format!("--pid={}", std::process::id());
+    let set = Command::new("prlimit").args([pid, format!("--fsize={bytes}:unlimited")]).status()?;
+    assert!(set.success());
+    Ok(())
+}
+
+/// A disk is full in the middle of a line, also when the sink has restarted, and has room again: all lines
+/// are there once.
+#[cfg(target_os = "linux")]
+#[test]
+pub(super) fn lines_wait_for_room() -> Tested {
+    const ALONE: &str = "STREAMWEAVE_IS_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        // In a process of its own, which a write beyond the limit does not end.
+        let script = "trap '' XFSZ; exec \"$0\" --exact sinks::lines_wait_for_room";
+        let mut alone = Command::new("sh");
+        alone.args(["-c", script]).arg(std::env::current_exe()?).env(ALONE, "1");
+        let ended = alone.output()?;
+        let told = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success() && told.contains("1 passed"), "{told}");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a");
+    let line = |n: &u64| format!("{n:999}");
+    let mut run = graph! {
+        #[on_failure(retry)]
+        #[restart(max = 10, backoff = "1s..1s")]
+        sink: FileLinesSink::create_by(&path, line),
+        graph.records => sink.records,
+    }
+    .inline()?;
+    limit("99500")?;
+    for n in 0..140 {
+        run.inputs.records.try_send(n)?;
+    }
+    run.step()?;
+    // It tries again, and there is no room yet.
+    run.advance(Duration::from_secs(2))?;
+    assert_eq!(fs::metadata(&path)?.len(), 99_500);
+    let failures = run.metrics().nodes[0].clone();
+    limit("unlimited")?;
+    run.advance(Duration::from_secs(2))?;
+    for n in 140..150 {
+        run.inputs.records.try_send(n)?;
+    }
+    run.close_inputs()?.drain()?;
+    let expected: String = (0..150).map(|n| line(&n) + "\n").collect();
+    assert_eq!(fs::read_to_string(&path)?, expected, "{failures:?}");
     Ok(())
 }

@@ -14,6 +14,7 @@ use streamweave::graph::Snapshot;
 use streamweave::prelude::*;
 
 streamweave_tests::broken_variants! {
+    FencedGoesOn => objects::who_is_fenced_off_ends;
     FenceIsAskedOnce => objects::who_is_fenced_off_publishes_nothing;
     NoFileFlush => power::what_publish_returned_is_there;
     NoFolderFlush => power::what_publish_returned_is_there;

@@ -19,10 +19,12 @@ use object_store::{
 };
 use streamweave::checkpoint::{
     Checkpoint, CheckpointError, CheckpointStorage, FileCheckpointStorage, ObjectCheckpointStorage,
+    restart_from_checkpoint,
 };
 use streamweave::graph::{CutId, Snapshot};
-use streamweave::nodes::scan;
+use streamweave::nodes::{map, retained, scan};
 use streamweave::prelude::*;
+use streamweave::supervision::RestartSpec;
 
 use crate::{Tested, last, restored};
 
@@ -328,8 +330,8 @@ fn eight(calls: u64, after: bool) -> std::result::Result<bool, Box<dyn std::erro
             assert_eq!(restored(&storage.read(id)?)?, wholes[&id], "{id}");
         }
     }
-    let again = open(&store, 2)?;
-    assert_eq!(again.latest()?, storage.latest()?);
+    let last = storage.latest()?;
+    assert_eq!(open(&store, 2)?.latest()?, last);
     Ok(left.is_none())
 }
 
@@ -366,8 +368,8 @@ fn what_was_begun_is_removed_in_time() -> Tested {
     let store = Faulty::new();
     let storage = open(&store, 2)?;
     last!().inline()?.checkpoint(&storage)?;
-    // The states, the claims, then the manifest.
-    store.set(2, Plan::Before);
+    // The claims, the states, the claims, then the manifest.
+    store.set(3, Plan::Before);
     assert!(last!().inline()?.checkpoint(&storage).is_err());
     drop(storage);
     let storage = open(&store, 2)?;
@@ -425,5 +427,89 @@ pub(super) fn who_is_fenced_off_publishes_nothing() -> Tested {
             assert_eq!(other.latest()?.unwrap().id(), id);
         }
     }
+    Ok(())
+}
+
+/// A run that was fenced off ends, and does not begin again with what another has published.
+#[tokio::test]
+pub(super) async fn who_is_fenced_off_ends() -> Tested {
+    let store = Arc::new(InMemory::new());
+    let (storage, limit) = (open(&store, 3)?, Duration::from_secs(60));
+    let (sender, numbers) = retained(10);
+    let (mut attempts, mut other) = (0, None);
+    let make = || {
+        attempts += 1;
+        Ok(graph! {
+            numbers: numbers.source(),
+            last: map(|n: u64| n),
+            numbers.out => last.input,
+            last.out => graph.last,
+        })
+    };
+    let restart = RestartSpec { max: 3, ..RestartSpec::default() };
+    let ended = restart_from_checkpoint(&storage, &restart, make, async |mut run| {
+        let mut taken = run.checkpoint_every(storage.clone(), Duration::from_millis(1), limit)?;
+        sender.try_send(7).map_err(|_| "no room")?;
+        assert_eq!(run.outputs.last.recv().await, Some(7));
+        assert_eq!(taken.changed().await.map(|report| report.failed), Some(0));
+        let taken_over = open(&store, 3)?;
+        last!().inline()?.checkpoint(&taken_over)?;
+        other = Some(taken_over);
+        while let Some(report) = taken.changed().await {
+            assert!(report.failed <= 1, "it goes on");
+        }
+        assert_eq!(run.outputs.last.recv().await, None);
+        Ok(run.drain().await?)
+    });
+    let error = ended.await.unwrap_err().to_string();
+    let expected = "node `checkpoint_every` failed in a checkpoint: another run has taken over";
+    assert!(error.contains(expected), "{error}");
+    assert_eq!(attempts, 1);
+    // It begins with nothing of the other, puts nothing beside it, and may look.
+    let error = storage.latest().unwrap_err();
+    assert!(matches!(error, CheckpointError::Fenced { .. }), "{error}");
+    assert!(matches!(storage.latest_intact(), Err(CheckpointError::Fenced { .. })));
+    assert_eq!(storage.ids()?, other.unwrap().ids()?);
+    Ok(())
+}
+
+/// Who is fenced off uploads nothing.
+#[test]
+fn nothing_is_uploaded_in_vain() -> Tested {
+    let store = Faulty::new();
+    let storage = open(&store, 3)?;
+    open(&store, 3)?;
+    // The first call of a publish asks for the claims, the second would put the states.
+    store.set(1, Plan::Before);
+    let error = last!().inline()?.checkpoint(&storage).unwrap_err();
+    assert!(matches!(error, CheckpointError::Fenced { .. }), "{error}");
+    assert!(store.heals().is_some(), "there was another call");
+    Ok(())
+}
+
+#[test]
+fn who_only_reads_takes_nothing_over() -> Tested {
+    let store = Arc::new(InMemory::new());
+    let storage = open(&store, 3)?;
+    let mut run = last!().inline()?;
+    run.inputs.numbers.try_send((1, 2))?;
+    storage.savepoint("one", &run.snapshot()?)?;
+    let reader = ObjectCheckpointStorage::open_read_only(Arc::clone(&store) as _, "jobs/one")?;
+    assert_eq!(reader.savepoints()?, ["one"]);
+    assert_eq!(reader.latest()?, storage.latest()?);
+    assert_eq!(reader.read_savepoint("one")?, storage.read_savepoint("one")?);
+    let refused = [
+        reader.publish(&run.snapshot()?).map(drop),
+        reader.savepoint("two", &run.snapshot()?).map(drop),
+        reader.remove_savepoint("one"),
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, CheckpointError::ReadOnly { .. }), "{error}");
+    }
+    // The run goes on, and is seen.
+    let id = run.checkpoint(&storage)?;
+    assert_eq!(reader.latest()?.unwrap().id(), id);
+    assert_eq!(reader.savepoints()?, ["one"]);
     Ok(())
 }

@@ -155,11 +155,18 @@ fn implementation(names: &Names<'_>) -> TokenStream {
         (node.strict, "STRICT"),
         (node.commits, "COMMITS"),
         (node.rewindable, "REWINDABLE"),
-        (node.idempotent, "IDEMPOTENT"),
+        (node.in_memory, "IN_MEMORY"),
     ];
     let said = said.into_iter().filter(|(is_said, _)| *is_said).map(|(_, name)| {
         let name = format_ident!("{name}");
         quote!(const #name: bool = true;)
+    });
+    let is_idempotent = node.idempotent.as_ref().map(|when| {
+        quote! {
+            fn is_idempotent(&self) -> bool {
+                #when
+            }
+        }
     });
     let new_state = state::fresh(names);
     let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
@@ -177,6 +184,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             #timing
             #(#said)*
 
+            #is_idempotent
             fn new_state(&self) -> #state {
                 #new_state
             }

@@ -90,3 +90,45 @@ fn what_does_not_serialize_fails_its_unit_instead_of_filling_the_memory() {
     arrive(&mut tray, &mut receiver, &mut cx, &mut arrived);
     assert_eq!(arrived, [1]);
 }
+
+/// Large records are in memory as far as they may be, however few they are and however they come.
+#[test]
+fn large_records_spill_though_they_are_few() {
+    const LENGTH: usize = 1 << 20;
+    let text = |_| " ".repeat(LENGTH);
+    for all_at_once in [false, true] {
+        let capacity = Capacity { records: 1 << 20, batch: 512, bytes: 1 << 30 };
+        let (sender, _receiver) = channel(capacity, Arc::new(EdgeCounters::new("test".into())));
+        let mut cx = Cx::new(Clock::manual());
+        let mut tray = Tray::new(Outbox::new(sender)).codec(Some(Codec::<String>::new()));
+        tray.begin();
+        let mut held = 0;
+        let items = (0..48).map(text).inspect(|_| held += 1);
+        if all_at_once {
+            tray.emit_all(&mut cx, items);
+        } else {
+            items.for_each(|item| tray.emit(&mut cx, item));
+        }
+        assert_eq!(held, 48);
+        assert!(tray.store.held + tray.incoming.items.len() * LENGTH <= SPILL_AT + 2 * LARGE);
+        assert!(tray.store.spilled > 0 && cx.must_end());
+        assert_eq!(tray.accepted(), 48);
+    }
+}
+
+/// Emitted at once or one by one, what is more than a batch ends the step, and what is less does not.
+#[test]
+fn many_at_once_end_the_step() {
+    let (mut tray, mut receiver, mut cx) = tray(Some(Codec::new()));
+    let (mut arrived, mut expected) = (Vec::new(), Vec::new());
+    for size in [ROOM as u64, 3 * ROOM as u64, 1, 8 * ROOM as u64] {
+        tray.begin();
+        tray.emit_all(&mut cx, 0..size);
+        expected.extend(0..size);
+        assert!(tray.incoming.len() <= ROOM, "{size}");
+        assert_eq!(cx.must_end(), size >= 5 * ROOM as u64, "{size}");
+        tray.begin();
+        arrive(&mut tray, &mut receiver, &mut cx, &mut arrived);
+    }
+    assert_eq!(arrived, expected);
+}

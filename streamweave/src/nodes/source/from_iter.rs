@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
+use crate::lent::Lent;
 use crate::node::More;
-use crate::nodes::source::lent::Lent;
 use crate::state::Value;
 use crate::{NodeError, NodeResult, node};
 

@@ -9,8 +9,8 @@ use std::task::{Context as Task, Poll};
 use futures_core::Stream;
 use tokio::sync::mpsc::Receiver;
 
+use crate::lent::Lent;
 use crate::node::More;
-use crate::nodes::source::lent::Lent;
 use crate::{NodeError, NodeResult, node};
 
 /// How many records go into a batch.

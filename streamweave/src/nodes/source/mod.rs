@@ -3,7 +3,6 @@
 mod from_iter;
 mod from_stream;
 mod interval;
-mod lent;
 mod retained;
 
 pub use from_iter::{FromIter, from_iter};

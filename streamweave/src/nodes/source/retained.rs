@@ -154,7 +154,7 @@ impl<T: Clone> Channel<T> {
 }
 
 /// Sends what was sent to it. Made by [`Retained::source`].
-#[node(crate = crate, source, commits)]
+#[node(crate = crate, source, commits = in_memory)]
 pub struct FromRetained<T: Clone + Send + 'static> {
     /// What was sent.
     #[output]
@@ -239,7 +239,8 @@ impl<T: Clone + Send + 'static> FromRetainedHandlers<T> for FromRetained<T> {
 /// A channel into a graph whose sender keeps the last `limit` records until a complete checkpoint holds
 /// them, and waits where none does: nothing is lost when the graph fails and
 /// [begins again from the checkpoint](crate::checkpoint::restart_from_checkpoint), as the next run is given
-/// them again. With the process they are gone.
+/// them again. With the process they are gone, so
+/// [`Graph::guarantees`](crate::graph::Graph::guarantees) counts them as lost.
 ///
 /// Use it in runs that take checkpoints, with a `limit` (at least one) well above the number of records
 /// between two of them.

@@ -1,4 +1,4 @@
-// errors: 3
+// errors: 4
 use streamweave::node::More;
 use streamweave::{NodeResult, node};
 
@@ -38,6 +38,21 @@ pub struct Source {
 impl SourceHandlers for Source {
     async fn next(&self, _: &mut impl SourceOut) -> NodeResult<More> {
         Ok(More::End)
+    }
+}
+
+#[node(sink, commits = in_memory)]
+pub struct Forgets {
+    #[input]
+    input: u64,
+}
+
+impl ForgetsHandlers for Forgets {
+    fn on_input(&self, _: u64, _: &mut impl ForgetsOut) -> NodeResult {
+        Ok(())
+    }
+    fn on_complete(&self, _: u64, _: &mut impl ForgetsOut) -> NodeResult {
+        Ok(())
     }
 }
 

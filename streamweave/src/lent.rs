@@ -1,18 +1,18 @@
-//! What a source cannot make anew, kept over its restarts.
+//! What a node cannot make anew, kept over its restarts.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An instance's scratch: it takes what there is when it needs it first, and puts it back when it goes.
 /// By then the scratch of a restart is there, which had nothing to take when it was made.
 #[derive(Debug)]
-pub(super) struct Lent<T> {
+pub(crate) struct Lent<T> {
     home: Arc<Mutex<Option<T>>>,
     taken: Option<T>,
 }
 
 impl<T> Lent<T> {
     /// Nothing yet, of what is at `home`.
-    pub(super) fn from(home: &Arc<Mutex<Option<T>>>) -> Self {
+    pub(crate) fn from(home: &Arc<Mutex<Option<T>>>) -> Self {
         Lent { home: Arc::clone(home), taken: None }
     }
 
@@ -22,12 +22,23 @@ impl<T> Lent<T> {
     }
 
     /// It, unless another instance has it.
-    pub(super) fn get(&mut self) -> Option<&mut T> {
+    pub(crate) fn get(&mut self) -> Option<&mut T> {
         if self.taken.is_none() {
             let taken = self.home().take();
             self.taken = taken;
         }
         self.taken.as_mut()
+    }
+
+    /// Another, in place of it.
+    pub(crate) fn set(&mut self, item: T) -> &mut T {
+        self.taken.insert(item)
+    }
+
+    /// What this instance has is gone.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.get();
+        self.taken.take()
     }
 }
 
