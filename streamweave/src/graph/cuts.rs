@@ -10,7 +10,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
-use tokio::time::Instant;
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
@@ -146,11 +145,10 @@ impl Cuts {
         let sent = AtomicU64::new(0);
         let passed = async {
             let one = Arc::clone(&self.cutting).lock_owned().await;
-            let begun = Instant::now();
             let epoch = self.barriers.send(since, way == Way::IsLast)?;
             sent.store(epoch, Ordering::Relaxed);
-            let late = begun + limit / 2;
-            if tokio::time::timeout_at(late, self.barriers.passed(epoch)).await.is_err() {
+            let aligned = tokio::time::timeout(limit / 2, self.barriers.passed(epoch));
+            if aligned.await.is_err() {
                 if way == Way::OvertakesIfLate {
                     self.barriers.overtake(epoch, || true);
                 }
