@@ -681,7 +681,7 @@ graph! {
         #[output] out: u64,
         a: Increment, b: Increment, c: Increment, d: Increment, e: Increment,
         f: Increment, g: Increment, h: Increment, i: Increment, j: Increment,
-        graph.numbers => a.input,
+        #[buffer(1)] graph.numbers => a.input,
         #[buffer(1)] a.out => b.input,
         #[buffer(1)] b.out => c.input,
         #[buffer(1)] c.out => d.input,
@@ -691,8 +691,34 @@ graph! {
         #[buffer(1)] g.out => h.input,
         #[buffer(1)] h.out => i.input,
         #[buffer(1)] i.out => j.input,
-        j.out => graph.out,
+        #[buffer(1)] j.out => graph.out,
     }
+}
+
+/// The bounds of edges to a nested graph, from it and inside of it hold: what is taken in while nobody
+/// reads is one or two a boundary.
+#[test]
+fn bounds_hold_at_the_borders_of_nested_graphs() {
+    let graph = graph! {
+        one: Ten::new(), two: Ten::new(),
+        #[buffer(1)] graph.numbers => one.numbers,
+        #[buffer(1)] one.out => two.numbers,
+        #[buffer(1)] two.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    let mut taken = 0;
+    while run.inputs.numbers.try_send(taken).is_ok() {
+        taken += 1;
+        run.step().unwrap();
+        assert!(taken < 60, "something on the way takes more than its bound");
+    }
+    let mut given = 0;
+    while let Some(n) = run.outputs.out.try_recv() {
+        assert_eq!(n, given + 20);
+        given += 1;
+        run.step().unwrap();
+    }
+    assert_eq!(given, taken);
 }
 
 /// `STREAMWEAVE_RECORDS=1000000` for the full volume.
