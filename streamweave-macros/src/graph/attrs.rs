@@ -8,7 +8,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Lit, LitInt, LitStr, Meta, Token};
 
 use crate::diag::Errors;
-use crate::graph::duration;
+use crate::duration;
 use crate::graph::names::did_you_mean;
 
 /// What attributes can say.
@@ -304,8 +304,8 @@ fn waits(name: &Ident, value: &Lit) -> syn::Result<(Duration, Duration)> {
 
 fn no_duration(name: &Ident, value: &Lit, form: &str) -> syn::Error {
     let text = value.to_token_stream();
-    let units = "the units are `us`, `ms`, `s`, `min`, `h` and `d`";
-    syn::Error::new_spanned(value, format!("`{name}` is {form}, not `{text}`; {units}"))
+    let message = format!("`{name}` is {form}, not `{text}`; {}", duration::UNITS_ARE);
+    syn::Error::new_spanned(value, message)
 }
 
 /// What happens when the restarts are used up, as written and as a variant.
