@@ -5,6 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Lit, LitInt, LitStr, Meta, Token};
 
 use crate::diag::Errors;
@@ -138,7 +139,12 @@ impl Options {
                 }
             },
             "renamed_from" => self.renamed_from = Some(renamed_from(attr)?),
-            "rounds" => self.rounds = Some(rounds(attr)?),
+            "rounds" => {
+                // Whatever is wrong with it, the loop has one.
+                let number = LitInt::new("1", attr.span());
+                self.rounds = Some(Rounds { number, fails: true });
+                self.rounds = Some(rounds(attr)?);
+            }
             "restart" => self.restart = Some(restart(attr)?),
             _ => self.on_failure(attr)?,
         }
@@ -250,10 +256,6 @@ fn rounds(attr: &Attribute) -> syn::Result<Rounds> {
         let number = integer(&name, value)?;
         if number.base10_parse::<u32>().is_ok_and(|number| number == 0) {
             return Err(syn::Error::new_spanned(number, format!("`{name}` must be at least 1")));
-        }
-        if number.base10_parse::<u32>().is_err() {
-            let message = format!("`{name}` is at most {}", u32::MAX);
-            return Err(syn::Error::new_spanned(number, message));
         }
         if rounds.is_some() {
             let message = "`max` and `limit` exclude each other: remove one";
