@@ -296,10 +296,11 @@ impl GraphBuilder {
         Tray::new(emitter).codec(edge.options().codec)
     }
 
-    /// A feedback edge with `senders` senders: made before anything else, because what it leads
-    /// to comes before what it comes from.
+    /// A feedback edge to the node at `path` with `senders` senders: made before anything else, because
+    /// what it leads to comes before what it comes from.
     pub fn feedback<N, const P: usize, T: 'static>(
         &mut self,
+        path: &str,
         edge: EdgeTo<N, P, T>,
         senders: usize,
         back: Back,
@@ -307,7 +308,7 @@ impl GraphBuilder {
     where
         N: InputPort<P>,
     {
-        let path = self.path("feedback");
+        let path = self.path(path);
         let (cuts, inlets) = (0..senders.max(1))
             .map(|_| {
                 let (mut outbox, inlet) =
@@ -322,6 +323,7 @@ impl GraphBuilder {
     /// As [`GraphBuilder::feedback`], to a node of a region of `workers` workers.
     pub fn feedback_wide<N, const P: usize, T: 'static>(
         &mut self,
+        path: &str,
         edge: EdgeTo<N, P, T>,
         senders: usize,
         workers: usize,
@@ -330,7 +332,7 @@ impl GraphBuilder {
     where
         N: InputPort<P>,
     {
-        let path = self.path("feedback");
+        let path = self.path(path);
         let options = edge.options_at();
         let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
         let cuts = (0..senders.max(1)).map(|sender| {

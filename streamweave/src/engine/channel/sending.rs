@@ -164,14 +164,18 @@ impl<T> Channel<T> {
                 return;
             }
             shared.promised = Some(promise);
-            match (&mut shared.frontiers, shared.queue.back_mut()) {
-                (Some(waiting), _) => *waiting += 1,
-                // Without records in between, the later promise says all.
-                (None, Some(Message::Control(Control::Frontier(last)))) => {
+            if let Some(waiting) = &mut shared.frontiers {
+                *waiting += 1;
+            } else {
+                // Without records in between, the later promise says all; that nothing was to be waited
+                // for until then is no longer so.
+                if matches!(shared.queue.back(), Some(Message::Control(Control::Idle))) {
+                    shared.queue.pop_back();
+                }
+                if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
                     *last = promise;
                     return;
                 }
-                (None, _) => {}
             }
         }
         // Said twice it says no more.
