@@ -1,5 +1,6 @@
 //! The receiving ends of a stage: an inlet for each edge that leads to it.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
@@ -365,6 +366,13 @@ pub trait Inlets: Send + 'static {
     fn aside(&mut self, index: usize) -> Option<&mut dyn AnyAside> {
         self.inlet(index)?.aside()
     }
+    /// Gives those of ports away, each with its port: what leads to a nested graph is divided there.
+    #[doc(hidden)]
+    fn by_port(self, _: &mut dyn FnMut(usize, Box<dyn Any + Send>))
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Inlets whose records can be driven through root `R`.
@@ -435,6 +443,10 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.inlets.channels(each);
         self.rest.channels(each);
+    }
+    fn by_port(self, each: &mut dyn FnMut(usize, Box<dyn Any + Send>)) {
+        self.inlets.into_iter().for_each(|inlet| each(P, Box::new(inlet)));
+        self.rest.by_port(each);
     }
     fn keep(&mut self, is_sync: bool) -> bool {
         let lends = is_sync && <N as InputPort<P>>::Passing::LENDS;

@@ -431,12 +431,19 @@ pub trait Source<O>: Node {
 
 /// A graph with declared ports: a node whose ports are edges.
 pub trait Nested<O>: Node {
-    /// Adds the graph's nodes to `builder`. `incoming` are the edges that lead to each
-    /// input, by port number; their sending ends are returned in the same order.
+    /// Adds the graph's nodes to `builder`. `incoming` are the edges that lead to its inputs.
     fn build(
         self,
         builder: &mut crate::graph::GraphBuilder,
         out: O,
-        incoming: &[crate::graph::Incoming],
-    ) -> Vec<crate::graph::NestedInput>;
+        incoming: crate::graph::Incoming,
+    );
+
+    /// As [`build`](Nested::build), with each node on as many workers as there are emitters.
+    fn build_wide(
+        self,
+        builder: &mut crate::graph::GraphBuilder,
+        out: crate::graph::Wide<O>,
+        incoming: crate::graph::Wide<crate::graph::Incoming>,
+    );
 }
