@@ -21,14 +21,12 @@ pub(crate) fn item(krate: &TokenStream, model: Model, head: &Head) -> TokenStrea
         (builder(), expand::hygienic("out"), expand::hygienic("incoming"));
     let cx = Cx::new(krate, &model);
     let node = node_of(&cx, head);
-    let (how, checks) = (expand::how(&cx), checks::checks(&cx));
     let (outputs, inputs) = (outputs(&cx, &out), inputs(&cx, &incoming));
-    let one = body(&cx, head, [how.clone(), checks, outputs, inputs]);
-    // What is wrong was told there.
+    let one = body(&cx, head, &outputs, &inputs);
     let model = model.into_region(syn::parse_quote!(#out.workers()));
     let cx = Cx::new(krate, &model);
     let (outputs, inputs) = (outputs_wide(&cx, &out), inputs_wide(&cx, &incoming));
-    let wide = body(&cx, head, [how, TokenStream::new(), outputs, inputs]);
+    let wide = body(&cx, head, &outputs, &inputs);
     node::nested(&node, &node::NestedBody { builder, out, incoming, one, wide })
 }
 
@@ -108,9 +106,10 @@ fn definition(head: &Head) -> TokenStream {
 }
 
 /// The body of `Nested::build`, and of `build_wide`.
-fn body(cx: &Cx<'_>, head: &Head, [how, checks, outputs, inputs]: [TokenStream; 4]) -> TokenStream {
+fn body(cx: &Cx<'_>, head: &Head, outputs: &TokenStream, inputs: &TokenStream) -> TokenStream {
     let (name, builder) = (&head.name, builder());
     let fields = head.args.iter().map(|(name, _)| name);
+    let (how, checks) = (expand::how(cx), checks::checks(cx));
     let (bindings, spec, nodes) = (expand::bindings(cx), spec::spec(cx), attach::nodes(cx));
     // As the method's parameter is spelled.
     let this = proc_macro2::Ident::new("self", Span::call_site());
