@@ -315,7 +315,7 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Graph(error.to_string()))?;
-    runtime.block_on(async {
+    let summary = runtime.block_on(async {
         let mut graph = graph! {
             #![name = "access_log"]
             read: Read { inputs, open },
@@ -364,7 +364,10 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
         }
         let nothing = || Summary::of(&Stats::default(), top);
         Ok(summary.unwrap_or_else(nothing).with(windows, late))
-    })
+    });
+    // Where the graph failed, a read may be under way that never returns: nobody waits for it.
+    runtime.shutdown_background();
+    summary
 }
 
 /// A failure of this program in its own words, any other with the node's name.
