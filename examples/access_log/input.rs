@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::blocks::{Block, Blocks, Place};
 use crate::failure::Failure;
+use crate::follow::{Follow, Wait};
 use crate::parse::{Format, parse};
 
 /// A place to read lines from.
@@ -122,11 +123,11 @@ impl Input {
                 file.rewind()?;
                 let mut unpacked = MultiGzDecoder::new(file);
                 let before = io::copy(&mut unpacked.by_ref().take(place.bytes), &mut io::sink())?;
-                return Ok((true, Box::new(unpacked) as Box<dyn Read + Send>, before));
+                return Ok((true, Text::Whole(Box::new(unpacked)), before));
             }
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(place.bytes))?;
-            Ok((false, Box::new(file), length))
+            Ok((false, Text::Whole(Box::new(file)), length))
         };
         match File::open(path).and_then(at_place) {
             Ok((.., there)) if there < place.bytes => Err(Failure::Replaced(name)),
@@ -138,12 +139,27 @@ impl Input {
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// What is read: to its end, or one file of a name after another.
+enum Text {
+    Whole(Box<dyn Read + Send>),
+    Followed(Follow),
+}
+
+impl Read for Text {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Text::Whole(reader) => reader.read(buffer),
+            Text::Followed(follow) => follow.read(buffer),
+        }
+    }
+}
+
 /// The lines of one input, in blocks.
 #[derive(Debug)]
 pub(crate) struct Lines {
     name: String,
     gzip: bool,
-    blocks: Blocks<Box<dyn Read + Send>>,
+    blocks: Blocks<Text>,
 }
 
 impl Lines {
@@ -161,7 +177,24 @@ impl Lines {
         // Rotated logs are often concatenated: a file of several gzip members is one log.
         let reader: Box<dyn Read + Send> =
             if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        Ok(Self { name, gzip, blocks: Blocks::new(reader, Place::default()) })
+        Ok(Self { name, gzip, blocks: Blocks::new(Text::Whole(reader), Place::default()) })
+    }
+
+    /// Lines of a plain file that grows, and of those that follow it under its name.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is gzip.
+    pub(crate) fn followed(name: String, path: PathBuf, wait: Wait) -> Result<Self, Failure> {
+        let mut start = Vec::with_capacity(2);
+        let opened = File::open(&path).and_then(|file| file.take(2).read_to_end(&mut start));
+        match opened.and_then(|_| Follow::open(path, wait)) {
+            Ok(_) if start == GZIP => Err(Failure::FollowedGzip(name)),
+            Ok(follow) => {
+                let blocks = Blocks::new(Text::Followed(follow), Place::default());
+                Ok(Self { name, gzip: false, blocks })
+            }
+            Err(source) => Err(Failure::Read { name, source }),
+        }
     }
 
     /// What dead letters call the input.
@@ -174,15 +207,28 @@ impl Lines {
         self.blocks.place()
     }
 
-    /// Reads the next block; false at the end.
+    /// Reads the next block, of one file; false at the end.
     ///
     /// # Errors
     /// The input cannot be read on; after that, it is not to be used.
     pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, Failure> {
-        self.blocks.next(block).map_err(|source| {
+        self.next_of_any(block).map_err(|source| {
             let name = self.name.clone();
             if self.gzip { Failure::Gzip { name, source } } else { Failure::Read { name, source } }
         })
+    }
+
+    fn next_of_any(&mut self, block: &mut Block) -> io::Result<bool> {
+        let next_file = |text: &mut Text| match text {
+            Text::Whole(_) => Ok(false),
+            Text::Followed(follow) => follow.next_file(),
+        };
+        while !self.blocks.next(block)? {
+            if !self.blocks.begin(next_file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

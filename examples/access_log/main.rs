@@ -43,7 +43,6 @@ use std::time::Duration;
 use crate::cli::Options;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
-use crate::follow::Follow;
 use crate::graph::Job;
 use crate::input::{Input, Lines};
 use crate::saved::Saved;
@@ -96,11 +95,7 @@ fn followed(input: &Input) -> Result<Lines, Failure> {
         std::thread::sleep(PAUSE);
         !ended.load(Ordering::Relaxed)
     };
-    let name = path.display().to_string();
-    match Follow::open(path, wait) {
-        Ok(file) => Lines::new(name, Box::new(file)),
-        Err(source) => Err(Failure::Read { name, source }),
-    }
+    Lines::followed(input.name(), path, Box::new(wait))
 }
 
 /// Sets `ended` at the first Ctrl-C; the second one ends the program. Listens when it returns.
