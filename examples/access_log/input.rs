@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use indicatif::ProgressBar;
 
 use crate::blocks::{Block, Blocks, Place};
 use crate::failure::Failure;
@@ -73,7 +74,7 @@ impl Input {
 
     /// The time of its first request.
     fn first_time(&self, format: Format) -> Result<Option<i64>, Failure> {
-        let (mut lines, mut block) = (self.open()?, Block::default());
+        let (mut lines, mut block) = (self.open(&ProgressBar::hidden())?, Block::default());
         while lines.next(&mut block)? {
             let mut records = block.lines().filter_map(|(_, line)| parse(line, format).ok());
             if let Some(record) = records.next() {
@@ -91,15 +92,15 @@ impl Input {
         }
     }
 
-    /// Opens it for reading.
+    /// Opens it for reading; the bar goes on with what is read of a file.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(crate) fn open(&self) -> Result<Lines, Failure> {
+    pub(crate) fn open(&self, bar: &ProgressBar) -> Result<Lines, Failure> {
         match self {
             Self::Stdin => Lines::new(self.name(), Box::new(io::stdin())),
             Self::File(path) => match File::open(path) {
-                Ok(file) => Lines::new(self.name(), Box::new(file)),
+                Ok(file) => Lines::new(self.name(), Box::new(bar.wrap_read(file))),
                 Err(source) => Err(Failure::Read { name: self.name(), source }),
             },
         }
@@ -111,7 +112,7 @@ impl Input {
     ///
     /// # Errors
     /// It cannot be opened, or is shorter than that.
-    pub(crate) fn resume(&self, place: Place) -> Result<Lines, Failure> {
+    pub(crate) fn resume(&self, place: Place, bar: &ProgressBar) -> Result<Lines, Failure> {
         let name = self.name();
         let Self::File(path) = self else { return Err(Failure::OnlyOnce(name)) };
         let at_place = |mut file: File| {
@@ -121,13 +122,14 @@ impl Input {
             if is_gzip {
                 // What is before can only be unpacked again.
                 file.rewind()?;
-                let mut unpacked = MultiGzDecoder::new(file);
+                let mut unpacked = MultiGzDecoder::new(bar.wrap_read(file));
                 let before = io::copy(&mut unpacked.by_ref().take(place.bytes), &mut io::sink())?;
                 return Ok((true, Text::Whole(Box::new(unpacked)), before));
             }
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(place.bytes))?;
-            Ok((false, Text::Whole(Box::new(file)), length))
+            bar.inc(place.bytes);
+            Ok((false, Text::Whole(Box::new(bar.wrap_read(file))), length))
         };
         match File::open(path).and_then(at_place) {
             Ok((.., there)) if there < place.bytes => Err(Failure::Replaced(name)),
@@ -258,11 +260,14 @@ mod tests {
     fn whoever_resumes_plain_and_gzip_reads_the_rest() {
         for name in ["access.log", "access.log.gz"] {
             let input = Input::File(sample(name));
-            let whole = read(&mut input.open().unwrap(), usize::MAX);
+            let whole = read(&mut input.open(&ProgressBar::hidden()).unwrap(), usize::MAX);
             for most in 1..4 {
-                let mut lines = input.open().unwrap();
+                let mut lines = input.open(&ProgressBar::hidden()).unwrap();
                 let mut both = read(&mut lines, most);
-                both.extend(read(&mut input.resume(lines.place()).unwrap(), usize::MAX));
+                both.extend(read(
+                    &mut input.resume(lines.place(), &ProgressBar::hidden()).unwrap(),
+                    usize::MAX,
+                ));
                 assert!(both == whole, "{name} behind {most} blocks");
             }
         }
@@ -274,10 +279,10 @@ mod tests {
         for (name, shorter) in [("access.log", "common.log"), ("access.log.gz", "common.log")] {
             fs::copy(sample(name), &path).unwrap();
             let input = Input::File(path.clone());
-            let mut lines = input.open().unwrap();
+            let mut lines = input.open(&ProgressBar::hidden()).unwrap();
             read(&mut lines, usize::MAX);
             fs::copy(sample(shorter), &path).unwrap();
-            let refused = input.resume(lines.place()).unwrap_err();
+            let refused = input.resume(lines.place(), &ProgressBar::hidden()).unwrap_err();
             assert!(matches!(refused, Failure::Replaced(_)), "{refused}");
         }
         fs::remove_file(path).unwrap();

@@ -10,6 +10,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+#[path = "access_log/bar.rs"]
+mod bar;
 #[cfg(unix)]
 #[path = "access_log/follow.rs"]
 mod follow;
