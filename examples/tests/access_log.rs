@@ -156,6 +156,21 @@ fn gzip_common_format_and_several_files_agree_with_the_reference() {
     assert_eq!(glob, rows(&[&names[0], &names[1], &names[2]], b""));
 }
 
+/// Needs nginx, and takes a minute.
+#[test]
+#[ignore = "asks an nginx 101,000 times: run with `--ignored` where it is installed"]
+fn a_large_log_of_a_real_nginx_agrees_with_the_reference() {
+    let folder = folder("nginx");
+    let made = Command::new(example("make_sample.sh")).arg("large").arg(&folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for name in ["access.log", "common.log"] {
+        let log = folder.join(name);
+        let lines = fs::read_to_string(&log).unwrap().lines().count();
+        assert!(lines >= 100_000, "{lines} lines of {name}");
+        assert_agrees(&[log.to_str().unwrap()]);
+    }
+}
+
 #[test]
 fn standard_input_is_like_a_file() {
     for name in ["access.log", "access.log.gz"] {
