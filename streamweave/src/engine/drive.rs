@@ -36,6 +36,12 @@ impl<T> Pending<T> {
         Pending { records, next: 0, reversed: false }
     }
 
+    /// Other records have been put in.
+    pub(crate) fn begin(&mut self) {
+        self.next = 0;
+        self.reversed = false;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.next >= self.records.len()
     }

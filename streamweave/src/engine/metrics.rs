@@ -97,12 +97,14 @@ impl StageCounters {
     }
 
     /// A step has ended.
-    pub(crate) fn step(&self, busy: std::time::Duration) {
+    pub(crate) fn step(&self) {
         self.running.store(0, Relaxed);
         add(&self.steps, 1);
-        if !busy.is_zero() {
-            add(&self.busy_nanos, u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
-        }
+    }
+
+    /// It took so long.
+    pub(crate) fn was_busy(&self, busy: std::time::Duration) {
+        add(&self.busy_nanos, u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn backpressured(&self, waited: std::time::Duration) {
@@ -145,6 +147,11 @@ impl EdgeCounters {
             waiting: self.waiting.load(Relaxed),
             discarded: self.discarded.load(Relaxed),
         }
+    }
+
+    /// Records sent so far.
+    pub(crate) fn total(&self) -> u64 {
+        self.records.load(Relaxed)
     }
 
     pub(crate) fn sent(&self, records: u64, waiting: u64) {

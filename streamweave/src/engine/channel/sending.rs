@@ -42,8 +42,6 @@ impl<T: 'static> Sender<T> {
         if shared.is_full() {
             return Err((record, Refused::Full));
         }
-        let first = shared.pushed;
-        shared.pushed += 1;
         shared.records += 1;
         let bytes = shared.sizes.of_one(&record);
         shared.bytes += bytes;
@@ -59,8 +57,7 @@ impl<T: 'static> Sender<T> {
                 let mut records = shared.spare.pop().unwrap_or_default();
                 records.prepare(mark.carried, 1);
                 records.push(&mark, record);
-                let header = Header { first, ..Header::default() };
-                shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
+                shared.queue.push_back(Message::Records(Batch { records, bytes }));
             }
         }
         let waker = shared.stir(&self.0.stirred);
@@ -76,7 +73,6 @@ impl<T: 'static> Sender<T> {
         &self,
         task: &mut Task<'_>,
         what: Sending,
-        header: Header,
         bytes: usize,
         records: &mut Records<T>,
     ) -> Poll<Flushed> {
@@ -96,8 +92,10 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
-        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
-        if broken(Broken::DroppedBatch) && second {
+        if broken(Broken::DroppedBatch)
+            && (1..=shared.capacity.batch as u64).contains(&self.1.total())
+        {
+            self.1.sent(records.len() as u64, shared.records as u64);
             records.clear();
             return Poll::Ready(Ok(()));
         }
@@ -105,7 +103,7 @@ impl<T: 'static> Sender<T> {
         shared.records += len;
         shared.bytes += bytes;
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
-        shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
+        shared.queue.push_back(Message::Records(Batch { records, bytes }));
         self.1.sent(len as u64, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
@@ -164,8 +162,8 @@ impl<T> Channel<T> {
             match (&mut shared.frontiers, shared.queue.back_mut()) {
                 (Some(waiting), _) => *waiting += 1,
                 // Without records in between, the later promise says all.
-                (None, Some(Message::Control(Control::Frontier(last)))) => {
-                    *last = promise;
+                (None, Some(Message::Control(last))) if matches!(**last, Control::Frontier(_)) => {
+                    **last = control;
                     return;
                 }
                 (None, _) => {}
@@ -173,13 +171,13 @@ impl<T> Channel<T> {
         }
         // Said twice it says no more.
         if matches!(control, Control::Idle | Control::Active | Control::Held)
-            && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
+            && matches!(shared.queue.back(), Some(Message::Control(last)) if **last == control)
         {
             return;
         }
         shared.closed |= matches!(control, Control::End);
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
-        shared.queue.insert(at, Message::Control(control));
+        shared.queue.insert(at, Message::Control(Box::new(control)));
         let waker = shared.stir(&self.stirred);
         drop(guard);
         if let Some(waker) = waker {
