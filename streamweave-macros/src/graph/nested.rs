@@ -65,6 +65,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         version: None,
         migrate: None,
         register: true,
+        stamps: None,
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         fields: Vec::new(),

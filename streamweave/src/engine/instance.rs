@@ -19,8 +19,8 @@ use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control};
 use crate::node::{
-    About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
-    Receive, delegate_part,
+    About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Receive,
+    delegate_part,
 };
 use crate::state::{
     ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError, StateKind,
