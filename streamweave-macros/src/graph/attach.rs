@@ -35,13 +35,14 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     };
     let back = mixed!(#krate::graph::Back { depth: #depth, place: #place, bound: #bound });
     let To::In(end) = model.edges[index].to else { return None };
+    let path = &model.nodes[model.ins[end].node].path;
     let port = checked(model.ins[end].node, port);
     let call = match model.nodes[model.ins[end].node].region {
         Some(region) => {
             let width = width(region);
-            mixed!(feedback_wide(#port, #senders, #width, #back))
+            mixed!(feedback_wide(#path, #port, #senders, #width, #back))
         }
-        None => mixed!(feedback(#port, #senders, #back)),
+        None => mixed!(feedback(#path, #port, #senders, #back)),
     };
     Some(mixed!(let (#edge, #inlet) = #builder.#call; #one))
 }
@@ -70,20 +71,24 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
         Join::Root => {
             let root = if wide { mixed!(root_wide) } else { mixed!(root) };
             let node = checked(index, node);
-            mixed!(#open #builder.#root(#node, #path, open);)
+            let built = apart(cx, mixed!(#open #builder.#root(#node, #path, open)));
+            mixed!(#built;)
         }
         Join::Fused(fused) => {
             let attach = if wide { mixed!(attach_wide) } else { mixed!(attach) };
             let edge = edge(*fused);
             let port = edge_to(cx, *fused);
             let both = checked(index, mixed!((#node, #port)));
-            mixed! {
-                let #edge = {
+            let built = apart(
+                cx,
+                mixed! {
                     #open
                     let (node, to) = #both;
                     #builder.#attach(node, #path, to, open)
-                };
-            }
+                },
+            );
+            let built = if wide { mixed!(*#built) } else { built };
+            mixed!(let #edge = #built;)
         }
         Join::Many(edges) => {
             let attach = if wide { mixed!(attach_many_wide) } else { mixed!(attach_many) };
@@ -114,16 +119,24 @@ fn attach(cx: &Cx<'_>, index: usize) -> TokenStream {
                 let edge = edge(*index);
                 mixed!(let #edge = #edge.one();)
             });
-            mixed! {
-                let #names = {
+            let built = apart(
+                cx,
+                mixed! {
                     #open
                     let (node, to) = #both;
                     #builder.#attach(node, #path, to, open)
-                };
-                #(#one)*
-            }
+                },
+            );
+            mixed!(let #names = *#built; #(#one)*)
         }
     }
+}
+
+/// A node's building in a frame of its own, and what it gives in a box: where nothing is
+/// optimized, the frame of a function has a place for every value in it, nested ones many times.
+fn apart(cx: &Cx<'_>, build: TokenStream) -> TokenStream {
+    let krate = cx.krate;
+    mixed!(#krate::graph::check::apart(|| { #build }))
 }
 
 /// `value`, which needs that node `index` is one: of a type that nobody says where it is none,
@@ -228,15 +241,23 @@ fn emitter(cx: &Cx<'_>, outlet: &Outlet) -> TokenStream {
     mixed!(#krate::graph::check::via(#port, #builder.cut(#of_node, #tree)))
 }
 
+impl Cx<'_> {
+    /// Whether the edge leads to a fused node, of which there is one.
+    fn is_boxed(&self, edge: usize) -> bool {
+        self.plan.is_fused(self.model, edge) && self.region_of_source(edge).is_none()
+    }
+}
+
 /// A balanced tree: a list of many receivers would be too deep a type.
 pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     let krate = cx.krate;
     if let [index] = edges {
         let (port, edge) = (cx.target(*index), edge(*index));
+        let edge = if cx.is_boxed(*index) { mixed!(*#edge) } else { mixed!(#edge) };
         let edge = match cx.plan.scopes.leaves(cx.model, *index) {
             Some(Leaves::All) => mixed!(#krate::engine::Leave::all(#edge)),
             Some(Leaves::Inner(place)) => mixed!(#krate::engine::Leave::inner(#edge, #place)),
-            None => mixed!(#edge),
+            None => edge,
         };
         return mixed!(#krate::graph::check::via(#port, #edge));
     }

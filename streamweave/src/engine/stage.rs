@@ -156,7 +156,7 @@ pub(crate) struct StageLoop {
     idle: bool,
     listening: bool,
     alarm: Option<(i64, BoxFuture<'static, ()>)>,
-    backpressure: Option<Stopwatch>,
+    waits_for_room: bool,
 }
 
 /// After so many steps a stage lets the other tasks of its thread run.
@@ -202,7 +202,7 @@ impl StageLoop {
             idle: false,
             listening: false,
             alarm: None,
-            backpressure: None,
+            waits_for_room: false,
         }
     }
 
@@ -226,10 +226,7 @@ impl StageLoop {
         } else {
             settle(root, &mut self.cx, ran)
         };
-        self.env.counters.step();
-        if let Some(watch) = watch {
-            self.env.counters.was_busy(watch.elapsed());
-        }
+        self.env.counters.step(watch);
         match failure {
             None => Ok(()),
             Some(failure) => self.failed(root, inlets, failure),
@@ -510,14 +507,15 @@ impl StageLoop {
         match root.poll_flush(task, what) {
             Poll::Pending => {
                 self.cx.set_ready();
-                if self.backpressure.is_none() && self.env.clock.ticks() {
-                    self.backpressure = Some(Stopwatch::start());
+                if !self.waits_for_room && self.env.clock.ticks() {
+                    self.waits_for_room = true;
+                    self.env.counters.waits_for_room();
                 }
                 Poll::Pending
             }
             Poll::Ready(flushed) => {
-                if let Some(watch) = self.backpressure.take() {
-                    self.env.counters.backpressured(watch.elapsed());
+                if std::mem::take(&mut self.waits_for_room) {
+                    self.env.counters.has_room();
                 }
                 self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {

@@ -413,6 +413,11 @@ pub fn open<N, I, O, E: Const, W>(_: &Handle<N, I, O, E, W>) -> E {
     Const::NEW
 }
 
+/// What `build` gives, which runs in a frame of its own.
+pub fn apart<T>(build: impl FnOnce() -> T) -> Box<T> {
+    Box::new(build())
+}
+
 /// Wraps an emitter that leads to `port`, so that it takes whatever it is given.
 pub fn via<N, const P: usize, T, E>(_: In<N, P, T>, emitter: E) -> Via<T, E> {
     Via::new(emitter)

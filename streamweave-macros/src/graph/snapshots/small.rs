@@ -101,7 +101,7 @@ fn graph() {
                         ::core::option::Option::None,
                     ),
             );
-        let edge_1 = {
+        let edge_1 = streamweave::graph::check::apart(|| {
             let open = {
                 streamweave::graph::check::tied(
                         (input_1, (out_1, &ports_1)),
@@ -118,8 +118,8 @@ fn graph() {
                     input_1.edge().handled((&&&&input_1).handling()),
                 ));
             builder.attach(node, "second", to, open)
-        };
-        let edge_0 = {
+        });
+        let edge_0 = streamweave::graph::check::apart(|| {
             let open = {
                 streamweave::graph::check::tied(
                         (input_0, (out_0, &ports_0)),
@@ -127,7 +127,7 @@ fn graph() {
                     )
                     .out(
                         streamweave::node::Tee::new(
-                            streamweave::graph::check::via(input_1, edge_1),
+                            streamweave::graph::check::via(input_1, *edge_1),
                             streamweave::graph::check::via(graph_output_0, edge_2),
                             (&out_0).how(),
                         ),
@@ -142,12 +142,12 @@ fn graph() {
                     input_0.edge().handled((&&&&input_0).handling()),
                 ));
             builder.attach(node, "first", to, open)
-        };
+        });
         let feed_0 = builder
             .input(
                 "numbers",
                 (&sound_0).checked(input_0.edge().handled((&&&&input_0).handling())),
-                streamweave::graph::check::via(input_0, edge_0),
+                streamweave::graph::check::via(input_0, *edge_0),
             );
         let graph = {
             #[allow(dead_code, reason = "a program may leave ports unused")]

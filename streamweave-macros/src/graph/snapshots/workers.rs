@@ -102,7 +102,7 @@ fn graph() {
                 ],
                 groups: ::std::vec![],
             });
-        let (edge_1, (edge_2, ())) = {
+        let (edge_1, (edge_2, ())) = *streamweave::graph::check::apart(|| {
             let open = {
                 streamweave::graph::check::tied(
                     (input_2, (input_1, &ports_2)),
@@ -124,8 +124,8 @@ fn graph() {
                     ),
                 ));
             builder.attach_many(node, "c", to, open)
-        };
-        let (edge_0, ()) = {
+        });
+        let (edge_0, ()) = *streamweave::graph::check::apart(|| {
             let open = streamweave::graph::Wide::unit(workers_0)
                 .zip(edge_1)
                 .map(|((), edge_1)| {
@@ -144,31 +144,33 @@ fn graph() {
                     (input_0.edge().handled((&&&&input_0).handling()), ()),
                 ));
             builder.attach_many_wide(node, "b", to, open)
-        };
+        });
         let edge_0 = edge_0.one();
-        let open = {
-            (&sound_0)
-                .checked(
-                    streamweave::graph::check::tied(
-                        (out_2, (out_0, &ports_0)),
-                        streamweave::graph::check::open(&ports_0),
-                    ),
-                )
-                .out(streamweave::graph::check::via(input_0, edge_0))
-                .other(streamweave::graph::check::via(input_2, edge_2))
-        };
-        builder
-            .root(
+        streamweave::graph::check::apart(|| {
+            let open = {
                 (&sound_0)
                     .checked(
                         streamweave::graph::check::tied(
                             (out_2, (out_0, &ports_0)),
-                            node_0,
+                            streamweave::graph::check::open(&ports_0),
                         ),
-                    ),
-                "a",
-                open,
-            );
+                    )
+                    .out(streamweave::graph::check::via(input_0, edge_0))
+                    .other(streamweave::graph::check::via(input_2, edge_2))
+            };
+            builder
+                .root(
+                    (&sound_0)
+                        .checked(
+                            streamweave::graph::check::tied(
+                                (out_2, (out_0, &ports_0)),
+                                node_0,
+                            ),
+                        ),
+                    "a",
+                    open,
+                )
+        });
         let graph = { builder.finish((), ()) };
         graph
     };

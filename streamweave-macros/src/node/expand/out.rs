@@ -142,5 +142,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
 
 /// The method that sends many: what a source reads comes in batches.
 fn all(node: &Node, output: &Output) -> Option<Ident> {
-    matches!(node.kind, Kind::Source).then(|| format_ident!("{}_all", output.name))
+    let all = format_ident!("{}_all", output.name);
+    let taken = node.outputs.iter().any(|output| output.name == all);
+    (matches!(node.kind, Kind::Source) && !taken).then_some(all)
 }

@@ -45,21 +45,24 @@ impl<T: 'static> Sender<T> {
         shared.records += 1;
         let bytes = shared.sizes.of_one(&record);
         shared.bytes += bytes;
-        match shared.queue.back_mut() {
+        let begins = match shared.queue.back_mut() {
             Some(Message::Records(batch))
                 if batch.records.len() < shared.capacity.batch
                     && batch.records.carried() == mark.carried =>
             {
                 batch.bytes += bytes;
                 batch.records.push(&mark, record);
+                false
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
                 records.prepare(mark.carried, 1);
                 records.push(&mark, record);
                 shared.queue.push_back(Message::Records(Batch { records, bytes }));
+                true
             }
-        }
+        };
+        self.1.pushed(begins, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
         if let Some(waker) = waker {
@@ -146,6 +149,14 @@ impl<T: 'static> Sender<T> {
     }
 }
 
+/// What waits last, if it is control.
+fn last_control<T>(queue: &VecDeque<Message<T>>) -> Option<&Control> {
+    match queue.back() {
+        Some(Message::Control(control)) => Some(control),
+        _ => None,
+    }
+}
+
 impl<T> Channel<T> {
     /// Adds control, which needs no room, unless the end has been sent.
     pub(super) fn control(&self, control: Control) {
@@ -159,19 +170,25 @@ impl<T> Channel<T> {
                 return;
             }
             shared.promised = Some(promise);
-            match (&mut shared.frontiers, shared.queue.back_mut()) {
-                (Some(waiting), _) => *waiting += 1,
-                // Without records in between, the later promise says all.
-                (None, Some(Message::Control(last))) if matches!(**last, Control::Frontier(_)) => {
-                    **last = control;
+            if let Some(waiting) = &mut shared.frontiers {
+                *waiting += 1;
+            } else {
+                // Without records in between, the later promise says all; that nothing was to be waited
+                // for until then is no longer so.
+                if last_control(&shared.queue) == Some(&Control::Idle) {
+                    shared.queue.pop_back();
+                }
+                if matches!(last_control(&shared.queue), Some(Control::Frontier(_)))
+                    && let Some(last) = shared.queue.back_mut()
+                {
+                    *last = Message::Control(Box::new(control));
                     return;
                 }
-                (None, _) => {}
             }
         }
         // Said twice it says no more.
         if matches!(control, Control::Idle | Control::Active | Control::Held)
-            && matches!(shared.queue.back(), Some(Message::Control(last)) if **last == control)
+            && last_control(&shared.queue) == Some(&control)
         {
             return;
         }
