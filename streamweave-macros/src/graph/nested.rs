@@ -73,6 +73,7 @@ fn node_of(cx: &Cx<'_>, head: &Head) -> Node {
         version: None,
         migrate: None,
         register: true,
+        stamps: None,
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         fields: Vec::new(),

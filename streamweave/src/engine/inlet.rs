@@ -7,7 +7,7 @@ use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
 use crate::engine::aside::{AnyAside, Aside, Failed};
-use crate::engine::channel::{Message, Receiver};
+use crate::engine::channel::{Received, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
 use crate::engine::in_flight::{Place, Waiting};
@@ -59,7 +59,7 @@ pub enum Arrival {
     /// A source's turn to send what it has.
     Turn,
     /// Control.
-    Control(Control),
+    Control(Box<Control>),
 }
 
 impl<T: Send + 'static> Inlet<T> {
@@ -196,9 +196,9 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             return Poll::Pending;
         }
         match self.receiver.poll_recv(task, &mut self.pending.records) {
-            Poll::Ready(Message::Records(batch)) => {
+            Poll::Ready(Received::Records) => {
                 self.judged = false;
-                self.pending = Pending::of(batch.records);
+                self.pending.begin();
                 if let Some(Ok(log)) = &mut self.log {
                     let arrived = self.pending.left().map(|(mark, it)| (Place::Behind, mark, it));
                     let saved = save(&self.codec, arrived, log);
@@ -206,8 +206,8 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 }
                 Poll::Ready(Arrival::Records)
             }
-            Poll::Ready(Message::Control(control)) => {
-                self.ended |= control == Control::End;
+            Poll::Ready(Received::Control(control)) => {
+                self.ended |= *control == Control::End;
                 Poll::Ready(Arrival::Control(control))
             }
             Poll::Pending => Poll::Pending,

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
 
 use crate::engine::{
-    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
-    Instance, Outbox, Phase, PopInlets, PortInlets, Sending, Stage,
+    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flush, Fused, Instance,
+    Outbox, Phase, PopInlets, PortInlets, Stage,
 };
 use crate::graph::builder::{GraphBuilder, Incoming, on_worker};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
@@ -497,11 +496,11 @@ where
     fn control(&mut self, control: &Control) {
         either!(self, part => part.control(control));
     }
-    fn pump(&mut self, cx: &mut Cx) {
-        either!(self, part => part.pump(cx));
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        either!(self, part => part.pump(cx))
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        either!(self, part => part.poll_flush(task, what))
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        either!(self, part => part.flush(flush))
     }
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())

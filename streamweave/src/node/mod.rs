@@ -177,6 +177,9 @@ pub trait InputPort<const P: usize>: Node {
 
 /// The synchronous handler of input port `P`, compiled against the emitters `O` behind the node.
 pub trait Receive<const P: usize, O>: InputPort<P> {
+    /// Whether records may be lent.
+    const LENDS: bool = <Self::Passing as Passing>::LENDS;
+
     /// Handles a record that is handed over.
     ///
     /// # Errors
@@ -188,7 +191,7 @@ pub trait Receive<const P: usize, O>: InputPort<P> {
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> NodeResult;
 
-    /// Handles a record that is lent; only called when the port's [`InputPort::Passing`] lends.
+    /// Handles a record that is lent; only called when [`Receive::LENDS`].
     ///
     /// # Errors
     /// As [`Receive::receive`].
