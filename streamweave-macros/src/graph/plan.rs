@@ -160,7 +160,7 @@ fn is_boundary(model: &Model, index: usize) -> bool {
         // What it is sent leaves only when the unit stands.
         || model.is_supervised(end)
         || start.is_some_and(|start| model.is_supervised(start))
-        || from.and_then(|from| from.region) != to.region
+        || from.map_or(model.is_region.then_some(0), |from| from.region) != to.region
         || border(model, from.and_then(|from| from.group)) != border(model, to.group)
         || matches!(edge.from, From::Out(out) if model.outs[out].letters)
 }

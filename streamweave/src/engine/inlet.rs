@@ -199,6 +199,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             Poll::Ready(Received::Records) => {
                 self.judged = false;
                 self.pending.begin();
+                self.receiver.counters.held(self.pending.len());
                 if let Some(Ok(log)) = &mut self.log {
                     let arrived = self.pending.left().map(|(mark, it)| (Place::Behind, mark, it));
                     let saved = save(&self.codec, arrived, log);

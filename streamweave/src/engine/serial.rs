@@ -134,19 +134,20 @@ where
     let mut stage = StageLoop::new(env);
     loop {
         let todo = poll_fn(|task| stage.poll_todo(&mut root, &mut inlets, task)).await;
+        if let Todo::Drive(_) = todo {
+            // The handler may await for long: what was sent before must not wait with it. Where there
+            // is no room for it, it is asked again what to do.
+            let room = poll_fn(|task| Poll::Ready(stage.poll_room(&mut root, task, Sending::All)));
+            match room.await {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(end)) => return end,
+                Poll::Pending => continue,
+            }
+        }
         let mut watch = stage.stopwatch();
         let ran = match todo {
             Todo::End(end) => return end,
             Todo::Drive(index) => {
-                // The handler may await for long: what was sent before must not wait with it. Where there
-                // is no room for it, it is asked again what to do.
-                let room =
-                    poll_fn(|task| Poll::Ready(stage.poll_room(&mut root, task, Sending::All)));
-                match room.await {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(end)) => return end,
-                    Poll::Pending => continue,
-                }
                 probe.watch(&mut watch, inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
             Todo::Run => probe.watch(&mut watch, run_phase(&mut root, &mut stage)).await,

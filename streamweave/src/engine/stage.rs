@@ -159,6 +159,15 @@ pub(crate) struct StageLoop {
     waits_for_room: bool,
 }
 
+impl Drop for StageLoop {
+    /// Nobody waits for room any longer.
+    fn drop(&mut self) {
+        if self.waits_for_room {
+            self.env.counters.has_room();
+        }
+    }
+}
+
 /// After so many steps a stage lets the other tasks of its thread run.
 const STEPS_A_TURN: u32 = 16;
 

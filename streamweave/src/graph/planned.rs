@@ -189,7 +189,11 @@ impl Planned {
 
     /// The name that is its own: ports of nested graphs share their path with nodes.
     pub(crate) fn key(&self) -> Arc<str> {
-        if base(&self.path) == self.place { Arc::clone(&self.path) } else { (*self.place).into() }
+        let (node, worker) = self.path.split_at(base(&self.path).len());
+        if node == self.place {
+            return Arc::clone(&self.path);
+        }
+        format!("{}{worker}", self.place).into()
     }
 
     /// Whether records that wait at its inlets have been put in another order than they would be now.

@@ -222,8 +222,14 @@ impl<I, O> Graph<I, O> {
         for stage in &mut self.planned {
             let state = in_flight.remove(&*stage.key()).map(|(_, state)| state);
             let (node, worker) = stage.path.split_at(base(&stage.path).len());
-            let before = saved.get(node).map_or(0, |saved| saved.parts.len());
-            let restored = match (state, instances.get(node)) {
+            // The port of a graph is as wide as what is in that.
+            let graph = node.rsplit_once('/').map_or(node, |(graph, _)| graph);
+            let of = match instances.contains_key(node) {
+                true => Some(node),
+                false => instances.keys().map(|path| &**path).find(|path| is_under(path, graph)),
+            };
+            let before = of.and_then(|of| saved.get(of)).map_or(0, |saved| saved.parts.len());
+            let restored = match (state, of.and_then(|of| instances.get(of))) {
                 (Some(_), Some((now, _))) if !worker.is_empty() && *now != before => {
                     Err(StateError::decode(format_args!(
                         "records were on their way to it on {before} workers, and there are {now} now: \

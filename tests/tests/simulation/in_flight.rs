@@ -106,6 +106,72 @@ pub(crate) fn what_can_be_reached() -> Tested {
     Ok(())
 }
 
+graph! {
+    /// Has records on their way at both of its borders.
+    struct Slow() {
+        #[input] places: u64,
+        #[output] out: u64,
+        before: slowly(),
+        count: PerPlace {},
+        after: slowly(),
+        graph.places => before.input,
+        before.out => count.places,
+        count.out => after.input,
+        after.out => graph.out,
+        count.out => graph.out,
+    }
+}
+
+/// Passes on each place with how often it came.
+#[node(key = u64)]
+struct PerPlace {
+    #[input(key = |place| *place)]
+    places: u64,
+    #[output]
+    out: u64,
+    #[state]
+    counts: Keyed<u64, u64>,
+}
+
+impl PerPlaceHandlers for PerPlace {
+    fn on_places(
+        &self,
+        state: &mut PerPlaceState,
+        place: u64,
+        out: &mut impl PerPlaceOut,
+    ) -> NodeResult {
+        let count = state.counts.entry(place);
+        *count += 1;
+        out.out(place * 1_000 + *count);
+        Ok(())
+    }
+}
+
+/// At the borders of a graph on workers each has its own.
+#[test]
+pub(crate) fn in_a_graph_on_workers() -> Tested {
+    simulate(SEEDS / 2, |sim| {
+        let (starts, workers) = (sim.below(60), 1 + sim.below(3) as usize);
+        goes_on(sim, || {
+            graph! {
+                starts: numbers(starts, 1),
+                place: map(|rec: Rec| rec.id * 7 % 10),
+                #[workers(workers)] slow: Slow::new(),
+                late: slowly(),
+                show: map(|place: u64| format!("{place}")),
+                ledger: Ledger {},
+                starts.out => place.input,
+                #[buffer(2)] place.out => slow.places,
+                place.out => late.input,
+                #[buffer(1)] late.out => slow.places,
+                #[buffer(2)] slow.out => show.input,
+                show.out => ledger.input,
+            }
+        })
+    })?;
+    Ok(())
+}
+
 macro_rules! several_times {
     ($numbers:expr) => {
         graph! {

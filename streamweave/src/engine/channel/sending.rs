@@ -175,7 +175,7 @@ impl<T> Channel<T> {
             } else {
                 // Without records in between, the later promise says all; that nothing was to be waited
                 // for until then is no longer so.
-                if last_control(&shared.queue) == Some(&Control::Idle) {
+                while let Some(Control::Idle | Control::Active) = last_control(&shared.queue) {
                     shared.queue.pop_back();
                 }
                 if matches!(last_control(&shared.queue), Some(Control::Frontier(_)))
@@ -186,11 +186,17 @@ impl<T> Channel<T> {
                 }
             }
         }
-        // Said twice it says no more.
-        if matches!(control, Control::Idle | Control::Active | Control::Held)
-            && last_control(&shared.queue) == Some(&control)
-        {
-            return;
+        // Said twice it says no more. Who was idle for a moment only was not: but where a run is
+        // deterministic that does not depend on when it is seen.
+        if matches!(control, Control::Idle | Control::Active | Control::Held) {
+            if last_control(&shared.queue) == Some(&control) {
+                return;
+            }
+            if shared.frontiers.is_none()
+                && let Some(Control::Idle | Control::Active) = last_control(&shared.queue)
+            {
+                shared.queue.pop_back();
+            }
         }
         shared.closed |= matches!(control, Control::End);
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };

@@ -42,7 +42,10 @@ fn control_stays_in_order_with_records() {
 fn promises_and_idleness_behind_a_stalled_receiver_stay_bounded() {
     let (sender, mut receiver) = pair(100, 4);
     for time in 0..1_000 {
+        sender.control(Control::Active);
         sender.control(Control::Frontier(Frontier::At(LogicalTime(time)).into()));
+        sender.control(Control::Idle);
+        sender.control(Control::Active);
         sender.control(Control::Idle);
     }
     let mut seen = Vec::new();
