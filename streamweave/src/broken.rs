@@ -143,6 +143,8 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// A node that says something of all records runs on several workers, each with a share of them.
+    WholeIsDivided,
     /// What a sink could not write is dropped when it restarts.
     UnwrittenIsDropped,
     /// A run whose checkpoints another run has taken over goes on.

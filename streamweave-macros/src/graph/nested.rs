@@ -57,6 +57,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         sink: false,
         timing: None,
         strict: false,
+        single: false,
         commits: false,
         in_memory: false,
         rewindable: false,

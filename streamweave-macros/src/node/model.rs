@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) timing: Option<&'static str>,
     /// Whether its inputs take strict edges only.
     pub(crate) strict: bool,
+    /// Whether what it sends is of all its records, so that it is not divided over workers.
+    pub(crate) single: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
     pub(crate) in_memory: bool,

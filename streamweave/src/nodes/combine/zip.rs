@@ -8,7 +8,7 @@ use crate::state::KeyedList;
 use crate::{LogicalTime, NodeResult, node};
 
 /// Pairs the records of two streams. Made by [`zip`].
-#[node(crate = crate)]
+#[node(crate = crate, single)]
 #[derive(Debug)]
 pub struct Zip<A: Storable, B: Storable> {
     /// One stream.

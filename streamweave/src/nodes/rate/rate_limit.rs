@@ -10,7 +10,7 @@ use crate::{NodeResult, node};
 
 /// Holds records back so that no more than so many go on in a length of time. Made by
 /// [`rate_limit`].
-#[node(crate = crate, async)]
+#[node(crate = crate, async, single)]
 #[derive(Debug)]
 pub struct RateLimit<T: Send + 'static> {
     /// Records.

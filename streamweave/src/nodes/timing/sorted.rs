@@ -9,7 +9,7 @@ use crate::nodes::window::outputs::frontier_of;
 use crate::{LogicalTime, NodeResult, node};
 
 /// Sends records in the order of their times. Made by [`sorted`].
-#[node(crate = crate, settles)]
+#[node(crate = crate, settles, single)]
 #[derive(Debug)]
 pub struct Sorted<T: Storable> {
     /// Records in any order.

@@ -18,7 +18,7 @@ use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, node};
 
 /// Sums up all records by windows. Made by [`window_all`].
-#[node(crate = crate, settles)]
+#[node(crate = crate, settles, single)]
 #[derive(Debug)]
 pub struct WindowsOfAll<W: WindowAssigner, A: Aggregate<Input: Clone>> {
     /// Records.
