@@ -159,6 +159,10 @@ variants! {
     IdleComesBackLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
+    /// What a node sends at the time of its record is not compared with what it has promised.
+    BehindOwnPromise,
+    /// A version that comes when records of its time have been answered is not told.
+    LateVersionIsSilent,
     /// A window's start is found by the remainder, which is negative before the epoch.
     WindowByRemainder,
     /// A record is in as many sliding windows as the slide goes into the size.

@@ -15,6 +15,7 @@ use streamweave::{Alignment, StreamMessage, Timestamped};
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
+    BehindOwnPromise => what_is_sent_behind_a_promise_of_ones_own;
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
     SilentSplitIsForgotten => known_splits_are_waited_for;
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
@@ -402,6 +403,88 @@ fn sending_behind_the_frontier_is_an_error_unless_it_was_held() -> Tested {
         assert_eq!(read(&mut run.outputs.out), [(Some(n - 1), n)]);
         assert_eq!(run.outputs.out.frontier(), at(n));
     }
+    Ok(())
+}
+
+/// Sends each number at the time of its record, and promises that there is none below those so far.
+#[node(promises)]
+pub struct Rises {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl RisesHandlers for Rises {
+    fn on_numbers(&self, n: i64, out: &mut impl RisesOut) -> NodeResult {
+        out.out(n);
+        out.promise(LogicalTime(n));
+        Ok(())
+    }
+}
+
+/// The same from a guess.
+#[node(estimates)]
+pub struct Guesses {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl GuessesHandlers for Guesses {
+    fn on_numbers(&self, n: i64, out: &mut impl GuessesOut) -> NodeResult {
+        out.out(n);
+        out.promise(LogicalTime(n));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_sent_behind_a_promise_of_ones_own() -> Tested {
+    let graph = graph! {
+        rises: Rises {},
+        graph.numbers => rises.numbers,
+        rises.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for n in [100, 100, 5] {
+        run.inputs.numbers.try_send_at(LogicalTime(n), n)?;
+    }
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(5), promised: LogicalTime(100) };
+    assert!(error.contains(&expected.to_string()), "{error}");
+    assert_eq!(read(&mut run.outputs.out), [(Some(100), 100), (Some(100), 100)]);
+
+    let graph = graph! {
+        guesses: Guesses {},
+        settled: settle(Late::Aside),
+        graph.numbers => guesses.numbers,
+        guesses.out => settled.input,
+        settled.out => graph.out,
+        settled.late => graph.late,
+    };
+    let mut run = graph.inline()?;
+    for n in [100, 5, 100] {
+        run.inputs.numbers.try_send_at(LogicalTime(n), n)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(100), 100), (Some(100), 100)]);
+    assert_eq!(read(&mut run.outputs.late), [(Some(5), 5)]);
+
+    // What was late before the node is not so behind it, where nothing may be.
+    let graph = graph! {
+        numbers: from_iter([10, 20, 15]),
+        times: event_time_by(|n: &i64| LogicalTime(*n)),
+        rises: Rises {},
+        numbers.out => times.input,
+        times.out => rises.numbers,
+        rises.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(15), promised: LogicalTime(20) };
+    assert!(error.contains(&expected.to_string()), "{error}");
     Ok(())
 }
 

@@ -169,6 +169,11 @@ impl Node {
         !self.fields.is_empty()
     }
 
+    /// Whether it makes promises of its own, behind which it must not send.
+    pub(crate) fn has_own_timing(&self) -> bool {
+        matches!(self.timing, Some("Promises" | "Estimates"))
+    }
+
     /// Whether its handlers are asynchronous and see an `AsyncContext`.
     pub(crate) fn is_async(&self) -> bool {
         matches!(self.kind, Kind::Serial | Kind::Source)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
@@ -36,6 +37,21 @@ impl<K, O> Outlet<'_, K, O> {
     #[inline(always)]
     pub fn keyed<'b>(&'b mut self, key: &'b K) -> Outlet<'b, K, O> {
         Outlet { cx: self.cx, to: self.to, agenda: self.agenda, node: self.node, key: Some(key) }
+    }
+
+    /// Sends in a node of its own timing: what `#[node]` writes there. The record's time may be behind what
+    /// the node has promised, and whether it is late says that promise alone, not those before the node.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn __send(&mut self, send: impl FnOnce(&mut Self)) {
+        let carried = self.cx.mark.carried;
+        let late = match (self.cx.mark.stamp(), self.agenda.floor()) {
+            (Some(stamp), Some(floor)) if stamp < floor => self.is_late_behind(stamp, floor),
+            _ => false,
+        };
+        self.cx.mark.carried = carried.late(late && !broken(Broken::BehindOwnPromise));
+        send(self);
+        self.cx.mark.carried = carried;
     }
 }
 
@@ -207,8 +223,12 @@ impl<K, O> Outlet<'_, K, O> {
     /// Whether what is sent behind the promise is late; otherwise the unit fails.
     #[inline(always)]
     fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
-        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
-        if !late {
+        let late = match self.agenda.timing() {
+            Timing::Estimates => true,
+            Timing::Promises => false,
+            Timing::Passes | Timing::Settles => self.cx.mark.carried.is_late(),
+        };
+        if !late && !broken(Broken::BehindOwnPromise) {
             let (time, promised) = (stamp.time, floor.time);
             fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
         }
