@@ -80,3 +80,52 @@ pub(crate) fn late_for_its_version() -> Tested {
     assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [3]);
     Ok(())
 }
+
+/// A version from behind the frontier is too late for records that have been answered, and told; it is
+/// valid for those that come after it.
+#[test]
+pub(crate) fn late_versions() -> Tested {
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+        join.late_right => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.try_send_at(LogicalTime(10), (7_u64, 'a'))?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.try_send_at(LogicalTime(25), (7, 25))?;
+    run.inputs.lefts.advance(LogicalTime(50));
+    run.step()?;
+    for (time, version) in [(20, 'b'), (50, 'c')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (7, version))?;
+    }
+    run.step()?;
+    for time in [50, 60] {
+        run.inputs.lefts.try_send_at(LogicalTime(time), (7, time))?;
+    }
+    let mut run = run.close_inputs()?;
+    let joined: Vec<_> = take!(run, joined).map(|(_, (_, joined))| joined).collect();
+    assert_eq!(joined, [(25, Some('a')), (50, Some('c')), (60, Some('c'))]);
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(20), (7, 'b'))]);
+    let metrics = run.drain()?.metrics;
+    assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [1]);
+
+    // Without another one behind it, it is the one that is valid.
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.advance(LogicalTime(50));
+    run.step()?;
+    run.inputs.rights.try_send_at(LogicalTime(20), (7_u64, 'b'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(60), (7, 60))?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(60), (7, (60, Some('b'))))]);
+    Ok(())
+}

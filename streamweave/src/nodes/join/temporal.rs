@@ -29,6 +29,10 @@ pub struct TemporalJoin<K: StableKey + Serialize + DeserializeOwned, A: Storable
     /// have been, was no longer kept.
     #[output(optional)]
     late_left: (K, A),
+    /// Versions that came when records of their time may have been answered without them. They are valid
+    /// for those that come after them.
+    #[output(optional)]
+    late_right: (K, B),
     /// Records of which it is not sure yet which version is theirs.
     #[state]
     waiting: Stash<K, A>,
@@ -142,6 +146,10 @@ where
         out: &mut impl TemporalJoinOut<K, A, B>,
     ) -> NodeResult {
         let time = time_of(out)?;
+        if passed(out.frontier(), time) && !broken(Broken::LateVersionIsSilent) {
+            out.count_late();
+            out.late_right((key.clone(), right.clone()));
+        }
         let mut versions = state.versions.entry_ref(&key);
         versions.insert(time, right);
         // A version is over when the next one begins.
@@ -181,7 +189,8 @@ where
 /// versions of one time the one that comes later stands. The latest version of each key is kept to
 /// the end; the others go when the frontier is past the next one's time. What an input that was idle
 /// brings behind the frontier is answered as long as the version that it asks for is kept; then it
-/// leaves by `late_left`, and is counted in
+/// leaves by `late_left`. A version from behind the frontier is valid from then on, and leaves by `late_right`,
+/// too, as records of its time may have been answered without it. Both are counted in
 /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
 ///
 /// ```
