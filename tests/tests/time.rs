@@ -6,7 +6,8 @@ use std::time::Duration;
 use streamweave::node::TimeError;
 use streamweave::nodes::timing::EventTime;
 use streamweave::nodes::{
-    Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, settle,
+    Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, messages, settle,
+    temporal_join,
 };
 use streamweave::prelude::*;
 use streamweave::state::KeyedList;
@@ -484,6 +485,47 @@ fn what_is_sent_behind_a_promise_of_ones_own() -> Tested {
     let mut run = graph.inline()?;
     let error = run.step().unwrap_err().to_string();
     let expected = TimeError::BehindPromise { time: LogicalTime(15), promised: LogicalTime(20) };
+    assert!(error.contains(&expected.to_string()), "{error}");
+    Ok(())
+}
+
+/// What comes through a channel feeds what takes strict edges only.
+#[test]
+fn records_and_promises_come_as_messages() -> Tested {
+    fn data<T>(time: i64, data: T) -> StreamMessage<T> {
+        StreamMessage::Data(Timestamped { time: LogicalTime(time), data })
+    }
+    let rates = [data(10, (7_u64, 'a')), data(30, (7, 'b')), data(20, (7, 'c'))];
+    let end = StreamMessage::Watermark(LogicalTime(40));
+    let graph = graph! {
+        rates: from_iter(rates.into_iter().chain([end])),
+        timed: messages(),
+        join: temporal_join(),
+        rates.out => timed.input,
+        graph.orders => join.left,
+        timed.out => join.right,
+        join.out => graph.rated,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.orders.try_send_message(data(25, (7_u64, 25)))?;
+    run.inputs.orders.try_send_message(StreamMessage::Watermark(LogicalTime(26)))?;
+    let behind = run.inputs.orders.try_send_message(data(24, (7, 24))).unwrap_err();
+    assert!(behind.to_string().contains("behind 26"), "{behind}");
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.rated), [(Some(25), (7, (25, Some('c'))))]);
+    assert_eq!(run.outputs.rated.frontier(), at(26));
+
+    let graph = graph! {
+        timed: messages(),
+        graph.messages => timed.input,
+        timed.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for message in [StreamMessage::Watermark(LogicalTime(9)), data(8, (0, 'x'))] {
+        run.inputs.messages.try_send(message)?;
+    }
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(8), promised: LogicalTime(9) };
     assert!(error.contains(&expected.to_string()), "{error}");
     Ok(())
 }
