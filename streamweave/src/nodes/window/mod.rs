@@ -21,7 +21,7 @@
 //! | aggregates | |
 //! |---|---|
 //! | [`count`], [`sum`], [`mean`] | |
-//! | [`min`], [`max`], [`top`] | |
+//! | [`min`], [`max`], [`top`]; [`min_by`], [`max_by`], [`top_by`] | by the values' own order, or as said |
 //! | [`distinct`] | how many different values |
 //! | [`quantiles`] | within 1 %, by a [`Sketch`] |
 //! | [`fold`] | closures |
@@ -59,7 +59,8 @@ mod whole;
 
 pub use aggregate::{
     Aggregate, Collect, Count, Distinct, Fold, Max, Mean, Min, Quantiles, Sketch, Sum, Summand,
-    Top, collect, count, distinct, fold, max, mean, min, quantiles, sum, top,
+    Top, collect, count, distinct, fold, max, max_by, mean, min, min_by, quantiles, sum, top,
+    top_by,
 };
 pub use around::{WindowsAround, window_around};
 pub use assign::{WindowAssigner, WindowError};
