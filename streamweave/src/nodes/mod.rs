@@ -42,7 +42,7 @@ pub use timing::{
     sorted,
 };
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
-pub use window::{window, window_all, window_around, window_by_count};
+pub use window::{window, window_all, window_all_by_count, window_around, window_by_count};
 
 /// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
 fn needs_clock(out: &impl Context, node: &str) -> NodeResult {

@@ -11,7 +11,7 @@
 //! | [`Session`] | as long as records of a key come |
 //! | [`Global`] | one for all of time |
 //! | `CalendarDays` | days of a time zone (feature `tz`) |
-//! | [`window_by_count()`] | of so many records |
+//! | [`window_by_count()`], [`window_all_by_count()`] | of so many records |
 //! | [`window_around()`] | of a fixed size, opened by the records |
 //! | [`WindowAssigner`] | your own |
 //!
@@ -39,9 +39,11 @@
 mod aggregate;
 mod around;
 mod assign;
+mod by_count;
 #[cfg(feature = "tz")]
 mod calendar;
 mod counted;
+mod counted_all;
 mod global;
 mod handle;
 mod keyed;
@@ -67,6 +69,7 @@ pub use assign::{WindowAssigner, WindowError};
 #[cfg(feature = "tz")]
 pub use calendar::CalendarDays;
 pub use counted::{WindowsByCount, window_by_count};
+pub use counted_all::{WindowsOfAllByCount, window_all_by_count};
 pub use global::Global;
 pub use keyed::{Windows, window};
 pub use result::{Accumulation, Pane, WindowResult};
