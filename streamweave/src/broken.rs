@@ -161,6 +161,12 @@ variants! {
     IdleUnderBackpressure,
     /// What a node sends at the time of its record is not compared with what it has promised.
     BehindOwnPromise,
+    /// A timer that is set where there is no key is nobody's, and untold.
+    KeylessTimerIsForgotten,
+    /// Late records that were too few for a result go with their window.
+    FewLateAreLost,
+    /// A split that has said that it ends is waited for.
+    EndedSplitHolds,
     /// A version that comes when records of its time have been answered is not told.
     LateVersionIsSilent,
     /// A window's start is found by the remainder, which is negative before the epoch.

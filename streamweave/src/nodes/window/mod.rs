@@ -31,7 +31,7 @@
 //!
 //! [`window`](window()) sums up by key, [`window_all`] everything. A window sends its result once,
 //! when it is complete, unless the node is told otherwise: to keep windows for late records
-//! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
+//! ([`allowed_lateness`](Windows::allowed_lateness), [`late_after`](Windows::late_after)), or to send early results
 //! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
 //! [`early_every_time`](Windows::early_every_time), [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
 //! have to do with each other, and [`Pane`] why each was sent.

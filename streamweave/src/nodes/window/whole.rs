@@ -53,6 +53,14 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
         WindowsOfAll { plan: self.plan.allowed_lateness(lateness) }
     }
 
+    /// Late records within the [`allowed_lateness`](Self::allowed_lateness) have a result together, whenever
+    /// so many (at least 1) came since the last one, and when the window goes, if there are some then. One
+    /// for each unless said.
+    #[must_use]
+    pub fn late_after(self, records: u64) -> Self {
+        WindowsOfAll { plan: self.plan.late_after(records) }
+    }
+
     /// What the further results of a window say about those before.
     #[must_use]
     pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
