@@ -20,6 +20,7 @@ streamweave_tests::broken_variants! {
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
     SilentSplitIsForgotten => known_splits_are_waited_for;
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
+    EndedSplitHolds => splits_that_end_or_say_nothing_are_not_waited_for;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
 
@@ -223,7 +224,7 @@ fn options_that_would_mean_nothing_are_refused() -> Tested {
     let second = Duration::from_secs(1);
     let split: fn(&Reading) -> u64 = |reading| reading.0 as u64;
     let plain = || event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _);
-    let refused: [(&str, Times); 7] = [
+    let refused: [(&str, Times); 9] = [
         ("disorder", punctuated(|times| times.disorder(second))),
         ("every", punctuated(|times| times.every(2))),
         ("step", punctuated(|times| times.step(second))),
@@ -231,6 +232,8 @@ fn options_that_would_mean_nothing_are_refused() -> Tested {
         ("clocked", punctuated(|times| times.clocked(second))),
         ("abandon", plain().abandon(second)),
         ("splits", plain().splits([1, 2])),
+        ("split_ended", plain().split_ended(|reading| reading.1.is_some())),
+        ("split_idle_after", plain().split_idle_after(second)),
     ];
     for (option, times) in refused {
         let graph = graph! {
@@ -989,5 +992,63 @@ fn known_splits_are_waited_for() -> Tested {
             run = graph.inline()?;
         }
     }
+    Ok(())
+}
+
+/// A split holds the frontier no longer when it has said that it ends, or has said nothing for long.
+#[test]
+fn splits_that_end_or_say_nothing_are_not_waited_for() -> Tested {
+    type Part = (u64, i64, bool);
+    let make = || {
+        let times = event_time_by(|part: &Part| LogicalTime(part.1))
+            .per_split(|part| part.0)
+            .splits([1, 2])
+            .split_ended(|part| part.2)
+            .split_idle_after(Duration::from_millis(100));
+        graph! {
+            times: times,
+            graph.parts => times.input,
+            times.out => graph.out,
+        }
+    };
+    let mut run = make().inline()?;
+    macro_rules! behind {
+        ($part:expr, $expected:expr) => {
+            run.inputs.parts.try_send($part)?;
+            run.step()?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), $expected, "behind {:?}", $part);
+        };
+        (after $millis:expr, $expected:expr) => {
+            run.advance(Duration::from_millis($millis))?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), $expected, "after {} ms", $millis);
+        };
+    }
+    behind!((2, 50, false), None);
+    behind!((1, 10, false), at(10));
+    // The first one ends, and nobody waits for it.
+    behind!((1, 20, true), at(50));
+    // Another one begins behind that, and the frontier stands until it is level, or idle.
+    behind!((3, 30, false), at(50));
+    behind!((2, 70, false), at(50));
+    behind!(after 60, at(50));
+    behind!((2, 80, false), at(50));
+    behind!(after 39, at(50));
+    behind!(after 1, at(80));
+    // The one that is furthest on is not held back by those that are idle, nor forgotten with them.
+    behind!((3, 90, false), at(80));
+    behind!(after 60, at(90));
+    let mut graph = make();
+    graph.restore(&run.snapshot()?)?;
+    run = graph.inline()?;
+    behind!((2, 95, false), at(90));
+    behind!(after 99, at(90));
+    behind!(after 1, at(95));
+    behind!((2, 97, true), at(95));
+    // One that is known and does not begin is not waited for either.
+    run = make().inline()?;
+    behind!((2, 40, false), None);
+    behind!(after 100, at(40));
     Ok(())
 }

@@ -36,6 +36,12 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     /// The splits that are known: while one is silent, the earliest time that came meanwhile.
     #[state]
     silent: Value<BTreeMap<u64, Option<i64>>>,
+    /// When something came of each split, by the run's clock.
+    #[scratch]
+    heard: BTreeMap<u64, i64>,
+    /// When these are looked at again, unless that is over.
+    #[scratch(init = i64::MIN)]
+    looks: i64,
     time: F,
     disorder: i64,
     every: u32,
@@ -44,6 +50,8 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
     known: Vec<u64>,
+    ended: Option<fn(&T) -> bool>,
+    split_idle: Option<i64>,
     abandon: Option<i64>,
     place: Option<AlignedPlace>,
     clocked: Option<Duration>,
@@ -117,7 +125,9 @@ where
 
     /// The records come from several splits, each in an order of its own: the frontier is that of
     /// the split that is furthest behind. A split counts from its first record on, or from the beginning
-    /// if it is one of [`EventTime::splits`], and to the end unless [`EventTime::abandon`] says otherwise.
+    /// if it is one of [`EventTime::splits`], and to the end unless [`EventTime::split_ended`],
+    /// [`EventTime::split_idle_after`] or [`EventTime::abandon`] says otherwise. Files that one source reads
+    /// one after the other are one split: none of them waits for another.
     ///
     /// ```
     /// use streamweave::nodes::event_time_by;
@@ -174,6 +184,68 @@ where
         self
     }
 
+    /// A record of which this holds is the last of its split: the others no longer wait for that. If the
+    /// split goes on nevertheless, what comes may be late. Only with [`EventTime::per_split`].
+    ///
+    /// ```
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Whose, when, and whether it is the last.
+    /// type Reading = (u64, i64, bool);
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|reading: &Reading| LogicalTime(reading.1))
+    ///         .per_split(|reading| reading.0)
+    ///         .split_ended(|reading| reading.2),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.timed,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for reading in [(1, 30, false), (2, 100, false), (1, 40, true)] {
+    ///     run.inputs.readings.try_send(reading)?;
+    /// }
+    /// run.step()?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(100))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split_ended(mut self, is_last: fn(&T) -> bool) -> Self {
+        self.ended = Some(is_last);
+        self
+    }
+
+    /// A split from which nothing has come for so long by the run's clock is not waited for, unless it is
+    /// the one that is furthest on. It counts again from its next record on, which may be late. Only with
+    /// [`EventTime::per_split`]; [`EventTime::idle_after`] is about the stream as a whole.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::event_time_by;
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1))
+    ///         .per_split(|reading| reading.0)
+    ///         .split_idle_after(Duration::from_secs(5)),
+    ///     graph.readings => times.input,
+    ///     times.out => graph.timed,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for reading in [(1, 40), (2, 100)] {
+    ///     run.inputs.readings.try_send(reading)?;
+    /// }
+    /// run.step()?;
+    /// run.advance(Duration::from_secs(5))?;
+    /// while run.outputs.timed.try_recv().is_some() {}
+    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(100))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split_idle_after(mut self, limit: Duration) -> Self {
+        self.split_idle = Some(millis(limit).max(1));
+        self
+    }
+
     /// A split that has come so much less far than the one that is furthest on is not waited for: it
     /// has ended, or nothing is happening there. What still comes from it may be late. Only with
     /// [`EventTime::per_split`].
@@ -215,6 +287,18 @@ where
                 "`abandon` says which split is not waited for, and there are none: say `per_split`, \
                  or leave it out",
             ));
+        }
+        let of_splits = [
+            (self.ended.is_some(), "split_ended"),
+            (self.split_idle.is_some(), "split_idle_after"),
+        ];
+        if self.split.is_none()
+            && let Some((_, option)) = of_splits.into_iter().find(|(is_said, _)| *is_said)
+        {
+            return Err(NodeError::new(format!(
+                "`{option}` says which split is not waited for, and there are none: say `per_split`, or \
+                 leave it out"
+            )));
         }
         if !self.known.is_empty() && self.split.is_none() {
             return Err(NodeError::new(
@@ -271,42 +355,89 @@ where
         time: i64,
         now: Option<i64>,
     ) -> Option<i64> {
+        let heard = now.filter(|_| self.split_idle.is_some());
+        let now = now.filter(|_| self.clocked.is_some());
         if let Some(punctuation) = self.punctuation {
             return punctuation(item).map(|promise| promise.0);
         }
-        let seen = state.seen.get_mut();
         let latest = if let Some(split) = self.split {
-            let (split, splits) = (split(item), state.splits.get_mut());
-            let latest = splits.entry(split).or_insert(time);
-            *latest = time.max(*latest);
-            let first = splits.values().copied().max().unwrap_or(time);
-            let counts =
-                |at: i64| self.abandon.is_none_or(|behind| at >= first.saturating_sub(behind));
-            splits.retain(|_, latest| counts(*latest));
-            let least = splits.values().copied().min();
-            let known = !self.known.is_empty();
-            least.filter(|_| !(known && self.awaits(state.silent.get_mut(), split, time, counts)))
+            self.latest_of_splits(state, split(item), (item, time), heard)
         } else {
-            seen.latest.max(Some(time))
+            state.seen.latest.max(Some(time))
         };
+        let seen = state.seen.get_mut();
         seen.comes_to(latest, now);
         self.count(seen)
     }
 
-    /// Whether one of the known splits has still to begin, behind a record of `split`; `counts` says
-    /// which times are not abandoned.
-    fn awaits(
+    /// The time of the split that is furthest behind, once a record of `split` has come, at `heard` by the
+    /// run's clock.
+    fn latest_of_splits(
         &self,
-        silent: &mut BTreeMap<u64, Option<i64>>,
+        state: &mut EventTimeState<T, F>,
         split: u64,
-        time: i64,
-        counts: impl Fn(i64) -> bool,
-    ) -> bool {
-        silent.entry(split).and_modify(|silent| *silent = None);
-        for since in silent.values_mut() {
-            *since = since.map(|since| since.min(time)).filter(|since| counts(*since));
+        (item, time): (&T, i64),
+        heard: Option<i64>,
+    ) -> Option<i64> {
+        let splits = state.splits.get_mut();
+        let latest = splits.entry(split).or_insert(time);
+        *latest = time.max(*latest);
+        if let Some(now) = heard {
+            state.heard.insert(split, now);
         }
-        silent.values().any(Option::is_some) && !broken(Broken::SilentSplitIsForgotten)
+        let first = splits.values().copied().max().unwrap_or(time);
+        let counts = |at: i64| self.abandon.is_none_or(|behind| at >= first.saturating_sub(behind));
+        splits.retain(|_, latest| counts(*latest));
+        if self.ended.is_some_and(|is_last| is_last(item)) && !broken(Broken::EndedSplitHolds) {
+            splits.remove(&split);
+            state.heard.remove(&split);
+        }
+        if !self.known.is_empty() {
+            let silent = state.silent.get_mut();
+            silent.entry(split).and_modify(|silent| *silent = None);
+            for since in silent.values_mut() {
+                *since = since.map(|since| since.min(time)).filter(|since| counts(*since));
+            }
+        }
+        self.least_of_splits(state, heard)
+    }
+
+    /// The time of the split that is furthest behind, but for those from which nothing has come for long;
+    /// `None` where one of the known ones has still to begin.
+    fn least_of_splits(&self, state: &mut EventTimeState<T, F>, now: Option<i64>) -> Option<i64> {
+        let (splits, heard) = (state.splits.get_mut(), &state.heard);
+        if let (Some(limit), Some(now)) = (self.split_idle, now) {
+            let first = splits.values().copied().max();
+            let is_idle = |split: &u64| {
+                heard.get(split).is_some_and(|heard| now.saturating_sub(*heard) >= limit)
+            };
+            splits.retain(|split, latest| Some(*latest) == first || !is_idle(split));
+            for (_, silent) in state.silent.get_mut().iter_mut().filter(|(split, _)| is_idle(split))
+            {
+                *silent = None;
+            }
+        }
+        let awaits = !self.known.is_empty() && state.silent.values().any(Option::is_some);
+        let least = state.splits.values().copied().min();
+        least.filter(|_| !awaits || broken(Broken::SilentSplitIsForgotten))
+    }
+
+    /// Looks again when the next split is idle that is not so yet.
+    fn look_at_splits(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        now: Option<i64>,
+        out: &mut impl EventTimeOut<T, F>,
+    ) {
+        if let (Some(limit), Some(now)) = (self.split_idle, now)
+            && now >= state.looks
+        {
+            let until = state.heard.values().map(|heard| heard.saturating_add(limit));
+            if let Some(next) = until.filter(|until| *until > now).min() {
+                out.set_timer("splits", TimerAt::Clock(next));
+                state.looks = next;
+            }
+        }
     }
 
     #[inline(always)]
@@ -342,6 +473,12 @@ where
         self.check()?;
         for split in &self.known {
             state.silent.get_mut().entry(*split).or_insert(Some(i64::MAX));
+        }
+        if self.split_idle.is_some() {
+            let now = out.now();
+            let waited_for = state.splits.keys().chain(state.silent.keys());
+            state.heard = waited_for.map(|split| (*split, now)).collect();
+            self.look_at_splits(state, Some(now), out);
         }
         if self.every > 1 {
             let disorder = self.disorder;
@@ -381,8 +518,11 @@ where
         let promise = if plain {
             self.note(state.seen.get_mut(), time.0)
         } else {
-            let now = self.clocked.map(|_| out.now());
-            self.note_otherwise(state, &input, time.0, now)
+            let asks = self.clocked.is_some() || self.split_idle.is_some();
+            let now = asks.then(|| out.now());
+            let promise = self.note_otherwise(state, &input, time.0, now);
+            self.look_at_splits(state, now, out);
+            promise
         };
         if let Some(promise) = promise {
             self.promise(state.seen.get_mut(), promise, out);
@@ -394,9 +534,20 @@ where
     fn on_timer(
         &self,
         state: &mut EventTimeState<T, F>,
-        _: Timer<()>,
+        timer: Timer<()>,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
+        if timer.name == "splits" {
+            let now = out.now();
+            let least = self.least_of_splits(state, Some(now));
+            let seen = state.seen.get_mut();
+            seen.comes_to(least.or(seen.latest), self.clocked.map(|_| now));
+            if let Some(next) = self.rise(seen) {
+                self.promise(seen, next, out);
+            }
+            self.look_at_splits(state, Some(now), out);
+            return Ok(());
+        }
         let seen = state.seen.get_mut();
         if let Some(latest) = seen.latest {
             let next = seen.by_clock(latest, out.now()).saturating_sub(self.disorder);
@@ -457,6 +608,8 @@ where
         punctuation: None,
         split: None,
         known: Vec::new(),
+        ended: None,
+        split_idle: None,
         abandon: None,
         place: None,
         clocked: None,
