@@ -25,6 +25,36 @@ pub(crate) fn each_record_has_the_version_of_its_time() -> Tested {
     Ok(())
 }
 
+/// The same, of versions before the record's time, or of no more than a tolerance before it.
+#[test]
+fn how_old_a_version_may_be() -> Tested {
+    for (strictly, tolerance) in [(true, None), (false, Some(7))] {
+        let make = || {
+            let join = temporal_join();
+            let join = if strictly { join.strictly_before() } else { join };
+            match tolerance {
+                Some(tolerance) => join.tolerance(std::time::Duration::from_millis(tolerance)),
+                None => join,
+            }
+        };
+        check!(make(), |lefts, rights| {
+            let is_valid = |left: &Item, right: &Item| {
+                let age = left.0 - right.0;
+                age >= i64::from(strictly) && tolerance.is_none_or(|most| age <= most as i64)
+            };
+            let of = |key, left: Item| {
+                let valid =
+                    rights.iter().filter(|(other, right)| *other == key && is_valid(&left, right));
+                valid.map(|(_, right)| *right).max()
+            };
+            let joined =
+                lefts.iter().map(|(key, left)| (Some(left.0), (*key, (*left, of(*key, *left)))));
+            joined.collect()
+        });
+    }
+    Ok(())
+}
+
 /// A version may come until the frontier is past the record's time, and no longer is waited for.
 #[test]
 pub(crate) fn waits_until_it_is_sure() -> Tested {
