@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use streamweave::node::TimeError;
 use streamweave::nodes::timing::EventTime;
+use streamweave::nodes::window::{self, Tumbling, window_all};
 use streamweave::nodes::{
-    Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, messages, settle,
+    Late, delay, event_time_by, from_iter, from_stream, in_order_by, map, merge, messages, settle,
     temporal_join,
 };
 use streamweave::prelude::*;
@@ -20,6 +21,7 @@ streamweave_tests::broken_variants! {
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
     SilentSplitIsForgotten => known_splits_are_waited_for;
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
+    KeylessTimerIsForgotten => a_timer_without_a_key_fails;
     EndedSplitHolds => splits_that_end_or_say_nothing_are_not_waited_for;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
@@ -741,6 +743,94 @@ fn timers_set_while_the_last_ones_fire_do_not_fire() -> Tested {
     assert_eq!(read(&mut run.outputs.out), [(Some(35), 35)]);
     let dropped = run.drain()?.metrics.nodes[0].timers_dropped;
     assert_eq!(dropped, 2, "the next of `again`, and `clock`");
+    Ok(())
+}
+
+/// Sets a timer where there is no key.
+#[node(key = i64)]
+pub struct Keyless {
+    #[input(key = |n| n)]
+    numbers: i64,
+    #[input(broadcast)]
+    all: i64,
+    #[output]
+    out: i64,
+    at_start: bool,
+}
+
+impl KeylessHandlers for Keyless {
+    fn on_start(&self, out: &mut impl KeylessOut) -> NodeResult {
+        if self.at_start {
+            out.cancel_timer("due", TimerAt::Clock(5));
+        }
+        Ok(())
+    }
+    fn on_numbers(&self, n: i64, out: &mut impl KeylessOut) -> NodeResult {
+        out.set_timer("due", TimerAt::Event(LogicalTime(n)));
+        Ok(())
+    }
+    fn on_all(&self, n: i64, out: &mut impl KeylessOut) -> NodeResult {
+        out.set_timer_at_end("due", LogicalTime(n));
+        Ok(())
+    }
+    fn on_frontier(&self, frontier: Frontier, out: &mut impl KeylessOut) -> NodeResult {
+        if frontier == Frontier::At(LogicalTime(50)) {
+            out.set_timer("due", TimerAt::Event(LogicalTime(60)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_timer_without_a_key_fails() -> Tested {
+    for (at_start, all, frontier, method) in [
+        (true, false, 1, Some("`cancel_timer`")),
+        (false, true, 1, Some("`set_timer_at_end`")),
+        (false, false, 50, Some("`set_timer`")),
+        (false, false, 49, None),
+    ] {
+        let graph = graph! {
+            keyless: Keyless { at_start: at_start },
+            graph.numbers => keyless.numbers,
+            graph.all => keyless.all,
+            keyless.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        run.inputs.numbers.try_send_at(LogicalTime(0), 7)?;
+        if all {
+            run.inputs.all.try_send_at(LogicalTime(0), 7)?;
+        }
+        run.inputs.numbers.advance(LogicalTime(frontier));
+        run.inputs.all.advance(LogicalTime(frontier));
+        let told = run.step().err().map(|error| error.to_string());
+        assert_eq!(told.is_some(), method.is_some(), "{told:?}");
+        if let (Some(told), Some(method)) = (told, method) {
+            assert!(told.contains(method) && told.contains("current key"), "{told}");
+        }
+    }
+    Ok(())
+}
+
+/// What is done at the end without its timer is not dropped with that.
+#[test]
+fn timers_that_nobody_misses_are_not_counted() -> Tested {
+    let hour = Duration::from_secs(3600);
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n)).clocked(hour),
+        delayed: delay(hour),
+        counts: window_all(Tumbling::hours(1), window::count()).by_clock().early_every(hour),
+        graph.numbers => times.input,
+        times.out => delayed.input,
+        delayed.out => counts.input,
+        counts.out => graph.counts,
+    };
+    let run = graph.inline()?;
+    run.inputs.numbers.try_send(5)?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(read(&mut run.outputs.counts).len(), 1);
+    let metrics = run.drain()?.metrics;
+    let dropped: Vec<_> = metrics.nodes.iter().map(|node| node.timers_dropped).collect();
+    assert_eq!(dropped, [0, 0, 0]);
     Ok(())
 }
 

@@ -130,6 +130,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.agenda.at_rest = Some(promise);
     }
 
+    fn __clock_lapses(&mut self) {
+        self.agenda.clock_lapses = true;
+    }
+
     fn idle_after(&mut self, limit: Duration) {
         self.agenda.idle_after = Some(limit);
     }
@@ -149,30 +153,27 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
                  clock: use event time, or run the graph inline, where the clock is moved by hand",
             ));
         }
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-        }
+        let Some(key) = self.key else { return self.has_no_key("set_timer") };
+        let key = (self.agenda.copy)(key);
+        self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
+        self.cx.set_staged();
     }
 
     fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
-        if let Some(key) = self.key {
-            let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
-            self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
-            self.cx.set_staged();
-        }
+        let Some(key) = self.key else { return self.has_no_key("set_timer_at_end") };
+        let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
+        self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
+        self.cx.set_staged();
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-            // The promise, or a turn, may have waited for it.
-            if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
-                self.cx.set_promised();
-            }
+        let Some(key) = self.key else { return self.has_no_key("cancel_timer") };
+        let key = (self.agenda.copy)(key);
+        self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
+        self.cx.set_staged();
+        // The promise, or a turn, may have waited for it.
+        if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
+            self.cx.set_promised();
         }
     }
 
@@ -233,6 +234,18 @@ impl<K, O> Outlet<'_, K, O> {
             fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
         }
         late
+    }
+
+    /// Nobody would be told of a timer that belongs to no key.
+    #[cold]
+    fn has_no_key(&mut self, method: &str) {
+        if !broken(Broken::KeylessTimerIsForgotten) {
+            self.fail(NodeError::new(format!(
+                "`{method}` is about a timer of the current key, and there is none: call it where a record \
+                 or a timer of the key is handled, not in `on_start`, `on_frontier`, `on_stop` or for a \
+                 broadcast record"
+            )));
+        }
     }
 
     /// Fails the unit: for what has no result of its own.

@@ -279,8 +279,10 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
     fn on_start(
         &self,
         state: &mut WindowsState<K, W, A>,
-        _: &mut impl WindowsOut<K, W, A>,
+        out: &mut impl WindowsOut<K, W, A>,
     ) -> NodeResult {
+        // What is open is complete at the end.
+        out.__clock_lapses();
         self.plan.check(state.recent.len(), state.windows.len())
     }
 

@@ -170,8 +170,10 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
     fn on_start(
         &self,
         state: &mut WindowsOfAllState<W, A>,
-        _: &mut impl WindowsOfAllOut<W, A>,
+        out: &mut impl WindowsOfAllOut<W, A>,
     ) -> NodeResult {
+        // What is open is complete at the end.
+        out.__clock_lapses();
         self.plan.check(state.recent.len(), state.windows.len())
     }
 
@@ -199,7 +201,8 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
     }
 }
 
-/// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`.
+/// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`. It does not
+/// start on several workers, each of which would have a share of the records.
 ///
 /// ```
 /// use std::time::Duration;
