@@ -77,7 +77,8 @@ fn send<A: Storable, B: Storable>(
 ///
 /// Neither stream waits for the other: what is ahead is kept in saved state (so records are
 /// [`Storable`]), which grows with the distance between the two. Records whose partner never comes
-/// are dropped at the end. A pair has the later time of its two records.
+/// are dropped at the end. A pair has the later time of its two records. It does not start on several
+/// workers, which would count their shares apart.
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, zip};

@@ -66,7 +66,7 @@ impl<T: Send + 'static> RateLimitHandlers<T> for RateLimit<T> {
 ///
 /// The others wait, and whatever feeds the node waits with them: nothing is dropped and nothing
 /// piles up. To drop them use [`throttle`](crate::nodes::throttle). When the last records went on
-/// is saved.
+/// is saved. It does not start on several workers, each of which would let so many through.
 ///
 /// ```
 /// use std::time::Duration;

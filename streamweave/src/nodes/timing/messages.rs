@@ -31,7 +31,8 @@ impl<T: Send + 'static> MessagesHandlers<T> for Messages<T> {
 /// Makes a timed stream of [`StreamMessage`]s, as a channel from outside may bring them: a record has the
 /// time that came with it, and a watermark says that every later record has at least its time. The stream
 /// is strict: a record behind a watermark fails
-/// ([`BehindPromise`](crate::node::TimeError::BehindPromise)). One behind the last changes nothing.
+/// ([`BehindPromise`](crate::node::TimeError::BehindPromise)). A watermark behind the last changes nothing. It
+/// does not start on several workers, of which one alone would have each watermark.
 ///
 /// ```
 /// use streamweave::nodes::{from_channel, messages};

@@ -118,7 +118,7 @@ impl<A: Aggregate> WindowsOfAllByCountHandlers<A> for WindowsOfAllByCount<A> {
 }
 
 /// As [`window_by_count`](super::window_by_count()) over all records, whatever their keys: each `size` of
-/// them. The results' key is `()`.
+/// them. The results' key is `()`. It does not start on several workers.
 ///
 /// ```
 /// use streamweave::nodes::from_iter;
