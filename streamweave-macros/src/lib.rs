@@ -4,6 +4,7 @@
 //! mistake, then expand. Mistakes that rustc reports well are left to rustc.
 
 mod diag;
+mod duration;
 mod event_time;
 mod graph;
 mod node;

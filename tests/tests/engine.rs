@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamweave::engine::Cause;
 use streamweave::graph::{RunError, Snapshot, StartError};
@@ -196,6 +196,74 @@ async fn stop_returns_in_time_with_a_stuck_sink() {
     assert!(!report.complete);
     assert_eq!(&*report.unflushed[0].0, "stuck.input");
     assert!(report.unflushed[0].1 > 0);
+}
+
+/// What was sent into a graph's own input is counted, and told where it stays.
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_an_input_of_the_graph_is_told() {
+    let graph = graph! { stuck: Stuck {}, graph.numbers => stuck.input };
+    let run = graph.start().unwrap();
+    for n in 0..1_000 {
+        run.inputs.numbers.send(n).await.unwrap();
+    }
+    let edges = run.metrics().edges;
+    let edge = edges.iter().find(|edge| edge.path.starts_with("graph.numbers")).unwrap();
+    assert_eq!((edge.records, edge.waiting), (1_000, 1_000));
+    assert!((1..1_000).contains(&edge.batches), "{} batches", edge.batches);
+    let report = run.stop(Duration::from_secs(5)).await.unwrap();
+    let left: u64 = report.unflushed.iter().map(|(_, left)| left).sum();
+    assert_eq!(left, 999, "all but the one that is being handled: {report:?}");
+}
+
+/// That a stage waits for room is seen while it does.
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_counted_while_it_lasts() {
+    let graph = graph! { source: numbers(u64::MAX), source.out => graph.out };
+    let run = graph.start().unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let [first, second] = [(); 2].map(|()| run.metrics().stages[0].backpressured);
+    assert!(Duration::ZERO < first && first < second, "{first:?} {second:?}");
+    run.abort();
+}
+
+/// Says how long it has awaited what it was sent.
+#[node(async)]
+pub struct Awaits {
+    #[input]
+    input: tokio::sync::oneshot::Receiver<()>,
+    #[output]
+    waited: Duration,
+}
+
+impl AwaitsHandlers for Awaits {
+    async fn on_input(
+        &self,
+        input: tokio::sync::oneshot::Receiver<()>,
+        out: &mut impl AwaitsOut,
+    ) -> NodeResult {
+        let begun = Instant::now();
+        input.await?;
+        out.waited(begun.elapsed());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_awaits_is_not_busy() {
+    let graph = graph! { node: Awaits {}, graph.input => node.input, node.waited => graph.waited };
+    let begun = Instant::now();
+    let mut run = graph.start().unwrap();
+    let (answer, question) = tokio::sync::oneshot::channel();
+    run.inputs.input.send(question).await.unwrap();
+    let asked = Instant::now();
+    while asked.elapsed() < Duration::from_millis(10) {
+        tokio::task::yield_now().await;
+    }
+    answer.send(()).unwrap();
+    let waited = run.outputs.waited.recv().await.unwrap();
+    let busy = run.drain().await.unwrap().metrics.stages[0].busy;
+    let whole = begun.elapsed();
+    assert!(busy + waited <= whole, "{busy:?} busy and {waited:?} waiting of {whole:?}");
 }
 
 /// A sink that holds its thread up.
@@ -681,7 +749,7 @@ graph! {
         #[output] out: u64,
         a: Increment, b: Increment, c: Increment, d: Increment, e: Increment,
         f: Increment, g: Increment, h: Increment, i: Increment, j: Increment,
-        graph.numbers => a.input,
+        #[buffer(1)] graph.numbers => a.input,
         #[buffer(1)] a.out => b.input,
         #[buffer(1)] b.out => c.input,
         #[buffer(1)] c.out => d.input,
@@ -691,8 +759,34 @@ graph! {
         #[buffer(1)] g.out => h.input,
         #[buffer(1)] h.out => i.input,
         #[buffer(1)] i.out => j.input,
-        j.out => graph.out,
+        #[buffer(1)] j.out => graph.out,
     }
+}
+
+/// The bounds of edges to a nested graph, from it and inside of it hold: what is taken in while nobody
+/// reads is one or two a boundary.
+#[test]
+fn bounds_hold_at_the_borders_of_nested_graphs() {
+    let graph = graph! {
+        one: Ten::new(), two: Ten::new(),
+        #[buffer(1)] graph.numbers => one.numbers,
+        #[buffer(1)] one.out => two.numbers,
+        #[buffer(1)] two.out => graph.out,
+    };
+    let mut run = graph.inline().unwrap();
+    let mut taken = 0;
+    while run.inputs.numbers.try_send(taken).is_ok() {
+        taken += 1;
+        run.step().unwrap();
+        assert!(taken < 60, "something on the way takes more than its bound");
+    }
+    let mut given = 0;
+    while let Some(n) = run.outputs.out.try_recv() {
+        assert_eq!(n, given + 20);
+        given += 1;
+        run.step().unwrap();
+    }
+    assert_eq!(given, taken);
 }
 
 /// `STREAMWEAVE_RECORDS=1000000` for the full volume.

@@ -597,3 +597,46 @@ mod derive {
         assert_eq!(Route::<u32>::decode(&mut encoded(&route).as_slice()), Some(Box::new(route)));
     }
 }
+
+/// Ports whose generated names would be those of something else: it compiles.
+#[node(source)]
+struct Lines {
+    #[output]
+    line: String,
+    #[output]
+    line_all: u64,
+}
+
+impl LinesHandlers for Lines {
+    async fn next(&self, out: &mut impl LinesOut) -> NodeResult<streamweave::node::More> {
+        out.line("one".to_owned());
+        out.line_all(1);
+        Ok(streamweave::node::More::End)
+    }
+}
+
+/// Its dead letters tell its records from its timers.
+#[node]
+struct Timers {
+    #[input]
+    on_timer: u64,
+}
+
+impl TimersHandlers for Timers {
+    fn on_on_timer(&self, _: u64, _: &mut impl TimersOut) -> NodeResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn ports_may_be_called_as_what_is_generated() {
+    assert!(matches!(TimersInput::OnTimerRecord(1), TimersInput::OnTimerRecord(1)));
+    let graph = streamweave::graph! {
+        lines: Lines {}, timers: Timers {},
+        lines.line => graph.line,
+        lines.line_all => timers.on_timer,
+    };
+    let mut run = graph.inline().unwrap();
+    run.step().unwrap();
+    assert_eq!(run.outputs.line.try_recv().as_deref(), Some("one"));
+}

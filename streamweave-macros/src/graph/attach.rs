@@ -35,13 +35,14 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
     };
     let back = mixed!(#krate::graph::Back { depth: #depth, place: #place, bound: #bound });
     let To::In(end) = model.edges[index].to else { return None };
+    let path = &model.nodes[model.ins[end].node].path;
     let port = checked(model.ins[end].node, port);
     let call = match model.nodes[model.ins[end].node].region {
         Some(region) => {
             let width = width(region);
-            mixed!(feedback_wide(#port, #senders, #width, #back))
+            mixed!(feedback_wide(#path, #port, #senders, #width, #back))
         }
-        None => mixed!(feedback(#port, #senders, #back)),
+        None => mixed!(feedback(#path, #port, #senders, #back)),
     };
     Some(mixed!(let (#edge, #inlet) = #builder.#call; #one))
 }

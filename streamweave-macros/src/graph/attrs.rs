@@ -5,10 +5,11 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Lit, LitInt, LitStr, Meta, Token};
 
 use crate::diag::Errors;
-use crate::graph::duration;
+use crate::duration;
 use crate::graph::names::did_you_mean;
 
 /// What attributes can say.
@@ -138,7 +139,12 @@ impl Options {
                 }
             },
             "renamed_from" => self.renamed_from = Some(renamed_from(attr)?),
-            "rounds" => self.rounds = Some(rounds(attr)?),
+            "rounds" => {
+                // Whatever is wrong with it, the loop has one.
+                let number = LitInt::new("1", attr.span());
+                self.rounds = Some(Rounds { number, fails: true });
+                self.rounds = Some(rounds(attr)?);
+            }
             "restart" => self.restart = Some(restart(attr)?),
             _ => self.on_failure(attr)?,
         }
@@ -251,10 +257,6 @@ fn rounds(attr: &Attribute) -> syn::Result<Rounds> {
         if number.base10_parse::<u32>().is_ok_and(|number| number == 0) {
             return Err(syn::Error::new_spanned(number, format!("`{name}` must be at least 1")));
         }
-        if number.base10_parse::<u32>().is_err() {
-            let message = format!("`{name}` is at most {}", u32::MAX);
-            return Err(syn::Error::new_spanned(number, message));
-        }
         if rounds.is_some() {
             let message = "`max` and `limit` exclude each other: remove one";
             return Err(syn::Error::new_spanned(name, message));
@@ -304,8 +306,8 @@ fn waits(name: &Ident, value: &Lit) -> syn::Result<(Duration, Duration)> {
 
 fn no_duration(name: &Ident, value: &Lit, form: &str) -> syn::Error {
     let text = value.to_token_stream();
-    let units = "the units are `us`, `ms`, `s`, `min`, `h` and `d`";
-    syn::Error::new_spanned(value, format!("`{name}` is {form}, not `{text}`; {units}"))
+    let message = format!("`{name}` is {form}, not `{text}`; {}", duration::UNITS_ARE);
+    syn::Error::new_spanned(value, message)
 }
 
 /// What happens when the restarts are used up, as written and as a variant.

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Token};
 
 use crate::graph::attrs::{Options, Place, options};
-use crate::graph::parse::{Body, at_comma, brace, is_node, name, skip};
+use crate::graph::parse::{Body, at_comma, brace, first, is_node, name, skip};
 use crate::graph::syntax::{EdgeDecl, Endpoint, Target};
 
 mod kw {
@@ -74,7 +74,7 @@ impl Body<'_> {
             }
             let read = |s: ParseStream<'_>| {
                 while !s.is_empty() {
-                    let feedback = self.feedback(s);
+                    let feedback = self.feedback(s).or(feedback.clone());
                     match self.endpoint(s) {
                         Some(to) => edge.targets.push(Target { feedback, to }),
                         None => {
@@ -89,7 +89,7 @@ impl Body<'_> {
                             if let Ok(token) = s.fork().parse::<TokenTree>() {
                                 self.errors.error(token, "expected `,` before this");
                             }
-                        } else if let Some(bad) = skip(s, at_comma) {
+                        } else if let Some(bad) = first(skip(s, at_comma)) {
                             self.errors.error(bad, "expected `,` instead of this");
                             let _ = s.parse::<Token![,]>();
                         }

@@ -10,7 +10,6 @@ mod attrs;
 mod check;
 mod checks;
 mod cycles;
-mod duration;
 mod edges;
 mod expand;
 mod hints;

@@ -136,10 +136,12 @@ fn outputs(cx: &Cx<'_>, out: &proc_macro2::Ident) -> TokenStream {
         let mut field = port.name.clone();
         field.set_span(Span::mixed_site());
         let (senders, split) = (ports::senders(cx, edges), ports::split(cx, edges));
+        let buffer = ports::buffer(cx, edges);
         Some(mixed! {
             let mut edges = #builder.nested_output(
                 #text, #krate::node::Out::<(), #ty>::NEW,
-                (&&&&#krate::node::In::<(), 0, #ty>::NEW).handling().codec, #senders, #out.#field,
+                (&&&&#krate::node::In::<(), 0, #ty>::NEW).handling().codec, #senders, #buffer,
+                #out.#field,
             );
             #split
         })
@@ -158,11 +160,15 @@ fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
             let text = cx.model.inputs[index].name.unraw().to_string();
             let (port, tree) = (cx.target(*first), tree(cx, edges));
             let number = Literal::usize_unsuffixed(index);
+            let buffer = edges.iter().find_map(|edge| cx.buffer(*edge));
+            let buffer = buffer.map(|records| mixed!(.buffer(#records)));
             mixed! {
                 {
-                    let edges = #incoming.get(#number).copied().unwrap_or(0);
                     let emitter = #tree;
-                    #builder.nested_input(#text, #port.edge().handled((&&&&#port).handling()), edges, emitter)
+                    #builder.nested_input(
+                        #text, #port.edge().handled((&&&&#port).handling()) #buffer,
+                        #incoming.get(#number), emitter,
+                    )
                 }
             }
         })

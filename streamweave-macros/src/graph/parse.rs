@@ -106,6 +106,11 @@ pub(super) fn skip(
     (!skipped.is_empty()).then_some(skipped)
 }
 
+/// The first of what was skipped: the rest may be lines of anything.
+pub(super) fn first(skipped: Option<TokenStream>) -> Option<TokenTree> {
+    skipped?.into_iter().next()
+}
+
 pub(super) fn at_comma(s: ParseStream<'_>) -> bool {
     s.peek(Token![,])
 }
@@ -161,6 +166,9 @@ impl Body<'_> {
                     };
                     if name.is_some() {
                         self.errors.error(attr.path(), "`name` is given twice");
+                    } else if self.item_form {
+                        let message = "a nested graph is called as the node that it is in another";
+                        self.errors.error(attr.path(), message);
                     }
                     name = Some(text.clone());
                 } else {
@@ -203,7 +211,7 @@ impl Body<'_> {
             }
             return;
         }
-        if let Some(extra) = skip(s, at_comma) {
+        if let Some(extra) = first(skip(s, at_comma)) {
             if !told {
                 self.errors.error(extra, "expected `,` instead of this");
             }

@@ -14,10 +14,7 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
         let krate = cx.krate;
         let checked = mixed!((&#krate::graph::check::Checked::of(&#origin)).checked);
         let name = cx.model.outputs[index].name.to_string();
-        let buffer = edges.iter().find_map(|edge| cx.buffer(*edge)).map_or_else(
-            || mixed!(::core::option::Option::None),
-            |records| mixed!(::core::option::Option::Some(#records)),
-        );
+        let buffer = buffer(cx, edges);
         if let ([single], None) = (&edges[..], cx.region_of_source(edges[0])) {
             let edge = edge(*single);
             return mixed! {
@@ -33,6 +30,14 @@ pub(crate) fn outputs(cx: &Cx<'_>) -> TokenStream {
         }
     });
     mixed!(#(#outputs)*)
+}
+
+/// How much may wait on the edges, `Some(..)` where one of them says it.
+pub(crate) fn buffer(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
+    edges.iter().find_map(|edge| cx.buffer(*edge)).map_or_else(
+        || mixed!(::core::option::Option::None),
+        |records| mixed!(::core::option::Option::Some(#records)),
+    )
 }
 
 /// How many senders the edges have together.

@@ -11,6 +11,9 @@ use crate::diag::Errors;
 use crate::node::model::{Kind, Node};
 use crate::node::sized::sized;
 
+/// Handlers that no record asks for.
+const LIFECYCLE: [&str; 6] = ["start", "stop", "frontier", "timer", "checkpoint", "complete"];
+
 /// Method names of the contexts: what `out` can do besides sending.
 const CONTEXT: [&str; 21] = [
     "time",
@@ -59,7 +62,7 @@ fn names(node: &mut Node, errors: &mut Errors) {
         if new {
             keyword(&input.name, errors);
             let name = input.name.unraw().to_string();
-            if !concurrent && matches!(name.as_str(), "start" | "stop" | "frontier" | "timer") {
+            if !concurrent && LIFECYCLE.contains(&name.as_str()) {
                 errors.error(
                     &input.name,
                     format!(

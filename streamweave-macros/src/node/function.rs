@@ -27,7 +27,7 @@ pub(crate) fn function(
     if matches!(kind, Kind::Source | Kind::Concurrent(_)) {
         errors
             .error(&item.sig.ident, "only a struct can be such a node: move `#[node(..)]` to one");
-        kind = Kind::Serial;
+        kind = if item.sig.asyncness.is_some() { Kind::Serial } else { Kind::Fused };
     }
     if let Some(key) = &options.key {
         errors.error(key, "a function keeps nothing by key: only a struct can have `key`");

@@ -2,7 +2,6 @@
 
 mod bare;
 mod check;
-mod duration;
 mod expand;
 mod function;
 pub(crate) mod model;

@@ -7,7 +7,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitBool, LitInt, LitStr, Path, Token, Type, parse_quote};
 
 use crate::diag::Errors;
-use crate::node::duration;
+use crate::duration;
 use crate::node::model::{Breaker, Calls, Kind};
 use crate::node::returns::Shape;
 use std::time::Duration;
@@ -156,7 +156,7 @@ impl Options {
                 true
             }
             "timeout" => {
-                self.timeout = Some(duration::duration(&value::<LitStr>(input)?)?);
+                self.timeout = Some(duration::of(&value::<LitStr>(input)?)?);
                 true
             }
             "retry" => {
@@ -164,7 +164,7 @@ impl Options {
                 true
             }
             "backoff" => {
-                self.backoff = Some(duration::range(&value::<LitStr>(input)?)?);
+                self.backoff = Some(duration::range_of(&value::<LitStr>(input)?)?);
                 true
             }
             "breaker" => {
@@ -278,8 +278,8 @@ fn breaker(name: &Ident, input: ParseStream<'_>) -> syn::Result<Breaker> {
         let part = content.call(Ident::parse_any)?;
         match part.to_string().as_str() {
             "failures" => failures = Some(value(&content)?),
-            "within" => within = Some(duration::duration(&value::<LitStr>(&content)?)?),
-            "open" => open = Some(duration::duration(&value::<LitStr>(&content)?)?),
+            "within" => within = Some(duration::of(&value::<LitStr>(&content)?)?),
+            "open" => open = Some(duration::of(&value::<LitStr>(&content)?)?),
             _ => return Err(syn::Error::new(part.span(), SHAPE)),
         }
         if !content.is_empty() {

@@ -10,9 +10,9 @@ use syn::{
 };
 
 use crate::diag::Errors;
+use crate::duration;
 use crate::graph::names::similar;
 use crate::node::bare::bare;
-use crate::node::duration;
 use crate::node::model::{Docs, Input, Node, Output, StateField};
 use crate::node::options::{self, Options};
 use crate::node::sized::sized;
@@ -181,7 +181,7 @@ impl Fieldwork {
                         // Whatever is wrong with it, it has been said.
                         let said = ttl.insert(Duration::ZERO);
                         let value: LitStr = options::value(input)?;
-                        *said = duration::duration(&value)?;
+                        *said = duration::of(&value)?;
                         if said.is_zero() {
                             let message = "no key would ever be there: write `ttl = \"30m\"`";
                             return Err(syn::Error::new(value.span(), message));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::graph::Snapshot;
+use crate::state::MAX_KEY_GROUPS;
 
 const MAGIC: [u8; 4] = *b"SWCP";
 const WHOLE: u8 = 1;
@@ -22,7 +23,14 @@ pub(super) struct Manifest {
     /// What its changes lie on: one that holds everything, then changes one on the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) on: Vec<Link>,
+    /// Into how many groups its keys are divided; older ones do not say it.
+    #[serde(default = "key_groups")]
+    key_groups: u16,
     nodes: Vec<Node>,
+}
+
+fn key_groups() -> u16 {
+    MAX_KEY_GROUPS
 }
 
 /// Another checkpoint that this one needs, and the checksum of its manifest.
@@ -48,7 +56,8 @@ impl Manifest {
             let (length, checksum) = (state.len() as u64, xxh3_64(state));
             Node { path: path.to_owned(), length, checksum }
         };
-        Manifest { id, parent, on, nodes: snapshot.paths().map(node).collect() }
+        let key_groups = key_groups();
+        Manifest { id, parent, on, key_groups, nodes: snapshot.paths().map(node).collect() }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
@@ -75,7 +84,15 @@ impl Manifest {
         if number(&header[13..21]) != xxh3_64(body) {
             return Err("has another checksum than it says".to_owned());
         }
-        rmp_serde::from_slice(body).map_err(|error| format!("cannot be read: {error}"))
+        let manifest: Manifest =
+            rmp_serde::from_slice(body).map_err(|error| format!("cannot be read: {error}"))?;
+        if manifest.key_groups != MAX_KEY_GROUPS {
+            return Err(format!(
+                "divides its keys into {} groups, and this program into {MAX_KEY_GROUPS}",
+                manifest.key_groups
+            ));
+        }
+        Ok(manifest)
     }
 
     /// Shows the states of the file beside it, path by path; what is wrong with that file.
@@ -115,7 +132,8 @@ pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
     let link = Link { id: 1, checksum: 2 };
     let node = |path: &str| Node { path: path.to_owned(), length: 2, checksum: xxh3_64(b"ab") };
     let nodes = vec![node("one"), node("two")];
-    let manifest = Manifest { id: 3, parent: Some(1), on: vec![link], nodes };
+    let manifest =
+        Manifest { id: 3, parent: Some(1), on: vec![link], key_groups: key_groups(), nodes };
     let body = rmp_serde::to_vec_named(&manifest).expect("it can be written");
     if let Ok(manifest) = Manifest::decode(&sealed(CHANGES, &damage(&body))) {
         let _ = manifest.states(b"abab", |_, _| {});
@@ -124,4 +142,18 @@ pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Manifest, key_groups};
+
+    #[test]
+    fn keys_that_are_divided_otherwise_are_refused() {
+        let other = key_groups() / 2;
+        let manifest =
+            Manifest { id: 1, parent: None, on: Vec::new(), key_groups: other, nodes: Vec::new() };
+        let refused = Manifest::decode(&manifest.encode().unwrap()).unwrap_err();
+        assert!(refused.contains("16384 groups"), "{refused}");
+    }
 }

@@ -198,7 +198,7 @@ pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
     /// The waker that stays, if one does.
     stays: Option<Waker>,
-    counters: Arc<EdgeCounters>,
+    pub(crate) counters: Arc<EdgeCounters>,
     discard_on_drop: bool,
 }
 

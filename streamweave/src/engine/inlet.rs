@@ -83,7 +83,9 @@ impl<T: Send + 'static> Inlet<T> {
 
     /// The next record, for handlers that are awaited, and how often it was tried before.
     pub(crate) fn pop(&mut self) -> Option<Failed<T>> {
-        self.aside.take_again().or_else(|| self.pending.pop_first())
+        let next = self.aside.take_again().or_else(|| self.pending.pop_first());
+        self.receiver.counters.held(self.pending.len());
+        next
     }
 
     /// A call is made for this record, which is saved for barriers if that `saves` it.
@@ -105,10 +107,12 @@ impl<T: Send + 'static> Inlet<T> {
         root: &mut A,
         cx: &mut Cx,
     ) -> Result<(), Panicked> {
-        if self.aside.keeps() {
-            return drive_kept(&mut self.pending, &mut self.aside, root, cx);
-        }
-        drive(&mut self.pending, root, cx)
+        let ran = match self.aside.keeps() {
+            true => drive_kept(&mut self.pending, &mut self.aside, root, cx),
+            false => drive(&mut self.pending, root, cx),
+        };
+        self.receiver.counters.held(self.pending.len());
+        ran
     }
 }
 

@@ -1,7 +1,8 @@
 //! Counters of nodes and edges: plain in the stage, published once a step.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -83,6 +84,8 @@ pub(crate) struct StageCounters {
     running: AtomicU64,
     busy_nanos: AtomicU64,
     backpressured_nanos: AtomicU64,
+    /// Runs while the stage waits for room.
+    waits: Mutex<Option<Stopwatch>>,
 }
 
 impl StageCounters {
@@ -97,18 +100,41 @@ impl StageCounters {
     }
 
     /// A step has ended.
-    pub(crate) fn step(&self, busy: std::time::Duration) {
+    pub(crate) fn step(&self, busy: Option<Stopwatch>) {
         self.running.store(0, Relaxed);
         add(&self.steps, 1);
-        if !busy.is_zero() {
-            add(&self.busy_nanos, u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
+        if let Some(busy) = busy {
+            add(&self.busy_nanos, busy.nanos());
         }
     }
 
-    pub(crate) fn backpressured(&self, waited: std::time::Duration) {
-        let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
-        add(&self.backpressured_nanos, nanos);
+    /// The stage waits for room downstream.
+    pub(crate) fn waits_for_room(&self) {
+        *lock(&self.waits) = Some(Stopwatch::start());
     }
+
+    /// There is room again.
+    pub(crate) fn has_room(&self) {
+        if let Some(watch) = lock(&self.waits).take() {
+            add(&self.backpressured_nanos, watch.nanos());
+        }
+    }
+
+    fn read(&self, path: &Arc<str>) -> StageMetrics {
+        let waits = lock(&self.waits);
+        let waiting = waits.as_ref().map_or(0, Stopwatch::nanos);
+        let backpressured = self.backpressured_nanos.load(Relaxed) + waiting;
+        StageMetrics {
+            path: Arc::clone(path),
+            batches: self.steps.load(Relaxed),
+            busy: Duration::from_nanos(self.busy_nanos.load(Relaxed)),
+            backpressured: Duration::from_nanos(backpressured),
+        }
+    }
+}
+
+fn lock(waits: &Mutex<Option<Stopwatch>>) -> MutexGuard<'_, Option<Stopwatch>> {
+    waits.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The counters of an edge between stages.
@@ -119,6 +145,8 @@ pub(crate) struct EdgeCounters {
     records: AtomicU64,
     batches: AtomicU64,
     waiting: AtomicU64,
+    /// Of what was taken out, what waits for its units.
+    held: AtomicU64,
     discarded: AtomicU64,
 }
 
@@ -129,6 +157,7 @@ impl EdgeCounters {
             records: AtomicU64::default(),
             batches: AtomicU64::default(),
             waiting: AtomicU64::default(),
+            held: AtomicU64::default(),
             discarded: AtomicU64::default(),
         }
     }
@@ -142,7 +171,7 @@ impl EdgeCounters {
             path: Arc::clone(&self.path),
             records: self.records.load(Relaxed),
             batches: self.batches.load(Relaxed),
-            waiting: self.waiting.load(Relaxed),
+            waiting: self.waiting.load(Relaxed) + self.held.load(Relaxed),
             discarded: self.discarded.load(Relaxed),
         }
     }
@@ -153,6 +182,18 @@ impl EdgeCounters {
         self.waiting.store(waiting, Relaxed);
     }
 
+    /// A record was put into the batch that waits last, or began one. The edge may have several
+    /// senders: said under its lock.
+    pub(crate) fn pushed(&self, begins: bool, waiting: u64) {
+        add(&self.records, 1);
+        add(&self.batches, u64::from(begins));
+        self.waiting.store(waiting, Relaxed);
+    }
+
+    pub(crate) fn held(&self, records: usize) {
+        self.held.store(records as u64, Relaxed);
+    }
+
     pub(crate) fn waiting(&self, records: u64) {
         self.waiting.store(records, Relaxed);
     }
@@ -160,16 +201,26 @@ impl EdgeCounters {
 
 /// Measures how long something takes. Its figures are told, never acted on.
 #[derive(Debug)]
-pub(crate) struct Stopwatch(std::time::Instant);
+pub(crate) struct Stopwatch {
+    begun: std::time::Instant,
+    /// What of it was spent waiting.
+    waited: Duration,
+}
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
         #[allow(clippy::disallowed_methods, reason = "metrics measure, they decide nothing")]
-        Stopwatch(std::time::Instant::now())
+        Stopwatch { begun: std::time::Instant::now(), waited: Duration::ZERO }
     }
 
-    pub(crate) fn elapsed(self) -> std::time::Duration {
-        self.0.elapsed()
+    /// Does not count what `other` has measured.
+    pub(crate) fn has_waited(&mut self, other: &Stopwatch) {
+        self.waited += other.begun.elapsed();
+    }
+
+    fn nanos(&self) -> u64 {
+        let took = self.begun.elapsed().saturating_sub(self.waited);
+        u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -230,10 +281,10 @@ pub struct StageMetrics {
     pub path: Arc<str>,
     /// Input batches driven.
     pub batches: u64,
-    /// The time it worked.
-    pub busy: std::time::Duration,
-    /// The time it waited for room downstream.
-    pub backpressured: std::time::Duration,
+    /// The time it worked: without what its asynchronous handlers waited for.
+    pub busy: Duration,
+    /// The time it waited for room downstream, until now.
+    pub backpressured: Duration,
 }
 
 /// The counters of an edge between stages.
@@ -246,7 +297,7 @@ pub struct EdgeMetrics {
     pub records: u64,
     /// Batches sent.
     pub batches: u64,
-    /// Records that wait in it.
+    /// Records that wait in it, or for their units where they have come in.
     pub waiting: u64,
     /// Records that nobody read: of an output of the graph whose handle was dropped.
     pub discarded: u64,
@@ -254,7 +305,6 @@ pub struct EdgeMetrics {
 
 impl Counters {
     pub(crate) fn read(&self) -> Metrics {
-        let nanos = |counter: &AtomicU64| std::time::Duration::from_nanos(counter.load(Relaxed));
         Metrics {
             nodes: self
                 .nodes
@@ -270,16 +320,7 @@ impl Counters {
                     dead_letters: node.dead_letters.load(Relaxed),
                 })
                 .collect(),
-            stages: self
-                .stages
-                .iter()
-                .map(|(path, stage)| StageMetrics {
-                    path: Arc::clone(path),
-                    batches: stage.steps.load(Relaxed),
-                    busy: nanos(&stage.busy_nanos),
-                    backpressured: nanos(&stage.backpressured_nanos),
-                })
-                .collect(),
+            stages: self.stages.iter().map(|(path, stage)| stage.read(path)).collect(),
             edges: self.edges.iter().map(|edge| edge.read()).collect(),
         }
     }

@@ -10,6 +10,7 @@ use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
 use crate::engine::AnyInstance;
+use crate::engine::metrics::Stopwatch;
 use crate::node::Part;
 use crate::state::{NodeSnapshot, StateError};
 
@@ -261,12 +262,22 @@ impl Probe {
         (overtakes > 0).then_some(overtakes)
     }
 
-    /// Awaits what a handler gave, and lets it be seen from outside while it does.
-    pub(crate) async fn watch<T>(&self, handler: impl Future<Output = T>) -> T {
+    /// Awaits what a handler gave, and lets it be seen from outside while it does. What it waits for
+    /// is not counted in `busy`.
+    pub(crate) async fn watch<T>(
+        &self,
+        busy: &mut Option<Stopwatch>,
+        handler: impl Future<Output = T>,
+    ) -> T {
         let mut handler = pin!(handler);
+        let mut waits: Option<Stopwatch> = None;
         poll_fn(|task| {
+            if let (Some(busy), Some(waits)) = (busy.as_mut(), waits.take()) {
+                busy.has_waited(&waits);
+            }
             let polled = handler.as_mut().poll(task);
             self.set_awaited(polled.is_pending());
+            waits = (polled.is_pending() && busy.is_some()).then(Stopwatch::start);
             polled
         })
         .await

@@ -134,7 +134,7 @@ where
     let mut stage = StageLoop::new(env);
     loop {
         let todo = poll_fn(|task| stage.poll_todo(&mut root, &mut inlets, task)).await;
-        let watch = stage.stopwatch();
+        let mut watch = stage.stopwatch();
         let ran = match todo {
             Todo::End(end) => return end,
             Todo::Drive(index) => {
@@ -147,9 +147,11 @@ where
                     Poll::Ready(Err(end)) => return end,
                     Poll::Pending => continue,
                 }
-                probe.watch(inlets.drive(index, &mut root.0, &mut stage.cx)).await
+                probe.watch(&mut watch, inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
-            Todo::Run(phase) => probe.watch(run_phase(&mut root, &mut stage, phase)).await,
+            Todo::Run(phase) => {
+                probe.watch(&mut watch, run_phase(&mut root, &mut stage, phase)).await
+            }
         };
         if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
             return StageEnd::Failed(failure);

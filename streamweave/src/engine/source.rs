@@ -136,7 +136,7 @@ where
         })
         .await;
         // It may wait for as long as it likes.
-        let watch = todo.is_some().then(|| stage.stopwatch()).flatten();
+        let mut watch = todo.is_some().then(|| stage.stopwatch()).flatten();
         let ran = match todo {
             Some(Todo::End(end)) => return end,
             Some(Todo::Run(phase)) => {
@@ -148,11 +148,11 @@ where
             }
             Some(Todo::Drive(_)) => {
                 stage.doing = Doing::Other;
-                probe.watch(next(&mut root, &mut stage, &mut supply)).await
+                probe.watch(&mut watch, next(&mut root, &mut stage, &mut supply)).await
             }
             None => {
                 stage.doing = Doing::Other;
-                probe.watch(wait(&mut root, &mut stage, &mut supply, &others)).await
+                probe.watch(&mut watch, wait(&mut root, &mut stage, &mut supply, &others)).await
             }
         };
         if let Err(failure) = stage.step_done(&mut root, &mut supply, ran, watch) {

@@ -150,7 +150,7 @@ pub(crate) struct StageLoop {
     idle: bool,
     listening: bool,
     alarm: Option<(i64, BoxFuture<'static, ()>)>,
-    backpressure: Option<Stopwatch>,
+    waits_for_room: bool,
 }
 
 /// After so many steps a stage lets the other tasks of its thread run.
@@ -192,7 +192,7 @@ impl StageLoop {
             idle: false,
             listening: false,
             alarm: None,
-            backpressure: None,
+            waits_for_room: false,
         }
     }
 
@@ -211,7 +211,7 @@ impl StageLoop {
         watch: Option<Stopwatch>,
     ) -> Result<(), Arc<Failure>> {
         let failure = settle(root, &mut self.cx, ran);
-        self.env.counters.step(watch.map(Stopwatch::elapsed).unwrap_or_default());
+        self.env.counters.step(watch);
         match failure {
             None => Ok(()),
             Some(failure) => self.failed(root, inlets, failure),
@@ -425,14 +425,15 @@ impl StageLoop {
         match root.poll_flush(task, what) {
             Poll::Pending => {
                 self.cx.set_ready();
-                if self.backpressure.is_none() && self.env.clock.ticks() {
-                    self.backpressure = Some(Stopwatch::start());
+                if !self.waits_for_room && self.env.clock.ticks() {
+                    self.waits_for_room = true;
+                    self.env.counters.waits_for_room();
                 }
                 Poll::Pending
             }
             Poll::Ready(flushed) => {
-                if let Some(watch) = self.backpressure.take() {
-                    self.env.counters.backpressured(watch.elapsed());
+                if std::mem::take(&mut self.waits_for_room) {
+                    self.env.counters.has_room();
                 }
                 self.cx.flushed();
                 Poll::Ready(flushed.map_err(|halt| match halt {

@@ -8,7 +8,7 @@ use crate::engine::{
     AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
     Instance, Outbox, Phase, PopInlets, PortInlets, Sending, Stage,
 };
-use crate::graph::builder::{GraphBuilder, NestedInput};
+use crate::graph::builder::{GraphBuilder, Incoming, NestedInput};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo};
 use crate::graph::wide::Wide;
@@ -99,12 +99,12 @@ where
         self,
         builder: &mut GraphBuilder,
         path: Arc<str>,
-        _: EdgeOptions<N::Item>,
+        edge: EdgeOptions<N::Item>,
         out: O,
     ) -> Self::Emitter {
-        let mut edges = vec![0; N::descriptor().inputs.len().max(P + 1)];
-        edges[P] = 1;
-        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &edges));
+        let mut incoming = Vec::new();
+        Incoming::add(&mut incoming, P, 1, edge.capacity);
+        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &incoming));
         take(&mut inputs, P)
     }
 }
@@ -203,13 +203,13 @@ where
         edges: L,
         out: O,
     ) -> L::Outboxes {
-        let mut counts = vec![0; N::descriptor().inputs.len()];
-        edges.count(&mut counts);
+        let mut incoming = Vec::new();
+        edges.incoming(&mut incoming);
         if edges.loops_back() {
             builder.refuse_feedback(&path);
         }
-        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &counts));
-        inputs.resize_with(counts.len(), NestedInput::none);
+        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &incoming));
+        inputs.resize_with(inputs.len().max(incoming.len()), NestedInput::none);
         edges.nested(&mut inputs)
     }
 }

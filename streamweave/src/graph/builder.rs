@@ -296,10 +296,11 @@ impl GraphBuilder {
         Tray::new(emitter).codec(edge.options().codec)
     }
 
-    /// A feedback edge with `senders` senders: made before anything else, because what it leads
-    /// to comes before what it comes from.
+    /// A feedback edge to the node at `path` with `senders` senders: made before anything else, because
+    /// what it leads to comes before what it comes from.
     pub fn feedback<N, const P: usize, T: 'static>(
         &mut self,
+        path: &str,
         edge: EdgeTo<N, P, T>,
         senders: usize,
         back: Back,
@@ -307,7 +308,7 @@ impl GraphBuilder {
     where
         N: InputPort<P>,
     {
-        let path = self.path("feedback");
+        let path = self.path(path);
         let (cuts, inlets) = (0..senders.max(1))
             .map(|_| {
                 let (mut outbox, inlet) =
@@ -322,6 +323,7 @@ impl GraphBuilder {
     /// As [`GraphBuilder::feedback`], to a node of a region of `workers` workers.
     pub fn feedback_wide<N, const P: usize, T: 'static>(
         &mut self,
+        path: &str,
         edge: EdgeTo<N, P, T>,
         senders: usize,
         workers: usize,
@@ -330,7 +332,7 @@ impl GraphBuilder {
     where
         N: InputPort<P>,
     {
-        let path = self.path("feedback");
+        let path = self.path(path);
         let options = edge.options_at();
         let mut inlets: Vec<Vec<Inlet<N::Item>>> = (0..workers).map(|_| Vec::new()).collect();
         let cuts = (0..senders.max(1)).map(|sender| {
@@ -416,12 +418,13 @@ impl GraphBuilder {
         (Wide::new(outboxes), output)
     }
 
-    /// An input of a nested graph: `edges` edges of the outer graph lead to `emitter`.
+    /// An input of a nested graph: the edges of the outer graph lead to `emitter`. Where they say
+    /// nothing, `edge` does.
     pub fn nested_input<N, const P: usize, T: 'static, E>(
         &mut self,
         name: &str,
         edge: EdgeTo<N, P, T>,
-        edges: usize,
+        incoming: Option<&Incoming>,
         emitter: E,
     ) -> NestedInput
     where
@@ -431,8 +434,10 @@ impl GraphBuilder {
         let path = self.path(name);
         let mut inlets = Vec::new();
         let mut outboxes: Vec<Box<dyn Any + Send>> = Vec::new();
-        for _ in 0..edges {
-            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, edge.options());
+        for capacity in incoming.into_iter().flat_map(|incoming| &incoming.0) {
+            let mut options = edge.options();
+            options.capacity = capacity.or(options.capacity);
+            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, options);
             inlets.push(inlet);
             outboxes.push(Box::new(outbox));
         }
@@ -442,13 +447,15 @@ impl GraphBuilder {
         NestedInput(outboxes)
     }
 
-    /// An output of a nested graph: `senders` edges of the inner graph lead to `emitter`.
+    /// An output of a nested graph: `senders` edges of the inner graph lead to `emitter`, with
+    /// room for `buffer` records each.
     pub fn nested_output<N, T, E>(
         &mut self,
         name: &str,
         _: Out<N, T>,
         codec: Option<Codec<T>>,
         senders: usize,
+        buffer: Option<usize>,
         emitter: E,
     ) -> Wide<Outbox<T>>
     where
@@ -456,11 +463,10 @@ impl GraphBuilder {
         E: Emit<T>,
     {
         let path = self.path(name);
-        let (outboxes, inlets): (_, Vec<Inlet<T>>) = (0..senders.max(1))
-            .map(|_| {
-                self.channel::<T>(&path, "out", EdgeOptions { codec, ..EdgeOptions::default() })
-            })
-            .unzip();
+        let capacity = buffer.map(Capacity::records);
+        let options = EdgeOptions { capacity, codec, ..EdgeOptions::default() };
+        let (outboxes, inlets): (_, Vec<Inlet<T>>) =
+            (0..senders.max(1)).map(|_| self.channel::<T>(&path, "out", options)).unzip();
         let place = output_place(&self.prefix, name);
         self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
         Wide::new(outboxes)
@@ -589,6 +595,26 @@ impl EachPart for Open {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
         self.0.push(!part.is_connected());
         true
+    }
+}
+
+/// The edges of the outer graph that lead to one input of a nested graph: how much may wait on
+/// each, where that was said.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming(Vec<Option<Capacity>>);
+
+impl Incoming {
+    /// Adds `edges` edges to input `port`.
+    pub(crate) fn add(
+        ports: &mut Vec<Self>,
+        port: usize,
+        edges: usize,
+        capacity: Option<Capacity>,
+    ) {
+        if ports.len() <= port {
+            ports.resize(port + 1, Incoming::default());
+        }
+        ports[port].0.extend(std::iter::repeat_n(capacity, edges));
     }
 }
 

@@ -300,8 +300,7 @@ impl<I, O> Graph<I, O> {
         Some(format!(
             "records on their way to `{stage}`, in a loop or put aside by a deterministic run, are \
              part of it and cannot be saved: derive serde's `Serialize` and `Deserialize` for their \
-             type (edges within a group of workers, and those that leave a nested graph, save none \
-             in this version)"
+             type"
         ))
     }
 

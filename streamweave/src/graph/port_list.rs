@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{Capacity, Exchange, Inlet, Inlets, Letter, Outbox, PortInlets};
-use crate::graph::builder::{GraphBuilder, NestedInput};
+use crate::graph::builder::{GraphBuilder, Incoming, NestedInput};
 use crate::graph::check::Handling;
 use crate::graph::wide::Wide;
 use crate::node::{About, In, InputPort, Node, Routing};
@@ -174,9 +174,9 @@ pub trait EdgeList<N: Node> {
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges);
-    /// How many edges lead to each port.
+    /// Adds the edges to those that lead to each port.
     #[doc(hidden)]
-    fn count(&self, ports: &mut Vec<usize>);
+    fn incoming(&self, ports: &mut Vec<Incoming>);
     /// Whether one of them is a feedback edge.
     #[doc(hidden)]
     fn loops_back(&self) -> bool;
@@ -195,7 +195,7 @@ impl<N: Node> EdgeList<N> for () {
     fn open_wide(self, _: &mut GraphBuilder, _: &Arc<str>, workers: usize) -> (Vec<()>, ()) {
         (vec![(); workers], ())
     }
-    fn count(&self, _: &mut Vec<usize>) {}
+    fn incoming(&self, _: &mut Vec<Incoming>) {}
     fn loops_back(&self) -> bool {
         false
     }
@@ -252,12 +252,9 @@ where
         (inlets, (Wide::new(exchanges), others))
     }
 
-    fn count(&self, ports: &mut Vec<usize>) {
-        if ports.len() <= P {
-            ports.resize(P + 1, 0);
-        }
-        ports[P] += 1;
-        self.1.count(ports);
+    fn incoming(&self, ports: &mut Vec<Incoming>) {
+        Incoming::add(ports, P, 1, self.0.capacity);
+        self.1.incoming(ports);
     }
 
     fn loops_back(&self) -> bool {
@@ -297,12 +294,9 @@ where
         (self.0.edge.from_workers(self.0.senders), self.1).open_wide(builder, path, workers)
     }
 
-    fn count(&self, ports: &mut Vec<usize>) {
-        if ports.len() <= P {
-            ports.resize(P + 1, 0);
-        }
-        ports[P] += self.0.senders;
-        self.1.count(ports);
+    fn incoming(&self, ports: &mut Vec<Incoming>) {
+        Incoming::add(ports, P, self.0.senders, self.0.edge.capacity);
+        self.1.incoming(ports);
     }
 
     fn loops_back(&self) -> bool {
@@ -345,8 +339,8 @@ where
         (inlets, ((), others))
     }
 
-    fn count(&self, ports: &mut Vec<usize>) {
-        self.1.count(ports);
+    fn incoming(&self, ports: &mut Vec<Incoming>) {
+        self.1.incoming(ports);
     }
 
     fn loops_back(&self) -> bool {

@@ -435,12 +435,12 @@ pub trait Source<O>: Node {
 
 /// A graph with declared ports: a node whose ports are edges.
 pub trait Nested<O>: Node {
-    /// Adds the graph's nodes to `builder`. `edges` says how many edges lead to each input, by
-    /// port number; the sending ends of those edges are returned in the same order.
+    /// Adds the graph's nodes to `builder`. `incoming` are the edges that lead to each
+    /// input, by port number; their sending ends are returned in the same order.
     fn build(
         self,
         builder: &mut crate::graph::GraphBuilder,
         out: O,
-        edges: &[usize],
+        incoming: &[crate::graph::Incoming],
     ) -> Vec<crate::graph::NestedInput>;
 }

@@ -147,5 +147,10 @@ pub(crate) fn camel(port: &str) -> String {
             first.to_uppercase() + rest
         })
         .collect();
-    if camel.is_empty() { "Input".to_owned() } else { camel }
+    match camel.as_str() {
+        "" => "Input".to_owned(),
+        // That of the timers.
+        "OnTimer" => "OnTimerRecord".to_owned(),
+        _ => camel,
+    }
 }

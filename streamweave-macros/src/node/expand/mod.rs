@@ -120,7 +120,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
                     self,
                     #builder: &mut #krate::graph::GraphBuilder,
                     #[allow(unused_variables)] #out: #emitters,
-                    #[allow(unused_variables)] #incoming: &[usize],
+                    #[allow(unused_variables)] #incoming: &[#krate::graph::Incoming],
                 ) -> ::std::vec::Vec<#krate::graph::NestedInput> {
                     #body
                 }

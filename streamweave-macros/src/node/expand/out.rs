@@ -154,5 +154,7 @@ fn sent(names: &Names<'_>, port: &Ident, method: &str, what: &str) -> TokenStrea
 
 /// The method that sends many: what a source reads comes in batches.
 fn all(node: &Node, output: &Output) -> Option<Ident> {
-    matches!(node.kind, Kind::Source).then(|| format_ident!("{}_all", output.name))
+    let all = format_ident!("{}_all", output.name);
+    let taken = node.outputs.iter().any(|output| output.name == all);
+    (matches!(node.kind, Kind::Source) && !taken).then_some(all)
 }

@@ -47,13 +47,14 @@ impl<T: 'static> Sender<T> {
         shared.records += 1;
         let bytes = shared.sizes.of_one(&record);
         shared.bytes += bytes;
-        match shared.queue.back_mut() {
+        let begins = match shared.queue.back_mut() {
             Some(Message::Records(batch))
                 if batch.records.len() < shared.capacity.batch
                     && batch.records.carried() == mark.carried =>
             {
                 batch.bytes += bytes;
                 batch.records.push(&mark, record);
+                false
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
@@ -61,8 +62,10 @@ impl<T: 'static> Sender<T> {
                 records.push(&mark, record);
                 let header = Header { first, ..Header::default() };
                 shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
+                true
             }
-        }
+        };
+        self.1.pushed(begins, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
         if let Some(waker) = waker {
@@ -161,14 +164,18 @@ impl<T> Channel<T> {
                 return;
             }
             shared.promised = Some(promise);
-            match (&mut shared.frontiers, shared.queue.back_mut()) {
-                (Some(waiting), _) => *waiting += 1,
-                // Without records in between, the later promise says all.
-                (None, Some(Message::Control(Control::Frontier(last)))) => {
+            if let Some(waiting) = &mut shared.frontiers {
+                *waiting += 1;
+            } else {
+                // Without records in between, the later promise says all; that nothing was to be waited
+                // for until then is no longer so.
+                if matches!(shared.queue.back(), Some(Message::Control(Control::Idle))) {
+                    shared.queue.pop_back();
+                }
+                if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
                     *last = promise;
                     return;
                 }
-                (None, _) => {}
             }
         }
         // Said twice it says no more.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::{Frontier, LogicalTime};
 
 fn pair(records: usize, batch: usize) -> (Sender<u32>, Receiver<u32>) {
     let capacity = Capacity { records, batch, bytes: 1 << 20 };
@@ -34,6 +35,25 @@ fn control_stays_in_order_with_records() {
         }
     }
     assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "Idle", "6", "End"]);
+}
+
+/// However often a sender says how far it is and that there is nothing more, the queue does not grow.
+#[test]
+fn promises_and_idleness_behind_a_stalled_receiver_stay_bounded() {
+    let (sender, mut receiver) = pair(100, 4);
+    for time in 0..1_000 {
+        sender.control(Control::Frontier(Frontier::At(LogicalTime(time)).into()));
+        sender.control(Control::Idle);
+    }
+    let mut seen = Vec::new();
+    while let Some(message) = poll(|task| receiver.poll_recv(task, &mut Records::default())) {
+        seen.push(message);
+    }
+    let last = Control::Frontier(Frontier::At(LogicalTime(999)).into());
+    assert!(
+        matches!(&seen[..], [Message::Control(first), Message::Control(Control::Idle)] if *first == last),
+        "{seen:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,13 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        enrich: Enrich {},
+        graph.orders => enrich.orders,
+        graph.rates => enrich.rates,
+        enrich.out => feedback [enrich.retries],
+    };
+    let _ = graph.inline();
+}

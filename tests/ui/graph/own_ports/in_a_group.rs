@@ -1,0 +1,16 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk {
+        #[input] orders: Order,
+        group desk {
+            #[output] rejects: Order,
+            matcher: Matcher {},
+        },
+        graph.orders => matcher.orders,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+graph! {
+    pub struct Risk {
+        #[input] #[output] orders: Order,
+        matcher: Matcher {},
+        graph.orders => matcher.orders,
+    }
+}
+
+fn main() {}

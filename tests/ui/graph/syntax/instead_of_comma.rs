@@ -1,0 +1,11 @@
+// errors: 1
+use streamweave::graph;
+use streamweave_tests::nodes::*;
+
+fn main() {
+    let graph = graph! {
+        matcher: Matcher {};
+        graph.orders => matcher.orders,
+    };
+    let _ = graph.inline();
+}
