@@ -790,7 +790,7 @@ fn a_timer_without_a_key_fails() -> Tested {
         (false, false, 49, None),
     ] {
         let graph = graph! {
-            keyless: Keyless { at_start: at_start },
+            keyless: Keyless { at_start },
             graph.numbers => keyless.numbers,
             graph.all => keyless.all,
             keyless.out => graph.out,
