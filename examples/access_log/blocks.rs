@@ -83,6 +83,21 @@ impl<R: Read> Blocks<R> {
         self.place
     }
 
+    /// At the end: goes on with another text, if `next` finds one in the reader.
+    ///
+    /// # Errors
+    /// What `next` says.
+    pub(crate) fn begin(
+        &mut self,
+        next: impl FnOnce(&mut R) -> io::Result<bool>,
+    ) -> io::Result<bool> {
+        let more = next(&mut self.reader)?;
+        if more {
+            self.place = Place::default();
+        }
+        Ok(more)
+    }
+
     /// Reads the next block into `block`, whose memory is used again; false at the end. The last
     /// line needs no line feed; a line of [`MAX_LINE`] bytes or more is cut to `MAX_LINE`.
     ///

@@ -24,6 +24,8 @@ pub(crate) enum Failure {
          `gzip -t` tells whether it is whole"
     )]
     Gzip { name: String, source: io::Error },
+    #[error("{0} is gzip, and a file that is followed must be plain: leave --follow out")]
+    FollowedGzip(String),
     #[error("cannot write dead letters to {path} ({source}): name a file that you may write")]
     DeadLetters { path: PathBuf, source: io::Error },
     #[error("{0} cannot be cut back, as --state may need: name a file for dead letters")]

@@ -5,41 +5,60 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 
-/// Reads a file as `tail -F` does. It ends when `wait` says so.
-pub(crate) struct Follow<W> {
+/// Takes a pause, and returns whether to go on.
+pub(crate) type Wait = Box<dyn FnMut() -> bool + Send>;
+
+/// Reads a file as `tail -F` does, but that one file ends where the next one begins.
+pub(crate) struct Follow {
     path: PathBuf,
     file: File,
-    /// The file after rotation, once the present one is read to its end.
-    next: Option<File>,
-    wait: W,
+    next: Option<Next>,
+    wait: Wait,
 }
 
-impl<W: FnMut() -> bool> Follow<W> {
-    /// Follows a file from its start. At its end, `wait` takes a pause and returns whether to go
-    /// on.
+/// What is to be read behind the end of the present file.
+enum Next {
+    /// The file that took its name. The old one is read until nothing more comes: what is still
+    /// written to it is not lost.
+    File(File),
+    /// The same file from its start, as it was cut.
+    Start,
+}
+
+impl Follow {
+    /// Follows a file from its start until `wait`, asked at its end, says so.
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub(crate) fn open(path: PathBuf, wait: W) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf, wait: Wait) -> io::Result<Self> {
         Ok(Self { file: File::open(&path)?, next: None, path, wait })
     }
 
+    /// Behind the end: goes on with the next file of that name, and returns whether there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn next_file(&mut self) -> io::Result<bool> {
+        match self.next.take() {
+            Some(Next::File(file)) => self.file = file,
+            Some(Next::Start) => self.file.rewind()?,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Another file of that name, if there is one by now, or the start of this one if it was cut.
-    fn rotated(&mut self) -> io::Result<bool> {
+    fn look(&mut self) -> io::Result<Option<Next>> {
         let Ok(named) = self.path.metadata() else {
             // Moved away, and the next one is not there yet.
-            return Ok(false);
+            return Ok(None);
         };
         let open = self.file.metadata()?;
         if !same(&named, &open) {
-            self.next = Some(File::open(&self.path)?);
-            return Ok(true);
+            return Ok(Some(Next::File(File::open(&self.path)?)));
         }
         let cut = open.len() < self.file.stream_position()?;
-        if cut {
-            self.file.rewind()?;
-        }
-        Ok(cut)
+        Ok(cut.then_some(Next::Start))
     }
 }
 
@@ -54,27 +73,26 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
     a.created().ok() == b.created().ok()
 }
 
-impl<W: FnMut() -> bool> Read for Follow<W> {
+impl Read for Follow {
+    /// 0 at the end of one file; [`next_file`](Self::next_file) tells whether it is that of all.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            if let Some(Next::Start) = self.next {
+                return Ok(0);
+            }
             let read = self.file.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
+            if read > 0 || buffer.is_empty() || self.next.is_some() {
                 return Ok(read);
             }
-            // The old file gets one more read after the new one was seen: what was written to it
-            // in between is not lost.
-            if let Some(next) = self.next.take() {
-                self.file = next;
-                continue;
-            }
-            if !self.rotated()? && !(self.wait)() {
+            self.next = self.look()?;
+            if self.next.is_none() && !(self.wait)() {
                 return Ok(0);
             }
         }
     }
 }
 
-impl<W> fmt::Debug for Follow<W> {
+impl fmt::Debug for Follow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Follow").field("path", &self.path).finish_non_exhaustive()
     }
@@ -86,29 +104,49 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::blocks::Block;
+    use crate::input::Lines;
 
+    /// What was not ended is a line of its own file, and each file counts its lines from 1.
     #[test]
     fn goes_on_after_growth_rotation_and_truncation() {
         let folder = std::env::temp_dir().join(format!("access_log-follow-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let (path, moved) = (folder.join("a.log"), folder.join("a.log.1"));
-        fs::write(&path, "first ").unwrap();
-        let log = path.clone();
+        fs::write(&path, "first\nsec").unwrap();
+        let (log, append) = (path.clone(), |path: &PathBuf, text: &str| {
+            File::options().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+        });
         let mut pauses = 0;
-        let wait = || {
+        let wait = move || {
             pauses += 1;
             match pauses {
-                1 => File::options().append(true).open(&log).unwrap().write_all(b"more ").unwrap(),
+                1 => append(&log, "ond\nunended"),
                 2 => fs::rename(&log, &moved).unwrap(),
-                3 => fs::write(&log, "second file ").unwrap(),
-                4 => fs::write(&log, "cut").unwrap(),
+                3 => append(&moved, " in the old file"),
+                4 => fs::write(&log, "of the new file\nunended, too").unwrap(),
+                5 => fs::write(&log, "after the cut\n").unwrap(),
+                6 => append(&log, "last"),
                 _ => return false,
             }
             true
         };
-        let mut text = String::new();
-        Follow::open(path, wait).unwrap().read_to_string(&mut text).unwrap();
+        let mut lines = Lines::followed("a.log".into(), path, Box::new(wait)).unwrap();
+        let (mut block, mut read) = (Block::default(), Vec::new());
+        while lines.next(&mut block).unwrap() {
+            let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+            read.extend(block.lines().map(|(number, line)| (number, text(line))));
+        }
         fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(text, "first more second file cut");
+        let expected = [
+            (1, "first"),
+            (2, "second"),
+            (3, "unended in the old file"),
+            (1, "of the new file"),
+            (2, "unended, too"),
+            (1, "after the cut"),
+            (2, "last"),
+        ];
+        assert_eq!(read, expected.map(|(number, line)| (number, line.to_owned())));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use streamweave::engine::Cause;
 use streamweave::graph::RunError;
@@ -12,6 +13,7 @@ use streamweave::{NodeError, NodeResult, graph, node};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::asked::Asked;
+use crate::bar;
 use crate::blocks::{Block, Place, lines_of};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::failure::Failure;
@@ -28,7 +30,7 @@ use crate::timed::Timed;
 use crate::windows::Request;
 
 /// How an input is opened.
-pub(crate) type Open = fn(&Input) -> Result<Lines, Failure>;
+pub(crate) type Open = fn(&Input, &ProgressBar) -> Result<Lines, Failure>;
 
 /// Whole lines of one file.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct Read {
     reading: Reading,
     inputs: Vec<Input>,
     open: Open,
+    bar: ProgressBar,
 }
 
 /// How far the inputs have been sent.
@@ -79,12 +82,16 @@ impl ReadHandlers for Read {
                 let Some(input) = self.inputs.get(at.input).cloned() else {
                     return Ok(More::End);
                 };
-                let (open, place) = (self.open, at.place);
+                let (open, place, bar) = (self.open, at.place, self.bar.clone());
+                if bar.position() == 0 {
+                    // Resumed, these are not read again.
+                    bar.inc(bar::bytes(&self.inputs[..at.input]));
+                }
                 reading.ahead = Some(spawn_blocking(move || {
                     read(if place == Place::default() {
-                        open(&input)
+                        open(&input, &bar)
                     } else {
-                        input.resume(place)
+                        input.resume(place, &bar)
                     }?)
                 }));
             }
@@ -286,6 +293,8 @@ impl SumHandlers for Sum {
 pub(crate) struct Job {
     pub(crate) inputs: Vec<Input>,
     pub(crate) open: Open,
+    /// Goes on with what is read.
+    pub(crate) bar: ProgressBar,
     pub(crate) format: Format,
     pub(crate) asked: Asked,
     /// Alerts are said on standard error too, when they are known.
@@ -303,7 +312,7 @@ pub(crate) struct Job {
 /// # Errors
 /// An input cannot be read or a dead letter not be written.
 pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
-    let Job { inputs, open, format, asked, tell_alerts, workers, top, saved } = job;
+    let Job { inputs, open, bar, format, asked, tell_alerts, workers, top, saved } = job;
     let timed = asked.any();
     let workers = match workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -315,10 +324,10 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Graph(error.to_string()))?;
-    runtime.block_on(async {
+    let summary = runtime.block_on(async {
         let mut graph = graph! {
             #![name = "access_log"]
-            read: Read { inputs, open },
+            read: Read { inputs, open, bar },
             #[workers(workers)]
             group workers {
                 parse: Parse { format, timed },
@@ -364,7 +373,10 @@ pub(crate) fn run(job: Job, dead: DeadLetters) -> Result<Summary, Failure> {
         }
         let nothing = || Summary::of(&Stats::default(), top);
         Ok(summary.unwrap_or_else(nothing).with(windows, late))
-    })
+    });
+    // Where the graph failed, a read may be under way that never returns: nobody waits for it.
+    runtime.shutdown_background();
+    summary
 }
 
 /// A failure of this program in its own words, any other with the node's name.

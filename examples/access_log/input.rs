@@ -5,9 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use indicatif::ProgressBar;
 
 use crate::blocks::{Block, Blocks, Place};
 use crate::failure::Failure;
+use crate::follow::{Follow, Wait};
 use crate::parse::{Format, parse};
 
 /// A place to read lines from.
@@ -72,7 +74,7 @@ impl Input {
 
     /// The time of its first request.
     fn first_time(&self, format: Format) -> Result<Option<i64>, Failure> {
-        let (mut lines, mut block) = (self.open()?, Block::default());
+        let (mut lines, mut block) = (self.open(&ProgressBar::hidden())?, Block::default());
         while lines.next(&mut block)? {
             let mut records = block.lines().filter_map(|(_, line)| parse(line, format).ok());
             if let Some(record) = records.next() {
@@ -90,15 +92,15 @@ impl Input {
         }
     }
 
-    /// Opens it for reading.
+    /// Opens it for reading; the bar goes on with what is read of a file.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(crate) fn open(&self) -> Result<Lines, Failure> {
+    pub(crate) fn open(&self, bar: &ProgressBar) -> Result<Lines, Failure> {
         match self {
             Self::Stdin => Lines::new(self.name(), Box::new(io::stdin())),
             Self::File(path) => match File::open(path) {
-                Ok(file) => Lines::new(self.name(), Box::new(file)),
+                Ok(file) => Lines::new(self.name(), Box::new(bar.wrap_read(file))),
                 Err(source) => Err(Failure::Read { name: self.name(), source }),
             },
         }
@@ -110,7 +112,7 @@ impl Input {
     ///
     /// # Errors
     /// It cannot be opened, or is shorter than that.
-    pub(crate) fn resume(&self, place: Place) -> Result<Lines, Failure> {
+    pub(crate) fn resume(&self, place: Place, bar: &ProgressBar) -> Result<Lines, Failure> {
         let name = self.name();
         let Self::File(path) = self else { return Err(Failure::OnlyOnce(name)) };
         let at_place = |mut file: File| {
@@ -120,13 +122,14 @@ impl Input {
             if is_gzip {
                 // What is before can only be unpacked again.
                 file.rewind()?;
-                let mut unpacked = MultiGzDecoder::new(file);
+                let mut unpacked = MultiGzDecoder::new(bar.wrap_read(file));
                 let before = io::copy(&mut unpacked.by_ref().take(place.bytes), &mut io::sink())?;
-                return Ok((true, Box::new(unpacked) as Box<dyn Read + Send>, before));
+                return Ok((true, Text::Whole(Box::new(unpacked)), before));
             }
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(place.bytes))?;
-            Ok((false, Box::new(file), length))
+            bar.inc(place.bytes);
+            Ok((false, Text::Whole(Box::new(bar.wrap_read(file))), length))
         };
         match File::open(path).and_then(at_place) {
             Ok((.., there)) if there < place.bytes => Err(Failure::Replaced(name)),
@@ -138,12 +141,27 @@ impl Input {
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// What is read: to its end, or one file of a name after another.
+enum Text {
+    Whole(Box<dyn Read + Send>),
+    Followed(Follow),
+}
+
+impl Read for Text {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Text::Whole(reader) => reader.read(buffer),
+            Text::Followed(follow) => follow.read(buffer),
+        }
+    }
+}
+
 /// The lines of one input, in blocks.
 #[derive(Debug)]
 pub(crate) struct Lines {
     name: String,
     gzip: bool,
-    blocks: Blocks<Box<dyn Read + Send>>,
+    blocks: Blocks<Text>,
 }
 
 impl Lines {
@@ -161,7 +179,24 @@ impl Lines {
         // Rotated logs are often concatenated: a file of several gzip members is one log.
         let reader: Box<dyn Read + Send> =
             if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        Ok(Self { name, gzip, blocks: Blocks::new(reader, Place::default()) })
+        Ok(Self { name, gzip, blocks: Blocks::new(Text::Whole(reader), Place::default()) })
+    }
+
+    /// Lines of a plain file that grows, and of those that follow it under its name.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is gzip.
+    pub(crate) fn followed(name: String, path: PathBuf, wait: Wait) -> Result<Self, Failure> {
+        let mut start = Vec::with_capacity(2);
+        let opened = File::open(&path).and_then(|file| file.take(2).read_to_end(&mut start));
+        match opened.and_then(|_| Follow::open(path, wait)) {
+            Ok(_) if start == GZIP => Err(Failure::FollowedGzip(name)),
+            Ok(follow) => {
+                let blocks = Blocks::new(Text::Followed(follow), Place::default());
+                Ok(Self { name, gzip: false, blocks })
+            }
+            Err(source) => Err(Failure::Read { name, source }),
+        }
     }
 
     /// What dead letters call the input.
@@ -174,15 +209,28 @@ impl Lines {
         self.blocks.place()
     }
 
-    /// Reads the next block; false at the end.
+    /// Reads the next block, of one file; false at the end.
     ///
     /// # Errors
     /// The input cannot be read on; after that, it is not to be used.
     pub(crate) fn next(&mut self, block: &mut Block) -> Result<bool, Failure> {
-        self.blocks.next(block).map_err(|source| {
+        self.next_of_any(block).map_err(|source| {
             let name = self.name.clone();
             if self.gzip { Failure::Gzip { name, source } } else { Failure::Read { name, source } }
         })
+    }
+
+    fn next_of_any(&mut self, block: &mut Block) -> io::Result<bool> {
+        let next_file = |text: &mut Text| match text {
+            Text::Whole(_) => Ok(false),
+            Text::Followed(follow) => follow.next_file(),
+        };
+        while !self.blocks.next(block)? {
+            if !self.blocks.begin(next_file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -212,11 +260,14 @@ mod tests {
     fn whoever_resumes_plain_and_gzip_reads_the_rest() {
         for name in ["access.log", "access.log.gz"] {
             let input = Input::File(sample(name));
-            let whole = read(&mut input.open().unwrap(), usize::MAX);
+            let whole = read(&mut input.open(&ProgressBar::hidden()).unwrap(), usize::MAX);
             for most in 1..4 {
-                let mut lines = input.open().unwrap();
+                let mut lines = input.open(&ProgressBar::hidden()).unwrap();
                 let mut both = read(&mut lines, most);
-                both.extend(read(&mut input.resume(lines.place()).unwrap(), usize::MAX));
+                both.extend(read(
+                    &mut input.resume(lines.place(), &ProgressBar::hidden()).unwrap(),
+                    usize::MAX,
+                ));
                 assert!(both == whole, "{name} behind {most} blocks");
             }
         }
@@ -228,10 +279,10 @@ mod tests {
         for (name, shorter) in [("access.log", "common.log"), ("access.log.gz", "common.log")] {
             fs::copy(sample(name), &path).unwrap();
             let input = Input::File(path.clone());
-            let mut lines = input.open().unwrap();
+            let mut lines = input.open(&ProgressBar::hidden()).unwrap();
             read(&mut lines, usize::MAX);
             fs::copy(sample(shorter), &path).unwrap();
-            let refused = input.resume(lines.place()).unwrap_err();
+            let refused = input.resume(lines.place(), &ProgressBar::hidden()).unwrap_err();
             assert!(matches!(refused, Failure::Replaced(_)), "{refused}");
         }
         fs::remove_file(path).unwrap();

@@ -3,7 +3,7 @@
 //! The way of a line: [`input`] and [`follow`] open, [`blocks`] splits, [`parse`] makes a
 //! [`record`] (with [`cursor`] and [`time`]) or a letter for [`dead_letters`]; [`stats`] counts,
 //! with [`latency`] sketches; [`summary`] sums up and [`output`] writes. [`graph`] joins them as a
-//! graph, [`plain`] as a loop.
+//! graph, [`plain`] as a loop; a [`bar`](mod@bar) shows how far they are.
 //!
 //! What `--state` says to keep is in [`saved`], and in nodes as their state; [`share`] is that of the
 //! workers, [`order`] puts back in order what they give.
@@ -11,6 +11,7 @@
 //! What is [`asked`] for by the requests' times goes through [`timed`], and comes to [`windows`].
 
 mod asked;
+mod bar;
 mod blocks;
 mod cli;
 mod cursor;
@@ -40,10 +41,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use indicatif::ProgressBar;
+
 use crate::cli::Options;
 use crate::dead_letters::DeadLetters;
 use crate::failure::Failure;
-use crate::follow::Follow;
 use crate::graph::Job;
 use crate::input::{Input, Lines};
 use crate::saved::Saved;
@@ -73,12 +75,18 @@ fn run(options: Options) -> Result<(), Failure> {
     let open = if saved.is_some() { DeadLetters::resume } else { DeadLetters::create };
     let mut dead = open(options.dead_letters)?;
     let open = if options.follow { followed } else { Input::open };
+    let bar = bar::bar(&inputs, options.follow);
     let summary = if options.plain {
-        Summary::of(&plain::run(inputs.iter().map(open), format, &mut dead)?, top)
+        let inputs = inputs.iter().map(|input| open(input, &bar));
+        plain::run(inputs, format, &mut dead).map(|stats| Summary::of(&stats, top))
     } else {
-        let tell_alerts = options.follow;
-        graph::run(Job { inputs, open, format, asked, tell_alerts, workers, top, saved }, dead)?
+        let (bar, tell_alerts) = (bar.clone(), options.follow);
+        let job = Job { inputs, open, bar, format, asked, tell_alerts, workers, top, saved };
+        graph::run(job, dead)
     };
+    // Before anything is said, of a failure too.
+    bar.finish_and_clear();
+    let summary = summary?;
     let mut stdout = BufWriter::new(std::io::stdout().lock());
     output::write(&summary, options.output, options.top, &mut stdout)?;
     if let Some(advice) = windows::advice(&summary.windows, summary.late, &asked) {
@@ -88,19 +96,15 @@ fn run(options: Options) -> Result<(), Failure> {
 }
 
 /// Opens a file to follow until Ctrl-C.
-fn followed(input: &Input) -> Result<Lines, Failure> {
-    let Input::File(path) = input.clone() else { return input.open() };
+fn followed(input: &Input, bar: &ProgressBar) -> Result<Lines, Failure> {
+    let Input::File(path) = input.clone() else { return input.open(bar) };
     let ended = Arc::new(AtomicBool::new(false));
     end_on_ctrl_c(Arc::clone(&ended)).map_err(Failure::Signal)?;
     let wait = move || {
         std::thread::sleep(PAUSE);
         !ended.load(Ordering::Relaxed)
     };
-    let name = path.display().to_string();
-    match Follow::open(path, wait) {
-        Ok(file) => Lines::new(name, Box::new(file)),
-        Err(source) => Err(Failure::Read { name, source }),
-    }
+    Lines::followed(input.name(), path, Box::new(wait))
 }
 
 /// Sets `ended` at the first Ctrl-C; the second one ends the program. Listens when it returns.

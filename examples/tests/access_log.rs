@@ -10,6 +10,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+#[path = "access_log/bar.rs"]
+mod bar;
+#[cfg(unix)]
+#[path = "access_log/follow.rs"]
+mod follow;
 #[cfg(unix)]
 #[path = "access_log/kills.rs"]
 mod kills;
@@ -148,6 +154,21 @@ fn gzip_common_format_and_several_files_agree_with_the_reference() {
     assert_agrees(&[&names[0], &names[1], &names[2]]);
     let glob = rows(&[&example("sample/*.log*")], b"");
     assert_eq!(glob, rows(&[&names[0], &names[1], &names[2]], b""));
+}
+
+/// Needs nginx, and takes a minute.
+#[test]
+#[ignore = "asks an nginx 101,000 times: run with `--ignored` where it is installed"]
+fn a_large_log_of_a_real_nginx_agrees_with_the_reference() {
+    let folder = folder("nginx");
+    let made = Command::new(example("make_sample.sh")).arg("large").arg(&folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for name in ["access.log", "common.log"] {
+        let log = folder.join(name);
+        let lines = fs::read_to_string(&log).unwrap().lines().count();
+        assert!(lines >= 100_000, "{lines} lines of {name}");
+        assert_agrees(&[log.to_str().unwrap()]);
+    }
 }
 
 #[test]
@@ -348,39 +369,4 @@ fn csv_and_tables_have_the_same_figures() {
     let bytes = total["bytes"].to_string();
     let numbers: Vec<_> = table.split_whitespace().filter(|word| *word == bytes).collect();
     assert_eq!(numbers.len(), 1, "{table}");
-}
-
-/// The program's dead letters go to a named pipe: reading it tells how far the program is.
-#[cfg(unix)]
-#[test]
-fn follow_reports_what_was_appended_when_interrupted() {
-    use std::io::{BufRead, BufReader};
-
-    let folder = folder("follow");
-    let (log, pipe) = (folder.join("a.log"), folder.join("pipe"));
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let good = "::1 - - [10/Oct/2000:13:55:36 -0700] \"GET /a HTTP/1.1\" 200 1\n";
-    fs::write(&log, format!("{good}first\n")).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_access_log"))
-        .args([log.as_os_str(), "-o".as_ref(), "jsonl".as_ref(), "--follow".as_ref()])
-        .args(["--dead-letters".as_ref(), pipe.as_os_str()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut letters = BufReader::new(fs::File::open(&pipe).unwrap()).lines();
-    assert!(letters.next().unwrap().unwrap().contains("first"));
-    fs::File::options()
-        .append(true)
-        .open(&log)
-        .unwrap()
-        .write_all(format!("{good}{good}second\n").as_bytes())
-        .unwrap();
-    assert!(letters.next().unwrap().unwrap().contains("second"));
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let mut report = String::new();
-    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut report).unwrap();
-    assert!(child.wait().unwrap().success());
-    let total: Value = serde_json::from_str(report.lines().next().unwrap()).unwrap();
-    assert_eq!(total["requests"], 3);
 }

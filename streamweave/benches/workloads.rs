@@ -7,6 +7,8 @@
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "a benchmark")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a benchmark")]
 
+#[path = "workloads/by_hand.rs"]
+mod by_hand;
 #[path = "workloads/chain.rs"]
 mod chain;
 #[path = "workloads/harness.rs"]

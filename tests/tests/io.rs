@@ -1,6 +1,9 @@
 //! Sources and sinks of files, CSV, JSON and TCP.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(target_os = "linux")]
+#[path = "io/bars.rs"]
+mod bars;
 #[path = "io/csv_json.rs"]
 mod csv_json;
 #[path = "io/follow.rs"]

@@ -213,14 +213,25 @@ fn open(cx: &Cx<'_>, index: usize) -> TokenStream {
     let Some(region) = cx.model.nodes[index].region else {
         return mixed!(let open = { #one };);
     };
-    let edges = outlets.iter().flat_map(|outlet| &outlet.edges).map(|index| edge(*index));
-    let edges: Vec<_> = edges.collect();
+    let edges: Vec<_> = outlets.iter().flat_map(|outlet| outlet.edges.iter().copied()).collect();
+    let open = each_worker(cx, region, &edges, &one);
+    mixed!(let open = #open;)
+}
+
+/// `build` for each worker of the region, with the ends of `edges` that are its own.
+pub(crate) fn each_worker(
+    cx: &Cx<'_>,
+    region: usize,
+    edges: &[usize],
+    build: &TokenStream,
+) -> TokenStream {
+    let (krate, width) = (cx.krate, width(region));
+    let edges: Vec<_> = edges.iter().map(|index| edge(*index)).collect();
     let pattern = edges.iter().fold(mixed!(()), |pattern, edge| mixed!((#pattern, #edge)));
-    let width = width(region);
     mixed! {
-        let open = #krate::graph::Wide::unit(#width)
+        #krate::graph::Wide::unit(#width)
             #(.zip(#edges))*
-            .map(|#pattern| { #one });
+            .map(|#pattern| { #build })
     }
 }
 

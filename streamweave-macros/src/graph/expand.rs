@@ -19,15 +19,14 @@ pub(crate) struct Cx<'a> {
 }
 
 /// Expands the model; the errors come last.
-pub(crate) fn expand(krate: &TokenStream, model: &Model, errors: Errors) -> TokenStream {
-    let cx = Cx { krate, model, plan: Plan::new(model) };
-    match &model.head {
+pub(crate) fn expand(krate: &TokenStream, mut model: Model, errors: Errors) -> TokenStream {
+    match model.head.take() {
         Some(head) => {
-            let item = nested::item(&cx, head);
+            let item = nested::item(krate, model, &head);
             let errors = errors.into_tokens();
             mixed!(#item #errors)
         }
-        None => expression(&cx, errors),
+        None => expression(&Cx::new(krate, &model), errors),
     }
 }
 
@@ -233,7 +232,11 @@ pub(crate) fn reader(index: usize) -> Ident {
     numbered("reader", index)
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    pub(crate) fn new(krate: &'a TokenStream, model: &'a Model) -> Self {
+        Cx { krate, model, plan: Plan::new(model) }
+    }
+
     /// The bound of the edge, where it has one.
     pub(crate) fn buffer(&self, edge: usize) -> Option<Ident> {
         self.model.edges[edge].options.buffer.as_ref().map(|_| buffer(edge))
@@ -243,7 +246,7 @@ impl Cx<'_> {
     pub(crate) fn region_of_source(&self, edge: usize) -> Option<usize> {
         match self.model.edges[edge].from {
             From::Out(out) => self.model.nodes[self.model.outs[out].node].region,
-            From::Input(_) => None,
+            From::Input(_) => self.model.is_region.then_some(0),
         }
     }
 

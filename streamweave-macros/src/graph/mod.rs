@@ -45,5 +45,5 @@ fn expand(krate: &TokenStream, graph: TokenStream) -> TokenStream {
     let syntax = parse::parse(graph, &mut errors);
     let mut model = model::Model::new(syntax, &mut errors);
     check::check(&mut model, &mut errors);
-    expand::expand(krate, &model, errors)
+    expand::expand(krate, model, errors)
 }

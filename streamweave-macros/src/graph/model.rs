@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) groups: Vec<Group>,
     /// The numbers of workers, by region.
     pub(crate) regions: Vec<Expr>,
+    /// All of it is one region, with its inputs and outputs: the body of a nested graph on workers.
+    pub(crate) is_region: bool,
     pub(crate) edges: Vec<Edge>,
     /// The graph's own inputs and outputs.
     pub(crate) inputs: Vec<GraphPort>,
@@ -99,6 +101,15 @@ pub(crate) struct GraphPort {
 }
 
 impl Model {
+    /// Puts all of it on `workers` workers.
+    pub(crate) fn into_region(mut self, workers: Expr) -> Self {
+        self.nodes.iter_mut().for_each(|node| node.region = Some(0));
+        self.groups.iter_mut().for_each(|group| group.region = Some(0));
+        self.regions = vec![workers];
+        self.is_region = true;
+        self
+    }
+
     /// Resolves the names of `syntax`.
     pub(crate) fn new(syntax: Syntax, errors: &mut Errors) -> Self {
         let Syntax { name, head, items, partial } = syntax;

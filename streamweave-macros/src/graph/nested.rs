@@ -6,23 +6,31 @@ use syn::ext::IdentExt;
 
 use crate::graph::attach::{self, tree};
 use crate::graph::expand::{self, Cx, builder};
-use crate::graph::model::GraphPort;
+use crate::graph::model::{GraphPort, Model};
 use crate::graph::syntax::Head;
 use crate::graph::{checks, ports, spec};
 use crate::node;
 use crate::node::model::{Docs, Input, Kind, Node, Output};
 
 /// The struct, and everything that makes it a node.
-pub(crate) fn item(cx: &Cx<'_>, head: &Head) -> TokenStream {
+pub(crate) fn item(krate: &TokenStream, model: Model, head: &Head) -> TokenStream {
     if head.generics.lifetimes().next().is_some() {
         return definition(head);
     }
-    let node = model(cx, head);
-    let build = build(cx, head);
-    node::nested(&node, &build)
+    let (builder, out, incoming) =
+        (builder(), expand::hygienic("out"), expand::hygienic("incoming"));
+    let cx = Cx::new(krate, &model);
+    let node = node_of(&cx, head);
+    let (outputs, inputs) = (outputs(&cx, &out), inputs(&cx, &incoming));
+    let one = body(&cx, head, &outputs, &inputs);
+    let model = model.into_region(syn::parse_quote!(#out.workers()));
+    let cx = Cx::new(krate, &model);
+    let (outputs, inputs) = (outputs_wide(&cx, &out), inputs_wide(&cx, &incoming));
+    let wide = body(&cx, head, &outputs, &inputs);
+    node::nested(&node, &node::NestedBody { builder, out, incoming, one, wide })
 }
 
-fn model(cx: &Cx<'_>, head: &Head) -> Node {
+fn node_of(cx: &Cx<'_>, head: &Head) -> Node {
     let declared = |ports: &[GraphPort]| -> Vec<_> {
         let ports = ports.iter().filter_map(|port| port.decl.as_ref());
         ports
@@ -66,6 +74,7 @@ fn model(cx: &Cx<'_>, head: &Head) -> Node {
         version: None,
         migrate: None,
         register: true,
+        stamps: None,
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         fields: Vec::new(),
@@ -98,22 +107,15 @@ fn definition(head: &Head) -> TokenStream {
     }
 }
 
-/// The body of `Nested::build`.
-fn build(cx: &Cx<'_>, head: &Head) -> node::NestedBody {
-    let name = &head.name;
+/// The body of `Nested::build`, and of `build_wide`.
+fn body(cx: &Cx<'_>, head: &Head, outputs: &TokenStream, inputs: &TokenStream) -> TokenStream {
+    let (name, builder) = (&head.name, builder());
     let fields = head.args.iter().map(|(name, _)| name);
-    let builder = builder();
-    let (out, incoming) = (expand::hygienic("out"), expand::hygienic("incoming"));
-    let bindings = expand::bindings(cx);
-    let checks = checks::checks(cx);
-    let how = expand::how(cx);
-    let spec = spec::spec(cx);
-    let outputs = outputs(cx, &out);
-    let nodes = attach::nodes(cx);
-    let inputs = inputs(cx, &incoming);
+    let (how, checks) = (expand::how(cx), checks::checks(cx));
+    let (bindings, spec, nodes) = (expand::bindings(cx), spec::spec(cx), attach::nodes(cx));
     // As the method's parameter is spelled.
     let this = proc_macro2::Ident::new("self", Span::call_site());
-    let body = mixed! {
+    mixed! {
         let #name { #(#fields,)* .. } = #this;
         #how
         #bindings
@@ -121,56 +123,89 @@ fn build(cx: &Cx<'_>, head: &Head) -> node::NestedBody {
         #builder.set_spec(#spec);
         #outputs
         #nodes
-        ::std::vec![#(#inputs),*]
-    };
-    node::NestedBody { builder, out, incoming, body }
+        #inputs
+    }
 }
 
-fn outputs(cx: &Cx<'_>, out: &proc_macro2::Ident) -> TokenStream {
-    let builder = builder();
+/// The outputs that edges lead to: the name, the arguments that say its type, the emitter's field, and the
+/// edges.
+fn connected<'a>(
+    cx: &'a Cx<'_>,
+) -> impl Iterator<Item = (TokenStream, proc_macro2::Ident, &'a [usize])> {
     let outputs = cx.plan.outputs.iter().enumerate().filter(|(_, edges)| !edges.is_empty());
-    let outputs = outputs.filter_map(|(index, edges)| {
+    outputs.filter_map(|(index, edges)| {
         let port = &cx.model.outputs[index];
         let (text, krate) = (port.name.unraw().to_string(), cx.krate);
         let ty = &port.decl.as_ref()?.ty;
         let mut field = port.name.clone();
         field.set_span(Span::mixed_site());
+        let arguments = mixed! {
+            #text, #krate::node::Out::<(), #ty>::NEW,
+            (&&&&#krate::node::In::<(), 0, #ty>::NEW).handling().codec
+        };
+        Some((arguments, field, &edges[..]))
+    })
+}
+
+fn outputs(cx: &Cx<'_>, out: &proc_macro2::Ident) -> TokenStream {
+    let builder = builder();
+    let outputs = connected(cx).map(|(arguments, field, edges)| {
         let (senders, split) = (ports::senders(cx, edges), ports::split(cx, edges));
         let buffer = ports::buffer(cx, edges);
-        Some(mixed! {
-            let mut edges = #builder.nested_output(
-                #text, #krate::node::Out::<(), #ty>::NEW,
-                (&&&&#krate::node::In::<(), 0, #ty>::NEW).handling().codec, #senders, #buffer,
-                #out.#field,
-            );
+        mixed! {
+            let mut edges =
+                #builder.nested_output(#arguments, #senders, #buffer, #out.#field);
             #split
-        })
+        }
     });
     mixed!(#(#outputs)*)
 }
 
-fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> Vec<TokenStream> {
-    let (builder, krate) = (builder(), cx.krate);
-    let ports = cx.plan.inputs.iter().enumerate();
-    ports
-        .map(|(index, edges)| {
-            let Some(first) = edges.first() else {
-                return mixed!(#krate::graph::NestedInput::none());
-            };
-            let text = cx.model.inputs[index].name.unraw().to_string();
-            let (port, tree) = (cx.target(*first), tree(cx, edges));
-            let number = Literal::usize_unsuffixed(index);
-            let buffer = edges.iter().find_map(|edge| cx.buffer(*edge));
-            let buffer = buffer.map(|records| mixed!(.buffer(#records)));
+/// Each worker's emitters are taken apart, then those of one output put together.
+fn outputs_wide(cx: &Cx<'_>, out: &proc_macro2::Ident) -> TokenStream {
+    let builder = builder();
+    let fields = connected(cx).fold(mixed!(()), |rest, (_, field, _)| mixed!((#out.#field, #rest)));
+    let mut outputs: Vec<_> = connected(cx)
+        .map(|(arguments, _, edges)| {
+            let buffer = ports::buffer(cx, edges);
+            let edges = edges.iter().map(|index| expand::edge(*index));
             mixed! {
-                {
-                    let emitter = #tree;
-                    #builder.nested_input(
-                        #text, #port.edge().handled((&&&&#port).handling()) #buffer,
-                        #incoming.get(#number), emitter,
-                    )
-                }
+                let (emitters, rest) = rest.unzip();
+                let [#(#edges),*] = #builder.nested_output_wide(#arguments, #buffer, emitters);
             }
         })
-        .collect()
+        .collect();
+    outputs.reverse();
+    mixed! {
+        let rest = #out.map(|#out| #fields);
+        #(#outputs)*
+    }
+}
+
+/// The inputs that edges leave: the number, the name with the port that says its type, and the edges.
+fn entered<'a>(cx: &'a Cx<'_>) -> impl Iterator<Item = (Literal, TokenStream, &'a [usize])> {
+    let inputs = cx.plan.inputs.iter().enumerate();
+    inputs.filter_map(|(index, edges)| {
+        let text = cx.model.inputs[index].name.unraw().to_string();
+        let port = cx.target(*edges.first()?);
+        Some((Literal::usize_unsuffixed(index), mixed!(#text, #port), &edges[..]))
+    })
+}
+
+fn inputs(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> TokenStream {
+    let builder = builder();
+    let inputs = entered(cx).map(|(number, arguments, edges)| {
+        let tree = tree(cx, edges);
+        mixed!(#builder.nested_input(#arguments, #incoming.take(#number), #tree);)
+    });
+    mixed!(#(#inputs)*)
+}
+
+fn inputs_wide(cx: &Cx<'_>, incoming: &proc_macro2::Ident) -> TokenStream {
+    let builder = builder();
+    let inputs = entered(cx).map(|(number, arguments, edges)| {
+        let trees = attach::each_worker(cx, 0, edges, &tree(cx, edges));
+        mixed!(#builder.nested_input_wide(#arguments, #incoming.take_port(#number), #trees);)
+    });
+    mixed!(#(#inputs)*)
 }

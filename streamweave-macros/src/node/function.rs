@@ -90,6 +90,7 @@ pub(crate) fn function(
         version: options.version.take(),
         migrate: options.migrate.take(),
         register: !options.unregistered,
+        stamps: options.stamps,
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),
             docs: Docs(vec![parse_quote!(#[doc = " What the function takes."])]),

@@ -45,6 +45,8 @@ pub(crate) struct Node {
     /// The function that makes its state of an older version's.
     pub(crate) migrate: Option<Path>,
     pub(crate) register: bool,
+    /// It sends each record on as it is, at the time that this method of it gives for it.
+    pub(crate) stamps: Option<Ident>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) fields: Vec<StateField>,

@@ -18,6 +18,8 @@ pub(crate) struct Options {
     krate: Option<Path>,
     pub(crate) key: Option<Type>,
     pub(crate) unregistered: bool,
+    /// Of the library's own nodes only.
+    pub(crate) stamps: Option<Ident>,
     pub(crate) asynchronous: Option<Ident>,
     source: Option<Ident>,
     pub(crate) sink: Option<Ident>,
@@ -73,6 +75,10 @@ impl Options {
             }
             "async" => {
                 self.asynchronous = Some(name.clone());
+                false
+            }
+            "stamps" => {
+                self.stamps = Some(value(input)?);
                 false
             }
             "source" => {

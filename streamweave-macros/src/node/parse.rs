@@ -71,6 +71,7 @@ pub(crate) fn structure(
         kind,
         sink: options.sink.is_some(),
         register: !options.unregistered,
+        stamps: options.stamps,
         inputs: ports.inputs,
         outputs: ports.outputs,
         fields: ports.fields,

@@ -2,10 +2,12 @@
 
 use std::hint::black_box;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use streamweave::graph;
 
-use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
+use crate::by_hand::{batched, looped, piped};
+use crate::harness::{compare, one_thread, records, start_and_drain, variant};
 use crate::nodes::{Affine, Even, Stir, affine, even, items, stir, sum, timed_items};
 
 pub const BATCH: usize = 4096;
@@ -46,32 +48,21 @@ pub fn run() {
     let variants = vec![
         variant("plain loop", || plain_loop(n)),
         variant("loop over batches of 4096", || batched_loop(n)).reference(),
+        variant("tokio by hand, batches of 4096", || piped(&runtime, 0..black_box(n), BATCH, work)),
         variant("graph, one stage", fused),
         variant("graph, one stage, timed", fused_timed),
     ];
     compare("W1 chain", n as usize, variants);
 }
 
-pub fn plain_loop(n: u64) -> (std::time::Duration, u64) {
-    timed(|| {
-        (0..black_box(n)).fold(0, |sum: u64, x| sum.wrapping_add(even(affine(x)).map_or(0, stir)))
-    })
+pub fn plain_loop(n: u64) -> (Duration, u64) {
+    looped(0..black_box(n), work)
 }
 
-pub fn batched_loop(n: u64) -> (std::time::Duration, u64) {
-    timed(|| {
-        let (mut numbers, mut sum) = (0..black_box(n), 0u64);
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            batch.extend(numbers.by_ref().take(BATCH));
-            if black_box(&mut batch).is_empty() {
-                return sum;
-            }
-            for x in batch.drain(..) {
-                if let Some(x) = even(affine(x)) {
-                    sum = sum.wrapping_add(stir(x));
-                }
-            }
-        }
-    })
+pub fn batched_loop(n: u64) -> (Duration, u64) {
+    batched(0..black_box(n), BATCH, work)
+}
+
+fn work(x: &u64) -> Option<u64> {
+    even(affine(*x)).map(stir)
 }

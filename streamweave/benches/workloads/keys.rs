@@ -6,9 +6,9 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use streamweave::graph;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
-use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
+use crate::by_hand::{batched, looped, piped};
+use crate::harness::{compare, one_thread, records, start_and_drain, variant};
 use crate::input::zipf_keys;
 use crate::nodes::{RunningCount, items, sum, timed_items};
 
@@ -23,8 +23,12 @@ pub fn run() {
     let keys = zipf_keys(records(10_000_000));
     let runtime = one_thread();
     let variants = vec![
-        variant("plain loop", || plain_loop(&keys)),
-        variant("tokio by hand, batches of 2048", || by_hand(&runtime, keys.clone())).reference(),
+        variant("plain loop", || looped(keys.iter().copied(), counting())),
+        variant("loop over batches of 2048", || batched(keys.iter().copied(), BATCH, counting())),
+        variant("tokio by hand, batches of 2048", || {
+            piped(&runtime, keys.clone().into_iter(), BATCH, counting())
+        })
+        .reference(),
         variant("graph, change tracking", || counted(&runtime, keys.clone(), false)),
         variant("graph, change tracking, timed", || counted_timed(&runtime, keys.clone())),
         variant("graph, change tracking and undo", || counted(&runtime, keys.clone(), true)),
@@ -32,18 +36,14 @@ pub fn run() {
     compare("W2 running count", keys.len(), variants);
 }
 
-pub fn plain_loop(keys: &[u64]) -> (Duration, u64) {
-    timed(|| count(&mut map(), keys.iter().copied()))
-}
-
-pub fn count(counts: &mut Map<u64>, keys: impl Iterator<Item = u64>) -> u64 {
-    let mut sum = 0u64;
-    for key in keys {
-        let count = counts.entry(key).or_default();
+/// Counts keys, and tells how often each has come.
+pub fn counting() -> impl FnMut(&u64) -> Option<u64> + Send + 'static {
+    let mut counts = map::<u64>();
+    move |key| {
+        let count = counts.entry(*key).or_default();
         *count += 1;
-        sum = sum.wrapping_add(*count);
+        Some(*count)
     }
-    sum
 }
 
 fn counted(runtime: &Runtime, keys: Vec<u64>, undo: bool) -> (Duration, u64) {
@@ -69,35 +69,4 @@ fn counted_timed(runtime: &Runtime, keys: Vec<u64>) -> (Duration, u64) {
         count.out => sum.input,
     };
     (start_and_drain(runtime, graph), total.load(Relaxed))
-}
-
-/// Source, count and sum as tasks.
-fn by_hand(runtime: &Runtime, keys: Vec<u64>) -> (Duration, u64) {
-    timed(|| {
-        runtime.block_on(async {
-            let (send, mut receive) = mpsc::channel::<Vec<u64>>(8);
-            let (send_counts, mut counts) = mpsc::channel::<Vec<u64>>(8);
-            tokio::spawn(async move {
-                for batch in keys.chunks(BATCH) {
-                    send.send(batch.to_vec()).await.unwrap();
-                }
-            });
-            tokio::spawn(async move {
-                let mut map = map::<u64>();
-                while let Some(mut batch) = receive.recv().await {
-                    for key in &mut batch {
-                        let count = map.entry(*key).or_default();
-                        *count += 1;
-                        *key = *count;
-                    }
-                    send_counts.send(batch).await.unwrap();
-                }
-            });
-            let mut sum = 0u64;
-            while let Some(batch) = counts.recv().await {
-                sum = batch.iter().fold(sum, |sum, count| sum.wrapping_add(*count));
-            }
-            sum
-        })
-    })
 }

@@ -1,13 +1,13 @@
 //! The peak of memory of W2 over distinct keys that are streamed: a process of its own a variant.
 
-use std::hint::black_box;
 use std::sync::atomic::Ordering::Relaxed;
 
 use streamweave::graph;
 
+use crate::by_hand::looped;
 use crate::harness::{one_thread, records, start_and_drain};
 use crate::input::Random;
-use crate::keys::{BATCH, count, map};
+use crate::keys::{BATCH, counting};
 use crate::nodes::{RunningCount, items, sum};
 
 pub fn run() {
@@ -28,12 +28,7 @@ pub fn child(variant: &str) {
     let n = records(10_000_000);
     let keys = Random(4).take(n);
     let all = match variant {
-        "plain" => {
-            let mut counts = map();
-            let sum = count(&mut counts, keys);
-            black_box(&counts);
-            sum
-        }
+        "plain" => looped(keys, counting()).1,
         _ => {
             let (sum, total) = sum();
             let mut graph = graph! {

@@ -8,7 +8,8 @@ use streamweave::state::KeyedMap;
 use streamweave::{NodeResult, graph, node};
 use tokio::runtime::Runtime;
 
-use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
+use crate::by_hand::{batched, looped, piped};
+use crate::harness::{compare, one_thread, records, start_and_drain, variant};
 use crate::input::{Random, key, zipf};
 use crate::keys::{BATCH, Map, map};
 use crate::nodes::{items, sum};
@@ -45,39 +46,36 @@ pub fn run() {
         ranks.into_iter().zip(Random(2)).map(|(rank, r)| (key(rank), (r % 1000) as u32)).collect();
     let runtime = one_thread();
     let variants = vec![
-        variant("plain loop, ordered maps", || plain_ordered(&pairs)),
-        variant("plain loop, hash maps", || plain_hashed(&pairs)),
+        variant("plain loop, ordered maps", || looped(pairs.iter().copied(), ordered())),
+        variant("plain loop, hash maps", || looped(pairs.iter().copied(), hashed())),
+        variant("loop over batches of 2048, ordered maps", || {
+            batched(pairs.iter().copied(), BATCH, ordered())
+        }),
+        variant("tokio by hand, ordered maps", || {
+            piped(&runtime, pairs.clone().into_iter(), BATCH, ordered())
+        }),
         variant("graph, change tracking", || counted(&runtime, pairs.clone(), false)),
         variant("graph, change tracking and undo", || counted(&runtime, pairs.clone(), true)),
     ];
     compare("W2 with values of 1,000 entries", n, variants);
 }
 
-fn plain_ordered(pairs: &[(u64, u32)]) -> (Duration, u64) {
+fn ordered() -> impl FnMut(&(u64, u32)) -> Option<u64> + Send + 'static {
     let mut maps: Map<BTreeMap<u32, u64>> = map();
-    timed(|| {
-        let mut sum = 0u64;
-        for (key, inner) in pairs {
-            let count = maps.entry(*key).or_default().entry(*inner).or_default();
-            *count += 1;
-            sum = sum.wrapping_add(*count);
-        }
-        sum
-    })
+    move |(key, inner)| {
+        let count = maps.entry(*key).or_default().entry(*inner).or_default();
+        *count += 1;
+        Some(*count)
+    }
 }
 
-fn plain_hashed(pairs: &[(u64, u32)]) -> (Duration, u64) {
+fn hashed() -> impl FnMut(&(u64, u32)) -> Option<u64> + Send + 'static {
     let mut maps: Map<Map<u64>> = map();
-    timed(|| {
-        let mut sum = 0u64;
-        for (key, inner) in pairs {
-            let inner = u64::from(*inner);
-            let count = maps.entry(*key).or_insert_with(map).entry(inner).or_default();
-            *count += 1;
-            sum = sum.wrapping_add(*count);
-        }
-        sum
-    })
+    move |(key, inner)| {
+        let count = maps.entry(*key).or_insert_with(map).entry(u64::from(*inner)).or_default();
+        *count += 1;
+        Some(*count)
+    }
 }
 
 fn counted(runtime: &Runtime, pairs: Vec<(u64, u32)>, undo: bool) -> (Duration, u64) {

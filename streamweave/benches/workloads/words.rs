@@ -8,7 +8,8 @@ use streamweave::state::Keyed;
 use streamweave::{NodeResult, graph, node};
 use tokio::runtime::Runtime;
 
-use crate::harness::{compare, one_thread, records, start_and_drain, timed, variant};
+use crate::by_hand::{batched, piped};
+use crate::harness::{compare, one_thread, records, start_and_drain, variant};
 use crate::input::zipf;
 use crate::nodes::{items, sum};
 
@@ -45,33 +46,26 @@ pub fn run() {
         zipf(n, 100_000, 3).into_iter().map(|rank| format!("word-{rank:06}")).collect();
     let runtime = one_thread();
     let variants = vec![
-        variant("plain loop: 1024 looked up, then freed", || plain_loop(words.clone())),
+        variant("plain loop: 1024 looked up, then freed", || {
+            batched(words.clone().into_iter(), BATCH, counting())
+        }),
+        variant("tokio by hand, batches of 1024", || {
+            piped(&runtime, words.clone().into_iter(), BATCH, counting())
+        }),
         variant("graph, change tracking", || counted(&runtime, words.clone(), false)),
         variant("graph, change tracking and undo", || counted(&runtime, words.clone(), true)),
     ];
     compare("W2s words", n, variants);
 }
 
-fn plain_loop(words: Vec<String>) -> (Duration, u64) {
+fn counting() -> impl FnMut(&String) -> Option<u64> + Send + 'static {
     let mut counts: hashbrown::HashMap<String, u64, FixedState> =
         hashbrown::HashMap::with_hasher(FixedState::with_seed(1));
-    timed(|| {
-        let mut sum = 0u64;
-        let mut words = words.into_iter();
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            batch.extend(words.by_ref().take(BATCH));
-            if batch.is_empty() {
-                return sum;
-            }
-            for word in &batch {
-                let count = counts.entry_ref(word.as_str()).or_default();
-                *count += 1;
-                sum = sum.wrapping_add(*count);
-            }
-            batch.clear();
-        }
-    })
+    move |word| {
+        let count = counts.entry_ref(word.as_str()).or_default();
+        *count += 1;
+        Some(*count)
+    }
 }
 
 fn counted(runtime: &Runtime, words: Vec<String>, undo: bool) -> (Duration, u64) {

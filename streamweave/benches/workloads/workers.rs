@@ -7,16 +7,18 @@ use streamweave::graph;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::by_hand::{batched, looped};
 use crate::harness::{compare, records, start_and_drain, timed, two_threads, variant};
 use crate::input::zipf_keys;
-use crate::keys::{BATCH, count, map, plain_loop};
+use crate::keys::{BATCH, counting};
 use crate::nodes::{RunningCount, items, sum};
 
 pub fn run() {
     let keys = zipf_keys(records(10_000_000));
     let runtime = two_threads();
     let variants = vec![
-        variant("plain loop", || plain_loop(&keys)),
+        variant("plain loop", || looped(keys.iter().copied(), counting())),
+        variant("loop over batches of 2048", || batched(keys.iter().copied(), BATCH, counting())),
         variant("tokio by hand, 2 workers", || by_hand(&runtime, keys.clone())).reference(),
         variant("graph, #[workers(2)]", || counted(&runtime, keys.clone())),
     ];
@@ -46,9 +48,10 @@ fn by_hand(runtime: &Runtime, keys: Vec<u64>) -> (Duration, u64) {
                 .map(|_| {
                     let (send, mut receive) = mpsc::channel::<Vec<u64>>(8);
                     let worker = tokio::spawn(async move {
-                        let (mut counts, mut sum) = (map(), 0u64);
+                        let (mut count, mut sum) = (counting(), 0u64);
                         while let Some(batch) = receive.recv().await {
-                            sum = sum.wrapping_add(count(&mut counts, batch.into_iter()));
+                            let counts = batch.iter().filter_map(&mut count);
+                            sum = counts.fold(sum, u64::wrapping_add);
                         }
                         sum
                     });

@@ -13,7 +13,7 @@ use crate::engine::Clock;
 use crate::engine::aside::AnyAside;
 use crate::engine::breaker::Breaker;
 use crate::engine::cx::Phase;
-use crate::engine::drive::{Panicked, advance};
+use crate::engine::drive::Panicked;
 use crate::engine::inlet::PopInlets;
 use crate::engine::instance::Instance;
 use crate::engine::records::Mark;
@@ -178,11 +178,13 @@ where
             match stage.poll_todo(&mut root, &mut inlets, task) {
                 // What came before it is answered first, or saved at a barrier, and no further call
                 // begins meanwhile, unless it is one that is made again.
-                Poll::Ready(Todo::Run(phase)) if phase.waits_for_calls() => {
+                Poll::Ready(Todo::Run)
+                    if let Some(phase) = stage.phase().filter(|phase| phase.waits_for_calls()) =>
+                {
                     match again(&mut inlets) {
                         Some(index) => return Poll::Ready(Next::Todo(Todo::Drive(index))),
                         None if flight.len() > 0 && !is_saved(phase, &mut inlets) => {}
-                        None => return Poll::Ready(Next::Todo(Todo::Run(phase))),
+                        None => return Poll::Ready(Next::Todo(Todo::Run)),
                     }
                 }
                 // What is made again goes first: its place in flight is free.
@@ -211,13 +213,7 @@ where
         let watch = stage.stopwatch();
         let ran = match next {
             Next::Todo(Todo::End(end)) => return end,
-            Next::Todo(Todo::Run(phase)) => {
-                let (done, ran) = advance(&mut root, &mut stage.cx, phase);
-                if done {
-                    stage.phase_done(&mut root, phase);
-                }
-                ran
-            }
+            Next::Todo(Todo::Run) => stage.run(&mut root),
             Next::Todo(Todo::Drive(index)) => {
                 let again = is_again(&mut inlets, index);
                 if let Some(inlet) = inlets.typed(index)

@@ -79,30 +79,24 @@ impl Capacity {
 /// Records on their way, all from one producer.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
-    #[allow(dead_code, reason = "read by lineage and fencing, which come with checkpoints")]
-    pub(crate) header: Header,
     pub(crate) records: Records<T>,
     /// What they were measured to take.
     pub(crate) bytes: usize,
 }
 
-/// Where a batch comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Header {
-    /// The producing instance's number within its node.
-    pub(crate) producer: u32,
-    /// The life of the connected component: raised by every restart from a checkpoint.
-    pub(crate) attempt: u32,
-    /// The sequence number of the first record on this edge.
-    pub(crate) first: u64,
-    /// Reserved for "late" and for the kinds of log entries.
-    pub(crate) flags: u8,
+#[derive(Debug)]
+enum Message<T> {
+    Records(Batch<T>),
+    /// Apart: whoever moves a batch is not to move the size of the largest control.
+    Control(Box<Control>),
 }
 
-#[derive(Debug)]
-pub(crate) enum Message<T> {
-    Records(Batch<T>),
-    Control(Control),
+/// What has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Records, which are in the receiver's buffer now.
+    Records,
+    Control(Box<Control>),
 }
 
 struct Channel<T> {
@@ -127,8 +121,6 @@ struct Shared<T> {
     sender_gone: bool,
     /// The end has been sent, by the sender or from outside: nothing comes behind it.
     closed: bool,
-    /// Records that were sent one by one.
-    pushed: u64,
     /// The simulation that this is part of, and the edge's number in it.
     traced: Option<(Chance, u32)>,
     /// The last frontier that was sent.
@@ -144,6 +136,14 @@ impl<T> Shared<T> {
         let waiting = self.records + self.frontiers.unwrap_or(0);
         let full = waiting >= capacity.records || *bytes >= capacity.bytes;
         waiting > 0 && full && !broken(Broken::UnboundedQueue)
+    }
+
+    /// An emptied buffer goes back to the sender.
+    fn give_back(&mut self, mut emptied: Records<T>) {
+        if emptied.items.capacity() > 0 && self.spare.len() < SPARE {
+            emptied.clear();
+            self.spare.push(emptied);
+        }
     }
 
     /// Something has come: whoever waits for it is to be woken, once the lock is let go of if it
@@ -230,7 +230,6 @@ pub(crate) fn channel<T: 'static>(
         receiver: Far::Present,
         sender_gone: false,
         closed: false,
-        pushed: 0,
         traced: None,
         promised: None,
         frontiers: None,

@@ -153,6 +153,12 @@ impl Cx {
         self.status & (FULL | FAILED) != 0
     }
 
+    /// Whether nothing is left to be done at the end of a step.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.status & (FAILED | STAGED | PAUSED) == 0
+    }
+
     /// Leaves the loop that runs units; it is entered again if nothing else ends the step.
     #[inline(always)]
     pub(crate) fn pause(&mut self) {

@@ -13,7 +13,7 @@ use crate::engine::aside::{Aside, Failed};
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
-use crate::node::{Emit, Emitters, InputPort, Lifecycle, Part, Passing, Receive};
+use crate::node::{Emit, Emitters, Lifecycle, Part, Receive};
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -34,6 +34,12 @@ impl<T> Default for Pending<T> {
 impl<T> Pending<T> {
     pub(crate) fn of(records: Records<T>) -> Self {
         Pending { records, next: 0, reversed: false }
+    }
+
+    /// Other records have been put in.
+    pub(crate) fn begin(&mut self) {
+        self.next = 0;
+        self.reversed = false;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -107,7 +113,7 @@ where
     N: Receive<P, O> + Lifecycle<O>,
     O: Emitters,
 {
-    const LENDS: bool = <N as InputPort<P>>::Passing::LENDS;
+    const LENDS: bool = <N as Receive<P, O>>::LENDS;
     fn enter(&mut self) {
         self.enter_by(N::NAME);
     }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
 use crate::engine::outbox::Outbox;
 use crate::engine::records::{Carried, Records};
 use crate::engine::routes::Routes;
 use crate::engine::sizes::Sizes;
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
 use crate::node::{Emit, InputPort, Part, Routing};
 
 /// The sending end of an edge to port `P` of node `N`, which runs on several workers.
@@ -84,17 +83,11 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
             target.control(control);
         }
     }
-    fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        let mut pending = false;
-        for target in &mut self.targets {
-            match target.poll_send(task, what) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
-                Poll::Pending => pending = true,
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
+    fn pump(&mut self, _: &mut Cx) -> bool {
+        false
+    }
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.targets.iter_mut().all(|target| target.flush(flush))
     }
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()

@@ -1,12 +1,13 @@
 //! The receiving ends of a stage: an inlet for each edge that leads to it.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
 use crate::engine::aside::{AnyAside, Aside, Failed};
-use crate::engine::channel::{Message, Receiver};
+use crate::engine::channel::{Received, Receiver};
 use crate::engine::cx::Cx;
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
 use crate::engine::in_flight::{Place, Waiting};
@@ -58,7 +59,7 @@ pub enum Arrival {
     /// A source's turn to send what it has.
     Turn,
     /// Control.
-    Control(Control),
+    Control(Box<Control>),
 }
 
 impl<T: Send + 'static> Inlet<T> {
@@ -195,9 +196,9 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
             return Poll::Pending;
         }
         match self.receiver.poll_recv(task, &mut self.pending.records) {
-            Poll::Ready(Message::Records(batch)) => {
+            Poll::Ready(Received::Records) => {
                 self.judged = false;
-                self.pending = Pending::of(batch.records);
+                self.pending.begin();
                 if let Some(Ok(log)) = &mut self.log {
                     let arrived = self.pending.left().map(|(mark, it)| (Place::Behind, mark, it));
                     let saved = save(&self.codec, arrived, log);
@@ -205,8 +206,8 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 }
                 Poll::Ready(Arrival::Records)
             }
-            Poll::Ready(Message::Control(control)) => {
-                self.ended |= control == Control::End;
+            Poll::Ready(Received::Control(control)) => {
+                self.ended |= *control == Control::End;
                 Poll::Ready(Arrival::Control(control))
             }
             Poll::Pending => Poll::Pending,
@@ -365,6 +366,13 @@ pub trait Inlets: Send + 'static {
     fn aside(&mut self, index: usize) -> Option<&mut dyn AnyAside> {
         self.inlet(index)?.aside()
     }
+    /// Gives those of ports away, each with its port: what leads to a nested graph is divided there.
+    #[doc(hidden)]
+    fn by_port(self, _: &mut dyn FnMut(usize, Box<dyn Any + Send>))
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Inlets whose records can be driven through root `R`.
@@ -435,6 +443,10 @@ impl<N: InputPort<P>, const P: usize, Rest: Inlets> Inlets for PortInlets<N, P, 
     fn channels(&self, each: &mut dyn FnMut(u64)) {
         self.inlets.channels(each);
         self.rest.channels(each);
+    }
+    fn by_port(self, each: &mut dyn FnMut(usize, Box<dyn Any + Send>)) {
+        self.inlets.into_iter().for_each(|inlet| each(P, Box::new(inlet)));
+        self.rest.by_port(each);
     }
     fn keep(&mut self, is_sync: bool) -> bool {
         let lends = is_sync && <N as InputPort<P>>::Passing::LENDS;

@@ -10,7 +10,6 @@ use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
 use crate::engine::aside::Letter;
@@ -18,10 +17,10 @@ use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
 use crate::engine::saved::{self, forget_agenda};
 use crate::engine::turns::{ChannelId, Turn, earlier};
-use crate::engine::{Agenda, Control, Flushed, Sending};
+use crate::engine::{Agenda, Control};
 use crate::node::{
-    About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Passing,
-    Receive, delegate_part,
+    About, EachPart, Emit, Emitters, InputPort, Lifecycle, Node, NodeResult, Outlet, Part, Receive,
+    delegate_part,
 };
 use crate::state::{
     ALL_GROUPS, NodeSaving, NodeSchema, NodeSnapshot, NodeState, SavedField, StateError, StateKind,
@@ -31,7 +30,8 @@ use crate::supervision::{RestartedState, Treatment};
 use crate::time::{Frontier, Promise, Stamp};
 
 pub use any::AnyInstance;
-use each::{Accepted, Begin, Deadline, Flush, Forward, Outlets, Pump, Rollback};
+pub use each::Flush;
+use each::{Accepted, Begin, Deadline, Forward, Outlets, Pump, Rollback};
 pub(crate) use each::{Advance, Visit};
 pub use fused::Fused;
 use letters::Letters;
@@ -448,13 +448,13 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn forward(&mut self, control: &Control) {
         self.behind(&mut Forward(control));
     }
-    pub(crate) fn pump_all(&mut self, cx: &mut Cx) {
-        self.behind(&mut Pump(cx));
+    pub(crate) fn pump_all(&mut self, cx: &mut Cx) -> bool {
+        let mut pump = Pump { cx, again: false };
+        self.behind(&mut pump);
+        pump.again
     }
-    pub(crate) fn flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        let mut flush = Flush { task, what, result: Poll::Ready(Ok(())) };
-        self.behind(&mut flush);
-        flush.result
+    pub(crate) fn flush_all(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.behind(flush)
     }
     /// What several workers have saved is put together key by key. Of a field that is not divided by the
     /// node's key there is one of each of them, and one would take the place of the others.
@@ -530,11 +530,11 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     fn control(&mut self, control: &Control) {
         self.forward(control);
     }
-    fn pump(&mut self, cx: &mut Cx) {
-        self.pump_all(cx);
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        self.pump_all(cx)
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        self.flush(task, what)
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.flush_all(flush)
     }
     fn accepted(&mut self) -> u64 {
         Instance::accepted(self)

@@ -176,6 +176,11 @@ impl EdgeCounters {
         }
     }
 
+    /// Records sent so far.
+    pub(crate) fn total(&self) -> u64 {
+        self.records.load(Relaxed)
+    }
+
     pub(crate) fn sent(&self, records: u64, waiting: u64) {
         add(&self.records, records);
         add(&self.batches, 1);

@@ -13,7 +13,7 @@ use crate::engine::metrics::EdgeCounters;
 use crate::engine::records::Records;
 use crate::engine::sizes::Sizes;
 use crate::engine::spill::Spill;
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flush, Flushed, Phase, Sending};
 use crate::node::{Emit, Part};
 use crate::state::Codec;
 use crate::time::Promise;
@@ -108,6 +108,15 @@ impl<T: 'static> Outbox<T> {
 
     /// Sends what is ready; see [`Part::poll_flush`]. The unit must have begun or stand.
     pub(crate) fn poll_send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        if self.leaving.is_empty() && what != Sending::Overtaken {
+            // Mostly so: what is here is sent from where it lies.
+            let all = what != Sending::Full && !self.buffer.is_empty();
+            if !all || self.leaving.send_now(task, what, &mut self.buffer)?.is_ready() {
+                self.stand();
+                self.refill();
+                return Poll::Ready(Ok(()));
+            }
+        }
         if what != Sending::Full {
             self.make_ready();
         }
@@ -116,11 +125,15 @@ impl<T: 'static> Outbox<T> {
             Poll::Pending if self.leaving.in_loop => self.leaving.keep_back()?,
             sent => ready!(sent)?,
         }
+        self.refill();
+        Poll::Ready(Ok(()))
+    }
+
+    /// What came back is filled next.
+    fn refill(&mut self) {
         if self.buffer.items.capacity() == 0 {
-            // What came back is filled next.
             self.buffer = std::mem::take(&mut self.leaving.spare);
         }
-        Poll::Ready(Ok(()))
     }
 
     /// The buffer is ready to leave as it is.
@@ -193,10 +206,11 @@ impl<T: Send + 'static> Part for Outbox<T> {
 
     /// Once a step: few records may be a batch, too, if the last one tells of their size. What the hot
     /// path asks is only whether there is room for one more.
-    fn pump(&mut self, cx: &mut Cx) {
+    fn pump(&mut self, cx: &mut Cx) -> bool {
         let count = self.buffer.len();
-        if const { !std::mem::needs_drop::<T>() } || count < FEW {
-            return;
+        let may_be_large = const { std::mem::needs_drop::<T>() };
+        if !may_be_large || count < FEW {
+            return may_be_large;
         }
         if self.buffer.items.last().is_some_and(|last| self.leaving.are_large(count, last)) {
             self.make_ready();
@@ -206,10 +220,12 @@ impl<T: Send + 'static> Part for Outbox<T> {
                 cx.set_full();
             }
         }
+        may_be_large
     }
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        self.poll_send(task, what)
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        let sent = self.poll_send(flush.task, flush.what);
+        flush.note(sent)
     }
 
     fn accepted(&mut self) -> u64 {
@@ -263,7 +279,7 @@ impl<T: Send + 'static> Emit<T> for Outbox<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::channel::{Message, Receiver};
+    use crate::engine::channel::{Received, Receiver};
     use crate::engine::clock::Clock;
 
     /// A generator with a fixed seed (splitmix64).
@@ -280,10 +296,9 @@ mod tests {
 
     fn drain(receiver: &mut Receiver<u64>, into: &mut Vec<u64>) {
         let mut task = Task::from_waker(std::task::Waker::noop());
-        while let Poll::Ready(Message::Records(batch)) =
-            receiver.poll_recv(&mut task, &mut Records::default())
-        {
-            into.extend(batch.records.items);
+        let mut records = Records::default();
+        while let Poll::Ready(Received::Records) = receiver.poll_recv(&mut task, &mut records) {
+            into.append(&mut records.items);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
@@ -23,22 +23,35 @@ pub(crate) type Question = Box<dyn FnOnce(&mut dyn Part) + Send>;
 /// What a stage is asked, and what it tells.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// There are questions, or a barrier is to overtake.
-    asked: AtomicBool,
-    /// The last checkpoint that is complete.
-    complete: AtomicU64,
-    /// Behind this barrier the stage stands still; 0 where it goes on.
-    last: AtomicU64,
+    /// The stage is to look at what it is asked and told.
+    stirred: AtomicBool,
     /// A handler has returned pending and is still awaited.
     awaited: AtomicBool,
     answered: Mutex<Answer>,
 }
 
+/// What a stage is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// This barrier passes whatever it waits for; 0 where none does.
+    pub(crate) overtakes: u64,
+    /// The last checkpoint that is complete.
+    pub(crate) complete: u64,
+    /// Behind this barrier the stage stands still; 0 where it goes on.
+    last: u64,
+}
+
+impl Told {
+    /// Whether the stage is to stand still, of which barrier `passed` was the last to pass.
+    pub(crate) fn stands(self, passed: u64) -> bool {
+        self.last > 0 && self.last <= passed
+    }
+}
+
 #[derive(Default)]
 struct Answer {
     questions: Vec<Question>,
-    /// This barrier passes the stage whatever it waits for; 0 where none does.
-    overtakes: u64,
+    told: Told,
     /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
     /// The barrier that comes next, and that of the checkpoint since which changes are enough.
@@ -87,7 +100,17 @@ impl Probe {
             return;
         }
         answer.questions.push(question);
-        self.asked.store(true, Ordering::Release);
+        self.stir(&answer);
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut Told)) {
+        let mut answer = self.lock();
+        tell(&mut answer.told);
+        self.stir(&answer);
+    }
+
+    fn stir(&self, answer: &Answer) {
+        self.stirred.store(true, Ordering::Release);
         if let Some(stage) = &answer.stage {
             stage.wake_by_ref();
         }
@@ -95,12 +118,7 @@ impl Probe {
 
     /// Barrier `epoch` is to pass the stage now, whatever it waits for.
     pub(crate) fn overtake(&self, epoch: u64) {
-        let mut answer = self.lock();
-        answer.overtakes = epoch;
-        self.asked.store(true, Ordering::Release);
-        if let Some(stage) = &answer.stage {
-            stage.wake_by_ref();
-        }
+        self.tell(|told| told.overtakes = epoch);
     }
 
     /// The state of a stage that has ended, well or not.
@@ -155,26 +173,12 @@ impl Probe {
 
     /// A checkpoint is complete, or with the greatest number: all that there is.
     pub(crate) fn completes(&self, checkpoint: u64) {
-        let answer = self.lock();
-        self.complete.fetch_max(checkpoint, Ordering::AcqRel);
-        if let Some(stage) = &answer.stage {
-            stage.wake_by_ref();
-        }
+        self.tell(|told| told.complete = told.complete.max(checkpoint));
     }
 
     /// The stage is to stand still behind this barrier, or with 0 to go on.
     pub(crate) fn stand_behind(&self, epoch: u64) {
-        let answer = self.lock();
-        self.last.store(epoch, Ordering::Release);
-        if let Some(stage) = &answer.stage {
-            stage.wake_by_ref();
-        }
-    }
-
-    /// Whether the stage is to stand still, of which barrier `passed` was the last to pass.
-    pub(crate) fn stands(&self, passed: u64) -> bool {
-        let last = self.last.load(Ordering::Acquire);
-        last > 0 && last <= passed
+        self.tell(|told| told.last = epoch);
     }
 
     /// The stage has committed what this checkpoint holds.
@@ -198,11 +202,6 @@ impl Probe {
             Poll::Pending
         })
         .await
-    }
-
-    /// The last checkpoint that is complete.
-    pub(crate) fn complete(&self) -> u64 {
-        self.complete.load(Ordering::Acquire)
     }
 
     /// Ready once the stage has finished, or would if it were told that all is complete.
@@ -246,20 +245,23 @@ impl Probe {
         askers.into_iter().for_each(Waker::wake);
     }
 
-    /// The stage answers what it was asked; the barrier that is to overtake, if one is. Called between
-    /// units.
+    /// Whether there is something for the stage to [`answer`](Probe::answer).
     #[inline]
-    pub(crate) fn answer(&self, root: &mut dyn Part) -> Option<u64> {
-        if !self.asked.load(Ordering::Acquire) {
-            return None;
-        }
-        let (questions, overtakes) = {
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.stirred.load(Ordering::Acquire)
+    }
+
+    /// The stage answers what it was asked, and hears what it is told. Called between units.
+    pub(crate) fn answer(&self, root: &mut dyn Part) -> Told {
+        let (questions, told) = {
             let mut answer = self.lock();
-            self.asked.store(false, Ordering::Relaxed);
-            (std::mem::take(&mut answer.questions), std::mem::take(&mut answer.overtakes))
+            self.stirred.store(false, Ordering::Relaxed);
+            let told = answer.told;
+            answer.told.overtakes = 0;
+            (std::mem::take(&mut answer.questions), told)
         };
         questions.into_iter().for_each(|question| question(root));
-        (overtakes > 0).then_some(overtakes)
+        told
     }
 
     /// Awaits what a handler gave, and lets it be seen from outside while it does. What it waits for

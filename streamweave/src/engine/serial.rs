@@ -10,7 +10,7 @@ use crate::engine::Sending;
 use crate::engine::cx::{Cx, Phase};
 use crate::engine::drive::Panicked;
 use crate::engine::inlet::{Inlets, PortInlets};
-use crate::engine::instance::{ALL_SO_FAR, Due, Instance};
+use crate::engine::instance::{ALL_SO_FAR, Due, Flush, Instance};
 use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{Emitters, LifecycleAsync, Node, NodeResult, Part, ReceiveAsync};
@@ -149,9 +149,7 @@ where
                 }
                 probe.watch(&mut watch, inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
-            Todo::Run(phase) => {
-                probe.watch(&mut watch, run_phase(&mut root, &mut stage, phase)).await
-            }
+            Todo::Run => probe.watch(&mut watch, run_phase(&mut root, &mut stage)).await,
         };
         if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
             return StageEnd::Failed(failure);
@@ -159,21 +157,17 @@ where
     }
 }
 
-/// Runs `phase` in the node, then in what is fused behind it.
+/// Runs the next phase in the node, then in what is fused behind it.
 async fn run_phase<N: LifecycleAsync<O>, O: Emitters>(
     root: &mut AsyncRoot<N, O>,
     stage: &mut StageLoop,
-    phase: Phase,
 ) -> Result<(), Panicked> {
+    let Some(phase) = stage.phase() else { return Ok(()) };
     root.0.begin_unit();
     if advance_self(&mut root.0, &mut stage.cx, phase).await? {
         return Ok(());
     }
-    let (done, ran) = crate::engine::drive::advance(root, &mut stage.cx, phase);
-    if done {
-        stage.phase_done(root, phase);
-    }
-    ran
+    stage.run(root)
 }
 
 /// An asynchronous node at the head of its stage, as the stage's loop sees it: its own units are
@@ -196,15 +190,11 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     fn control(&mut self, control: &crate::engine::Control) {
         self.0.forward(control);
     }
-    fn pump(&mut self, cx: &mut Cx) {
-        self.0.pump_all(cx);
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        self.0.pump_all(cx)
     }
-    fn poll_flush(
-        &mut self,
-        task: &mut std::task::Context<'_>,
-        what: crate::engine::Sending,
-    ) -> Poll<crate::engine::Flushed> {
-        self.0.flush(task, what)
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.0.flush_all(flush)
     }
     fn accepted(&mut self) -> u64 {
         self.0.accepted()

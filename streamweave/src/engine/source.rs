@@ -11,7 +11,7 @@ use futures_util::task::AtomicWaker;
 use crate::broken::{Broken, broken};
 use crate::engine::Control;
 use crate::engine::aside::AnyAside;
-use crate::engine::drive::{Panicked, advance};
+use crate::engine::drive::Panicked;
 use crate::engine::inlet::{AnyInlet, Arrival, Inlets};
 use crate::engine::instance::Instance;
 use crate::engine::merge::Merge;
@@ -52,11 +52,11 @@ impl AnyInlet for Supply {
         let (stop, epoch) = self.signals.watch(task);
         if self.epoch < epoch {
             self.epoch = epoch;
-            return Poll::Ready(Arrival::Control(Control::barrier(epoch)));
+            return Poll::Ready(Arrival::Control(Box::new(Control::barrier(epoch))));
         }
         self.ended = self.more == More::End || stop;
         match self.more {
-            _ if self.ended => Poll::Ready(Arrival::Control(Control::End)),
+            _ if self.ended => Poll::Ready(Arrival::Control(Box::new(Control::End))),
             More::End => Poll::Pending,
             More::Now => Poll::Ready(Arrival::Turn),
             More::Later => Poll::Pending,
@@ -139,13 +139,7 @@ where
         let mut watch = todo.is_some().then(|| stage.stopwatch()).flatten();
         let ran = match todo {
             Some(Todo::End(end)) => return end,
-            Some(Todo::Run(phase)) => {
-                let (done, ran) = advance(&mut root, &mut stage.cx, phase);
-                if done {
-                    stage.phase_done(&mut root, phase);
-                }
-                ran
-            }
+            Some(Todo::Run) => stage.run(&mut root),
             Some(Todo::Drive(_)) => {
                 stage.doing = Doing::Other;
                 probe.watch(&mut watch, next(&mut root, &mut stage, &mut supply)).await

@@ -24,7 +24,7 @@ use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
-use crate::engine::probe::Probe;
+use crate::engine::probe::{Probe, Told};
 use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, earlier};
 use crate::engine::{Alive, Clock, Control, Halt, Sending};
@@ -91,8 +91,8 @@ pub(crate) struct Stage<R, L> {
 pub(crate) enum Todo {
     /// Drive what waits in this inlet.
     Drive(usize),
-    /// Run what this phase makes due; tell [`StageLoop::phase_done`] when nothing is any more.
-    Run(Phase),
+    /// [Run](StageLoop::run) what the next phase makes due.
+    Run,
     /// Nothing more.
     End(StageEnd),
 }
@@ -138,8 +138,14 @@ pub(crate) struct StageLoop {
     /// The last one that has passed, and one as of which the state is being saved.
     passed: u64,
     saving: Option<u64>,
-    /// The last checkpoint that is complete.
-    complete: u64,
+    /// What it was told from outside.
+    told: Told,
+    /// Something may be in an inlet that had been let through when the state was saved.
+    restored: bool,
+    /// Some inlet is that of a feedback edge.
+    loops: bool,
+    /// Something may wait in a local edge.
+    pumps: bool,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -163,6 +169,7 @@ impl StageLoop {
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
         cx.spawned.alive = env.alive.clone();
+        let loops = env.feedback.contains(&true);
         let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
         StageLoop {
             cx,
@@ -183,7 +190,10 @@ impl StageLoop {
             log: None,
             passed: 0,
             saving: None,
-            complete: 0,
+            told: Told::default(),
+            restored: true,
+            loops,
+            pumps: true,
             current: None,
             turn: 0,
             steps: 0,
@@ -203,6 +213,7 @@ impl StageLoop {
     }
 
     /// A step is over: undoes its last unit if that failed.
+    #[inline]
     pub(crate) fn step_done(
         &mut self,
         root: &mut dyn Part,
@@ -210,7 +221,11 @@ impl StageLoop {
         ran: Result<(), Panicked>,
         watch: Option<Stopwatch>,
     ) -> Result<(), Arc<Failure>> {
-        let failure = settle(root, &mut self.cx, ran);
+        let failure = if ran.is_ok() && self.cx.is_settled() {
+            None
+        } else {
+            settle(root, &mut self.cx, ran)
+        };
         self.env.counters.step(watch);
         match failure {
             None => Ok(()),
@@ -220,6 +235,8 @@ impl StageLoop {
 
     /// A unit has failed and is undone: what came before it leaves. The failure is given back where
     /// no policy has it that the stage goes on.
+    #[cold]
+    #[inline(never)]
     fn failed(
         &mut self,
         root: &mut dyn Part,
@@ -244,7 +261,7 @@ impl StageLoop {
     }
 
     /// The phase that was asked for is complete in the whole tree.
-    pub(crate) fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
+    fn phase_done(&mut self, root: &mut dyn Part, phase: Phase) {
         self.phases.pop_front();
         self.cx.set_ready();
         match phase {
@@ -269,6 +286,8 @@ impl StageLoop {
     }
 
     /// What to do next. Pending when there is nothing to do or no room for what it would give.
+    ///
+    /// What is rare is called: inlined, the addresses of what it needs would be computed at each step.
     pub(crate) fn poll_todo(
         &mut self,
         root: &mut dyn Part,
@@ -277,42 +296,26 @@ impl StageLoop {
     ) -> Poll<Todo> {
         self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
-            self.env.probe.listen(task);
-            // What was restored is told once more, and its timers may be due.
-            let mut restored = false;
-            root.visit(&mut |node| restored |= node.is_restored());
-            if restored {
-                self.cx.timers = true;
-                self.phases.push_back(Phase::Promises);
-            }
+            self.listen(root, task);
         }
-        if let Some(epoch) = self.env.probe.answer(root) {
-            self.overtake(inlets, epoch);
+        if self.env.probe.is_stirred() {
+            self.hear(root, inlets);
         }
-        self.look_ahead(inlets, task);
-        self.save_some(root);
+        if self.log.is_some() {
+            self.look_ahead(inlets, task);
+        }
         if self.saving.is_some() {
-            task.waker().wake_by_ref();
+            self.save_on(root, task);
         }
-        let complete = self.env.probe.complete();
-        if self.complete < complete {
-            self.complete = complete;
-            root.visit(&mut |node| node.settle(complete));
-            self.phases.push_back(Phase::Complete(complete));
-        }
-        loop {
-            if let Err(end) = ready!(self.poll_up(root, inlets, task)) {
-                return Poll::Ready(Todo::End(end));
-            }
-            // While the stage is down the failure of a task would take the place of its own.
-            let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) else { break };
-            self.doing = Doing::Other;
-            if let Err(failure) = self.failed(root, inlets, failure) {
-                return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
-            }
+        if (self.env.supervised.is_some() || !self.cx.spawned.is_empty())
+            && let Err(end) = ready!(self.poll_failures(root, inlets, task))
+        {
+            return Poll::Ready(Todo::End(end));
         }
         self.steps += 1;
-        if self.steps > STEPS_A_TURN || self.env.chance.gives_way() {
+        let chance = &self.env.chance;
+        let is_seeded = chance.is_seeded();
+        if self.steps > STEPS_A_TURN || (is_seeded && chance.gives_way()) {
             self.steps = 0;
             self.publish(root);
             task.waker().wake_by_ref();
@@ -322,20 +325,20 @@ impl StageLoop {
             self.poll_rest(root, task);
         }
         loop {
-            let all = self.env.chance.flushes();
+            let all = is_seeded && self.env.chance.flushes();
             let what = self.sending(if all { Sending::All } else { Sending::Full });
             if (what != Sending::Full || self.cx.flush_due())
                 && let Err(end) = ready!(self.poll_room(root, task, what))
             {
                 return Poll::Ready(Todo::End(end));
             }
-            root.pump(&mut self.cx);
-            if let Some(failure) = self.cx.take_failure() {
-                // No unit's: what went wrong is the engine's, or the disk's.
-                let _ = root.poll_flush(task, Sending::Rest);
-                self.publish(root);
-                self.env.probe.fail(root);
-                return Poll::Ready(Todo::End(StageEnd::Failed(failure)));
+            if self.pumps {
+                self.pumps = root.pump(&mut self.cx);
+            }
+            if self.cx.has_failure()
+                && let Some(end) = self.engine_failed(root, task)
+            {
+                return Poll::Ready(Todo::End(end));
             }
             if self.cx.must_end() {
                 continue;
@@ -345,26 +348,22 @@ impl StageLoop {
                 self.cx.clear_promised();
                 self.phases.push_front(Phase::Promises);
             }
-            if let Some(phase) = self.phases.front().copied() {
-                if let Phase::Barrier(epoch) = phase {
-                    self.begin_log(inlets, epoch);
-                }
-                self.doing = Doing::Phase(phase);
-                return Poll::Ready(Todo::Run(phase));
+            if let Some(phase) = self.phases.front() {
+                self.begin_phase(*phase, inlets);
+                return Poll::Ready(Todo::Run);
             }
             if self.stopped {
                 return self.poll_finish(root, task);
             }
             // Behind the last barrier nothing is handled, but for what has to come round before the cut
             // is whole; what is ahead of it leaves.
-            if self.env.probe.stands(self.passed) && self.log.is_none() {
+            if self.told.stands(self.passed) && self.log.is_none() {
                 return match ready!(self.poll_room(root, task, Sending::All)) {
                     Ok(()) => Poll::Pending,
                     Err(end) => Poll::Ready(Todo::End(end)),
                 };
             }
-            if let Some(now) = self.poll_alarm(root, task) {
-                self.phases.push_back(Phase::Clock(now));
+            if self.cx.timers && self.poll_alarm(root, task) {
                 continue;
             }
             match self.poll_inlets(inlets, task) {
@@ -397,6 +396,89 @@ impl StageLoop {
                     return Poll::Pending;
                 }
             }
+        }
+    }
+
+    /// The first poll.
+    #[cold]
+    #[inline(never)]
+    fn listen(&mut self, root: &mut dyn Part, task: &Task<'_>) {
+        self.env.probe.listen(task);
+        // What was restored is told once more, and its timers may be due.
+        let mut restored = false;
+        root.visit(&mut |node| restored |= node.is_restored());
+        if restored {
+            self.cx.timers = true;
+            self.phases.push_back(Phase::Promises);
+        }
+    }
+
+    /// Waits while the stage is down, and looks for the failures of tasks.
+    #[inline(never)]
+    fn poll_failures(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        task: &mut Task<'_>,
+    ) -> Poll<Result<(), StageEnd>> {
+        loop {
+            ready!(self.poll_up(root, inlets, task))?;
+            // While the stage is down the failure of a task would take the place of its own.
+            let Poll::Ready(failure) = self.cx.spawned.poll_failure(task) else {
+                return Poll::Ready(Ok(()));
+            };
+            self.doing = Doing::Other;
+            self.failed(root, inlets, failure).map_err(StageEnd::Failed)?;
+        }
+    }
+
+    /// What failed is no unit: what went wrong is the engine's, or the disk's.
+    #[cold]
+    #[inline(never)]
+    fn engine_failed(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Option<StageEnd> {
+        let failure = self.cx.take_failure()?;
+        let _ = root.poll_flush(task, Sending::Rest);
+        self.publish(root);
+        self.env.probe.fail(root);
+        Some(StageEnd::Failed(failure))
+    }
+
+    /// That phase comes next.
+    #[inline(never)]
+    fn begin_phase(&mut self, phase: Phase, inlets: &mut dyn Inlets) {
+        if let Phase::Barrier(epoch) = phase {
+            self.begin_log(inlets, epoch);
+        }
+        self.doing = Doing::Phase(phase);
+    }
+
+    /// The phase that [`Todo::Run`] asks for.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        self.phases.front().copied()
+    }
+
+    /// Runs what the next phase makes due.
+    pub(crate) fn run(&mut self, root: &mut dyn Part) -> Result<(), Panicked> {
+        let Some(phase) = self.phase() else { return Ok(()) };
+        let (done, ran) = advance(root, &mut self.cx, phase);
+        if done {
+            self.phase_done(root, phase);
+        }
+        ran
+    }
+
+    /// Something is asked or told from outside.
+    #[cold]
+    #[inline(never)]
+    fn hear(&mut self, root: &mut dyn Part, inlets: &mut dyn Inlets) {
+        let told = self.env.probe.answer(root);
+        let before = std::mem::replace(&mut self.told, told);
+        if told.overtakes > 0 {
+            self.overtake(inlets, told.overtakes);
+        }
+        if before.complete < told.complete {
+            root.visit(&mut |node| node.settle(told.complete));
+            self.phases.push_back(Phase::Complete(told.complete));
         }
     }
 
@@ -444,21 +526,22 @@ impl StageLoop {
         }
     }
 
-    /// The time, if a processing-time timer is due.
-    fn poll_alarm(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Option<i64> {
-        if !self.cx.timers {
-            return None;
-        }
-        let deadline = root.deadline()?;
+    /// Whether a processing-time timer is due: its phase comes next.
+    #[inline(never)]
+    fn poll_alarm(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> bool {
+        let Some(deadline) = root.deadline() else { return false };
         let now = self.env.clock.now();
         if deadline <= now {
             self.alarm = None;
-            return Some(now);
+        } else if !self.poll_sleep(deadline, task) {
+            return false;
         }
-        self.poll_sleep(deadline, task).then(|| self.env.clock.now())
+        self.phases.push_back(Phase::Clock(self.env.clock.now()));
+        true
     }
 
     /// Everything is handled: what is left leaves, and spawned tasks come to their end.
+    #[inline(never)]
     fn poll_finish(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Poll<Todo> {
         if let Err(end) = ready!(self.poll_room(root, task, Sending::All)) {
             return Poll::Ready(Todo::End(end));
@@ -466,7 +549,7 @@ impl StageLoop {
         self.save_rest(root);
         let mut commits = false;
         root.visit(&mut |node| commits |= node.commits());
-        if commits && self.complete < ALL_SO_FAR {
+        if commits && self.told.complete < ALL_SO_FAR {
             self.env.probe.waits_to_commit(root);
             return Poll::Pending;
         }
@@ -493,13 +576,7 @@ pub(crate) async fn run_sync<R: Part, L: DriveInlets<R>>(
             let ran = match todo {
                 Todo::End(end) => return Poll::Ready(end),
                 Todo::Drive(index) => inlets.drive(index, &mut root, &mut stage.cx),
-                Todo::Run(phase) => {
-                    let (done, ran) = advance(&mut root, &mut stage.cx, phase);
-                    if done {
-                        stage.phase_done(&mut root, phase);
-                    }
-                    ran
-                }
+                Todo::Run => stage.run(&mut root),
             };
             if let Err(failure) = stage.step_done(&mut root, &mut inlets, ran, watch) {
                 return Poll::Ready(StageEnd::Failed(failure));

@@ -6,14 +6,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
 
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::drive::{AtRoot, Pending, advance, drive, settle};
 use crate::engine::records::Records;
 use crate::engine::sizes::Sizes;
 use crate::engine::spill::{LIMIT, SPILL_AT, Spill, SpillError, Spilled};
-use crate::engine::{AnyInstance, Control, Flushed, Sending};
+use crate::engine::{AnyInstance, Control, Flush};
 use crate::node::{Emit, Part};
 use crate::state::Codec;
 
@@ -212,6 +211,40 @@ impl<T: Send + 'static> Tray<T> {
         kept
     }
 
+    /// Drives what waits, until nothing does or the step must end.
+    fn drive_all(&mut self, cx: &mut Cx) {
+        loop {
+            if cx.must_end() || (cx.promised() && !self.keep_promises(cx)) {
+                return;
+            }
+            if self.pending.is_empty() {
+                match self.ready.pop_front().map(|batch| self.store.take(batch)) {
+                    Some(Ok(batch)) => self.pending.records = batch,
+                    Some(Err(error)) => {
+                        let failure = self.failure(error);
+                        return cx.fail(failure);
+                    }
+                    None => {
+                        std::mem::swap(&mut self.pending.records, &mut self.incoming);
+                        self.store.fit(&mut self.incoming, &self.pending.records.items);
+                    }
+                }
+                self.begin();
+            }
+            if !self.pending.is_empty() {
+                self.target.drive(&mut self.pending, cx);
+                if cx.failed() {
+                    return;
+                }
+            }
+            // Once for each batch: trays behind trays are not to be asked twice each.
+            self.target.part().pump(cx);
+            if self.is_empty() {
+                return;
+            }
+        }
+    }
+
     /// Room for so many records that carry what those of this unit do.
     fn make_room(&mut self, cx: &mut Cx, room: usize) {
         if self.incoming.is_empty() {
@@ -298,41 +331,13 @@ impl<T: Send + 'static> Part for Tray<T> {
         self.target.part().control(control);
     }
 
-    fn pump(&mut self, cx: &mut Cx) {
-        loop {
-            if cx.must_end() || (cx.promised() && !self.keep_promises(cx)) {
-                return;
-            }
-            if self.pending.is_empty() {
-                match self.ready.pop_front().map(|batch| self.store.take(batch)) {
-                    Some(Ok(batch)) => self.pending.records = batch,
-                    Some(Err(error)) => {
-                        let failure = self.failure(error);
-                        return cx.fail(failure);
-                    }
-                    None => {
-                        std::mem::swap(&mut self.pending.records, &mut self.incoming);
-                        self.store.fit(&mut self.incoming, &self.pending.records.items);
-                    }
-                }
-                self.begin();
-            }
-            if !self.pending.is_empty() {
-                self.target.drive(&mut self.pending, cx);
-                if cx.failed() {
-                    return;
-                }
-            }
-            // Once for each batch: trays behind trays are not to be asked twice each.
-            self.target.part().pump(cx);
-            if self.is_empty() {
-                return;
-            }
-        }
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        self.drive_all(cx);
+        true
     }
 
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        self.target.part().poll_flush(task, what)
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.target.part().flush(flush)
     }
 
     fn accepted(&mut self) -> u64 {

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
 
 use crate::engine::{
-    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flushed, Fused,
-    Instance, Outbox, Phase, PopInlets, PortInlets, Sending, Stage,
+    AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flush, Fused, Instance,
+    Outbox, Phase, PopInlets, PortInlets, Stage,
 };
-use crate::graph::builder::{GraphBuilder, Incoming, NestedInput};
+use crate::graph::builder::{GraphBuilder, Incoming, on_worker};
 use crate::graph::planned::{CallStage, SerialStage, SourceStage, SyncStage};
 use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo};
 use crate::graph::wide::Wide;
@@ -102,18 +101,12 @@ where
         edge: EdgeOptions<N::Item>,
         out: O,
     ) -> Self::Emitter {
-        let mut incoming = Vec::new();
-        Incoming::add(&mut incoming, P, 1, edge.capacity);
-        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &incoming));
-        take(&mut inputs, P)
+        let (outbox, inlet) = builder.channel::<N::Item>(&path, N::NAME, edge);
+        let mut incoming = Incoming::default();
+        incoming.add(P, Box::new(inlet));
+        builder.nested(&path, |builder| self.build(builder, out, incoming));
+        outbox
     }
-}
-
-fn take<T: Send + 'static>(inputs: &mut Vec<NestedInput>, port: usize) -> Outbox<T> {
-    if inputs.len() <= port {
-        inputs.resize_with(port + 1, NestedInput::none);
-    }
-    inputs[port].take()
 }
 
 /// Joins a node that heads its own stage to a list of edges.
@@ -203,14 +196,13 @@ where
         edges: L,
         out: O,
     ) -> L::Outboxes {
-        let mut incoming = Vec::new();
-        edges.incoming(&mut incoming);
         if edges.loops_back() {
             builder.refuse_feedback(&path);
         }
-        let mut inputs = builder.nested(&path, |builder| self.build(builder, out, &incoming));
-        inputs.resize_with(inputs.len().max(incoming.len()), NestedInput::none);
-        edges.nested(&mut inputs)
+        let (inlets, outboxes) = edges.open(builder, &path);
+        let incoming = Incoming::of(inlets);
+        builder.nested(&path, |builder| self.build(builder, out, incoming));
+        outboxes
     }
 }
 
@@ -333,22 +325,21 @@ where
     }
 }
 
-/// Refused when the graph starts: each worker would need a graph of its own.
 impl<N, const P: usize, O> AttachWide<P, O, kind::Nested> for N
 where
     N: Nested<O> + InputPort<P>,
+    O: Emitters,
 {
-    type Emitter = Outbox<N::Item>;
+    type Emitter = Exchange<N, P>;
     fn attach_wide(
         self: Arc<Self>,
         builder: &mut GraphBuilder,
         path: Arc<str>,
         edge: EdgeOptions<Self::Item>,
         out: Wide<O>,
-    ) -> Wide<Outbox<N::Item>> {
-        let _ = edge;
-        builder.refuse_workers(&path, "a graph");
-        out.map(|_| Outbox::detached())
+    ) -> Wide<Exchange<N, P>> {
+        let edges = (region_edge::<N, P>(edge), ());
+        AttachManyWide::<_, O, kind::Nested>::attach_many_wide(self, builder, path, edges, out).0
     }
 }
 
@@ -365,8 +356,16 @@ where
         edges: L,
         out: Wide<O>,
     ) -> L::Exchanges {
-        builder.refuse_workers(&path, "a graph");
-        edges.open_wide(builder, &path, out.0.len()).1
+        if edges.loops_back() {
+            builder.refuse_feedback(&path);
+        }
+        let (inlets, exchanges) = edges.open_wide(builder, &path, out.workers());
+        let incoming = Wide::new(inlets).map(Incoming::of);
+        // Nobody else has it.
+        if let Ok(graph) = Arc::try_unwrap(self) {
+            builder.nested(&path, |builder| graph.build_wide(builder, out, incoming));
+        }
+        exchanges
     }
 }
 
@@ -400,10 +399,6 @@ macro_rules! attach_root_wide {
     )*};
 }
 attach_root_wide!(Fused Serial Concurrent Nested);
-
-fn on_worker(path: &Arc<str>, worker: usize) -> Arc<str> {
-    format!("{path}#{worker}").into()
-}
 
 /// Joins a node of a region of workers, whose instances head their own stages, to a list of edges.
 pub trait AttachManyWide<L: EdgeList<Self>, O, Kind>: Node {
@@ -501,11 +496,11 @@ where
     fn control(&mut self, control: &Control) {
         either!(self, part => part.control(control));
     }
-    fn pump(&mut self, cx: &mut Cx) {
-        either!(self, part => part.pump(cx));
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        either!(self, part => part.pump(cx))
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        either!(self, part => part.poll_flush(task, what))
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        either!(self, part => part.flush(flush))
     }
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())

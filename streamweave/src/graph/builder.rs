@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Instance,
-    Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters, Tray,
-    channel,
+    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Inlets,
+    Instance, Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters,
+    Tray, channel,
 };
 use crate::graph::attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide,
@@ -418,33 +418,38 @@ impl GraphBuilder {
         (Wide::new(outboxes), output)
     }
 
-    /// An input of a nested graph: the edges of the outer graph lead to `emitter`. Where they say
-    /// nothing, `edge` does.
-    pub fn nested_input<N, const P: usize, T: 'static, E>(
+    /// An input of a nested graph: what comes in by the edges of the outer graph goes to `emitter`,
+    /// which leads to `port`.
+    pub fn nested_input<N, const P: usize, T, E>(
         &mut self,
         name: &str,
-        edge: EdgeTo<N, P, T>,
-        incoming: Option<&Incoming>,
+        _: In<N, P, T>,
+        inlets: Vec<Inlet<N::Item>>,
         emitter: E,
-    ) -> NestedInput
-    where
+    ) where
+        N: InputPort<P>,
+        E: Emit<N::Item>,
+    {
+        let (path, place) = (self.path(name), input_place(&self.prefix, name));
+        self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
+    }
+
+    /// As [`GraphBuilder::nested_input`], of a graph on workers.
+    pub fn nested_input_wide<N, const P: usize, T, E>(
+        &mut self,
+        name: &str,
+        _: In<N, P, T>,
+        inlets: Wide<Vec<Inlet<N::Item>>>,
+        emitters: Wide<E>,
+    ) where
         N: InputPort<P>,
         E: Emit<N::Item>,
     {
         let path = self.path(name);
-        let mut inlets = Vec::new();
-        let mut outboxes: Vec<Box<dyn Any + Send>> = Vec::new();
-        for capacity in incoming.into_iter().flat_map(|incoming| &incoming.0) {
-            let mut options = edge.options();
-            options.capacity = capacity.or(options.capacity);
-            let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, options);
-            inlets.push(inlet);
-            outboxes.push(Box::new(outbox));
+        for (worker, (inlets, root)) in inlets.zip(emitters).0.into_iter().enumerate() {
+            let (path, place) = (on_worker(&path, worker), input_place(&self.prefix, name));
+            self.plan_at(path, place, SyncStage(Stage { root, inlets }));
         }
-        outboxes.reverse();
-        let place = input_place(&self.prefix, name);
-        self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
-        NestedInput(outboxes)
     }
 
     /// An output of a nested graph: `senders` edges of the inner graph lead to `emitter`, with
@@ -463,6 +468,41 @@ impl GraphBuilder {
         E: Emit<T>,
     {
         let path = self.path(name);
+        self.nested_output_at(path, name, codec, senders, buffer, emitter)
+    }
+
+    /// As [`GraphBuilder::nested_output`], of a graph on workers, each with an edge of each of `EDGES`.
+    pub fn nested_output_wide<N, T, E, const EDGES: usize>(
+        &mut self,
+        name: &str,
+        _: Out<N, T>,
+        codec: Option<Codec<T>>,
+        buffer: Option<usize>,
+        emitters: Wide<E>,
+    ) -> [Wide<Outbox<T>>; EDGES]
+    where
+        T: Send + 'static,
+        E: Emit<T>,
+    {
+        let path = self.path(name);
+        let mut edges = [(); EDGES].map(|()| Wide::new(Vec::new()));
+        for (worker, emitter) in emitters.0.into_iter().enumerate() {
+            let path = on_worker(&path, worker);
+            let outboxes = self.nested_output_at(path, name, codec, EDGES, buffer, emitter);
+            edges.iter_mut().zip(outboxes.0).for_each(|(edge, outbox)| edge.0.push(outbox));
+        }
+        edges
+    }
+
+    fn nested_output_at<T: Send + 'static>(
+        &mut self,
+        path: Arc<str>,
+        name: &str,
+        codec: Option<Codec<T>>,
+        senders: usize,
+        buffer: Option<usize>,
+        emitter: impl Emit<T>,
+    ) -> Wide<Outbox<T>> {
         let capacity = buffer.map(Capacity::records);
         let options = EdgeOptions { capacity, codec, ..EdgeOptions::default() };
         let (outboxes, inlets): (_, Vec<Inlet<T>>) =
@@ -598,44 +638,44 @@ impl EachPart for Open {
     }
 }
 
-/// The edges of the outer graph that lead to one input of a nested graph: how much may wait on
-/// each, where that was said.
-#[derive(Clone, Debug, Default)]
-pub struct Incoming(Vec<Option<Capacity>>);
+/// The instance of the node at `path` on `worker`.
+pub(crate) fn on_worker(path: &Arc<str>, worker: usize) -> Arc<str> {
+    format!("{path}#{worker}").into()
+}
+
+/// The edges of the outer graph that lead to a nested one.
+#[derive(Default)]
+pub struct Incoming(Vec<Vec<Box<dyn Any + Send>>>);
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(Vec::len)).finish()
+    }
+}
 
 impl Incoming {
-    /// Adds `edges` edges to input `port`.
-    pub(crate) fn add(
-        ports: &mut Vec<Self>,
-        port: usize,
-        edges: usize,
-        capacity: Option<Capacity>,
-    ) {
-        if ports.len() <= port {
-            ports.resize(port + 1, Incoming::default());
-        }
-        ports[port].0.extend(std::iter::repeat_n(capacity, edges));
+    pub(crate) fn of(inlets: impl Inlets) -> Self {
+        let mut incoming = Incoming::default();
+        inlets.by_port(&mut |port, inlet| incoming.add(port, inlet));
+        incoming
+    }
+
+    pub(crate) fn add(&mut self, port: usize, inlet: Box<dyn Any + Send>) {
+        let ports = self.0.len().max(port + 1);
+        self.0.resize_with(ports, Vec::new);
+        self.0[port].push(inlet);
+    }
+
+    /// What leads to input number `port`, whose records are of type `T`.
+    pub fn take<T: Send + 'static>(&mut self, port: usize) -> Vec<Inlet<T>> {
+        let inlets = self.0.get_mut(port).map(std::mem::take).unwrap_or_default();
+        inlets.into_iter().filter_map(|inlet| inlet.downcast().ok()).map(|inlet| *inlet).collect()
     }
 }
 
-/// The sending ends of the edges that lead to one input of a nested graph.
-pub struct NestedInput(Vec<Box<dyn Any + Send>>);
-
-impl fmt::Debug for NestedInput {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NestedInput({} edges)", self.0.len())
-    }
-}
-
-impl NestedInput {
-    /// Of an input that leads nowhere.
-    pub fn none() -> Self {
-        NestedInput(Vec::new())
-    }
-
-    /// The next edge. Where there is none of this type, one that leads nowhere.
-    pub(crate) fn take<T: Send + 'static>(&mut self) -> Outbox<T> {
-        let edge = self.0.pop().and_then(|edge| edge.downcast::<Outbox<T>>().ok());
-        edge.map_or_else(Outbox::detached, |edge| *edge)
+impl Wide<Incoming> {
+    /// What leads to input number `port` of each worker's graph.
+    pub fn take_port<T: Send + 'static>(&mut self, port: usize) -> Wide<Vec<Inlet<T>>> {
+        Wide(self.0.iter_mut().map(|incoming| incoming.take(port)).collect())
     }
 }

@@ -9,8 +9,8 @@ use std::task::{Context as Task, Poll, ready};
 use tokio::sync::watch;
 
 use crate::engine::{
-    Control, Edge, Mark, Merge, MergeNext, MergeOrder, Message, Outbox, Pending, Receiver, Refused,
-    Sender, Stash, raise,
+    Control, Edge, Mark, Merge, MergeNext, MergeOrder, Outbox, Pending, Received, Receiver,
+    Refused, Sender, Stash, raise,
 };
 use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
 
@@ -334,19 +334,19 @@ impl<T: Send + 'static> Output<T> {
     fn poll_batch(&mut self, task: &mut Task<'_>) -> Poll<()> {
         let count = self.receivers.len();
         for _ in 0..count {
-            let index = self.next % count;
+            let index = if self.next < count { self.next } else { 0 };
             if self.ended[index] {
                 self.next = index + 1;
                 continue;
             }
             match self.receivers[index].poll_recv(task, &mut self.batch.records) {
-                Poll::Ready(Message::Records(batch)) => {
-                    self.batch = Pending::of(batch.records);
+                Poll::Ready(Received::Records) => {
+                    self.batch.begin();
                     self.next = index + 1;
                     return Poll::Ready(());
                 }
-                Poll::Ready(Message::Control(control)) => {
-                    self.control(index, control);
+                Poll::Ready(Received::Control(control)) => {
+                    self.control(index, *control);
                     return Poll::Ready(());
                 }
                 Poll::Pending => self.next = index + 1,
@@ -398,27 +398,29 @@ impl<T: Send + 'static> Output<T> {
             if self.ended[index] || merge.waits_for(index) != waited_for {
                 continue;
             }
-            let Poll::Ready(message) = receiver.poll_recv(task, &mut self.batch.records) else {
+            let Poll::Ready(received) = receiver.poll_recv(task, &mut self.batch.records) else {
                 continue;
             };
             any = true;
-            match message {
-                Message::Records(batch) => {
-                    let mut batch = Pending::of(batch.records);
-                    while let Some((record, mark)) = batch.pop() {
+            match received {
+                Received::Records => {
+                    self.batch.begin();
+                    while let Some((record, mark)) = self.batch.pop() {
                         stashes[index].put(merge.position(index, mark), mark, record);
                     }
                 }
-                Message::Control(Control::End) => {
-                    self.ended[index] = true;
-                    merge.promises(index, Promise::ENDED);
-                }
-                Message::Control(Control::Failed) => {
-                    self.ended[index] = true;
-                    self.failed = true;
-                }
-                Message::Control(Control::Frontier(promise)) => merge.promises(index, promise),
-                Message::Control(_) => {}
+                Received::Control(control) => match *control {
+                    Control::End => {
+                        self.ended[index] = true;
+                        merge.promises(index, Promise::ENDED);
+                    }
+                    Control::Failed => {
+                        self.ended[index] = true;
+                        self.failed = true;
+                    }
+                    Control::Frontier(promise) => merge.promises(index, promise),
+                    _ => {}
+                },
             }
         }
         any

@@ -33,7 +33,7 @@ pub use attach::{
     Attach, AttachMany, AttachManyWide, AttachRoot, AttachRootWide, AttachWide, Joined,
 };
 pub use attempts::restart_from_checkpoint;
-pub use builder::{Back, GraphBuilder, Incoming, NestedInput};
+pub use builder::{Back, GraphBuilder, Incoming};
 pub use error::{RestoreError, RunError, StartError};
 pub use graph::Graph;
 pub use guarantees::{Delivery, Guarantee, PathGuarantee, Replay};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{Capacity, Exchange, Inlet, Inlets, Letter, Outbox, PortInlets};
-use crate::graph::builder::{GraphBuilder, Incoming, NestedInput};
+use crate::graph::builder::GraphBuilder;
 use crate::graph::check::Handling;
 use crate::graph::wide::Wide;
 use crate::node::{About, In, InputPort, Node, Routing};
@@ -174,15 +174,9 @@ pub trait EdgeList<N: Node> {
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges);
-    /// Adds the edges to those that lead to each port.
-    #[doc(hidden)]
-    fn incoming(&self, ports: &mut Vec<Incoming>);
     /// Whether one of them is a feedback edge.
     #[doc(hidden)]
     fn loops_back(&self) -> bool;
-    /// The sending ends of a nested graph's inputs, taken from the last edge to the first.
-    #[doc(hidden)]
-    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes;
 }
 
 impl<N: Node> EdgeList<N> for () {
@@ -195,11 +189,9 @@ impl<N: Node> EdgeList<N> for () {
     fn open_wide(self, _: &mut GraphBuilder, _: &Arc<str>, workers: usize) -> (Vec<()>, ()) {
         (vec![(); workers], ())
     }
-    fn incoming(&self, _: &mut Vec<Incoming>) {}
     fn loops_back(&self) -> bool {
         false
     }
-    fn nested(self, _: &mut [NestedInput]) {}
 }
 
 impl<N, const P: usize, T: 'static, Rest> EdgeList<N> for (EdgeTo<N, P, T>, Rest)
@@ -252,19 +244,8 @@ where
         (inlets, (Wide::new(exchanges), others))
     }
 
-    fn incoming(&self, ports: &mut Vec<Incoming>) {
-        Incoming::add(ports, P, 1, self.0.capacity);
-        self.1.incoming(ports);
-    }
-
     fn loops_back(&self) -> bool {
         self.1.loops_back()
-    }
-
-    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
-        let outboxes = self.1.nested(inputs);
-        let outbox = inputs[P].take();
-        (outbox, outboxes)
     }
 }
 
@@ -294,19 +275,8 @@ where
         (self.0.edge.from_workers(self.0.senders), self.1).open_wide(builder, path, workers)
     }
 
-    fn incoming(&self, ports: &mut Vec<Incoming>) {
-        Incoming::add(ports, P, self.0.senders, self.0.edge.capacity);
-        self.1.incoming(ports);
-    }
-
     fn loops_back(&self) -> bool {
         self.1.loops_back()
-    }
-
-    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
-        let others = self.1.nested(inputs);
-        let outboxes = (0..self.0.senders).map(|_| inputs[P].take()).collect();
-        (Wide::new(outboxes), others)
     }
 }
 
@@ -339,15 +309,7 @@ where
         (inlets, ((), others))
     }
 
-    fn incoming(&self, ports: &mut Vec<Incoming>) {
-        self.1.incoming(ports);
-    }
-
     fn loops_back(&self) -> bool {
         true
-    }
-
-    fn nested(self, inputs: &mut [NestedInput]) -> Self::Outboxes {
-        ((), self.1.nested(inputs))
     }
 }

@@ -11,6 +11,14 @@ impl Wide<()> {
     }
 }
 
+impl<E, F> Wide<(E, F)> {
+    /// Each worker's first value, and its second.
+    pub fn unzip(self) -> (Wide<E>, Wide<F>) {
+        let (first, second) = self.0.into_iter().unzip();
+        (Wide(first), Wide(second))
+    }
+}
+
 impl<E> Wide<E> {
     pub(crate) fn new(values: Vec<E>) -> Self {
         Wide(values)
@@ -32,6 +40,11 @@ impl<E> Wide<E> {
     /// Each worker's value beside its value in `other`.
     pub fn zip<F>(self, other: Wide<F>) -> Wide<(E, F)> {
         Wide(self.0.into_iter().zip(other.0).collect())
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.0.len()
     }
 
     /// Each worker's value through `f`.

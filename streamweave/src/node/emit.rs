@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::task::{Context as Task, Poll};
 
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Records, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flush, Flushed, Phase, Records, Sending};
 
 /// A part of a stage's tree of fused nodes: everything that is done once a unit or once a step.
 ///
@@ -27,11 +27,20 @@ pub trait Part: Send + 'static {
     fn control(&mut self, control: &Control);
 
     /// Drives what waits in local edges (stage boundaries inside one task) through their parts.
-    fn pump(&mut self, cx: &mut Cx);
+    /// Returns whether there may ever be something to do: if not, it is not called again.
+    fn pump(&mut self, cx: &mut Cx) -> bool;
+
+    /// Sends what is in the outboxes, as `flush` says, which is told what has become of it. Returns whether
+    /// to go on.
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool;
 
     /// Sends what is in the outboxes, as `what` says.
     /// Pending means that a receiver has no room: nothing more may be driven.
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed>;
+    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
+        let mut flush = Flush::new(task, what);
+        self.flush(&mut flush);
+        flush.result
+    }
 
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
@@ -117,9 +126,11 @@ impl Part for Unconnected {
         None
     }
     fn control(&mut self, _: &Control) {}
-    fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, _: &mut Task<'_>, _: Sending) -> Poll<Flushed> {
-        Poll::Ready(Ok(()))
+    fn pump(&mut self, _: &mut Cx) -> bool {
+        false
+    }
+    fn flush(&mut self, _: &mut Flush<'_, '_>) -> bool {
+        true
     }
     fn accepted(&mut self) -> u64 {
         0
@@ -174,18 +185,11 @@ macro_rules! delegate_part {
         fn control(&mut self, control: &Control) {
             $(self.$field.control(control);)+
         }
-        fn pump(&mut self, cx: &mut Cx) {
-            $(self.$field.pump(cx);)+
+        fn pump(&mut self, cx: &mut Cx) -> bool {
+            $(self.$field.pump(cx))|+
         }
-        fn poll_flush(&mut self, task: &mut Task<'_>, what: crate::engine::Sending) -> Poll<Flushed> {
-            // Every one is asked, so that each registers for its own wake-up.
-            let mut pending = false;
-            $(match self.$field.poll_flush(task, what) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
-                Poll::Pending => pending = true,
-            })+
-            if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
+        fn flush(&mut self, flush: &mut crate::engine::Flush<'_, '_>) -> bool {
+            $(self.$field.flush(flush))&&+
         }
         fn accepted(&mut self) -> u64 {
             // Every one takes all records.

@@ -181,6 +181,9 @@ pub trait InputPort<const P: usize>: Node {
 
 /// The synchronous handler of input port `P`, compiled against the emitters `O` behind the node.
 pub trait Receive<const P: usize, O>: InputPort<P> {
+    /// Whether records may be lent.
+    const LENDS: bool = <Self::Passing as Passing>::LENDS;
+
     /// Handles a record that is handed over.
     ///
     /// # Errors
@@ -192,7 +195,7 @@ pub trait Receive<const P: usize, O>: InputPort<P> {
         out: &mut Outlet<'_, Self::Key, O>,
     ) -> NodeResult;
 
-    /// Handles a record that is lent; only called when the port's [`InputPort::Passing`] lends.
+    /// Handles a record that is lent; only called when [`Receive::LENDS`].
     ///
     /// # Errors
     /// As [`Receive::receive`].
@@ -435,12 +438,19 @@ pub trait Source<O>: Node {
 
 /// A graph with declared ports: a node whose ports are edges.
 pub trait Nested<O>: Node {
-    /// Adds the graph's nodes to `builder`. `incoming` are the edges that lead to each
-    /// input, by port number; their sending ends are returned in the same order.
+    /// Adds the graph's nodes to `builder`. `incoming` are the edges that lead to its inputs.
     fn build(
         self,
         builder: &mut crate::graph::GraphBuilder,
         out: O,
-        incoming: &[crate::graph::Incoming],
-    ) -> Vec<crate::graph::NestedInput>;
+        incoming: crate::graph::Incoming,
+    );
+
+    /// As [`build`](Nested::build), with each node on as many workers as there are emitters.
+    fn build_wide(
+        self,
+        builder: &mut crate::graph::GraphBuilder,
+        out: crate::graph::Wide<O>,
+        incoming: crate::graph::Wide<crate::graph::Incoming>,
+    );
 }

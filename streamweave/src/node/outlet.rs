@@ -84,16 +84,19 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.agenda.floor().map(|stamp| stamp.time).filter(|time| *time > LogicalTime::MIN)
     }
 
+    // Nothing here borrows the outlet as a whole: where no handler does, its parts stay in registers.
+    #[inline(always)]
     fn promise(&mut self, time: LogicalTime) {
         if self.agenda.timing().is_own() {
             self.agenda.promise(Frontier::At(time).into());
             self.cx.set_staged();
             self.cx.set_promised();
         } else {
-            self.fail(NodeError::new(
+            let error = NodeError::new(
                 "the node makes a promise without being declared to: write `#[node(promises)]`, or \
                  `#[node(estimates)]` if records may come behind the promise",
-            ));
+            );
+            fail(self.cx, self.node, error);
         }
     }
 
@@ -188,13 +191,11 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
 
     #[inline(always)]
     fn __stamp(&self, time: LogicalTime) -> Stamp {
-        let (now, floor) = (self.cx.mark.stamp(), self.agenda.floor());
         // Outside of loops there is nothing to look for.
-        let in_loop = |stamp: Stamp| stamp.rounds != Rounds::default();
-        if !now.is_some_and(in_loop) && !floor.is_some_and(in_loop) {
+        if !self.agenda.in_loop {
             return time.into();
         }
-        stamp_in_loop(time, now, floor)
+        stamp_in_loop(time, self.cx.mark.stamp(), self.agenda.floor())
     }
 
     fn __clock_moves(&self) -> bool {

@@ -81,14 +81,17 @@ pub(crate) struct NestedBody {
     pub(crate) builder: Ident,
     pub(crate) out: Ident,
     pub(crate) incoming: Ident,
-    pub(crate) body: TokenStream,
+    /// Where the nodes are one instance each.
+    pub(crate) one: TokenStream,
+    /// Where they are on workers.
+    pub(crate) wide: TokenStream,
 }
 
 /// Everything that a graph with declared ports expands to, except for its mistakes.
 pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
     let names = &Names::of(node);
     let Names { krate, name, args, needs, .. } = names;
-    let NestedBody { builder, out, incoming, body } = build;
+    let NestedBody { builder, out, incoming, one, wide } = build;
     let (item, ports) = (&node.item, ports::definitions(names));
     let letters = letters::definition(names);
     let hidden = [
@@ -120,9 +123,18 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
                     self,
                     #builder: &mut #krate::graph::GraphBuilder,
                     #[allow(unused_variables)] #out: #emitters,
-                    #[allow(unused_variables)] #incoming: &[#krate::graph::Incoming],
-                ) -> ::std::vec::Vec<#krate::graph::NestedInput> {
-                    #body
+                    #[allow(unused_variables, unused_mut)] mut #incoming: #krate::graph::Incoming,
+                ) {
+                    #one
+                }
+                fn build_wide(
+                    self,
+                    #builder: &mut #krate::graph::GraphBuilder,
+                    #out: #krate::graph::Wide<#emitters>,
+                    #[allow(unused_mut)] mut #incoming:
+                        #krate::graph::Wide<#krate::graph::Incoming>,
+                ) {
+                    #wide
                 }
             }
         };

@@ -34,6 +34,7 @@ pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let stamps = stamps(names);
         quote_spanned! {at=>
             impl #params #krate::node::Receive<#port, #emitters> for #name #args #needs {
                 #[inline(always)]
@@ -43,8 +44,31 @@ pub(crate) fn receive(names: &Names<'_>) -> TokenStream {
                     #receive
                 }
                 #receive_lent
+                #stamps
             }
         }
     });
     quote!(#(#ports)*)
+}
+
+/// Of a node that sends each record on as it is: where what is behind borrows it, so does the node, and it is
+/// not moved from one to the other.
+fn stamps(names: &Names<'_>) -> Option<TokenStream> {
+    let (Names { node, krate, state, .. }, outlet) = (names, names.outlet());
+    let (time, output) = (node.stamps.as_ref()?, node.outputs.first()?);
+    let (port, ty) = (&output.name, &output.ty);
+    let emitter = names.emitter_params().into_iter().next()?;
+    Some(quote! {
+        const LENDS: bool = <#emitter as #krate::node::Emit<#ty>>::LENDS;
+        #[inline(always)]
+        fn receive_lent(
+            &self, state: &mut #state, item: &#ty, out: &mut #outlet,
+        ) -> #krate::NodeResult {
+            let time = self.#time(state, item, out);
+            let mut at = #krate::node::Context::at(out, time);
+            let out = at.__context_mut();
+            #krate::node::Emit::lend(&mut out.to.#port, out.cx, item);
+            ::core::result::Result::Ok(())
+        }
+    })
 }

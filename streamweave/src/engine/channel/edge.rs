@@ -48,6 +48,6 @@ impl<T: Send + 'static> Edge for Channel<T> {
 pub(super) fn note<T>(edge: u32, message: &Message<T>) -> Note {
     match message {
         Message::Records(batch) => Note::Records { edge, count: batch.records.len() },
-        Message::Control(control) => Note::Control { edge, hash: hash_of(control) },
+        Message::Control(control) => Note::Control { edge, hash: hash_of(&**control) },
     }
 }

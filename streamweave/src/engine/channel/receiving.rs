@@ -5,12 +5,14 @@ use super::*;
 
 impl<T: 'static> Receiver<T> {
     /// The next message. A sender that is gone without [`Control::End`] has failed.
-    /// `emptied` goes back to the sender, if it is a buffer and nothing is to be waited for.
+    ///
+    /// Records are put into `buffer`, which is empty; if that is one that was emptied, it goes back to the
+    /// sender.
     pub(crate) fn poll_recv(
         &mut self,
         task: &mut Task<'_>,
-        emptied: &mut Records<T>,
-    ) -> Poll<Message<T>> {
+        buffer: &mut Records<T>,
+    ) -> Poll<Received> {
         if !self.channel.stirred.load(Ordering::Acquire)
             && self.stays.as_ref().is_some_and(|waker| waker.will_wake(task.waker()))
         {
@@ -18,19 +20,19 @@ impl<T: 'static> Receiver<T> {
         }
         let mut guard = lock(&self.channel);
         let shared = &mut *guard;
-        if emptied.items.capacity() > 0 && shared.spare.len() < SPARE {
-            emptied.clear();
-            shared.spare.push(std::mem::take(emptied));
+        if broken(Broken::NewestFirst)
+            && let Some(newest) =
+                shared.queue.pop_back_if(|last| matches!(last, Message::Records(_)))
+        {
+            shared.queue.push_front(newest);
         }
-        let newest =
-            broken(Broken::NewestFirst) && matches!(shared.queue.back(), Some(Message::Records(_)));
-        let next = if newest { shared.queue.pop_back() } else { shared.queue.pop_front() };
-        let Some(message) = next else {
+        let Some(message) = shared.queue.pop_front() else {
+            shared.give_back(std::mem::take(buffer));
             if shared.sender_gone {
                 if broken(Broken::FailureLooksLikeEnd) {
-                    return Poll::Ready(Message::Control(Control::End));
+                    return Poll::Ready(Received::Control(Box::new(Control::End)));
                 }
-                return Poll::Ready(Message::Control(Control::Failed));
+                return Poll::Ready(Received::Control(Box::new(Control::Failed)));
             }
             keep(&mut shared.receiving, task);
             if shared.stays {
@@ -39,27 +41,36 @@ impl<T: 'static> Receiver<T> {
             }
             return Poll::Pending;
         };
-        if shared.stays && shared.queue.is_empty() && !shared.sender_gone {
-            self.channel.stirred.store(false, Ordering::Release);
-        }
         if let Some((chance, edge)) = &shared.traced {
             chance.note(note(*edge, &message));
         }
-        match (&message, &mut shared.frontiers) {
-            (Message::Records(batch), _) => {
+        let mut makes_room = true;
+        let received = match message {
+            Message::Records(batch) => {
                 shared.records -= batch.records.len();
                 shared.bytes = shared.bytes.saturating_sub(batch.bytes);
                 self.counters.waiting(shared.records as u64);
+                shared.give_back(std::mem::replace(buffer, batch.records));
+                Received::Records
             }
-            (Message::Control(Control::Frontier(_)), Some(waiting)) => *waiting -= 1,
-            _ => return Poll::Ready(message),
+            Message::Control(control) => {
+                shared.give_back(std::mem::take(buffer));
+                match (&*control, &mut shared.frontiers) {
+                    (Control::Frontier(_), Some(waiting)) => *waiting -= 1,
+                    _ => makes_room = false,
+                }
+                Received::Control(control)
+            }
+        };
+        if shared.stays && shared.queue.is_empty() && !shared.sender_gone {
+            self.channel.stirred.store(false, Ordering::Release);
         }
-        if !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
+        if makes_room && !shared.sending.is_empty() && !broken(Broken::NobodyIsWoken) {
             let wakers = std::mem::take(&mut shared.sending);
             drop(guard);
             wakers.into_iter().for_each(Waker::wake);
         }
-        Poll::Ready(message)
+        Poll::Ready(received)
     }
 
     /// Whether barrier `epoch` waits here, or the end. If so, `each` is given the records ahead of it;
@@ -73,8 +84,10 @@ impl<T: 'static> Receiver<T> {
         let mut guard = lock(&self.channel);
         let shared = &mut *guard;
         let closes = |message: &Message<T>| match message {
-            Message::Control(Control::Barrier { epoch: at, .. }) => *at == epoch,
-            Message::Control(control) => *control == Control::End,
+            Message::Control(control) => match **control {
+                Control::Barrier { epoch: at, .. } => at == epoch,
+                ref control => *control == Control::End,
+            },
             Message::Records(_) => false,
         };
         let Some(end) = shared.queue.iter().position(closes) else {

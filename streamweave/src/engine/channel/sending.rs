@@ -42,8 +42,6 @@ impl<T: 'static> Sender<T> {
         if shared.is_full() {
             return Err((record, Refused::Full));
         }
-        let first = shared.pushed;
-        shared.pushed += 1;
         shared.records += 1;
         let bytes = shared.sizes.of_one(&record);
         shared.bytes += bytes;
@@ -60,8 +58,7 @@ impl<T: 'static> Sender<T> {
                 let mut records = shared.spare.pop().unwrap_or_default();
                 records.prepare(mark.carried, 1);
                 records.push(&mark, record);
-                let header = Header { first, ..Header::default() };
-                shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
+                shared.queue.push_back(Message::Records(Batch { records, bytes }));
                 true
             }
         };
@@ -79,7 +76,6 @@ impl<T: 'static> Sender<T> {
         &self,
         task: &mut Task<'_>,
         what: Sending,
-        header: Header,
         bytes: usize,
         records: &mut Records<T>,
     ) -> Poll<Flushed> {
@@ -99,8 +95,10 @@ impl<T: 'static> Sender<T> {
             shared.wait_for_room(task);
             return Poll::Pending;
         }
-        let second = header.first > 0 && header.first <= shared.capacity.batch as u64;
-        if broken(Broken::DroppedBatch) && second {
+        if broken(Broken::DroppedBatch)
+            && (1..=shared.capacity.batch as u64).contains(&self.1.total())
+        {
+            self.1.sent(records.len() as u64, shared.records as u64);
             records.clear();
             return Poll::Ready(Ok(()));
         }
@@ -108,7 +106,7 @@ impl<T: 'static> Sender<T> {
         shared.records += len;
         shared.bytes += bytes;
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
-        shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
+        shared.queue.push_back(Message::Records(Batch { records, bytes }));
         self.1.sent(len as u64, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
@@ -151,6 +149,14 @@ impl<T: 'static> Sender<T> {
     }
 }
 
+/// What waits last, if it is control.
+fn last_control<T>(queue: &VecDeque<Message<T>>) -> Option<&Control> {
+    match queue.back() {
+        Some(Message::Control(control)) => Some(control),
+        _ => None,
+    }
+}
+
 impl<T> Channel<T> {
     /// Adds control, which needs no room, unless the end has been sent.
     pub(super) fn control(&self, control: Control) {
@@ -169,24 +175,26 @@ impl<T> Channel<T> {
             } else {
                 // Without records in between, the later promise says all; that nothing was to be waited
                 // for until then is no longer so.
-                if matches!(shared.queue.back(), Some(Message::Control(Control::Idle))) {
+                if last_control(&shared.queue) == Some(&Control::Idle) {
                     shared.queue.pop_back();
                 }
-                if let Some(Message::Control(Control::Frontier(last))) = shared.queue.back_mut() {
-                    *last = promise;
+                if matches!(last_control(&shared.queue), Some(Control::Frontier(_)))
+                    && let Some(last) = shared.queue.back_mut()
+                {
+                    *last = Message::Control(Box::new(control));
                     return;
                 }
             }
         }
         // Said twice it says no more.
         if matches!(control, Control::Idle | Control::Active | Control::Held)
-            && matches!(shared.queue.back(), Some(Message::Control(last)) if *last == control)
+            && last_control(&shared.queue) == Some(&control)
         {
             return;
         }
         shared.closed |= matches!(control, Control::End);
         let at = if broken(Broken::ControlOvertakes) { 0 } else { shared.queue.len() };
-        shared.queue.insert(at, Message::Control(control));
+        shared.queue.insert(at, Message::Control(Box::new(control)));
         let waker = shared.stir(&self.stirred);
         drop(guard);
         if let Some(waker) = waker {

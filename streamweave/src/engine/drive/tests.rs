@@ -1,10 +1,8 @@
 //! Runs of units, and what comes between them.
 
-use std::task::{Context as Task, Poll};
-
 use super::*;
 use crate::engine::clock::Clock;
-use crate::engine::{AnyInstance, Control, Flushed, Sending};
+use crate::engine::{AnyInstance, Control, Flush};
 use crate::node::Unconnected;
 use crate::time::{LogicalTime, Stamp};
 
@@ -25,9 +23,11 @@ impl<const LENDS: bool> Part for Promising<LENDS> {
         None
     }
     fn control(&mut self, _: &Control) {}
-    fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, _: &mut Task<'_>, _: Sending) -> Poll<Flushed> {
-        Poll::Ready(Ok(()))
+    fn pump(&mut self, _: &mut Cx) -> bool {
+        false
+    }
+    fn flush(&mut self, _: &mut Flush<'_, '_>) -> bool {
+        true
     }
     fn accepted(&mut self) -> u64 {
         self.0.len() as u64

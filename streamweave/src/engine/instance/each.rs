@@ -51,30 +51,42 @@ impl EachPart for Forward<'_> {
     }
 }
 
-pub(crate) struct Pump<'a>(pub(crate) &'a mut Cx);
+pub(crate) struct Pump<'a> {
+    pub(crate) cx: &'a mut Cx,
+    pub(crate) again: bool,
+}
 impl EachPart for Pump<'_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.pump(self.0);
+        self.again |= part.pump(self.cx);
         true
     }
 }
 
-pub(crate) struct Flush<'a, 'b> {
+/// What the outboxes behind a part are to send.
+#[derive(Debug)]
+pub struct Flush<'a, 'b> {
     pub(crate) task: &'a mut Task<'b>,
     pub(crate) what: Sending,
     pub(crate) result: Poll<Flushed>,
 }
+impl<'a, 'b> Flush<'a, 'b> {
+    pub(crate) fn new(task: &'a mut Task<'b>, what: Sending) -> Self {
+        Flush { task, what, result: Poll::Ready(Ok(())) }
+    }
+    /// This has become of one of them. Every one is asked, so that each registers for its own wake-up,
+    /// unless one has failed; whether to go on.
+    #[inline]
+    pub(crate) fn note(&mut self, sent: Poll<Flushed>) -> bool {
+        let goes_on = !matches!(sent, Poll::Ready(Err(_)));
+        if !matches!(sent, Poll::Ready(Ok(()))) {
+            self.result = sent;
+        }
+        goes_on
+    }
+}
 impl EachPart for Flush<'_, '_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        match part.poll_flush(self.task, self.what) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(gone)) => {
-                self.result = Poll::Ready(Err(gone));
-                return false;
-            }
-            Poll::Pending => self.result = Poll::Pending,
-        }
-        true
+        part.flush(self)
     }
 }
 

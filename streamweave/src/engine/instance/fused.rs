@@ -25,7 +25,7 @@ impl<N: InputPort<P> + Lifecycle<O>, const P: usize, O: Emitters> Part for Fused
 impl<N: Receive<P, O> + Lifecycle<O>, const P: usize, O: Emitters> Emit<N::Item>
     for Fused<N, P, O>
 {
-    const LENDS: bool = <N as InputPort<P>>::Passing::LENDS;
+    const LENDS: bool = <N as Receive<P, O>>::LENDS;
     #[inline(always)]
     fn emit(&mut self, cx: &mut Cx, item: N::Item) {
         self.0.receive::<P>(cx, item);

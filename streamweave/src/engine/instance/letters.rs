@@ -1,11 +1,10 @@
 //! Where the dead letters of an instance go.
 
 use std::marker::PhantomData;
-use std::task::{Context as Task, Poll};
 
 use crate::engine::aside::Letter;
 use crate::engine::cx::{Cx, Phase};
-use crate::engine::{AnyInstance, Control, Flushed};
+use crate::engine::{AnyInstance, Control};
 use crate::node::{DeadLetter, Emit, Part, delegate_part};
 
 /// What takes the dead letters of a node.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use crate::engine::channel::{Header, Sender};
+use crate::engine::channel::Sender;
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Records;
 use crate::engine::sizes::Sizes;
@@ -196,21 +196,35 @@ impl<T: 'static> Leaving<T> {
         Ok(())
     }
 
+    /// Whether nothing is ahead of what comes next.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && !self.over
+    }
+
+    /// Sends `records`, which nothing is ahead of, if there is room, and leaves an empty buffer in their place.
+    pub(super) fn send_now(
+        &mut self,
+        task: &mut Task<'_>,
+        what: Sending,
+        records: &mut Records<T>,
+    ) -> Poll<Flushed> {
+        let (len, bytes) = (records.len(), self.sizes.of(&records.items));
+        ready!(self.sender.poll_send(task, what, bytes, records))?;
+        fit(records, bytes, len, self.large);
+        self.sequence += len as u64;
+        Poll::Ready(Ok(()))
+    }
+
     /// Sends what is ready, as far as there is room.
     pub(super) fn send(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
         self.over |= what == Sending::Overtaken;
         while let Some(next) = self.ready.front_mut() {
             match next {
                 Ready::Records(records, bytes) => {
-                    let (len, bytes) = (records.len() as u64, *bytes);
-                    let header = Header { first: self.sequence, ..Header::default() };
-                    ready!(self.sender.poll_send(task, what, header, bytes, records))?;
-                    // What came back may have room for far more than is to be filled of these.
-                    let each = bytes / (len as usize).max(1);
-                    if each.saturating_mul(records.items.capacity()) > 2 * self.large {
-                        *records = Records::default();
-                    }
-                    self.sequence += len;
+                    let (len, bytes) = (records.len(), *bytes);
+                    ready!(self.sender.poll_send(task, what, bytes, records))?;
+                    fit(records, bytes, len, self.large);
+                    self.sequence += len as u64;
                     self.held = self.held.saturating_sub(bytes);
                 }
                 Ready::Spilled(spilled) => {
@@ -245,5 +259,13 @@ impl<T: 'static> Leaving<T> {
             self.over = false;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What came back may have room for far more than is to be filled of records like those that were sent.
+fn fit<T>(emptied: &mut Records<T>, bytes: usize, len: usize, large: usize) {
+    let room = emptied.items.capacity();
+    if bytes.saturating_mul(room) > (2 * large).saturating_mul(len) {
+        *emptied = Records::default();
     }
 }

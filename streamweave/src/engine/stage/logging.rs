@@ -41,6 +41,7 @@ impl StageLoop {
     }
 
     /// What a barrier that has not come in yet was sent behind is all there: nobody waits for it.
+    #[inline(never)]
     pub(super) fn look_ahead(&mut self, inlets: &mut dyn Inlets, task: &Task<'_>) {
         if let Some(log) = &mut self.log
             && log.epoch == self.overtaking
@@ -135,13 +136,14 @@ impl StageLoop {
 
     /// A loop goes on when all that led into it has ended: no barrier comes from outside any more,
     /// so that one begins here.
+    #[inline(never)]
     pub(super) fn begins_barrier(&mut self, task: &Task<'_>) -> bool {
         let Some(inputs) = &self.inputs else { return false };
         let feedback = &self.env.feedback;
         let goes_on = |(inlet, comes_round): (usize, &bool)| {
             if *comes_round { !inputs.has_ended(inlet) } else { inputs.has_ended(inlet) }
         };
-        if !feedback.contains(&true) || !feedback.iter().enumerate().all(goes_on) {
+        if !feedback.iter().enumerate().all(goes_on) {
             return false;
         }
         let (_, epoch) = self.env.signals.watch(task);

@@ -27,7 +27,9 @@ impl StageLoop {
     pub(crate) fn wake_up(&mut self) {
         self.rest.since = None;
         self.rest.long = false;
-        self.tell_rest();
+        if self.rest.told != self.rest.inputs_idle {
+            self.tell_rest();
+        }
     }
 
     /// Tells what is behind, in order with the frontiers, whether there is nothing for now.
@@ -35,6 +37,7 @@ impl StageLoop {
         self.tell_idle(self.rest.inputs_idle || self.rest.long);
     }
 
+    #[inline(never)]
     pub(super) fn tell_idle(&mut self, idle: bool) {
         if idle != self.rest.told {
             self.rest.told = idle;

@@ -16,8 +16,17 @@ impl StageLoop {
         self.save_some(root);
     }
 
+    /// Saves a little more, and goes on with that although nothing may come in.
+    #[inline(never)]
+    pub(super) fn save_on(&mut self, root: &mut dyn Part, task: &Task<'_>) {
+        self.save_some(root);
+        if self.saving.is_some() {
+            task.waker().wake_by_ref();
+        }
+    }
+
     /// Saves a little more, if there is anything.
-    pub(super) fn save_some(&mut self, root: &mut dyn Part) {
+    fn save_some(&mut self, root: &mut dyn Part) {
         if self.saving.is_some() {
             self.save(root, self.env.chance.batch(ENTRIES));
         }

@@ -12,11 +12,14 @@ impl StageLoop {
         inlets: &mut dyn Inlets,
         task: &mut Task<'_>,
     ) -> Option<Result<usize, StageEnd>> {
-        if self.begins_barrier(task) || !self.takes_in || self.is_ahead(task) {
+        if (self.loops && self.begins_barrier(task))
+            || !self.takes_in
+            || (!self.cx.aligned.is_empty() && self.is_ahead(task))
+        {
             return None;
         }
         let next = self.poll_each(inlets, task);
-        if next.is_none() && self.phases.is_empty() {
+        if self.loops && next.is_none() && self.phases.is_empty() {
             // What led into the loop may have ended just now.
             self.begins_barrier(task);
         }
@@ -30,9 +33,9 @@ impl StageLoop {
     ) -> Option<Result<usize, StageEnd>> {
         let count = inlets.count();
         // What had been let through when the state was saved comes first, in its order.
-        let released =
-            (0..count).filter_map(|index| Some((inlets.inlet(index)?.released()?, index)));
-        if let Some((_, index)) = released.min() {
+        if self.restored
+            && let Some(index) = self.first_released(inlets)
+        {
             // The one before may wait still: there was no room, or something was asked again first.
             let before = self.current.filter(|index| is_waiting(inlets, *index));
             let index = before.unwrap_or(index);
@@ -65,7 +68,10 @@ impl StageLoop {
                     return Some(Ok(index));
                 }
                 Poll::Ready(Arrival::Records) => {
-                    self.arrived(inlets, index);
+                    self.wake_up();
+                    if self.inputs.is_some() {
+                        self.arrived(inlets, index);
+                    }
                     if !self.phases.is_empty() {
                         self.current = Some(index);
                         return None;
@@ -75,7 +81,7 @@ impl StageLoop {
                     return Some(Ok(index));
                 }
                 Poll::Ready(Arrival::Control(control)) => {
-                    if let Err(end) = self.control(inlets, index, control) {
+                    if let Err(end) = self.control(inlets, index, *control) {
                         return Some(Err(end));
                     }
                     if !self.phases.is_empty() {
@@ -92,12 +98,20 @@ impl StageLoop {
         None
     }
 
+    /// The inlet with the first record that had been let through when the state was saved.
+    #[inline(never)]
+    fn first_released(&mut self, inlets: &mut dyn Inlets) -> Option<usize> {
+        let first = (0..inlets.count())
+            .filter_map(|index| Some((inlets.inlet(index)?.released()?, index)))
+            .min();
+        self.restored = first.is_some();
+        first.map(|(_, index)| index)
+    }
+
     /// Whether the stage is to wait for others that it is aligned with; it is woken when they come on.
+    #[inline(never)]
     fn is_ahead(&mut self, task: &Task<'_>) -> bool {
         self.paused = false;
-        if self.cx.aligned.is_empty() {
-            return false;
-        }
         // What waits for a barrier may be what it waits for: that, and an end, come first.
         let (stop, epoch) = self.env.signals.watch(task);
         let due = stop || self.passed < epoch;
@@ -107,6 +121,7 @@ impl StageLoop {
 
     /// As [`StageLoop::poll_inlets`], in the order of a deterministic run: what comes in is put
     /// aside, until nothing can come any more that is to go before it.
+    #[inline(never)]
     fn poll_merged(
         &mut self,
         inlets: &mut dyn Inlets,
@@ -192,7 +207,7 @@ impl StageLoop {
                 inlet.stash(merge, index);
                 return Ok(true);
             }
-            Poll::Ready(Arrival::Control(control)) => control,
+            Poll::Ready(Arrival::Control(control)) => *control,
             Poll::Ready(Arrival::Turn) | Poll::Pending => return Ok(false),
         };
         let promise = match control {
@@ -241,8 +256,8 @@ impl StageLoop {
     }
 
     /// Records have come in by an inlet: it is active, and what it has may be late.
+    #[inline(never)]
     fn arrived(&mut self, inlets: &mut dyn Inlets, from: usize) {
-        self.wake_up();
         let Some(inputs) = &mut self.inputs else { return };
         let was = inputs.state(from);
         if was == InputState::Active {
@@ -257,6 +272,7 @@ impl StageLoop {
         }
     }
 
+    #[inline(never)]
     fn control(
         &mut self,
         inlets: &mut dyn Inlets,

@@ -1,6 +1,9 @@
+use std::task::{Context as Task, Poll};
+
 use super::*;
+use crate::engine::Sending;
 use crate::engine::chance::Chance;
-use crate::engine::channel::{Capacity, Message, Receiver, channel};
+use crate::engine::channel::{Capacity, Received, Receiver, channel};
 use crate::engine::clock::Clock;
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::outbox::Outbox;
@@ -21,10 +24,9 @@ fn arrive(tray: &mut Tray<u64>, receiver: &mut Receiver<u64>, cx: &mut Cx, into:
         tray.pump(cx);
         assert!(tray.poll_flush(&mut task, Sending::All).is_ready());
         cx.flushed();
-        while let Poll::Ready(Message::Records(batch)) =
-            receiver.poll_recv(&mut task, &mut Records::default())
-        {
-            into.extend(batch.records.items);
+        let mut records = Records::default();
+        while let Poll::Ready(Received::Records) = receiver.poll_recv(&mut task, &mut records) {
+            into.append(&mut records.items);
         }
         if tray.is_empty() {
             return;

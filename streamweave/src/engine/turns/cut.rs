@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Task, Poll, Waker};
+use std::task::{Context as Task, Waker};
 
 use crate::broken::{Broken, broken};
 use crate::engine::cx::{Cause, Failure};
 use crate::engine::records::Mark;
 use crate::engine::turns::{ChannelId, Coordinator, Next, Turn, earlier};
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
 use crate::node::{Emit, Part};
 use crate::time::{Rounds, Stamp};
 
@@ -263,10 +263,12 @@ impl<E: Part> Part for Cut<E> {
     fn control(&mut self, _: &Control) {
         // It ends when the coordinator says so, before the stage can.
     }
-    fn pump(&mut self, _: &mut Cx) {}
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        self.poll_turn(task);
-        self.edge.poll_flush(task, what)
+    fn pump(&mut self, _: &mut Cx) -> bool {
+        false
+    }
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.poll_turn(flush.task);
+        self.edge.flush(flush)
     }
     fn accepted(&mut self) -> u64 {
         self.edge.accepted()

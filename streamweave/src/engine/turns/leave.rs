@@ -1,10 +1,8 @@
 //! The way out of a loop.
 
-use std::task::{Context as Task, Poll};
-
 use crate::engine::records::Mark;
 use crate::engine::turns::ChannelId;
-use crate::engine::{AnyInstance, Control, Cx, Flushed, Phase, Sending};
+use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
 use crate::node::{Emit, Part};
 use crate::time::{Promise, Rounds, Stamp};
 
@@ -71,11 +69,11 @@ impl<E: Part> Part for Leave<E> {
     fn control(&mut self, control: &Control) {
         self.edge.control(control);
     }
-    fn pump(&mut self, cx: &mut Cx) {
-        self.edge.pump(cx);
+    fn pump(&mut self, cx: &mut Cx) -> bool {
+        self.edge.pump(cx)
     }
-    fn poll_flush(&mut self, task: &mut Task<'_>, what: Sending) -> Poll<Flushed> {
-        self.edge.poll_flush(task, what)
+    fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
+        self.edge.flush(flush)
     }
     fn accepted(&mut self) -> u64 {
         self.edge.accepted()

@@ -49,7 +49,7 @@ pub(crate) struct Feed<D: Decode> {
     look_at: Option<i64>,
     failed: Option<NodeError>,
     absent: BTreeSet<usize>,
-    progress: Option<Progress>,
+    progress: Progress,
 }
 
 /// A file, and what its lines since the position have come to.
@@ -68,7 +68,7 @@ impl<D: Decode> Default for Feed<D> {
             look_at: None,
             failed: None,
             absent: BTreeSet::new(),
-            progress: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -118,9 +118,7 @@ impl<D: Decode> Feed<D> {
     ) -> NodeResult<More> {
         if files.follow.is_none() {
             let Some(index) = self.unfinished(files, splits) else {
-                if let Some(progress) = self.progress.take() {
-                    progress.end();
-                }
+                self.progress.end();
                 return Ok(More::End);
             };
             self.unit(index, files, splits, lenient, make, give)?;
@@ -205,8 +203,7 @@ impl<D: Decode> Feed<D> {
         let mut batch = Batch { files, name, split, decoder, results, lenient, lines: 0, give };
         let ran = batch.run(&mut reader, make);
         let Batch { mut split, decoder, results, .. } = batch;
-        let progress = self.progress.get_or_insert_with(|| Progress::start(files));
-        progress.at(files, index, reader.input.file());
+        self.progress.at(files, index, || reader.input.at());
         reader.extend(&mut split.identity);
         if let Ok(Unit::More | Unit::Nothing) = ran {
             self.open.insert(index, Open { reader, decoder, results });

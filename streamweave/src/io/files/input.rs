@@ -83,6 +83,11 @@ impl Input {
         }
     }
 
+    /// How far the file itself has been read, whatever is in it.
+    pub(crate) fn at(&self) -> u64 {
+        self.file().stream_position().unwrap_or(0)
+    }
+
     pub(crate) fn is_gzip(&self) -> bool {
         !matches!(self, Input::Plain(_))
     }

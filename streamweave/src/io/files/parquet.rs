@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Files;
+use super::progress::Progress;
 use crate::io::{BadRecord, IoError};
 use crate::node::{More, NodeError, NodeResult};
 use crate::state::Keyed;
@@ -82,6 +83,8 @@ pub struct ParquetFile<T: DeserializeOwned + Send + 'static> {
     /// A failure has a unit of its own: what was given before it stands.
     #[scratch]
     failed: Option<NodeError>,
+    #[scratch]
+    progress: Progress,
     files: Files,
     records: PhantomData<fn() -> T>,
 }
@@ -131,7 +134,9 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
             return Err(error);
         }
         let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        let Some((path, name)) = self.files.list.iter().find(|(_, name)| !finished(name)) else {
+        let mut files = self.files.list.iter().enumerate();
+        let Some((index, (path, name))) = files.find(|(_, (_, name))| !finished(name)) else {
+            state.progress.end();
             return Ok(More::End);
         };
         let mut split = state.splits.get(&**name).cloned().unwrap_or_default();
@@ -141,6 +146,7 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
             None => Open::new(path, name, &mut split, self.files.batch)?,
         };
         let ran = open.unit(&mut split, out);
+        state.progress.at(&self.files, index, || open.bytes(&split));
         state.splits.insert((**name).to_owned(), split);
         match ran {
             Ok(()) => {
@@ -222,6 +228,13 @@ impl Open {
 
     fn is_at(&self, name: &Arc<str>, split: &RowSplit) -> bool {
         self.name == *name && self.at == (split.group, split.row)
+    }
+
+    /// As many as the rows so far have, were all rows alike: columns lie apart in the file.
+    fn bytes(&self, split: &RowSplit) -> u64 {
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        let part = u128::from(split.identity.0) * u128::from(split.rows) / rows.max(1) as u128;
+        u64::try_from(part).unwrap_or(u64::MAX)
     }
 
     /// Sends the next rows, and moves the position behind them.

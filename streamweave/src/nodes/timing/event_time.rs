@@ -19,7 +19,7 @@ use crate::{LogicalTime, NodeError, NodeResult, node};
 /// The frontier is what the latest record so far leaves when the disorder is taken off. A record
 /// behind it is late: it is passed on, marked as late. The frontier depends on the records alone,
 /// and not on when they came or how they were cut into batches.
-#[node(crate = crate, estimates)]
+#[node(crate = crate, estimates, stamps = comes)]
 #[derive(Debug)]
 pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {
     /// Records.
@@ -56,6 +56,8 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     abandon: Option<i64>,
     place: Option<AlignedPlace>,
     clocked: Option<Duration>,
+    /// Of a record only its time counts, and no clock does.
+    plain: bool,
     items: PhantomData<fn(T)>,
 }
 
@@ -121,6 +123,7 @@ where
     /// ```
     pub fn punctuated(mut self, promise: fn(&T) -> Option<LogicalTime>) -> Self {
         self.punctuation = Some(promise);
+        self.plain = false;
         self
     }
 
@@ -130,6 +133,7 @@ where
     /// before is late; and as the clock goes on for ever, such a graph is never idle by itself.
     pub fn clocked(mut self, every: Duration) -> Self {
         self.clocked = Some(every.max(Duration::from_millis(1)));
+        self.plain = false;
         self
     }
 
@@ -195,7 +199,32 @@ where
         }
     }
 
+    /// Takes note of a record, and promises what can be promised behind it; its time.
+    #[inline(always)]
+    fn comes(
+        &self,
+        state: &mut EventTimeState<T, F>,
+        item: &T,
+        out: &mut impl EventTimeOut<T, F>,
+    ) -> LogicalTime {
+        let time = (self.time)(item);
+        let promise = if self.plain {
+            self.note(state.seen.get_mut(), time.0)
+        } else {
+            let asks = self.clocked.is_some() || self.split_idle.is_some();
+            let now = asks.then(|| out.now());
+            let promise = self.note_otherwise(state, item, time.0, now);
+            self.look_at_splits(state, now, out);
+            promise
+        };
+        if let Some(promise) = promise {
+            self.promise(state.seen.get_mut(), promise, out);
+        }
+        time
+    }
+
     /// Promises `next`.
+    #[inline(always)]
     fn promise(&self, seen: &mut Seen, next: i64, out: &mut impl EventTimeOut<T, F>) {
         // A punctuation may fall behind the one before, and then changes nothing.
         seen.promised = seen.promised.max(Some(next));
@@ -315,20 +344,7 @@ where
         input: T,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
-        let time = (self.time)(&input);
-        let plain = self.punctuation.is_none() && self.split.is_none() && self.clocked.is_none();
-        let promise = if plain {
-            self.note(state.seen.get_mut(), time.0)
-        } else {
-            let asks = self.clocked.is_some() || self.split_idle.is_some();
-            let now = asks.then(|| out.now());
-            let promise = self.note_otherwise(state, &input, time.0, now);
-            self.look_at_splits(state, now, out);
-            promise
-        };
-        if let Some(promise) = promise {
-            self.promise(state.seen.get_mut(), promise, out);
-        }
+        let time = self.comes(state, &input, out);
         out.at(time).out(input);
         Ok(())
     }
@@ -415,6 +431,7 @@ where
         abandon: None,
         place: None,
         clocked: None,
+        plain: true,
         items: PhantomData,
     }
 }

@@ -40,6 +40,7 @@ where
     /// ```
     pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
         self.split = Some(split);
+        self.plain = false;
         self
     }
 
