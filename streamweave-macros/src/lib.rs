@@ -88,6 +88,8 @@ use proc_macro::TokenStream;
 ///   the same from a guess, so that records may come behind it, which are late; `settles`: nothing
 ///   that it sends is late. A node without any of them passes on the frontier of its inputs.
 /// - `strict`: its inputs take no edge on which records may be late.
+/// - `single`: what it sends is of all its records together, so that it does not start on several workers,
+///   each of which would have a share of them.
 /// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
 ///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.

@@ -143,6 +143,8 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// A node that says something of all records runs on several workers, each with a share of them.
+    WholeIsDivided,
     /// What a sink could not write is dropped when it restarts.
     UnwrittenIsDropped,
     /// A run whose checkpoints another run has taken over goes on.
@@ -157,6 +159,16 @@ variants! {
     IdleComesBackLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
+    /// What a node sends at the time of its record is not compared with what it has promised.
+    BehindOwnPromise,
+    /// A timer that is set where there is no key is nobody's, and untold.
+    KeylessTimerIsForgotten,
+    /// Late records that were too few for a result go with their window.
+    FewLateAreLost,
+    /// A split that has said that it ends is waited for.
+    EndedSplitHolds,
+    /// A version that comes when records of its time have been answered is not told.
+    LateVersionIsSilent,
     /// A window's start is found by the remainder, which is negative before the epoch.
     WindowByRemainder,
     /// A record is in as many sliding windows as the slide goes into the size.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use streamweave::node::TimeError;
 use streamweave::nodes::timing::EventTime;
+use streamweave::nodes::window::{self, Tumbling, window_all};
 use streamweave::nodes::{
-    Late, event_time_by, from_iter, from_stream, in_order_by, map, merge, settle,
+    Late, delay, event_time_by, from_iter, from_stream, in_order_by, map, merge, messages, settle,
+    temporal_join,
 };
 use streamweave::prelude::*;
 use streamweave::state::KeyedList;
@@ -15,9 +17,12 @@ use streamweave::{Alignment, StreamMessage, Timestamped};
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
 streamweave_tests::broken_variants! {
+    BehindOwnPromise => what_is_sent_behind_a_promise_of_ones_own;
     IdleComesBackLevel => what_an_idle_input_brings_back_behind_the_frontier_is_late;
     SilentSplitIsForgotten => known_splits_are_waited_for;
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
+    KeylessTimerIsForgotten => a_timer_without_a_key_fails;
+    EndedSplitHolds => splits_that_end_or_say_nothing_are_not_waited_for;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
 
@@ -221,7 +226,7 @@ fn options_that_would_mean_nothing_are_refused() -> Tested {
     let second = Duration::from_secs(1);
     let split: fn(&Reading) -> u64 = |reading| reading.0 as u64;
     let plain = || event_time_by((|reading| LogicalTime(reading.0)) as fn(&Reading) -> _);
-    let refused: [(&str, Times); 7] = [
+    let refused: [(&str, Times); 9] = [
         ("disorder", punctuated(|times| times.disorder(second))),
         ("every", punctuated(|times| times.every(2))),
         ("step", punctuated(|times| times.step(second))),
@@ -229,6 +234,8 @@ fn options_that_would_mean_nothing_are_refused() -> Tested {
         ("clocked", punctuated(|times| times.clocked(second))),
         ("abandon", plain().abandon(second)),
         ("splits", plain().splits([1, 2])),
+        ("split_ended", plain().split_ended(|reading| reading.1.is_some())),
+        ("split_idle_after", plain().split_idle_after(second)),
     ];
     for (option, times) in refused {
         let graph = graph! {
@@ -402,6 +409,129 @@ fn sending_behind_the_frontier_is_an_error_unless_it_was_held() -> Tested {
         assert_eq!(read(&mut run.outputs.out), [(Some(n - 1), n)]);
         assert_eq!(run.outputs.out.frontier(), at(n));
     }
+    Ok(())
+}
+
+/// Sends each number at the time of its record, and promises that there is none below those so far.
+#[node(promises)]
+pub struct Rises {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl RisesHandlers for Rises {
+    fn on_numbers(&self, n: i64, out: &mut impl RisesOut) -> NodeResult {
+        out.out(n);
+        out.promise(LogicalTime(n));
+        Ok(())
+    }
+}
+
+/// The same from a guess.
+#[node(estimates)]
+pub struct Guesses {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl GuessesHandlers for Guesses {
+    fn on_numbers(&self, n: i64, out: &mut impl GuessesOut) -> NodeResult {
+        out.out(n);
+        out.promise(LogicalTime(n));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_sent_behind_a_promise_of_ones_own() -> Tested {
+    let graph = graph! {
+        rises: Rises {},
+        graph.numbers => rises.numbers,
+        rises.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for n in [100, 100, 5] {
+        run.inputs.numbers.try_send_at(LogicalTime(n), n)?;
+    }
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(5), promised: LogicalTime(100) };
+    assert!(error.contains(&expected.to_string()), "{error}");
+    assert_eq!(read(&mut run.outputs.out), [(Some(100), 100), (Some(100), 100)]);
+
+    let graph = graph! {
+        guesses: Guesses {},
+        settled: settle(Late::Aside),
+        graph.numbers => guesses.numbers,
+        guesses.out => settled.input,
+        settled.out => graph.out,
+        settled.late => graph.late,
+    };
+    let mut run = graph.inline()?;
+    for n in [100, 5, 100] {
+        run.inputs.numbers.try_send_at(LogicalTime(n), n)?;
+    }
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(100), 100), (Some(100), 100)]);
+    assert_eq!(read(&mut run.outputs.late), [(Some(5), 5)]);
+
+    // What was late before the node is not so behind it, where nothing may be.
+    let graph = graph! {
+        numbers: from_iter([10, 20, 15]),
+        times: event_time_by(|n: &i64| LogicalTime(*n)),
+        rises: Rises {},
+        numbers.out => times.input,
+        times.out => rises.numbers,
+        rises.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(15), promised: LogicalTime(20) };
+    assert!(error.contains(&expected.to_string()), "{error}");
+    Ok(())
+}
+
+/// What comes through a channel feeds what takes strict edges only.
+#[test]
+fn records_and_promises_come_as_messages() -> Tested {
+    fn data<T>(time: i64, data: T) -> StreamMessage<T> {
+        StreamMessage::Data(Timestamped { time: LogicalTime(time), data })
+    }
+    let rates = [data(10, (7_u64, 'a')), data(30, (7, 'b')), data(20, (7, 'c'))];
+    let end = StreamMessage::Watermark(LogicalTime(40));
+    let graph = graph! {
+        rates: from_iter(rates.into_iter().chain([end])),
+        timed: messages(),
+        join: temporal_join(),
+        rates.out => timed.input,
+        graph.orders => join.left,
+        timed.out => join.right,
+        join.out => graph.rated,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.orders.try_send_message(data(25, (7_u64, 25)))?;
+    run.inputs.orders.try_send_message(StreamMessage::Watermark(LogicalTime(26)))?;
+    let behind = run.inputs.orders.try_send_message(data(24, (7, 24))).unwrap_err();
+    assert!(behind.to_string().contains("behind 26"), "{behind}");
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.rated), [(Some(25), (7, (25, Some('c'))))]);
+    assert_eq!(run.outputs.rated.frontier(), at(26));
+
+    let graph = graph! {
+        timed: messages(),
+        graph.messages => timed.input,
+        timed.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for message in [StreamMessage::Watermark(LogicalTime(9)), data(8, (0, 'x'))] {
+        run.inputs.messages.try_send(message)?;
+    }
+    let error = run.step().unwrap_err().to_string();
+    let expected = TimeError::BehindPromise { time: LogicalTime(8), promised: LogicalTime(9) };
+    assert!(error.contains(&expected.to_string()), "{error}");
     Ok(())
 }
 
@@ -613,6 +743,94 @@ fn timers_set_while_the_last_ones_fire_do_not_fire() -> Tested {
     assert_eq!(read(&mut run.outputs.out), [(Some(35), 35)]);
     let dropped = run.drain()?.metrics.nodes[0].timers_dropped;
     assert_eq!(dropped, 2, "the next of `again`, and `clock`");
+    Ok(())
+}
+
+/// Sets a timer where there is no key.
+#[node(key = i64)]
+pub struct Keyless {
+    #[input(key = |n| n)]
+    numbers: i64,
+    #[input(broadcast)]
+    all: i64,
+    #[output]
+    out: i64,
+    at_start: bool,
+}
+
+impl KeylessHandlers for Keyless {
+    fn on_start(&self, out: &mut impl KeylessOut) -> NodeResult {
+        if self.at_start {
+            out.cancel_timer("due", TimerAt::Clock(5));
+        }
+        Ok(())
+    }
+    fn on_numbers(&self, n: i64, out: &mut impl KeylessOut) -> NodeResult {
+        out.set_timer("due", TimerAt::Event(LogicalTime(n)));
+        Ok(())
+    }
+    fn on_all(&self, n: i64, out: &mut impl KeylessOut) -> NodeResult {
+        out.set_timer_at_end("due", LogicalTime(n));
+        Ok(())
+    }
+    fn on_frontier(&self, frontier: Frontier, out: &mut impl KeylessOut) -> NodeResult {
+        if frontier == Frontier::At(LogicalTime(50)) {
+            out.set_timer("due", TimerAt::Event(LogicalTime(60)));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_timer_without_a_key_fails() -> Tested {
+    for (at_start, all, frontier, method) in [
+        (true, false, 1, Some("`cancel_timer`")),
+        (false, true, 1, Some("`set_timer_at_end`")),
+        (false, false, 50, Some("`set_timer`")),
+        (false, false, 49, None),
+    ] {
+        let graph = graph! {
+            keyless: Keyless { at_start },
+            graph.numbers => keyless.numbers,
+            graph.all => keyless.all,
+            keyless.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        run.inputs.numbers.try_send_at(LogicalTime(0), 7)?;
+        if all {
+            run.inputs.all.try_send_at(LogicalTime(0), 7)?;
+        }
+        run.inputs.numbers.advance(LogicalTime(frontier));
+        run.inputs.all.advance(LogicalTime(frontier));
+        let told = run.step().err().map(|error| error.to_string());
+        assert_eq!(told.is_some(), method.is_some(), "{told:?}");
+        if let (Some(told), Some(method)) = (told, method) {
+            assert!(told.contains(method) && told.contains("current key"), "{told}");
+        }
+    }
+    Ok(())
+}
+
+/// What is done at the end without its timer is not dropped with that.
+#[test]
+fn timers_that_nobody_misses_are_not_counted() -> Tested {
+    let hour = Duration::from_secs(3600);
+    let graph = graph! {
+        times: event_time_by(|n: &i64| LogicalTime(*n)).clocked(hour),
+        delayed: delay(hour),
+        counts: window_all(Tumbling::hours(1), window::count()).by_clock().early_every(hour),
+        graph.numbers => times.input,
+        times.out => delayed.input,
+        delayed.out => counts.input,
+        counts.out => graph.counts,
+    };
+    let run = graph.inline()?;
+    run.inputs.numbers.try_send(5)?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(read(&mut run.outputs.counts).len(), 1);
+    let metrics = run.drain()?.metrics;
+    let dropped: Vec<_> = metrics.nodes.iter().map(|node| node.timers_dropped).collect();
+    assert_eq!(dropped, [0, 0, 0]);
     Ok(())
 }
 
@@ -864,5 +1082,63 @@ fn known_splits_are_waited_for() -> Tested {
             run = graph.inline()?;
         }
     }
+    Ok(())
+}
+
+/// A split holds the frontier no longer when it has said that it ends, or has said nothing for long.
+#[test]
+fn splits_that_end_or_say_nothing_are_not_waited_for() -> Tested {
+    type Part = (u64, i64, bool);
+    let make = || {
+        let times = event_time_by(|part: &Part| LogicalTime(part.1))
+            .per_split(|part| part.0)
+            .splits([1, 2])
+            .split_ended(|part| part.2)
+            .split_idle_after(Duration::from_millis(100));
+        graph! {
+            times: times,
+            graph.parts => times.input,
+            times.out => graph.out,
+        }
+    };
+    let mut run = make().inline()?;
+    macro_rules! behind {
+        ($part:expr, $expected:expr) => {
+            run.inputs.parts.try_send($part)?;
+            run.step()?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), $expected, "behind {:?}", $part);
+        };
+        (after $millis:expr, $expected:expr) => {
+            run.advance(Duration::from_millis($millis))?;
+            read(&mut run.outputs.out);
+            assert_eq!(run.outputs.out.frontier(), $expected, "after {} ms", $millis);
+        };
+    }
+    behind!((2, 50, false), None);
+    behind!((1, 10, false), at(10));
+    // The first one ends, and nobody waits for it.
+    behind!((1, 20, true), at(50));
+    // Another one begins behind that, and the frontier stands until it is level, or idle.
+    behind!((3, 30, false), at(50));
+    behind!((2, 70, false), at(50));
+    behind!(after 60, at(50));
+    behind!((2, 80, false), at(50));
+    behind!(after 39, at(50));
+    behind!(after 1, at(80));
+    // The one that is furthest on is not held back by those that are idle, nor forgotten with them.
+    behind!((3, 90, false), at(80));
+    behind!(after 60, at(90));
+    let mut graph = make();
+    graph.restore(&run.snapshot()?)?;
+    run = graph.inline()?;
+    behind!((2, 95, false), at(90));
+    behind!(after 99, at(90));
+    behind!(after 1, at(95));
+    behind!((2, 97, true), at(95));
+    // One that is known and does not begin is not waited for either.
+    run = make().inline()?;
+    behind!((2, 40, false), None);
+    behind!(after 100, at(40));
     Ok(())
 }

@@ -65,6 +65,7 @@ fn node_of(cx: &Cx<'_>, head: &Head) -> Node {
         sink: false,
         timing: None,
         strict: false,
+        single: false,
         commits: false,
         in_memory: false,
         rewindable: false,

@@ -81,6 +81,7 @@ pub(crate) fn function(
         sink: options.sink.is_some(),
         timing: options.timing(),
         strict: options.is_strict(),
+        single: options.single.is_some(),
         commits: options.commits.is_some(),
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),

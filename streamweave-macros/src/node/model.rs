@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) timing: Option<&'static str>,
     /// Whether its inputs take strict edges only.
     pub(crate) strict: bool,
+    /// Whether what it sends is of all its records, so that it is not divided over workers.
+    pub(crate) single: bool,
     /// Whether it makes something visible when a checkpoint is complete.
     pub(crate) commits: bool,
     pub(crate) in_memory: bool,
@@ -167,6 +169,11 @@ impl Node {
     /// Whether its handlers have a `state` parameter.
     pub(crate) fn has_state(&self) -> bool {
         !self.fields.is_empty()
+    }
+
+    /// Whether it makes promises of its own, behind which it must not send.
+    pub(crate) fn has_own_timing(&self) -> bool {
+        matches!(self.timing, Some("Promises" | "Estimates"))
     }
 
     /// Whether its handlers are asynchronous and see an `AsyncContext`.

@@ -26,6 +26,7 @@ pub(crate) struct Options {
     /// `promises`, `estimates` or `settles`.
     pub(crate) timing: Option<Ident>,
     strict: Option<Ident>,
+    pub(crate) single: Option<Ident>,
     pub(crate) commits: Option<Ident>,
     pub(crate) rewindable: Option<Ident>,
     /// What is committed is kept in the memory of the process until then.
@@ -48,7 +49,7 @@ pub(crate) struct Options {
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, \
      `breaker(failures = 5, within = \"10s\", open = \"30s\")`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `single`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -106,6 +107,10 @@ impl Options {
                     return Err(nothing_late(name, settles));
                 }
                 self.strict = Some(name.clone());
+                false
+            }
+            "single" => {
+                self.single = Some(name.clone());
                 false
             }
             "dropped" => {

@@ -59,6 +59,7 @@ pub(crate) fn structure(
         bare: item.generics.clone(),
         timing: options.timing(),
         strict: options.is_strict(),
+        single: options.single.is_some(),
         commits: options.commits.is_some(),
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),

@@ -32,6 +32,8 @@ pub struct Agenda<K> {
     pub(crate) at_rest: Option<AtRest>,
     /// Records that came too late for the node.
     pub(crate) late: u64,
+    /// Timers of the clock are not missed at the end of the input.
+    pub(crate) clock_lapses: bool,
     /// Timers that will not fire, because the input has ended.
     pub(crate) dropped: u64,
     /// A turn of a loop that waits for what the node still holds.
@@ -214,7 +216,9 @@ impl<K> Agenda<K> {
 
     /// The input has ended: what waits for the clock will not fire.
     pub(crate) fn drop_clock_timers(&mut self) {
-        self.dropped += self.clock.len() as u64;
+        if !self.clock_lapses {
+            self.dropped += self.clock.len() as u64;
+        }
         self.clock = DueTimers::default();
     }
 }
@@ -236,6 +240,7 @@ impl<K: StableKey> Agenda<K> {
             kept: BTreeMap::new(),
             idle_after: None,
             at_rest: None,
+            clock_lapses: false,
             late: 0,
             dropped: 0,
             turn: None,
@@ -267,7 +272,9 @@ impl<K: StableKey> Agenda<K> {
                 Change::Late => self.late += 1,
                 // A timer that is set while the last ones fire does not, or one that sets itself
                 // again would never end.
-                Change::Set(..) if self.has_ended() => self.dropped += 1,
+                Change::Set(_, waits_for) if self.has_ended() => {
+                    self.dropped += u64::from(waits_for.is_some() || !self.clock_lapses);
+                }
                 Change::Set(Timer { key, name, at }, stamp) => match (stamp, at) {
                     (Some(stamp), _) => self.event.set(stamp, key, name),
                     (None, TimerAt::Clock(at)) => self.clock.set(at, key, name),

@@ -267,7 +267,8 @@ pub struct NodeMetrics {
     /// dropped them.
     pub late: u64,
     /// Timers that did not fire because the input had ended: set during the last ones, or waiting
-    /// for the clock.
+    /// for the clock; but for those of nodes that do at the end what their timers were to do, as windows
+    /// of the clock.
     pub timers_dropped: u64,
     /// How often it was restarted after a failure, its own or another's.
     pub restarts: u64,

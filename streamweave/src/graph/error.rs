@@ -73,6 +73,18 @@ pub enum StartError {
         /// Its state field.
         field: String,
     },
+    /// What a node on several workers sends is of all its records together (`#[node(single)]`).
+    #[error(
+        "graph `{graph}` cannot start: `{node}` runs on several workers, each of which gets a share of the \
+         records, and what it sends is of all of them together: take the node out of `#[workers(..)]`, or \
+         use one that goes by key, as `window` in place of `window_all`"
+    )]
+    WholeOnWorkers {
+        /// The graph's name.
+        graph: String,
+        /// The node.
+        node: Arc<str>,
+    },
     /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
     #[error("graph `{graph}` cannot start: {reason}")]
     NotGuaranteed {

@@ -227,22 +227,23 @@ impl<I, O> Graph<I, O> {
 
     /// What is one for the node as a whole is not divided over workers.
     fn refuse_single(&mut self) -> Result<(), StartError> {
-        let mut single = None;
+        let mut refused = None;
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
                 // The second instance tells that there are several.
-                if single.is_none() && node.path().ends_with("#1") {
-                    let path = base(node.path()).into();
-                    single = node.single_field().map(|field| (path, field));
+                if refused.is_some() || !node.path().ends_with("#1") {
+                    return;
                 }
+                let (graph, path) = (self.name.clone(), base(node.path()).into());
+                refused = if node.is_single() {
+                    Some(StartError::WholeOnWorkers { graph, node: path })
+                } else {
+                    let field = node.single_field();
+                    field.map(|field| StartError::SingleOnWorkers { graph, node: path, field })
+                };
             });
         }
-        match single {
-            Some((node, field)) => {
-                Err(StartError::SingleOnWorkers { graph: self.name.clone(), node, field })
-            }
-            None => Ok(()),
-        }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Puts the stages under the supervisors that the graph declares.

@@ -162,6 +162,20 @@ impl<T: Send + 'static> Input<T> {
         self.push(Mark::at(time.into()), record)
     }
 
+    /// Sends a record if there is room at once, or advances the input.
+    ///
+    /// # Errors
+    /// As [`Input::try_send_at`].
+    pub fn try_send_message(&self, message: StreamMessage<T>) -> Result<(), SendError<T>> {
+        match message {
+            StreamMessage::Data(record) => self.try_send_at(record.time, record.data),
+            StreamMessage::Watermark(time) => {
+                self.advance(time);
+                Ok(())
+            }
+        }
+    }
+
     fn push(&self, mark: Mark, record: T) -> Result<(), SendError<T>> {
         self.0.sender.push(mark, record).map_err(|(record, refused)| match refused {
             Refused::Full => SendError::Full(record),

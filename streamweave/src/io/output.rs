@@ -306,7 +306,8 @@ macro_rules! buffered {
     // Of a file: what it holds goes with the state, so that whoever goes on from a checkpoint goes on
     // there.
     (file $state:ty, $out:path) => {
-        fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
+        fn on_start(&self, state: &mut $state, out: &mut impl $out) -> $crate::NodeResult {
+            $crate::node::Context::__clock_lapses(out);
             let length = state.buffered.open(&self.place, *state.written)?;
             state.written.set(Some(length));
             Ok(())
@@ -324,7 +325,8 @@ macro_rules! buffered {
         $crate::io::output::buffered!($state, $out);
     };
     (stdout $state:ty, $out:path) => {
-        fn on_start(&self, state: &mut $state, _: &mut impl $out) -> $crate::NodeResult {
+        fn on_start(&self, state: &mut $state, out: &mut impl $out) -> $crate::NodeResult {
+            $crate::node::Context::__clock_lapses(out);
             state.buffered.open(&self.place, None)?;
             Ok(())
         }

@@ -111,6 +111,9 @@ impl<C: Context> Context for At<'_, C> {
     fn __at_rest(&mut self, promise: AtRest) {
         self.context.__at_rest(promise);
     }
+    fn __clock_lapses(&mut self) {
+        self.context.__clock_lapses();
+    }
     fn __enter(&mut self, mark: Mark) -> Mark {
         self.context.__enter(mark)
     }

@@ -408,8 +408,8 @@ pub trait Context: Send {
     fn now(&self) -> i64;
 
     /// Asks for `on_timer` with the current key. Timers with the same key, name and time are one.
-    /// Takes effect when the unit does. A keyed node without a current key sets none; one without
-    /// keys always can, and its timers have the key `()`.
+    /// Takes effect when the unit does. In a keyed node it fails the unit where there is no current key; a
+    /// node without keys always can, and its timers have the key `()`.
     ///
     /// Timers fire by time, then by key. A timer of event time is due when the frontier is *past*
     /// its time; one that is set behind the frontier, when that next rises. In a loop one of a later
@@ -553,6 +553,11 @@ pub trait Context: Send {
     /// When nothing comes any more for now, the node promises what this makes of its state.
     #[doc(hidden)]
     fn __at_rest(&mut self, promise: AtRest);
+
+    /// What its timers of the clock were to do the node does at the end of the input without them, so that
+    /// none of them counts as dropped.
+    #[doc(hidden)]
+    fn __clock_lapses(&mut self);
 
     /// Makes `mark` the current time, and gives back what was: see [`Context::at`].
     #[doc(hidden)]

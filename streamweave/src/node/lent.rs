@@ -54,6 +54,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn __at_rest(&mut self, promise: AtRest) {
         (**self).__at_rest(promise);
     }
+    fn __clock_lapses(&mut self) {
+        (**self).__clock_lapses();
+    }
     fn __enter(&mut self, mark: Mark) -> Mark {
         (**self).__enter(mark)
     }

@@ -74,6 +74,10 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// Whether its inputs must be strict: no record may come behind a promise.
     const STRICT: bool = false;
 
+    /// Whether what it sends is of all its records together: refused where it runs on several workers, each
+    /// of which would have a share of them.
+    const SINGLE: bool = false;
+
     /// Whether it makes something visible only when a checkpoint that holds it is complete, in
     /// `on_complete`, or says only then that it has it: so it waits for that before it ends.
     const COMMITS: bool = false;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
 use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
@@ -36,6 +37,21 @@ impl<K, O> Outlet<'_, K, O> {
     #[inline(always)]
     pub fn keyed<'b>(&'b mut self, key: &'b K) -> Outlet<'b, K, O> {
         Outlet { cx: self.cx, to: self.to, agenda: self.agenda, node: self.node, key: Some(key) }
+    }
+
+    /// Sends in a node of its own timing: what `#[node]` writes there. The record's time may be behind what
+    /// the node has promised, and whether it is late says that promise alone, not those before the node.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn __send(&mut self, send: impl FnOnce(&mut Self)) {
+        let carried = self.cx.mark.carried;
+        let late = match (self.cx.mark.stamp(), self.agenda.floor()) {
+            (Some(stamp), Some(floor)) if stamp < floor => self.is_late_behind(stamp, floor),
+            _ => false,
+        };
+        self.cx.mark.carried = carried.late(late && !broken(Broken::BehindOwnPromise));
+        send(self);
+        self.cx.mark.carried = carried;
     }
 }
 
@@ -117,6 +133,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.agenda.at_rest = Some(promise);
     }
 
+    fn __clock_lapses(&mut self) {
+        self.agenda.clock_lapses = true;
+    }
+
     fn idle_after(&mut self, limit: Duration) {
         self.agenda.idle_after = Some(limit);
     }
@@ -136,30 +156,27 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
                  clock: use event time, or run the graph inline, where the clock is moved by hand",
             ));
         }
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-        }
+        let Some(key) = self.key else { return self.has_no_key("set_timer") };
+        let key = (self.agenda.copy)(key);
+        self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
+        self.cx.set_staged();
     }
 
     fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
-        if let Some(key) = self.key {
-            let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
-            self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
-            self.cx.set_staged();
-        }
+        let Some(key) = self.key else { return self.has_no_key("set_timer_at_end") };
+        let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
+        self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
+        self.cx.set_staged();
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
-        if let Some(key) = self.key {
-            let key = (self.agenda.copy)(key);
-            self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
-            self.cx.set_staged();
-            // The promise, or a turn, may have waited for it.
-            if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
-                self.cx.set_promised();
-            }
+        let Some(key) = self.key else { return self.has_no_key("cancel_timer") };
+        let key = (self.agenda.copy)(key);
+        self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
+        self.cx.set_staged();
+        // The promise, or a turn, may have waited for it.
+        if self.agenda.turn.is_some() || self.agenda.timing().is_own() {
+            self.cx.set_promised();
         }
     }
 
@@ -208,12 +225,28 @@ impl<K, O> Outlet<'_, K, O> {
     /// Whether what is sent behind the promise is late; otherwise the unit fails.
     #[inline(always)]
     fn is_late_behind(&mut self, stamp: Stamp, floor: Stamp) -> bool {
-        let late = self.cx.mark.carried.is_late() || self.agenda.timing() == Timing::Estimates;
-        if !late {
+        let late = match self.agenda.timing() {
+            Timing::Estimates => true,
+            Timing::Promises => false,
+            Timing::Passes | Timing::Settles => self.cx.mark.carried.is_late(),
+        };
+        if !late && !broken(Broken::BehindOwnPromise) {
             let (time, promised) = (stamp.time, floor.time);
             fail(self.cx, self.node, TimeError::BehindPromise { time, promised }.into());
         }
         late
+    }
+
+    /// Nobody would be told of a timer that belongs to no key.
+    #[cold]
+    fn has_no_key(&mut self, method: &str) {
+        if !broken(Broken::KeylessTimerIsForgotten) {
+            self.fail(NodeError::new(format!(
+                "`{method}` is about a timer of the current key, and there is none: call it where a record \
+                 or a timer of the key is handled, not in `on_start`, `on_frontier`, `on_stop` or for a \
+                 broadcast record"
+            )));
+        }
     }
 
     /// Fails the unit: for what has no result of its own.

@@ -38,10 +38,11 @@ pub use sequence::{dedup, every_nth, skip, skip_while, take, take_while};
 pub use source::{from_channel, from_iter, from_stream, interval, retained};
 pub use storable::Storable;
 pub use timing::{
-    Late, converged, event_time, event_time_by, in_order, in_order_by, rounds, settle, sorted,
+    Late, converged, event_time, event_time_by, in_order, in_order_by, messages, rounds, settle,
+    sorted,
 };
 pub use transform::{filter, filter_map, flat_map, for_each, inspect, map, try_map};
-pub use window::{window, window_all, window_around, window_by_count};
+pub use window::{window, window_all, window_all_by_count, window_around, window_by_count};
 
 /// What a node that asks for the time begins with: in a deterministic run on tokio there is none.
 fn needs_clock(out: &impl Context, node: &str) -> NodeResult {

@@ -72,46 +72,78 @@ impl KeepsHandlers for Keeps {
     }
 }
 
-/// What is kept keeps the frontier back, as counted times do.
-fn mutable_antichain(case: &Json) {
+/// What is left of the frontier behind these changes of counted times: what is kept keeps it back.
+fn kept_back(changes: &[(i64, i64)]) -> Frontier {
+    const NOTHING: LogicalTime = LogicalTime(1_000_000);
     let graph = graph! {
         keeps: Keeps {},
         graph.changes => keeps.changes,
         keeps.out => graph.out,
     };
     let mut run = graph.inline().unwrap();
-    let mut change = |time: i64, diff: i64| {
-        run.inputs.changes.try_send_at(LogicalTime(time), diff).unwrap();
+    for (time, diff) in changes {
+        run.inputs.changes.try_send_at(LogicalTime(*time), *diff).unwrap();
         run.step().unwrap();
-    };
-    for (time, diff) in case["initial"].as_object().unwrap() {
-        change(time.parse().unwrap(), int(diff));
-    }
-    for step in case["steps"].as_array().unwrap() {
-        for update in step["update"].as_array().into_iter().flatten() {
-            change(int(&update[0]), int(&update[1]));
-        }
     }
     // Nothing else keeps it back.
-    run.inputs.changes.advance(LogicalTime(1000));
+    run.inputs.changes.advance(NOTHING);
     run.step().unwrap();
     assert!(run.outputs.out.try_recv().is_none());
     let frontier = run.outputs.out.frontier().unwrap();
+    if frontier == Frontier::At(NOTHING) { Frontier::Ended } else { frontier }
+}
+
+/// As counted times: each step begins with its changes.
+fn mutable_antichain(case: &Json) {
+    let initial = case["initial"].as_object().into_iter().flatten();
+    let mut changes: Vec<_> =
+        initial.map(|(time, diff)| (time.parse().unwrap(), int(diff))).collect();
     for step in case["steps"].as_array().unwrap() {
+        let before = kept_back(&changes);
+        let update = step["update"].as_array().into_iter().flatten();
+        let mut update: Vec<_> = update.map(|change| (int(&change[0]), int(&change[1]))).collect();
+        // What more there is comes first: no record can be let go of before it is kept.
+        update.sort_by_key(|(_, diff)| -diff);
+        changes.extend(update);
+        let frontier = kept_back(&changes);
+        let elements = |frontier: Frontier| frontier.time().map(|time| time.0);
         if let Some(expected) = step["frontier"].as_array() {
-            assert_eq!(frontier.time(), Some(LogicalTime(int(&expected[0]))), "{case}");
+            let expected: Vec<_> = expected.iter().map(int).collect();
+            assert_eq!(elements(frontier).into_iter().collect::<Vec<_>>(), expected, "{case}");
+        }
+        if let Some(expected) = step["frontier_changes"].as_array() {
+            let mut expected: Vec<_> =
+                expected.iter().map(|change| (int(&change[0]), int(&change[1]))).collect();
+            expected.sort_unstable();
+            let both = [(elements(before), -1), (elements(frontier), 1)];
+            let rose = both.into_iter().filter(|_| before != frontier);
+            let mut changed: Vec<_> = rose.filter_map(|(time, diff)| Some((time?, diff))).collect();
+            changed.sort_unstable();
+            assert_eq!(changed, expected, "{case}");
         }
         for (time, expected) in step["less_than"].as_object().into_iter().flatten() {
             assert_eq!(frontier.less_than(LogicalTime(time.parse().unwrap())), *expected, "{case}");
         }
         for (time, expected) in step["less_equal"].as_object().into_iter().flatten() {
-            assert_eq!(
-                frontier.less_equal(LogicalTime(time.parse().unwrap())),
-                *expected,
-                "{case}"
-            );
+            let answer = frontier.less_equal(LogicalTime(time.parse().unwrap()));
+            assert_eq!(answer, *expected, "{case}");
         }
     }
+}
+
+/// Steps that the file has no case of.
+#[test]
+fn counted_times_step_by_step() {
+    mutable_antichain(&serde_json::json!({
+        "initial": {},
+        "steps": [
+            {"update": [[5, 1], [3, 2]], "frontier": [3], "frontier_changes": [[3, 1]]},
+            {"update": [[3, -1]], "frontier": [3], "frontier_changes": []},
+            {"update": [[3, -1], [4, 1]], "frontier_changes": [[3, -1], [4, 1]]},
+            {"less_than": {"4": false, "5": true}},
+            {"update": [[4, -1], [5, -1]], "frontier": [], "frontier_changes": [[4, -1]]},
+        ],
+    }));
 }
 
 /// Asks to be told of the end of each round, and begins the next one then.

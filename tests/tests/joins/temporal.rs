@@ -25,6 +25,36 @@ pub(crate) fn each_record_has_the_version_of_its_time() -> Tested {
     Ok(())
 }
 
+/// The same, of versions before the record's time, or of no more than a tolerance before it.
+#[test]
+fn how_old_a_version_may_be() -> Tested {
+    for (strictly, tolerance) in [(true, None), (false, Some(7))] {
+        let make = || {
+            let join = temporal_join();
+            let join = if strictly { join.strictly_before() } else { join };
+            match tolerance {
+                Some(tolerance) => join.tolerance(std::time::Duration::from_millis(tolerance)),
+                None => join,
+            }
+        };
+        check!(make(), |lefts, rights| {
+            let is_valid = |left: &Item, right: &Item| {
+                let age = left.0 - right.0;
+                age >= i64::from(strictly) && tolerance.is_none_or(|most| age <= most as i64)
+            };
+            let of = |key, left: Item| {
+                let valid =
+                    rights.iter().filter(|(other, right)| *other == key && is_valid(&left, right));
+                valid.map(|(_, right)| *right).max()
+            };
+            let joined =
+                lefts.iter().map(|(key, left)| (Some(left.0), (*key, (*left, of(*key, *left)))));
+            joined.collect()
+        });
+    }
+    Ok(())
+}
+
 /// A version may come until the frontier is past the record's time, and no longer is waited for.
 #[test]
 pub(crate) fn waits_until_it_is_sure() -> Tested {
@@ -78,5 +108,54 @@ pub(crate) fn late_for_its_version() -> Tested {
     assert_eq!(late, [10, 15, 29].map(|time| (Some(time), time)));
     let metrics = run.drain()?.metrics;
     assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [3]);
+    Ok(())
+}
+
+/// A version from behind the frontier is too late for records that have been answered, and told; it is
+/// valid for those that come after it.
+#[test]
+pub(crate) fn late_versions() -> Tested {
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+        join.late_right => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.try_send_at(LogicalTime(10), (7_u64, 'a'))?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.try_send_at(LogicalTime(25), (7, 25))?;
+    run.inputs.lefts.advance(LogicalTime(50));
+    run.step()?;
+    for (time, version) in [(20, 'b'), (50, 'c')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (7, version))?;
+    }
+    run.step()?;
+    for time in [50, 60] {
+        run.inputs.lefts.try_send_at(LogicalTime(time), (7, time))?;
+    }
+    let mut run = run.close_inputs()?;
+    let joined: Vec<_> = take!(run, joined).map(|(_, (_, joined))| joined).collect();
+    assert_eq!(joined, [(25, Some('a')), (50, Some('c')), (60, Some('c'))]);
+    assert_eq!(take!(run, late).collect::<Vec<_>>(), [(Some(20), (7, 'b'))]);
+    let metrics = run.drain()?.metrics;
+    assert_eq!(metrics.nodes.iter().map(|node| node.late).collect::<Vec<_>>(), [1]);
+
+    // Without another one behind it, it is the one that is valid.
+    let graph = graph! {
+        join: temporal_join(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.idle();
+    run.inputs.lefts.advance(LogicalTime(50));
+    run.step()?;
+    run.inputs.rights.try_send_at(LogicalTime(20), (7_u64, 'b'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(60), (7, 60))?;
+    let mut run = run.close_inputs()?;
+    assert_eq!(take!(run, joined).collect::<Vec<_>>(), [(Some(60), (7, (60, Some('b'))))]);
     Ok(())
 }

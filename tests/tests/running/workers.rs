@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use streamweave::graph::{RestoreError, Snapshot, StartError};
-use streamweave::nodes::{delay, fold, map};
+use streamweave::nodes::window::{Tumbling, count, window_all};
+use streamweave::nodes::{delay, fold, map, rate_limit, sorted, zip};
 use streamweave::prelude::*;
 use streamweave::state::StateError;
 
@@ -61,6 +62,54 @@ fn one_value_for_all_records_is_refused() -> Tested {
     for part in ["`sum`", "`latest`", "Keyed<K, V>", "take the node out of `#[workers(..)]`"] {
         assert!(refused.contains(part), "{refused}");
     }
+    Ok(())
+}
+
+/// What several workers would each say of a share of the records, by the node and what refuses it.
+#[test]
+pub(crate) fn what_is_of_all_records_is_refused() -> Tested {
+    macro_rules! refused {
+        ($workers:expr, $node:expr) => {
+            graph! {
+                #![name = "shop"]
+                same: map(|n: u64| n),
+                #[workers($workers)]
+                all: $node,
+                graph.numbers => same.input,
+                same.out => all.input,
+                all.out => graph.out,
+            }
+            .inline()
+            .err()
+        };
+    }
+    let told = |error: Option<StartError>| match error {
+        Some(StartError::WholeOnWorkers { graph, node }) => format!("{graph}/{node}"),
+        other => format!("{other:?}"),
+    };
+    let counted = || window_all(Tumbling::seconds(1), count::<u64>());
+    assert!(refused!(1, counted()).is_none());
+    let error = refused!(2, counted());
+    let plain = error.as_ref().map(ToString::to_string).unwrap_or_default();
+    for part in ["`all`", "`window`", "take the node out of `#[workers(..)]`"] {
+        assert!(plain.contains(part), "{plain}");
+    }
+    assert_eq!(told(error), "shop/all");
+    assert_eq!(told(refused!(3, sorted::<u64>())), "shop/all");
+    assert_eq!(told(refused!(2, rate_limit::<u64>(1, Duration::from_secs(1)))), "shop/all");
+    let pairs = graph! {
+        #![name = "shop"]
+        left: map(|n: u64| n),
+        right: map(|n: u64| n),
+        #[workers(2)]
+        all: zip(),
+        graph.left => left.input,
+        graph.right => right.input,
+        left.out => all.left,
+        right.out => all.right,
+        all.out => graph.out,
+    };
+    assert_eq!(told(pairs.inline().err()), "shop/all");
     Ok(())
 }
 

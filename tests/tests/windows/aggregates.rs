@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use streamweave::nodes::window::{
-    Aggregate, Sliding, collect, count, distinct, max, mean, min, quantiles, sum, top, window_all,
+    Aggregate, Sliding, collect, count, distinct, max, max_by, mean, min, min_by, quantiles, sum,
+    top, top_by, window_all,
 };
 use streamweave::prelude::*;
 
@@ -52,6 +53,20 @@ fn laws() {
     check(sum(|n: &i64| *n as u8), |all| all.iter().fold(0, |sum, n| sum.wrapping_add(*n as u8)));
     check(min(|n: &i64| *n), |all| all.iter().min().copied());
     check(max(|n: &i64| n.pow(2)), |all| all.iter().map(|n| n.pow(2)).max());
+    let float = |n: &i64| *n as f64 / 4.0;
+    check(min_by(float, f64::total_cmp), move |all| all.iter().min().map(float));
+    check(max_by(float, f64::total_cmp), move |all| all.iter().max().map(float));
+    check(top_by(3, float, f64::total_cmp), move |all| {
+        let mut all = all.to_vec();
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        all.iter().take(3).map(float).collect::<Vec<_>>()
+    });
+    // Of equal ones the first.
+    let pairs = |n: &i64| (n.rem_euclid(3), *n);
+    check(max_by(pairs, |a, b| a.0.cmp(&b.0)), move |all| {
+        let greatest = all.iter().map(|n| n.rem_euclid(3)).max()?;
+        all.iter().map(pairs).find(|pair| pair.0 == greatest)
+    });
     check(mean(|n: &i64| *n as f64), |all| {
         (!all.is_empty()).then(|| all.iter().sum::<i64>() as f64 / all.len() as f64)
     });

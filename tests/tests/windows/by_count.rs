@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use streamweave::nodes::window::{Window, WindowResult, collect, window_by_count};
+use streamweave::nodes::window::{
+    Window, WindowResult, collect, window_all_by_count, window_by_count,
+};
+use streamweave::nodes::{key_by, map};
 use streamweave::prelude::*;
 
 use super::Tested;
@@ -82,5 +85,49 @@ fn of_no_records() -> Tested {
         let error = run.close_inputs().map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("hold nothing"), "{error}");
     }
+    Ok(())
+}
+
+/// All results of a graph that is given some records.
+macro_rules! results {
+    ($graph:expr) => {{
+        let run = $graph.inline()?;
+        for n in 0..11 {
+            run.inputs.records.try_send_at(LogicalTime(n), n as u64)?;
+        }
+        let mut run = run.close_inputs()?;
+        std::iter::from_fn(|| run.outputs.results.try_recv_timed()).collect::<Vec<_>>()
+    }};
+}
+
+/// Over all records it is what it is for a key that all of them have.
+#[test]
+fn of_all_records() -> Tested {
+    for (size, slide) in [(1, 1), (4, 4), (5, 2), (2, 5)] {
+        let keyed = results!(graph! {
+            keyed: key_by(|_: &u64| 7_u8),
+            windows: window_by_count(size, collect()).sliding_by(slide),
+            plain: map(|result: WindowResult<u8, Vec<u64>>| (result.window, result.value)),
+            graph.records => keyed.input,
+            keyed.out => windows.input,
+            windows.out => plain.input,
+            plain.out => graph.results,
+        });
+        let all = results!(graph! {
+            windows: window_all_by_count(size, collect()).sliding_by(slide),
+            plain: map(|result: WindowResult<(), Vec<u64>>| (result.window, result.value)),
+            graph.records => windows.input,
+            windows.out => plain.input,
+            plain.out => graph.results,
+        });
+        assert!(!all.is_empty());
+        assert_eq!(all, keyed, "{size} by {slide}");
+    }
+    let graph = graph! {
+        windows: window_all_by_count(0, collect::<u64>()),
+        graph.records => windows.input,
+        windows.out => graph.results,
+    };
+    assert!(graph.inline()?.step().is_err());
     Ok(())
 }

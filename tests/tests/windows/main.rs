@@ -8,6 +8,7 @@ mod by_clock;
 mod by_count;
 mod ends;
 mod late;
+mod late_together;
 mod order;
 mod reference;
 mod restored;
@@ -27,6 +28,7 @@ streamweave_tests::broken_variants! {
     SessionEndsEarly => late::session;
     DropsWhatIsOpen => ends::what_is_open_is_not_dropped;
     SlicesLoseOrder => aggregates::collected_in_the_order_of_arrival;
+    FewLateAreLost => late_together::so_many_have_a_result;
     NoWindowBehind => around::each_set_of_records_within_the_difference;
     EmptyPaneIsSent => late::tumbling;
     TimersAreNotSaved => restored::session;

@@ -165,6 +165,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
     });
     let said = [
         (node.strict, "STRICT"),
+        (node.single, "SINGLE"),
         (node.commits, "COMMITS"),
         (node.rewindable, "REWINDABLE"),
         (node.in_memory, "IN_MEMORY"),

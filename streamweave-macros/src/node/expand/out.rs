@@ -115,19 +115,21 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
                 }
             }
         });
+        let (emit, emit_all) =
+            (sent(names, port, "emit", "item"), sent(names, port, "emit_all", "items"));
         let all = all(node, output).map(|all| {
             quote! {
                 #[inline(always)]
                 fn #all(&mut self, items: impl ::core::iter::IntoIterator<Item = #ty>) {
                     let items = ::core::iter::IntoIterator::into_iter(items);
-                    #krate::node::Emit::emit_all(&mut self.to.#port, self.cx, items)
+                    #emit_all
                 }
             }
         });
         quote! {
             #[inline(always)]
             fn #port(&mut self, item: #ty) {
-                #krate::node::Emit::emit(&mut self.to.#port, self.cx, item)
+                #emit
             }
             #all
             #connected
@@ -137,6 +139,16 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
         impl #through #out #args for &mut __T #bounds { #(#forwards)* }
         impl #at #out #args for #krate::node::At<'__a, __T> #bounds { #(#at_time)* }
         impl #params #out #args for #outlet #needs { #(#emits)* }
+    }
+}
+
+/// Hands over what is sent. What a node of its own timing sends may be behind its promise.
+fn sent(names: &Names<'_>, port: &Ident, method: &str, what: &str) -> TokenStream {
+    let (krate, method, what) = (&names.krate, format_ident!("{method}"), format_ident!("{what}"));
+    if names.node.has_own_timing() {
+        quote!(self.__send(|out| #krate::node::Emit::#method(&mut out.to.#port, out.cx, #what)))
+    } else {
+        quote!(#krate::node::Emit::#method(&mut self.to.#port, self.cx, #what))
     }
 }
 

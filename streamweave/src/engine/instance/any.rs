@@ -23,6 +23,8 @@ pub trait AnyInstance {
     fn publish(&mut self);
     /// The node's state, of the type that its macro has generated.
     fn state(&self) -> &dyn Any;
+    /// Whether what it sends is of all the node's records together.
+    fn is_single(&self) -> bool;
     /// A state field that is one value for the node as a whole, if it has such.
     fn single_field(&self) -> Option<String>;
     /// Switches the logging of changes, so that a unit can be undone.
@@ -236,6 +238,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn state(&self) -> &dyn Any {
         &self.state
+    }
+    fn is_single(&self) -> bool {
+        N::SINGLE && !broken(Broken::WholeIsDivided)
     }
     fn single_field(&self) -> Option<String> {
         let schema = N::State::schema();

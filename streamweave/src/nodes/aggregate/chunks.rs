@@ -64,6 +64,12 @@ impl<T: Storable> Chunks<T> {
 }
 
 impl<T: Storable> ChunksHandlers<T> for Chunks<T> {
+    fn on_start(&self, _: &mut ChunksState<T>, out: &mut impl ChunksOut<T>) -> NodeResult {
+        // What is left is sent at the end.
+        out.__clock_lapses();
+        Ok(())
+    }
+
     fn on_input(
         &self,
         state: &mut ChunksState<T>,

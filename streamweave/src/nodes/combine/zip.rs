@@ -8,7 +8,7 @@ use crate::state::KeyedList;
 use crate::{LogicalTime, NodeResult, node};
 
 /// Pairs the records of two streams. Made by [`zip`].
-#[node(crate = crate)]
+#[node(crate = crate, single)]
 #[derive(Debug)]
 pub struct Zip<A: Storable, B: Storable> {
     /// One stream.
@@ -77,7 +77,8 @@ fn send<A: Storable, B: Storable>(
 ///
 /// Neither stream waits for the other: what is ahead is kept in saved state (so records are
 /// [`Storable`]), which grows with the distance between the two. Records whose partner never comes
-/// are dropped at the end. A pair has the later time of its two records.
+/// are dropped at the end. A pair has the later time of its two records. It does not start on several
+/// workers, which would count their shares apart.
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, zip};

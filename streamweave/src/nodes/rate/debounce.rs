@@ -26,6 +26,12 @@ pub struct Debounce<T: Storable> {
 }
 
 impl<T: Storable> DebounceHandlers<T> for Debounce<T> {
+    fn on_start(&self, _: &mut DebounceState<T>, out: &mut impl DebounceOut<T>) -> NodeResult {
+        // What is left is sent at the end.
+        out.__clock_lapses();
+        Ok(())
+    }
+
     fn on_input(
         &self,
         state: &mut DebounceState<T>,

@@ -46,6 +46,12 @@ impl<T: Storable> Delay<T> {
 }
 
 impl<T: Storable> DelayHandlers<T> for Delay<T> {
+    fn on_start(&self, _: &mut DelayState<T>, out: &mut impl DelayOut<T>) -> NodeResult {
+        // What is left is sent at the end.
+        out.__clock_lapses();
+        Ok(())
+    }
+
     fn on_input(
         &self,
         state: &mut DelayState<T>,

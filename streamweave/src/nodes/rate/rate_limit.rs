@@ -10,7 +10,7 @@ use crate::{NodeResult, node};
 
 /// Holds records back so that no more than so many go on in a length of time. Made by
 /// [`rate_limit`].
-#[node(crate = crate, async)]
+#[node(crate = crate, async, single)]
 #[derive(Debug)]
 pub struct RateLimit<T: Send + 'static> {
     /// Records.
@@ -66,7 +66,7 @@ impl<T: Send + 'static> RateLimitHandlers<T> for RateLimit<T> {
 ///
 /// The others wait, and whatever feeds the node waits with them: nothing is dropped and nothing
 /// piles up. To drop them use [`throttle`](crate::nodes::throttle). When the last records went on
-/// is saved.
+/// is saved. It does not start on several workers, each of which would let so many through.
 ///
 /// ```
 /// use std::time::Duration;

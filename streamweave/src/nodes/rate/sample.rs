@@ -26,6 +26,12 @@ pub struct Sample<T: Storable> {
 }
 
 impl<T: Storable> SampleHandlers<T> for Sample<T> {
+    fn on_start(&self, _: &mut SampleState<T>, out: &mut impl SampleOut<T>) -> NodeResult {
+        // What is left is sent at the end.
+        out.__clock_lapses();
+        Ok(())
+    }
+
     fn on_input(
         &self,
         state: &mut SampleState<T>,

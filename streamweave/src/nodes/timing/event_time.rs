@@ -1,10 +1,11 @@
 //! `event_time`: records get their times, and the stream gets its frontier, from the data.
 
+mod splits;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::nodes::timing::seen::Seen;
@@ -36,6 +37,12 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     /// The splits that are known: while one is silent, the earliest time that came meanwhile.
     #[state]
     silent: Value<BTreeMap<u64, Option<i64>>>,
+    /// When something came of each split, by the run's clock.
+    #[scratch]
+    heard: BTreeMap<u64, i64>,
+    /// When these are looked at again, unless that is over.
+    #[scratch(init = i64::MIN)]
+    looks: i64,
     time: F,
     disorder: i64,
     every: u32,
@@ -44,6 +51,8 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     punctuation: Option<fn(&T) -> Option<LogicalTime>>,
     split: Option<fn(&T) -> u64>,
     known: Vec<u64>,
+    ended: Option<fn(&T) -> bool>,
+    split_idle: Option<i64>,
     abandon: Option<i64>,
     place: Option<AlignedPlace>,
     clocked: Option<Duration>,
@@ -118,74 +127,6 @@ where
         self
     }
 
-    /// The records come from several splits, each in an order of its own: the frontier is that of
-    /// the split that is furthest behind. A split counts from its first record on, or from the beginning
-    /// if it is one of [`EventTime::splits`], and to the end unless [`EventTime::abandon`] says otherwise.
-    ///
-    /// ```
-    /// use streamweave::nodes::event_time_by;
-    /// use streamweave::prelude::*;
-    ///
-    /// let graph = graph! {
-    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1)).per_split(|reading| reading.0),
-    ///     graph.readings => times.input,
-    ///     times.out => graph.timed,
-    /// };
-    /// let mut run = graph.inline()?;
-    /// for reading in [(1, 40), (2, 100), (2, 120)] {
-    ///     run.inputs.readings.try_send(reading)?;
-    /// }
-    /// run.step()?;
-    /// while run.outputs.timed.try_recv().is_some() {}
-    /// // Split 1 is at 40 still.
-    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn per_split(mut self, split: fn(&T) -> u64) -> Self {
-        self.split = Some(split);
-        self.plain = false;
-        self
-    }
-
-    /// There are these splits, of which none has to begin for the others to wait for it: there is no
-    /// frontier before each has sent a record. Where that may take long, [`EventTime::abandon`] counts
-    /// from the earliest time that came meanwhile. Only with [`EventTime::per_split`].
-    ///
-    /// ```
-    /// use streamweave::nodes::event_time_by;
-    /// use streamweave::prelude::*;
-    ///
-    /// let graph = graph! {
-    ///     times: event_time_by(|reading: &(u64, i64)| LogicalTime(reading.1))
-    ///         .per_split(|reading| reading.0)
-    ///         .splits([1, 2]),
-    ///     graph.readings => times.input,
-    ///     times.out => graph.timed,
-    /// };
-    /// let mut run = graph.inline()?;
-    /// run.inputs.readings.try_send((2, 100))?;
-    /// run.step()?;
-    /// while run.outputs.timed.try_recv().is_some() {}
-    /// assert_eq!(run.outputs.timed.frontier(), None);
-    /// run.inputs.readings.try_send((1, 40))?;
-    /// run.step()?;
-    /// while run.outputs.timed.try_recv().is_some() {}
-    /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn splits(mut self, splits: impl IntoIterator<Item = u64>) -> Self {
-        self.known = splits.into_iter().collect();
-        self
-    }
-
-    /// A split that has come so much less far than the one that is furthest on is not waited for: it
-    /// has ended, or nothing is happening there. What still comes from it may be late. Only with
-    /// [`EventTime::per_split`].
-    pub fn abandon(mut self, behind: Duration) -> Self {
-        self.abandon = Some(millis(behind));
-        self
-    }
-
     /// The frontier also rises with the run's clock, which is looked at so often: as if a record
     /// came that is as much later than the latest one as the clock has moved on since. For streams
     /// that are quiet at times, whose records carry the time of a clock. What then comes from
@@ -220,6 +161,18 @@ where
                 "`abandon` says which split is not waited for, and there are none: say `per_split`, \
                  or leave it out",
             ));
+        }
+        let of_splits = [
+            (self.ended.is_some(), "split_ended"),
+            (self.split_idle.is_some(), "split_idle_after"),
+        ];
+        if self.split.is_none()
+            && let Some((_, option)) = of_splits.into_iter().find(|(is_said, _)| *is_said)
+        {
+            return Err(NodeError::new(format!(
+                "`{option}` says which split is not waited for, and there are none: say `per_split`, or \
+                 leave it out"
+            )));
         }
         if !self.known.is_empty() && self.split.is_none() {
             return Err(NodeError::new(
@@ -258,8 +211,11 @@ where
         let promise = if self.plain {
             self.note(state.seen.get_mut(), time.0)
         } else {
-            let now = self.clocked.map(|_| out.now());
-            self.note_otherwise(state, item, time.0, now)
+            let asks = self.clocked.is_some() || self.split_idle.is_some();
+            let now = asks.then(|| out.now());
+            let promise = self.note_otherwise(state, item, time.0, now);
+            self.look_at_splits(state, now, out);
+            promise
         };
         if let Some(promise) = promise {
             self.promise(state.seen.get_mut(), promise, out);
@@ -298,42 +254,19 @@ where
         time: i64,
         now: Option<i64>,
     ) -> Option<i64> {
+        let heard = now.filter(|_| self.split_idle.is_some());
+        let now = now.filter(|_| self.clocked.is_some());
         if let Some(punctuation) = self.punctuation {
             return punctuation(item).map(|promise| promise.0);
         }
-        let seen = state.seen.get_mut();
         let latest = if let Some(split) = self.split {
-            let (split, splits) = (split(item), state.splits.get_mut());
-            let latest = splits.entry(split).or_insert(time);
-            *latest = time.max(*latest);
-            let first = splits.values().copied().max().unwrap_or(time);
-            let counts =
-                |at: i64| self.abandon.is_none_or(|behind| at >= first.saturating_sub(behind));
-            splits.retain(|_, latest| counts(*latest));
-            let least = splits.values().copied().min();
-            let known = !self.known.is_empty();
-            least.filter(|_| !(known && self.awaits(state.silent.get_mut(), split, time, counts)))
+            self.latest_of_splits(state, split(item), (item, time), heard)
         } else {
-            seen.latest.max(Some(time))
+            state.seen.latest.max(Some(time))
         };
+        let seen = state.seen.get_mut();
         seen.comes_to(latest, now);
         self.count(seen)
-    }
-
-    /// Whether one of the known splits has still to begin, behind a record of `split`; `counts` says
-    /// which times are not abandoned.
-    fn awaits(
-        &self,
-        silent: &mut BTreeMap<u64, Option<i64>>,
-        split: u64,
-        time: i64,
-        counts: impl Fn(i64) -> bool,
-    ) -> bool {
-        silent.entry(split).and_modify(|silent| *silent = None);
-        for since in silent.values_mut() {
-            *since = since.map(|since| since.min(time)).filter(|since| counts(*since));
-        }
-        silent.values().any(Option::is_some) && !broken(Broken::SilentSplitIsForgotten)
     }
 
     #[inline(always)]
@@ -367,8 +300,16 @@ where
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
         self.check()?;
+        // At the end all that is promised is the end.
+        out.__clock_lapses();
         for split in &self.known {
             state.silent.get_mut().entry(*split).or_insert(Some(i64::MAX));
+        }
+        if self.split_idle.is_some() {
+            let now = out.now();
+            let waited_for = state.splits.keys().chain(state.silent.keys());
+            state.heard = waited_for.map(|split| (*split, now)).collect();
+            self.look_at_splits(state, Some(now), out);
         }
         if self.every > 1 {
             let disorder = self.disorder;
@@ -411,9 +352,20 @@ where
     fn on_timer(
         &self,
         state: &mut EventTimeState<T, F>,
-        _: Timer<()>,
+        timer: Timer<()>,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
+        if timer.name == "splits" {
+            let now = out.now();
+            let least = self.least_of_splits(state, Some(now));
+            let seen = state.seen.get_mut();
+            seen.comes_to(least.or(seen.latest), self.clocked.map(|_| now));
+            if let Some(next) = self.rise(seen) {
+                self.promise(seen, next, out);
+            }
+            self.look_at_splits(state, Some(now), out);
+            return Ok(());
+        }
         let seen = state.seen.get_mut();
         if let Some(latest) = seen.latest {
             let next = seen.by_clock(latest, out.now()).saturating_sub(self.disorder);
@@ -474,6 +426,8 @@ where
         punctuation: None,
         split: None,
         known: Vec::new(),
+        ended: None,
+        split_idle: None,
         abandon: None,
         place: None,
         clocked: None,

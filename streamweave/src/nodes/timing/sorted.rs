@@ -9,7 +9,7 @@ use crate::nodes::window::outputs::frontier_of;
 use crate::{LogicalTime, NodeResult, node};
 
 /// Sends records in the order of their times. Made by [`sorted`].
-#[node(crate = crate, settles)]
+#[node(crate = crate, settles, single)]
 #[derive(Debug)]
 pub struct Sorted<T: Storable> {
     /// Records in any order.
@@ -74,7 +74,8 @@ impl<T: Storable> SortedHandlers<T> for Sorted<T> {
 /// A record behind the frontier has no place in that order: it leaves by `late`, and is counted in
 /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not; so `out` is
 /// strict, as behind a [`settle`](crate::nodes::settle). A record without a time fails. What waits takes
-/// memory: as much as comes within the disorder.
+/// memory: as much as comes within the disorder. It does not start on several workers, as their records would
+/// be sorted apart.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,18 +1,15 @@
 //! `window_by_count`: windows of so many records of a key.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::{Context, Timer, TimerAt};
+use crate::nodes::window::by_count::{ByCount, Counted};
 use crate::nodes::window::outputs::Outputs;
-use crate::nodes::window::plan::Plan;
 use crate::nodes::window::slices::{Recent, Slices};
-use crate::nodes::window::{
-    Aggregate, Pane, Sliding, Window, WindowAssigner, WindowError, WindowResult,
-};
+use crate::nodes::window::{Aggregate, Pane, Window, WindowResult};
 use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 
@@ -35,9 +32,7 @@ pub struct WindowsByCount<K: StableKey + Serialize + DeserializeOwned, A: Aggreg
     /// The slices before them.
     #[state]
     older: KeyedMap<K, i64, A::State>,
-    size: u32,
-    slide: u32,
-    plan: Plan<Sliding, A>,
+    by_count: ByCount<A>,
     keys: PhantomData<fn(K)>,
 }
 
@@ -64,10 +59,7 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCount<K
     /// ```
     #[must_use]
     pub fn sliding_by(self, slide: u32) -> Self {
-        let by_count = |count: u32| Duration::from_millis(count.into());
-        let plan =
-            Plan { assigner: Sliding::of(by_count(self.size), by_count(slide)), ..self.plan };
-        WindowsByCount { slide, plan, ..self }
+        WindowsByCount { by_count: self.by_count.sliding_by(slide), keys: PhantomData }
     }
 }
 
@@ -91,7 +83,9 @@ where
     fn now(&self) -> i64 {
         self.out.now()
     }
-    fn set_timer(&mut self, _: &'static str, _: TimerAt) {}
+    fn set_timer(&mut self, name: &'static str, at: TimerAt) {
+        self.out.set_timer(name, at);
+    }
     fn cancel_timer(&mut self, _: &'static str, _: TimerAt) {}
     fn result(
         &mut self,
@@ -120,27 +114,12 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
         input: &(K, A::Input),
         out: &mut impl WindowsByCountOut<K, A>,
     ) -> NodeResult {
+        let WindowsByCountState { counts, recent, older, .. } = state;
+        let held = Counted { counts, slices: Slices { recent, older } };
         let (key, record) = input;
-        let count = state.counts.entry_ref(key);
-        let at = *count;
-        *count += 1;
-        if at == 0 {
-            out.set_timer("end", TimerAt::Event(LogicalTime::MAX));
-        }
-        let mut slices = Slices { recent: &mut state.recent, older: &mut state.older };
-        // Where windows lie apart, some records are in none.
-        let mut any = false;
-        self.plan.assigner.assign(LogicalTime(at), &mut |_| any = true);
-        if any && let Some(slice) = self.plan.assigner.slice(LogicalTime(at)) {
-            let aggregate = &self.plan.aggregate;
-            let add = |state: &mut A::State| aggregate.add(state, record);
-            slices.add(key, slice.start.0, || aggregate.empty(), add);
-        }
-        if (at + 1 - i64::from(self.size)).rem_euclid(i64::from(self.slide.max(1))) == 0 {
-            let time = out.time();
-            let mut out = Out { out, time, aggregate: PhantomData };
-            self.plan.end_sliced(&mut slices, key, LogicalTime(at), &mut out);
-        }
+        let time = out.time();
+        let mut out = Out { out, time, aggregate: PhantomData };
+        self.by_count.on_record(held, (key, record), &mut out);
         Ok(())
     }
 
@@ -149,12 +128,7 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
         _: &mut WindowsByCountState<K, A>,
         _: &mut impl WindowsByCountOut<K, A>,
     ) -> NodeResult {
-        for (count, what) in [(self.size, "size"), (self.slide, "slide")] {
-            if count == 0 {
-                return Err(WindowError::NoRecords { what }.into());
-            }
-        }
-        Ok(())
+        Ok(self.by_count.check()?)
     }
 
     fn on_timer(
@@ -163,10 +137,10 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
         timer: Timer<K>,
         out: &mut impl WindowsByCountOut<K, A>,
     ) -> NodeResult {
-        let count = LogicalTime(*state.counts.entry_ref(&timer.key));
-        let mut slices = Slices { recent: &mut state.recent, older: &mut state.older };
+        let WindowsByCountState { counts, recent, older, .. } = state;
+        let held = Counted { counts, slices: Slices { recent, older } };
         let mut out = Out { out, time: None, aggregate: PhantomData };
-        self.plan.end_all_sliced(&mut slices, &timer.key, count, &mut out);
+        self.by_count.on_end(held, &timer.key, &mut out);
         Ok(())
     }
 }
@@ -197,7 +171,5 @@ where
     K: StableKey + Serialize + DeserializeOwned,
     A: Aggregate,
 {
-    let records = Duration::from_millis(size.into());
-    let plan = Plan::new(Sliding::of(records, records), aggregate);
-    WindowsByCount { size, slide: size, plan, keys: PhantomData }
+    WindowsByCount { by_count: ByCount::new(size, size, aggregate), keys: PhantomData }
 }

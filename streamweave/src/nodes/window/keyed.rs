@@ -63,6 +63,42 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
         Windows { plan: self.plan.allowed_lateness(lateness), ..self }
     }
 
+    /// Late records within the [`allowed_lateness`](Self::allowed_lateness) have a result together, whenever
+    /// so many (at least 1) came since the last one, and when the window goes, if there are some then. One
+    /// for each unless said.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::window::{Pane, Tumbling, count, window};
+    /// use streamweave::nodes::{event_time_by, from_iter, key_by};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     clicks: from_iter([10_i64, 1_500, 20, 30, 40]),
+    ///     times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     keyed: key_by(|_: &i64| 0),
+    ///     per_second: window(Tumbling::seconds(1), count())
+    ///         .allowed_lateness(Duration::from_secs(60))
+    ///         .late_after(2),
+    ///     clicks.out => times.input,
+    ///     times.out => keyed.input,
+    ///     keyed.out => per_second.input,
+    ///     per_second.out => graph.counts,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let counts: Vec<_> = std::iter::from_fn(|| run.outputs.counts.try_recv())
+    ///     .filter(|count| count.window.start.0 == 0)
+    ///     .map(|count| (count.value, count.pane))
+    ///     .collect();
+    /// assert_eq!(counts, [(1, Pane::OnTime), (3, Pane::Late), (4, Pane::Late)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn late_after(self, records: u64) -> Self {
+        Windows { plan: self.plan.late_after(records), ..self }
+    }
+
     /// What the further results of a window say about those before.
     #[must_use]
     pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
@@ -243,8 +279,10 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
     fn on_start(
         &self,
         state: &mut WindowsState<K, W, A>,
-        _: &mut impl WindowsOut<K, W, A>,
+        out: &mut impl WindowsOut<K, W, A>,
     ) -> NodeResult {
+        // What is open is complete at the end.
+        out.__clock_lapses();
         self.plan.check(state.recent.len(), state.windows.len())
     }
 

@@ -11,7 +11,7 @@
 //! | [`Session`] | as long as records of a key come |
 //! | [`Global`] | one for all of time |
 //! | `CalendarDays` | days of a time zone (feature `tz`) |
-//! | [`window_by_count()`] | of so many records |
+//! | [`window_by_count()`], [`window_all_by_count()`] | of so many records |
 //! | [`window_around()`] | of a fixed size, opened by the records |
 //! | [`WindowAssigner`] | your own |
 //!
@@ -21,7 +21,7 @@
 //! | aggregates | |
 //! |---|---|
 //! | [`count`], [`sum`], [`mean`] | |
-//! | [`min`], [`max`], [`top`] | |
+//! | [`min`], [`max`], [`top`]; [`min_by`], [`max_by`], [`top_by`] | by the values' own order, or as said |
 //! | [`distinct`] | how many different values |
 //! | [`quantiles`] | within 1 %, by a [`Sketch`] |
 //! | [`fold`] | closures |
@@ -31,7 +31,7 @@
 //!
 //! [`window`](window()) sums up by key, [`window_all`] everything. A window sends its result once,
 //! when it is complete, unless the node is told otherwise: to keep windows for late records
-//! ([`allowed_lateness`](Windows::allowed_lateness)), or to send early results
+//! ([`allowed_lateness`](Windows::allowed_lateness), [`late_after`](Windows::late_after)), or to send early results
 //! ([`early_after`](Windows::early_after), [`early_every`](Windows::early_every),
 //! [`early_every_time`](Windows::early_every_time), [`early_when`](Windows::early_when)). Then [`Accumulation`] says what the results of a window
 //! have to do with each other, and [`Pane`] why each was sent.
@@ -39,9 +39,11 @@
 mod aggregate;
 mod around;
 mod assign;
+mod by_count;
 #[cfg(feature = "tz")]
 mod calendar;
 mod counted;
+mod counted_all;
 mod global;
 mod handle;
 mod keyed;
@@ -59,13 +61,15 @@ mod whole;
 
 pub use aggregate::{
     Aggregate, Collect, Count, Distinct, Fold, Max, Mean, Min, Quantiles, Sketch, Sum, Summand,
-    Top, collect, count, distinct, fold, max, mean, min, quantiles, sum, top,
+    Top, collect, count, distinct, fold, max, max_by, mean, min, min_by, quantiles, sum, top,
+    top_by,
 };
 pub use around::{WindowsAround, window_around};
 pub use assign::{WindowAssigner, WindowError};
 #[cfg(feature = "tz")]
 pub use calendar::CalendarDays;
 pub use counted::{WindowsByCount, window_by_count};
+pub use counted_all::{WindowsOfAllByCount, window_all_by_count};
 pub use global::Global;
 pub use keyed::{Windows, window};
 pub use result::{Accumulation, Pane, WindowResult};

@@ -126,7 +126,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         self.aggregate.add(&mut open.state, record);
         open.since += 1;
         if behind {
-            self.fire(key, window, open, Pane::Late, out);
+            if open.since >= self.late_records {
+                self.fire(key, window, open, Pane::Late, out);
+            }
         } else if self.is_early(open, record) {
             self.fire(key, window, open, Pane::Early, out);
         } else {
@@ -303,6 +305,10 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                     }
                 }
                 _ => {
+                    // Late records that were too few for a result.
+                    if open.complete && open.since > 0 && !broken(Broken::FewLateAreLost) {
+                        self.fire(key, window, open, Pane::Late, out);
+                    }
                     of_key.remove(&ending);
                 }
             }

@@ -17,6 +17,8 @@ pub(super) struct Plan<W, A: Aggregate> {
     pub(super) lateness: i64,
     pub(super) accumulation: Accumulation,
     pub(super) early: Early<A::Input>,
+    /// So many late records of a window have a result together.
+    pub(super) late_records: u64,
     /// Windows of the run's clock.
     pub(super) by_clock: bool,
     /// Records are added to slices, which are combined when a window is complete.
@@ -45,6 +47,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             aggregate,
             lateness: 0,
             accumulation: Accumulation::default(),
+            late_records: 1,
             early: Early { records: None, clock: None, time: None, punctuation: None },
             by_clock: false,
             sliced: false,
@@ -88,6 +91,10 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         self.resliced()
     }
 
+    pub(super) fn late_after(self, records: u64) -> Self {
+        Plan { late_records: records.max(1), ..self }
+    }
+
     pub(super) fn by_clock(self) -> Self {
         Plan { by_clock: true, ..self }.resliced()
     }
@@ -99,6 +106,12 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             return Err(NodeError::new(
                 "windows of the clock do not go by the frontier, and `early_every_time` would mean \
                  nothing: say `early_every`, or leave it out",
+            ));
+        }
+        if self.late_records > 1 && (self.lateness == 0 || self.by_clock) {
+            return Err(NodeError::new(
+                "`late_after` says how many late records have a result together, and none is in time for \
+                 a window that is complete: say `allowed_lateness`, or leave it out",
             ));
         }
         if (if self.sliced { windows } else { slices }) > 0 {

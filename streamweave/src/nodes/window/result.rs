@@ -25,7 +25,7 @@ pub enum Pane {
     /// The window is complete, as far as the frontier promises. Each window has one such result,
     /// unless results are discarded and an early one had all of its records.
     OnTime,
-    /// A record came after that, within the allowed lateness.
+    /// Records came after that, within the allowed lateness: one, or as many as `late_after` says.
     Late,
     /// An earlier result is taken back: its value, not the new one.
     Retraction,

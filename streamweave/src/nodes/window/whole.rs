@@ -18,7 +18,7 @@ use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, node};
 
 /// Sums up all records by windows. Made by [`window_all`].
-#[node(crate = crate, settles)]
+#[node(crate = crate, settles, single)]
 #[derive(Debug)]
 pub struct WindowsOfAll<W: WindowAssigner, A: Aggregate<Input: Clone>> {
     /// Records.
@@ -51,6 +51,14 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
     #[must_use]
     pub fn allowed_lateness(self, lateness: Duration) -> Self {
         WindowsOfAll { plan: self.plan.allowed_lateness(lateness) }
+    }
+
+    /// Late records within the [`allowed_lateness`](Self::allowed_lateness) have a result together, whenever
+    /// so many (at least 1) came since the last one, and when the window goes, if there are some then. One
+    /// for each unless said.
+    #[must_use]
+    pub fn late_after(self, records: u64) -> Self {
+        WindowsOfAll { plan: self.plan.late_after(records) }
     }
 
     /// What the further results of a window say about those before.
@@ -162,8 +170,10 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
     fn on_start(
         &self,
         state: &mut WindowsOfAllState<W, A>,
-        _: &mut impl WindowsOfAllOut<W, A>,
+        out: &mut impl WindowsOfAllOut<W, A>,
     ) -> NodeResult {
+        // What is open is complete at the end.
+        out.__clock_lapses();
         self.plan.check(state.recent.len(), state.windows.len())
     }
 
@@ -191,7 +201,8 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
     }
 }
 
-/// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`.
+/// As [`window`](super::window()) over all records, whatever their keys. The results' key is `()`. It does not
+/// start on several workers, each of which would have a share of the records.
 ///
 /// ```
 /// use std::time::Duration;

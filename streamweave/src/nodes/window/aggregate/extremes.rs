@@ -1,5 +1,6 @@
-//! `min` and `max`.
+//! `min` and `max`, `min_by` and `max_by`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,34 +8,52 @@ use super::Aggregate;
 use crate::nodes::Storable;
 
 macro_rules! extreme {
-    ($(#[$doc:meta])* $name:ident, $function:ident, $better:tt, $what:literal) => {
-        #[doc = concat!("Keeps the ", $what, " value. Made by [`", stringify!($function), "`].")]
-        pub struct $name<T, V, F> {
+    (
+        $(#[$doc:meta])* $name:ident, $function:ident, $better:ident, $what:literal,
+        $(#[$doc_by:meta])* $function_by:ident
+    ) => {
+        #[doc = concat!("Keeps the ", $what, " value. Made by [`", stringify!($function), "`] and [`", stringify!($function_by), "`].")]
+        pub struct $name<T, V, F, C> {
             of: F,
+            compare: C,
             items: PhantomData<fn(T) -> V>,
         }
 
-        impl<T, V, F> fmt::Debug for $name<T, V, F> {
+        impl<T, V, F, C> fmt::Debug for $name<T, V, F, C> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(stringify!($name))
             }
         }
 
         $(#[$doc])*
-        pub fn $function<T, V, F>(of: F) -> $name<T, V, F>
+        pub fn $function<T, V, F>(
+            of: F,
+        ) -> $name<T, V, F, impl Fn(&V, &V) -> Ordering + Send + Sync + 'static>
         where
             T: Send + 'static,
             V: Storable + Ord,
             F: Fn(&T) -> V + Send + Sync + 'static,
         {
-            $name { of, items: PhantomData }
+            $function_by(of, V::cmp)
         }
 
-        impl<T, V, F> Aggregate for $name<T, V, F>
+        $(#[$doc_by])*
+        pub fn $function_by<T, V, F, C>(of: F, compare: C) -> $name<T, V, F, C>
         where
             T: Send + 'static,
-            V: Storable + Ord,
+            V: Storable,
             F: Fn(&T) -> V + Send + Sync + 'static,
+            C: Fn(&V, &V) -> Ordering + Send + Sync + 'static,
+        {
+            $name { of, compare, items: PhantomData }
+        }
+
+        impl<T, V, F, C> Aggregate for $name<T, V, F, C>
+        where
+            T: Send + 'static,
+            V: Storable,
+            F: Fn(&T) -> V + Send + Sync + 'static,
+            C: Fn(&V, &V) -> Ordering + Send + Sync + 'static,
         {
             type Input = T;
             type State = Option<V>;
@@ -45,13 +64,13 @@ macro_rules! extreme {
             }
             fn add(&self, state: &mut Option<V>, record: &T) {
                 let value = (self.of)(record);
-                if state.as_ref().is_none_or(|held| value $better *held) {
+                if state.as_ref().is_none_or(|held| (self.compare)(&value, held).$better()) {
                     *state = Some(value);
                 }
             }
             fn combine(&self, state: &mut Option<V>, more: &Option<V>) {
                 if let Some(value) = more
-                    && state.as_ref().is_none_or(|held| value $better held)
+                    && state.as_ref().is_none_or(|held| (self.compare)(value, held).$better())
                 {
                     *state = Some(value.clone());
                 }
@@ -75,7 +94,21 @@ extreme! {
     /// cheapest.add(&mut state, &3);
     /// assert_eq!(cheapest.finish(&state), Some(3));
     /// ```
-    Min, min, <, "least"
+    Min, min, is_lt, "least",
+    /// As [`min`], where `compare` says which of two values is less: for those that have no order of
+    /// their own, as floats.
+    ///
+    /// ```
+    /// use streamweave::nodes::window::{Aggregate, min_by};
+    ///
+    /// let coldest = min_by(|(_, celsius): &(&str, f64)| *celsius, f64::total_cmp);
+    /// let mut state = coldest.empty();
+    /// for reading in [("Oslo", -3.5), ("Rome", 11.25)] {
+    ///     coldest.add(&mut state, &reading);
+    /// }
+    /// assert_eq!(coldest.finish(&state), Some(-3.5));
+    /// ```
+    min_by
 }
 
 extreme! {
@@ -90,5 +123,21 @@ extreme! {
     /// latest.add(&mut state, &(3, 'b'));
     /// assert_eq!(latest.finish(&state), Some(7));
     /// ```
-    Max, max, >, "greatest"
+    Max, max, is_gt, "greatest",
+    /// As [`max`], where `compare` says which of two values is greater: for those that have no order of
+    /// their own, as floats, or to keep a whole record by one of its fields.
+    ///
+    /// ```
+    /// use streamweave::nodes::window::{Aggregate, max_by};
+    ///
+    /// type Reading = (String, f64);
+    ///
+    /// let warmest = max_by(Reading::clone, |a, b| a.1.total_cmp(&b.1));
+    /// let mut state = warmest.empty();
+    /// for reading in [("Oslo".to_owned(), -3.5), ("Rome".to_owned(), 11.25)] {
+    ///     warmest.add(&mut state, &reading);
+    /// }
+    /// assert_eq!(warmest.finish(&state), Some(("Rome".to_owned(), 11.25)));
+    /// ```
+    max_by
 }

@@ -15,13 +15,13 @@ mod top;
 pub use collect::{Collect, collect};
 pub use count::{Count, count};
 pub use distinct::{Distinct, distinct};
-pub use extremes::{Max, Min, max, min};
+pub use extremes::{Max, Min, max, max_by, min, min_by};
 pub use fold::{Fold, fold};
 pub use mean::{Mean, mean};
 pub use quantiles::{Quantiles, quantiles};
 pub use sketch::Sketch;
 pub use sum::{Sum, Summand, sum};
-pub use top::{Top, top};
+pub use top::{Top, top, top_by};
 
 use crate::nodes::Storable;
 

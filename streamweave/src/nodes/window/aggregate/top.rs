@@ -1,19 +1,21 @@
-//! `top`: the greatest few.
+//! `top` and `top_by`: the greatest few.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::Aggregate;
 use crate::nodes::Storable;
 
-/// Keeps the greatest values. Made by [`top`].
-pub struct Top<T, V, F> {
+/// Keeps the greatest values. Made by [`top`] and [`top_by`].
+pub struct Top<T, V, F, C> {
     count: usize,
     of: F,
+    compare: C,
     items: PhantomData<fn(T) -> V>,
 }
 
-impl<T, V, F> fmt::Debug for Top<T, V, F> {
+impl<T, V, F, C> fmt::Debug for Top<T, V, F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Top({})", self.count)
     }
@@ -32,32 +34,60 @@ impl<T, V, F> fmt::Debug for Top<T, V, F> {
 /// }
 /// assert_eq!(slowest.finish(&state), [(70, "/c".to_owned()), (20, "/a".to_owned())]);
 /// ```
-pub fn top<T, V, F>(count: usize, of: F) -> Top<T, V, F>
+pub fn top<T, V, F>(
+    count: usize,
+    of: F,
+) -> Top<T, V, F, impl Fn(&V, &V) -> Ordering + Send + Sync + 'static>
 where
     T: Send + 'static,
     V: Storable + Ord,
     F: Fn(&T) -> V + Send + Sync + 'static,
 {
-    Top { count, of, items: PhantomData }
+    top_by(count, of, V::cmp)
 }
 
-impl<T, V: Ord, F> Top<T, V, F> {
+/// As [`top`], where `compare` says which of two values is greater: for those that have no order of their
+/// own, as floats.
+///
+/// ```
+/// use streamweave::nodes::window::{Aggregate, top_by};
+///
+/// let warmest = top_by(2, |celsius: &f64| *celsius, f64::total_cmp);
+/// let mut state = warmest.empty();
+/// for celsius in [11.25, -3.5, 14.0] {
+///     warmest.add(&mut state, &celsius);
+/// }
+/// assert_eq!(warmest.finish(&state), [14.0, 11.25]);
+/// ```
+pub fn top_by<T, V, F, C>(count: usize, of: F, compare: C) -> Top<T, V, F, C>
+where
+    T: Send + 'static,
+    V: Storable,
+    F: Fn(&T) -> V + Send + Sync + 'static,
+    C: Fn(&V, &V) -> Ordering + Send + Sync + 'static,
+{
+    Top { count, of, compare, items: PhantomData }
+}
+
+impl<T, V, F, C: Fn(&V, &V) -> Ordering> Top<T, V, F, C> {
     fn has_place_for(&self, state: &[V], value: &V) -> bool {
-        state.len() < self.count || state.last().is_some_and(|least| value > least)
+        let is_greater = |least| (self.compare)(value, least).is_gt();
+        state.len() < self.count || state.last().is_some_and(is_greater)
     }
 
     fn put(&self, state: &mut Vec<V>, value: V) {
-        let at = state.partition_point(|held| *held >= value);
+        let at = state.partition_point(|held| (self.compare)(held, &value).is_ge());
         state.insert(at, value);
         state.truncate(self.count);
     }
 }
 
-impl<T, V, F> Aggregate for Top<T, V, F>
+impl<T, V, F, C> Aggregate for Top<T, V, F, C>
 where
     T: Send + 'static,
-    V: Storable + Ord,
+    V: Storable,
     F: Fn(&T) -> V + Send + Sync + 'static,
+    C: Fn(&V, &V) -> Ordering + Send + Sync + 'static,
 {
     type Input = T;
     type State = Vec<V>;
