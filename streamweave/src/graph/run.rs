@@ -313,6 +313,11 @@ impl<I, O> Running<I, O> {
     /// handle, and the run goes on: but where another run has taken over the storage
     /// ([`CheckpointError::Fenced`]) this one fails, as nothing of it would count.
     ///
+    /// As something that holds a checkpoint up is overtaken after half of `limit` only
+    /// ([`Running::cut`]), choose one of about twice the delay that you accept: behind a slow node a
+    /// `limit` of 10 seconds gives a checkpoint every five seconds at best, and none before a process
+    /// that lives for less. A handler that awaits for longer than `limit` lets none get through.
+    ///
     /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///
     /// ```

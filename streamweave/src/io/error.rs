@@ -111,7 +111,7 @@ pub enum IoError {
          begin anew with an empty folder and without the checkpoint"
     )]
     PartLost {
-        /// Its hidden name.
+        /// Where it is to be seen.
         path: PathBuf,
         /// How long it was.
         length: u64,

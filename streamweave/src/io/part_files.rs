@@ -21,7 +21,8 @@ use crate::state::Value;
 ///
 /// What comes between two checkpoints is one part. It grows under a hidden name, is put on the disk
 /// when the checkpoint is taken, and gets its name when that is complete: so a part that can be seen is
-/// never taken back, and never changes. A run that is restored goes on with what its checkpoint says;
+/// never taken back, and never changes. Take it away when a later part can be seen: a run that is restored
+/// looks whether the last ones of its checkpoint are there. It goes on with what its checkpoint says;
 /// parts that the folder has beyond that are an error, as records would come twice.
 ///
 /// Without checkpoints there is one part, at the end. The node runs on one worker.
@@ -130,7 +131,7 @@ impl<T: Send + 'static> PartFiles<T> {
             // It was, before a crash.
             Err(error) if error.kind() == ErrorKind::NotFound => match fs::metadata(&to) {
                 Ok(file) if file.len() == part.length => Ok(()),
-                _ => Err(IoError::PartLost { path: from, length: part.length }),
+                _ => Err(IoError::PartLost { path: to, length: part.length }),
             },
             Err(source) => Err(write(&to, source)),
         }
