@@ -77,7 +77,7 @@ impl Options {
                 self.asynchronous = Some(name.clone());
                 false
             }
-            "stamps" => {
+            "stamps" if self.krate.as_ref().is_some_and(|krate| krate.is_ident("crate")) => {
                 self.stamps = Some(value(input)?);
                 false
             }
