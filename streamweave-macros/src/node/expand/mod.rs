@@ -122,8 +122,9 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
                 fn build(
                     self,
                     #builder: &mut #krate::graph::GraphBuilder,
-                    #[allow(unused_variables)] #out: #emitters,
-                    #[allow(unused_variables, unused_mut)] mut #incoming: #krate::graph::Incoming,
+                    #[allow(unused_variables, reason = "it may have no outputs")] #out: #emitters,
+                    #[allow(unused_variables, unused_mut, reason = "it may have no inputs")]
+                    mut #incoming: #krate::graph::Incoming,
                 ) {
                     #one
                 }
@@ -131,7 +132,7 @@ pub(crate) fn nested(node: &Node, build: &NestedBody) -> TokenStream {
                     self,
                     #builder: &mut #krate::graph::GraphBuilder,
                     #out: #krate::graph::Wide<#emitters>,
-                    #[allow(unused_mut)] mut #incoming:
+                    #[allow(unused_mut, reason = "it may have no inputs")] mut #incoming:
                         #krate::graph::Wide<#krate::graph::Incoming>,
                 ) {
                     #wide
