@@ -47,7 +47,7 @@ fn a_part_that_is_gone() -> Tested {
     let mut graph = parts!(folder.path());
     graph.restore(storage.latest()?.unwrap().snapshot())?;
     let told = why(graph.inline()?.step().unwrap_err());
-    assert!(told.contains(".part-00000000.open") && told.contains("2 bytes"), "{told}");
+    assert!(told.contains("/part-00000000` is gone") && told.contains("2 bytes"), "{told}");
     Ok(())
 }
 
