@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use streamweave::engine::Cause;
 use streamweave::graph::{RunError, Snapshot, StartError};
 use streamweave::node::More;
-use streamweave::state::{Keyed, Value};
 use streamweave::nodes::for_each;
+use streamweave::state::{Keyed, Value};
 use streamweave::{NodeResult, graph, node};
 
 /// Counts up to `end`, in batches.
