@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    Alive, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge, Merging,
-    PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls,
-    run_serial, run_source, run_sync,
+    Alive, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped, Merge,
+    Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
+    run_calls, run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
 use crate::node::{
@@ -117,7 +117,7 @@ pub(crate) struct Planned {
     pub(crate) place: String,
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
-    turns: Vec<bool>,
+    looped: Looped,
     feedback: Vec<bool>,
     merging: Merging,
     merged: Option<(Option<Promise>, Merge)>,
@@ -143,7 +143,7 @@ impl Planned {
             place,
             probe: Arc::default(),
             counters,
-            turns: Vec::new(),
+            looped: Looped::default(),
             feedback: Vec::new(),
             merging: Merging::default(),
             merged: None,
@@ -167,9 +167,16 @@ impl Planned {
         wiring
     }
 
-    /// By which of its inlets the turns of a loop come in.
-    pub(crate) fn set_turns(&mut self, turns: Vec<bool>) {
-        self.turns = turns;
+    /// The loops that it is part of, or that lead to it.
+    pub(crate) fn set_looped(&mut self, looped: Looped) {
+        if let Some(inlets) = self.stage.inlets() {
+            for (index, exit) in looped.exits.iter().enumerate() {
+                if let Some(inlet) = inlets.inlet(index) {
+                    inlet.set_exit(*exit);
+                }
+            }
+        }
+        self.looped = looped;
     }
 
     /// Which of its inlets are those of feedback edges.
@@ -250,7 +257,7 @@ impl Planned {
             counters: self.counters,
             probe: self.probe,
             path,
-            turns: self.turns,
+            looped: self.looped,
             feedback: self.feedback,
             merging: self.merging,
             merged: self.merged,
