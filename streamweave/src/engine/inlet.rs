@@ -13,6 +13,7 @@ use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, dri
 use crate::engine::in_flight::{Place, Waiting};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
+use crate::engine::turns::Leaves;
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Passing, Receive};
 use crate::state::{Codec, StateError};
@@ -41,6 +42,8 @@ pub struct Inlet<T> {
     restored: VecDeque<Records<T>>,
     /// Records are put aside.
     puts_aside: bool,
+    /// What comes in has left a loop.
+    exit: Option<Leaves>,
     /// What belongs to a cut that is not complete, while one is.
     log: Option<Result<Vec<Waiting>, StateError>>,
 }
@@ -80,6 +83,7 @@ impl<T: Send + 'static> Inlet<T> {
             released: VecDeque::new(),
             restored: VecDeque::new(),
             puts_aside: false,
+            exit: None,
             log: None,
         }
     }
@@ -89,6 +93,14 @@ impl<T: Send + 'static> Inlet<T> {
         let next = self.aside.take_again().or_else(|| self.pending.pop_first());
         self.receiver.counters.held(self.pending.len());
         next
+    }
+
+    /// The records as they are outside of the loop that they come from.
+    fn outside(&self, mut records: Records<T>) -> Records<T> {
+        if let Some(exit) = self.exit.filter(|_| !broken(Broken::ExitForgotten)) {
+            records.remark(|mark| exit.mark(mark));
+        }
+        records
     }
 
     /// A call is made for this record, which is saved for barriers if that `saves` it.
@@ -176,6 +188,9 @@ pub trait AnyInlet {
     fn restore(&mut self, _: Vec<Waiting>) -> Result<(), StateError> {
         Ok(())
     }
+    /// What comes in has left a loop: it is no longer in a round.
+    #[doc(hidden)]
+    fn set_exit(&mut self, _: Option<Leaves>) {}
     /// Where a record waits whose unit has failed, if there are records at all.
     #[doc(hidden)]
     fn aside(&mut self) -> Option<&mut dyn AnyAside>;
@@ -193,7 +208,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }
         if let Some(records) = self.restored.pop_front() {
             self.judged = false;
-            self.pending = Pending::of(records);
+            self.pending = Pending::of(self.outside(records));
             return Poll::Ready(Arrival::Records);
         }
         // Its sender is gone then, which is no failure.
@@ -203,6 +218,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         match self.receiver.poll_recv(task, &mut self.pending.records) {
             Poll::Ready(Received::Records) => {
                 self.judged = false;
+                if self.exit.is_some() && self.pending.records.carried().is_stamped() {
+                    let records = std::mem::take(&mut self.pending.records);
+                    self.pending.records = self.outside(records);
+                }
                 self.pending.begin();
                 self.receiver.counters.held(self.pending.len());
                 if let Some(Ok(log)) = &mut self.log {
@@ -212,8 +231,11 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 }
                 Poll::Ready(Arrival::Records)
             }
-            Poll::Ready(Received::Control(control)) => {
+            Poll::Ready(Received::Control(mut control)) => {
                 self.ended |= matches!(*control, Control::End | Control::Failed);
+                if let Some(exit) = self.exit {
+                    *control = exit.control(*control);
+                }
                 Poll::Ready(Arrival::Control(control))
             }
             Poll::Ready(Received::Gone) => {
@@ -330,6 +352,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }
         self.released.make_contiguous().sort_by_key(|(number, ..)| *number);
         Ok(())
+    }
+
+    fn set_exit(&mut self, exit: Option<Leaves>) {
+        self.exit = exit;
     }
 
     fn aside(&mut self) -> Option<&mut dyn AnyAside> {

@@ -68,4 +68,4 @@ pub(crate) use spawn::{Alive, panic_message};
 pub(crate) use stage::{Merging, Stage, StageEnd, StageEnv, run_sync};
 pub use tray::Tray;
 pub use turns::{Bound, Cut, Leave, Turn};
-pub(crate) use turns::{ChannelId, Crossing, Mailbox, Wiring, assemble};
+pub(crate) use turns::{ChannelId, FeedbackEdge, Looped, Mailbox, Wiring, assemble};

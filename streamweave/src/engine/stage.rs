@@ -26,7 +26,7 @@ use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::{Probe, Told};
 use crate::engine::signals::Signals;
-use crate::engine::turns::{Gathered, earlier};
+use crate::engine::turns::{Gathered, Looped, earlier};
 use crate::engine::{Alive, Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::supervision::Supervised;
@@ -55,8 +55,8 @@ pub(crate) struct StageEnv {
     pub(crate) probe: Arc<Probe>,
     /// The stage's name.
     pub(crate) path: Arc<str>,
-    /// By which inlets the turns of a loop come in.
-    pub(crate) turns: Vec<bool>,
+    /// The loops that it is part of, or that lead to it.
+    pub(crate) looped: Looped,
     /// Which inlets are those of feedback edges.
     pub(crate) feedback: Vec<bool>,
     /// Which are those of severable edges.
@@ -181,10 +181,11 @@ impl StageLoop {
         cx.chance = env.chance.clone();
         cx.spawned.alive = env.alive.clone();
         let loops = env.feedback.contains(&true);
-        let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
+        let in_loop = env.looped.turns.contains(&true).then_some(Phase::InLoop);
+        cx.looped = env.looped.clone();
         StageLoop {
             cx,
-            gathered: Gathered::new(env.turns.clone()),
+            gathered: Gathered::new(env.looped.turns.clone()),
             env,
             phases: in_loop.into_iter().chain([Phase::Start]).collect(),
             inputs,

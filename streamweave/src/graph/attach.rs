@@ -196,9 +196,6 @@ where
         edges: L,
         out: O,
     ) -> L::Outboxes {
-        if edges.loops_back() {
-            builder.refuse_feedback(&path);
-        }
         let (inlets, outboxes) = edges.open(builder, &path);
         let incoming = Incoming::of(inlets);
         builder.nested(&path, |builder| self.build(builder, out, incoming));
@@ -356,9 +353,6 @@ where
         edges: L,
         out: Wide<O>,
     ) -> L::Exchanges {
-        if edges.loops_back() {
-            builder.refuse_feedback(&path);
-        }
         let (inlets, exchanges) = edges.open_wide(builder, &path, out.workers());
         let incoming = Wide::new(inlets).map(Incoming::of);
         // Nobody else has it.

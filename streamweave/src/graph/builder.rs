@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Inlets,
+    Bound, Capacity, Counters, Cut, Edge, EdgeCounters, Exchange, FeedbackEdge, Inlet, Inlets,
     Instance, Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters,
     Tray, channel,
 };
@@ -46,8 +46,8 @@ pub struct GraphBuilder {
     pub(crate) timings: Vec<NodeTiming>,
     /// The nodes that records come from, and end at.
     pub(crate) ends: Vec<(Arc<str>, End)>,
-    /// The feedback edges: their mailboxes, and the channels that they send to.
-    pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    /// The feedback edges.
+    pub(crate) cuts: Vec<FeedbackEdge>,
     /// The edges that what is at one end of them goes on without.
     pub(crate) severable: Vec<u64>,
     /// The edges of the graph's own inputs.
@@ -204,13 +204,6 @@ impl GraphBuilder {
         }));
     }
 
-    pub(crate) fn refuse_feedback(&mut self, path: &Arc<str>) {
-        self.refusals.push(format!(
-            "a feedback edge leads to `{path}`, which is a graph: in this version it must lead to \
-             a node, such as a `merge()` before the graph"
-        ));
-    }
-
     /// Attaches a node of a region of workers that has one incoming edge, from the same region.
     pub fn attach_wide<N, const P: usize, T, O>(
         &mut self,
@@ -356,10 +349,14 @@ impl GraphBuilder {
         let mailbox = Arc::<Mailbox>::default();
         let mut channels = Vec::new();
         edge.outlets(&mut |channel| channels.push(channel));
-        self.cuts.push((Arc::clone(&mailbox), channels));
-        let Back { depth, place, bound } = back;
-        let crossing = Crossing { depth: depth.min(1), place, bound };
-        Cut::new(edge, crossing, mailbox, Arc::clone(path))
+        self.cuts.push(FeedbackEdge {
+            path: Arc::clone(path),
+            graph: self.prefix.clone(),
+            mailbox: Arc::clone(&mailbox),
+            channels,
+            depth: back.depth.min(1),
+        });
+        Cut::new(edge, back.bound, mailbox, Arc::clone(path))
     }
 
     /// An input of the graph that feeds `emitter`, which leads to `port`.
@@ -627,10 +624,8 @@ impl GraphBuilder {
 /// Which loop a feedback edge closes: see [`GraphBuilder::feedback`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Back {
-    /// How many loops are around the loop: 0 or 1.
+    /// How many loops of the same graph are around the loop: 0 or 1.
     pub depth: usize,
-    /// Of an inner loop: how many loops are before it in the same outer loop.
-    pub place: u32,
     /// How many rounds it may take.
     pub bound: Bound,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, Wiring, assemble};
+use crate::engine::{Chance, Counters, Edge, FeedbackEdge, Merging, Wiring, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::StartError;
 use crate::graph::flow::{Flow, NodeTiming, base};
@@ -33,7 +33,7 @@ pub struct Graph<I, O> {
     timings: Vec<NodeTiming>,
     ends: Vec<(Arc<str>, End)>,
     required: Required,
-    cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    cuts: Vec<FeedbackEdge>,
     pub(super) severable: Vec<u64>,
     /// What fails by itself.
     pub(super) parts: Parts,
@@ -293,7 +293,7 @@ impl<I, O> Graph<I, O> {
             );
             next += 1;
         }
-        let closes = |channel: &u64| self.cuts.iter().any(|(_, cut)| cut.contains(channel));
+        let closes = |channel: &u64| self.cuts.iter().any(|cut| cut.channels.contains(channel));
         if let Some(stage) = behind.iter().find(|stage| wirings[**stage].inlets.iter().any(closes))
         {
             let reason = format!(
@@ -393,11 +393,13 @@ impl<I, O> Graph<I, O> {
         }
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-            let turns = assemble(&wiring, &self.cuts);
-            let closes =
-                |channel: &u64| self.cuts.iter().any(|(_, channels)| channels.contains(channel));
-            for ((stage, turns), wiring) in self.planned.iter_mut().zip(turns).zip(&wiring) {
-                stage.set_turns(turns);
+            let looped = match assemble(&wiring, &self.cuts) {
+                Ok(looped) => looped,
+                Err(reason) => return Err(StartError::Unsupported { graph: self.name, reason }),
+            };
+            let closes = |channel: &u64| self.cuts.iter().any(|cut| cut.channels.contains(channel));
+            for ((stage, looped), wiring) in self.planned.iter_mut().zip(looped).zip(&wiring) {
+                stage.set_looped(looped);
                 stage.set_feedback(wiring.inlets.iter().map(closes).collect());
             }
         }

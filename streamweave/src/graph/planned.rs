@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    Alive, AnyInlet, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge,
-    Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
+    Alive, AnyInlet, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped,
+    Merge, Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
     run_calls, run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
@@ -117,7 +117,7 @@ pub(crate) struct Planned {
     pub(crate) place: String,
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
-    turns: Vec<bool>,
+    looped: Looped,
     feedback: Vec<bool>,
     severable: Vec<bool>,
     merging: Merging,
@@ -144,7 +144,7 @@ impl Planned {
             place,
             probe: Arc::default(),
             counters,
-            turns: Vec::new(),
+            looped: Looped::default(),
             feedback: Vec::new(),
             severable: Vec::new(),
             merging: Merging::default(),
@@ -169,9 +169,16 @@ impl Planned {
         wiring
     }
 
-    /// By which of its inlets the turns of a loop come in.
-    pub(crate) fn set_turns(&mut self, turns: Vec<bool>) {
-        self.turns = turns;
+    /// The loops that it is part of, or that lead to it.
+    pub(crate) fn set_looped(&mut self, looped: Looped) {
+        if let Some(inlets) = self.stage.inlets() {
+            for (index, exit) in looped.exits.iter().enumerate() {
+                if let Some(inlet) = inlets.inlet(index) {
+                    inlet.set_exit(*exit);
+                }
+            }
+        }
+        self.looped = looped;
     }
 
     /// Which of its inlets are those of feedback edges.
@@ -263,7 +270,7 @@ impl Planned {
             counters: self.counters,
             probe: self.probe,
             path,
-            turns: self.turns,
+            looped: self.looped,
             feedback: self.feedback,
             severable: self.severable,
             merging: self.merging,

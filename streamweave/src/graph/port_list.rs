@@ -186,9 +186,6 @@ pub trait EdgeList<N: Node> {
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges);
-    /// Whether one of them is a feedback edge.
-    #[doc(hidden)]
-    fn loops_back(&self) -> bool;
 }
 
 impl<N: Node> EdgeList<N> for () {
@@ -200,9 +197,6 @@ impl<N: Node> EdgeList<N> for () {
     }
     fn open_wide(self, _: &mut GraphBuilder, _: &Arc<str>, workers: usize) -> (Vec<()>, ()) {
         (vec![(); workers], ())
-    }
-    fn loops_back(&self) -> bool {
-        false
     }
 }
 
@@ -255,10 +249,6 @@ where
             .collect();
         (inlets, (Wide::new(exchanges), others))
     }
-
-    fn loops_back(&self) -> bool {
-        self.1.loops_back()
-    }
 }
 
 impl<N, const P: usize, T: 'static, Rest> EdgeList<N> for (Gather<N, P, T>, Rest)
@@ -285,10 +275,6 @@ where
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges) {
         (self.0.edge.from_workers(self.0.senders), self.1).open_wide(builder, path, workers)
-    }
-
-    fn loops_back(&self) -> bool {
-        self.1.loops_back()
     }
 }
 
@@ -319,9 +305,5 @@ where
             .map(|rest| PortInlets { inlets: inlets.next().unwrap_or_default(), rest })
             .collect();
         (inlets, ((), others))
-    }
-
-    fn loops_back(&self) -> bool {
-        true
     }
 }
