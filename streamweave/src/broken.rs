@@ -203,6 +203,10 @@ variants! {
     ExitForgotten,
     /// A run begins again while tasks of the one before may still do something.
     AttemptsOverlap,
+    /// What has failed for good counts as ended.
+    FailedIsEnd,
+    /// Checkpoints wait for what has failed for good.
+    SeveredIsWaitedFor,
 }
 
 /// Whether this process runs the variant.

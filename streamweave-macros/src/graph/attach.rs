@@ -169,7 +169,8 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let mut told = port.clone();
     told.set_span(at);
     let handling = quote_spanned!(at=> (&&&&#told).handling());
-    mixed!(#port.edge().handled(#handling) #buffer #from)
+    let severable = edge.options.severable.is_some().then(|| mixed!(.severable()));
+    mixed!(#port.edge().handled(#handling) #buffer #severable #from)
 }
 
 /// `(out, (input, &handle))`: every port of the node that an edge mentions, and its handle, whose

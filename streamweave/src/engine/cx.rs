@@ -73,6 +73,8 @@ pub enum Phase {
     Complete(u64),
     /// There is no more input: `on_stop`.
     Stop,
+    /// The same, but that something before it has failed, so that nothing is due.
+    Failed,
 }
 
 impl Phase {

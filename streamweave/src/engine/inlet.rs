@@ -63,6 +63,8 @@ pub enum Arrival {
     Turn,
     /// Control.
     Control(Box<Control>),
+    /// Whoever sent is gone without a word.
+    Gone,
 }
 
 impl<T: Send + 'static> Inlet<T> {
@@ -151,6 +153,9 @@ pub trait AnyInlet {
     fn saves_calls(&self) -> Option<bool> {
         None
     }
+    /// Who sends by it is not to notice when the stage is gone.
+    #[doc(hidden)]
+    fn discard_on_drop(&mut self) {}
     /// Whether the records that come in by it can be saved.
     #[doc(hidden)]
     fn can_be_saved(&self) -> bool {
@@ -227,11 +232,15 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 Poll::Ready(Arrival::Records)
             }
             Poll::Ready(Received::Control(mut control)) => {
-                self.ended |= *control == Control::End;
+                self.ended |= matches!(*control, Control::End | Control::Failed);
                 if let Some(exit) = self.exit {
                     *control = exit.control(*control);
                 }
                 Poll::Ready(Arrival::Control(control))
+            }
+            Poll::Ready(Received::Gone) => {
+                self.ended = true;
+                Poll::Ready(Arrival::Gone)
             }
             Poll::Pending => Poll::Pending,
         }
@@ -270,6 +279,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     fn saves_calls(&self) -> Option<bool> {
         let all = self.asked.values().all(Option::is_some);
         (!self.asked.is_empty()).then_some(all)
+    }
+
+    fn discard_on_drop(&mut self) {
+        self.receiver.discard_on_drop();
     }
 
     fn can_be_saved(&self) -> bool {

@@ -258,7 +258,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) | Phase::Failed => None,
         }
     }
 

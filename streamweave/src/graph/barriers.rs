@@ -1,7 +1,7 @@
 //! Barriers through a running graph: what is before one is one consistent cut.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::broken::{Broken, broken};
 use crate::engine::{Edge, Probe, Signals};
@@ -23,6 +23,8 @@ pub(crate) struct Barriers {
     epoch: AtomicU64,
     /// State that no node has.
     carried: Snapshot,
+    /// Held while a cut is put together, and while parts of the graph leave.
+    leaving: Mutex<()>,
 }
 
 impl Barriers {
@@ -37,7 +39,8 @@ impl Barriers {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let epoch = AtomicU64::new(0);
-        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried }
+        let leaving = Mutex::default();
+        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, leaving }
     }
 
     /// Whether barriers go through at all.
@@ -81,6 +84,12 @@ impl Barriers {
     /// A snapshot that holds nothing yet but the state that no node has.
     pub(crate) fn carried(&self) -> Snapshot {
         self.carried.clone()
+    }
+
+    /// These stages have failed together, and the others go on without them.
+    pub(crate) fn sever(&self, stages: &[usize]) {
+        let _whole = self.leaving.lock();
+        stages.iter().for_each(|stage| self.probes[*stage].1.sever());
     }
 
     /// Closes the graph's own inputs, whoever holds them.
@@ -148,6 +157,7 @@ impl Barriers {
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
     pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
+        let _whole = self.leaving.lock();
         let mut snapshot = self.carried();
         if self.own(since).is_some() {
             snapshot.is_unchanged();

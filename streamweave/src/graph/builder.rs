@@ -48,6 +48,8 @@ pub struct GraphBuilder {
     pub(crate) ends: Vec<(Arc<str>, End)>,
     /// The feedback edges.
     pub(crate) cuts: Vec<FeedbackEdge>,
+    /// The edges that what is at one end of them goes on without.
+    pub(crate) severable: Vec<u64>,
     /// The edges of the graph's own inputs.
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     /// The outputs that lead nowhere, and are not declared so.
@@ -79,6 +81,7 @@ impl GraphBuilder {
             timings: Vec::new(),
             ends: Vec::new(),
             cuts: Vec::new(),
+            severable: Vec::new(),
             input_edges: Vec::new(),
             unread: Vec::new(),
             output_merges: Vec::new(),
@@ -550,6 +553,9 @@ impl GraphBuilder {
         self.edges.push(sender.edge());
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
+        if options.severable {
+            self.severable.push(receiver.id());
+        }
         let mut inlet = Inlet::new(receiver);
         inlet.codec = options.codec;
         inlet.aside.copy = options.copy;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    Alive, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped, Merge,
-    Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
+    Alive, AnyInlet, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped,
+    Merge, Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
     run_calls, run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
@@ -119,6 +119,7 @@ pub(crate) struct Planned {
     counters: Arc<StageCounters>,
     looped: Looped,
     feedback: Vec<bool>,
+    severable: Vec<bool>,
     merging: Merging,
     merged: Option<(Option<Promise>, Merge)>,
     supervised: Option<(Supervision, usize)>,
@@ -145,6 +146,7 @@ impl Planned {
             counters,
             looped: Looped::default(),
             feedback: Vec::new(),
+            severable: Vec::new(),
             merging: Merging::default(),
             merged: None,
             supervised: None,
@@ -182,6 +184,17 @@ impl Planned {
     /// Which of its inlets are those of feedback edges.
     pub(crate) fn set_feedback(&mut self, feedback: Vec<bool>) {
         self.feedback = feedback;
+    }
+
+    /// Which of its inlets are those of severable edges.
+    pub(crate) fn set_severable(&mut self, severable: Vec<bool>) {
+        if let Some(inlets) = self.stage.inlets() {
+            let of_them = severable.iter().enumerate().filter(|(_, severable)| **severable);
+            for (inlet, _) in of_them {
+                inlets.inlet(inlet).into_iter().for_each(AnyInlet::discard_on_drop);
+            }
+        }
+        self.severable = severable;
     }
 
     /// Whether all that may wait at its inlets when a barrier passes can be saved.
@@ -259,6 +272,7 @@ impl Planned {
             path,
             looped: self.looped,
             feedback: self.feedback,
+            severable: self.severable,
             merging: self.merging,
             merged: self.merged,
             signals: signals.clone(),

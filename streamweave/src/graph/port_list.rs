@@ -17,6 +17,7 @@ pub struct EdgeTo<N, const P: usize, T> {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) codec: Option<Codec<T>>,
     pub(crate) copy: Option<fn(&T) -> T>,
+    pub(crate) severable: bool,
     /// The instances that send, where the node runs on workers: see [`EdgeTo::from_region`].
     pub(crate) from: Origin,
 }
@@ -39,7 +40,8 @@ pub(crate) enum Origin {
 impl<N, const P: usize, T> In<N, P, T> {
     /// An edge to this port.
     pub fn edge(self) -> EdgeTo<N, P, T> {
-        EdgeTo { port: self, capacity: None, codec: None, copy: None, from: Origin::Outside(1) }
+        let (capacity, codec, copy, severable) = Default::default();
+        EdgeTo { port: self, capacity, codec, copy, severable, from: Origin::Outside(1) }
     }
 }
 
@@ -50,11 +52,13 @@ pub struct EdgeOptions<I> {
     pub(crate) codec: Option<Codec<I>>,
     pub(crate) copy: Option<fn(&I) -> I>,
     pub(crate) letter: Option<fn(I, About) -> Option<Letter>>,
+    pub(crate) severable: bool,
 }
 
 impl<I> Default for EdgeOptions<I> {
     fn default() -> Self {
-        EdgeOptions { capacity: None, codec: None, copy: None, letter: None }
+        let (capacity, codec, copy, letter, severable) = Default::default();
+        EdgeOptions { capacity, codec, copy, letter, severable }
     }
 }
 
@@ -74,7 +78,8 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
         let (codec, copy): (&dyn Any, &dyn Any) = (&self.codec, &self.copy);
         let codec = codec.downcast_ref::<Option<Codec<I>>>().copied().flatten();
         let copy = copy.downcast_ref::<Option<fn(&I) -> I>>().copied().flatten();
-        EdgeOptions { capacity: self.capacity, codec, copy, letter: None }
+        let EdgeTo { capacity, severable, .. } = *self;
+        EdgeOptions { capacity, codec, copy, letter: None, severable }
     }
 
     /// As [`EdgeTo::options`], for an inlet of the node that may have to keep records.
@@ -89,6 +94,13 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     /// Bounds what may wait on this edge to `records`.
     pub fn buffer(mut self, records: usize) -> Self {
         self.capacity = Some(Capacity::records(records));
+        self
+    }
+
+    /// Where what is at one end of the edge fails for good, what is at the other goes on: see
+    /// [`EdgeSpec::severable`](crate::graph::EdgeSpec::severable).
+    pub fn severable(mut self) -> Self {
+        self.severable = true;
         self
     }
 
