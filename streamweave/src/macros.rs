@@ -36,7 +36,7 @@
 /// | `a.out => graph.x,` | an output of the graph: `run.outputs.x` |
 /// | `a.out => feedback b.input,` | an edge that closes a cycle |
 /// | `#![name = "..."]` | the graph's name, in what is told of it |
-/// | `#[workers(n)]` before a node, a nested graph or a group | so many instances of each node; records go to a keyed input by their key, to others as they come |
+/// | `#[workers(n)]` before a node, a nested graph or a group | so many instances of each node; records go to a keyed input by their key, to others as they come; a source must have splits to be divided by, such as files |
 /// | `#[buffer(n)]` before an edge | so many records may wait on it; its target has a task of its own |
 /// | `#[boundary]` before an edge | its target has a task of its own |
 /// | `#[in_turn]` before an edge | in a [deterministic run](crate::graph::ExecutionMode) its target takes one record of each edge in turn |

@@ -7,6 +7,7 @@ use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::instance::is_phase;
 use crate::engine::records::Mark;
+use crate::engine::share::Share;
 use crate::engine::spawn::Spawned;
 use crate::engine::turns::{Looped, Turn};
 use crate::node::NodeError;
@@ -43,6 +44,8 @@ pub struct Cx {
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
+    /// The splits of its source, where that is divided.
+    pub(crate) share: Option<Share>,
     /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
     pub(crate) aligned: Vec<AlignedPlace>,
 }
@@ -123,6 +126,7 @@ impl Cx {
             chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
+            share: None,
             aligned: Vec::new(),
         }
     }

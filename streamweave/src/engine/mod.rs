@@ -24,6 +24,7 @@ mod records;
 mod routes;
 mod saved;
 mod serial;
+pub(crate) mod share;
 mod signals;
 mod sizes;
 mod source;

@@ -186,10 +186,11 @@ impl GraphBuilder {
         self.undo = true;
     }
 
-    pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
+    pub(crate) fn refuse_source(&mut self, path: &Arc<str>) {
         self.refusals.push(format!(
-            "`{path}` is {what}, which does not run on several workers in this version: take it \
-             out of the group with `#[workers(..)]`"
+            "`{path}` is a source that has no splits to be divided by, so that each of several workers \
+             would read all of it: take it out of `#[workers(..)]`, and let an edge lead from it to what is \
+             on workers; a source of your own says by what it is divided, `#[node(source, splits = ..)]`"
         ));
     }
 

@@ -236,6 +236,14 @@ impl<I, O> Graph<I, O> {
         let mut refused = None;
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
+                if let Some(field) = node.undivided_field() {
+                    let reason = format!(
+                        "`{}` is a source that is divided by its splits, and its state field `{field}` is \
+                         not: make it a `Keyed<String, _>`, by their ids",
+                        base(node.path())
+                    );
+                    refused = Some(StartError::Unsupported { graph: self.name.clone(), reason });
+                }
                 // The second instance tells that there are several.
                 if refused.is_some() || !node.path().ends_with("#1") {
                     return;
