@@ -68,7 +68,7 @@ fn files(folder: &tempfile::TempDir, lengths: &[u64]) -> std::io::Result<Vec<Pat
 }
 
 fn lengths(sim: &mut Simulation) -> Vec<u64> {
-    (0..1 + sim.below(6)).map(|_| sim.below(12)).collect()
+    (0..1 + sim.below(6)).map(|_| sim.below(20)).collect()
 }
 
 macro_rules! read {
@@ -82,7 +82,7 @@ macro_rules! read {
             },
             seen: Seen {},
             lines.lines => same.input,
-            same.out => slow.lines,
+            #[buffer(1)] same.out => slow.lines,
             #[buffer(2)] slow.out => seen.lines,
         }
     };
