@@ -106,6 +106,7 @@ impl Driver {
                 probes.collect(),
                 barred,
                 carried,
+                Arc::clone(&counters),
             ),
             queries: Queries::of(&mut planned),
             name,

@@ -121,8 +121,15 @@ impl<I, O> Running<I, O> {
         let queries = Queries::of(&mut planned);
         let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let (tell, ended) = watch::channel(None);
-        let barriers =
-            Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
+        let barriers = Barriers::new(
+            name.clone(),
+            signals.clone(),
+            input_edges,
+            probes,
+            barred,
+            carried,
+            Arc::clone(&counters),
+        );
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
