@@ -154,6 +154,31 @@ fn files_that_are_added_move_the_others() -> Tested {
     Ok(())
 }
 
+graph! {
+    struct Reading(files: Vec<PathBuf>) {
+        #[output] lines: Line,
+        read: FileLines::list(files),
+        read.lines => graph.lines,
+    }
+}
+
+#[test]
+fn in_a_graph_on_workers() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let files = files(&folder, &[3, 4, 5])?;
+    let graph = graph! {
+        #[workers(2)] reading: Reading::new(files),
+        seen: Seen {},
+        reading.lines => seen.lines,
+        reading.lines => graph.lines,
+    };
+    let mut run = graph.inline()?;
+    run.step()?;
+    assert_eq!(std::iter::from_fn(|| run.outputs.lines.try_recv()).count(), 12);
+    run.drain()?;
+    Ok(())
+}
+
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 struct Row {
     n: u64,
