@@ -207,8 +207,10 @@ variants! {
     AttemptsOverlap,
     /// What has failed for good counts as ended.
     FailedIsEnd,
-    /// Checkpoints wait for what has failed for good.
+    /// Questions wait for what has failed for good.
     SeveredIsWaitedFor,
+    /// Checkpoints go on without what has failed for good.
+    SeveredIsLeftOut,
 }
 
 /// Whether this process runs the variant.

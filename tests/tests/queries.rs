@@ -176,8 +176,9 @@ fn what_is_asked_at_a_cut_fits_together() -> Tested {
                 continue;
             }
             let mut query = CutQuery::new();
-            let digits =
-                query.ask("digits", |state: &DigitsState| state.seen.iter().map(|(_, seen)| seen).sum::<u64>());
+            let digits = query.ask("digits", |state: &DigitsState| {
+                state.seen.iter().map(|(_, seen)| seen).sum::<u64>()
+            });
             let entries = |state: &LedgerState| *state.entries;
             let (ledger, slow) = (query.ask("ledger", entries), query.ask("slow", entries));
             run.query_cut(query)?;

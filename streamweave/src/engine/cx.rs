@@ -69,6 +69,8 @@ pub enum Phase {
     Turn(Turn),
     /// A checkpoint's barrier: all that came before it is done, and nothing behind it.
     Barrier(u64),
+    /// One that only has questions answered: the nodes do not hear of it.
+    Query(u64),
     /// The checkpoint of this barrier is complete: `on_complete`.
     Complete(u64),
     /// There is no more input: `on_stop`.

@@ -241,6 +241,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             Phase::Stop if !self.progress.stopped => Some(Due::Stop),
             Phase::Stop => N::COMMITS.then_some(ALL_SO_FAR).and_then(|last| self.gets_ready(last)),
             Phase::Barrier(checkpoint) => self.gets_ready(checkpoint),
+            // What they hold back is not to be lost with them; nothing of it is committed.
+            Phase::Failed => self.gets_ready(ALL_SO_FAR),
             Phase::Complete(checkpoint) => {
                 (self.progress.complete < checkpoint).then_some(Due::Complete(checkpoint))
             }
@@ -258,7 +260,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::InLoop | Phase::Promises | Phase::Idle(_) | Phase::Failed => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) | Phase::Query(_) => None,
         }
     }
 

@@ -99,6 +99,11 @@ impl StageCounters {
         self.running.load(Relaxed)
     }
 
+    /// No step is being made any more, however the last one ended.
+    pub(crate) fn ends(&self) {
+        self.running.store(0, Relaxed);
+    }
+
     /// A step has ended.
     pub(crate) fn step(&self, busy: Option<Stopwatch>) {
         self.running.store(0, Relaxed);

@@ -182,7 +182,7 @@ impl<T: Send + 'static> Part for Outbox<T> {
                 self.control(&Control::Turn(turn));
             }
         }
-        if let Phase::Barrier(epoch) = phase
+        if let Phase::Barrier(epoch) | Phase::Query(epoch) = phase
             && self.epoch < epoch
         {
             self.epoch = epoch;

@@ -110,13 +110,22 @@ impl Probe {
     /// Asks about the state as of barrier `epoch`, which is about to be sent: with this alone, as
     /// nothing is saved at it.
     pub(crate) fn ask_at(&self, epoch: u64, questions: Vec<Question>) {
-        let _before = std::mem::replace(&mut self.lock().at_barrier, (epoch, questions));
+        let mut answer = self.lock();
+        if !answer.closed {
+            let _before = std::mem::replace(&mut answer.at_barrier, (epoch, questions));
+        }
     }
 
-    /// The questions about the state at barrier `epoch`, which has come; `None` where it is not for these.
-    pub(crate) fn asked_at(&self, epoch: u64) -> Option<Vec<Question>> {
-        let asked = &mut self.lock().at_barrier;
-        (asked.0 == epoch).then(|| std::mem::take(&mut asked.1))
+    /// Whether barrier `epoch` is for questions alone.
+    pub(crate) fn is_asked_at(&self, epoch: u64) -> bool {
+        self.lock().at_barrier.0 == epoch
+    }
+
+    /// The stage answers what it was asked about the state at barrier `epoch`, which has passed.
+    pub(crate) fn answer_at(&self, root: &mut dyn Part, epoch: u64) {
+        let questions = std::mem::take(&mut self.lock().at_barrier.1);
+        questions.into_iter().for_each(|question| question(root));
+        self.passed(epoch, Vec::new());
     }
 
     fn tell(&self, tell: impl FnOnce(&mut Told)) {
@@ -255,7 +264,8 @@ impl Probe {
     pub(crate) fn passed(&self, epoch: u64, states: Vec<InstanceState>) {
         let askers = {
             let mut answer = self.lock();
-            if answer.severed {
+            // One that was given up may be saved later than the next has passed.
+            if answer.severed || epoch < answer.barrier.0 {
                 return;
             }
             answer.barrier = (epoch, states.into());
@@ -321,6 +331,11 @@ impl Probe {
     /// The stage is about to finish: this state is its last.
     pub(crate) fn close(&self, root: &mut dyn Part) {
         self.leave(root, |answer| answer.closed = true);
+    }
+
+    /// Whether what the stage is in has failed.
+    pub(crate) fn is_severed(&self) -> bool {
+        self.lock().severed
     }
 
     /// What the stage is in has failed: nobody waits for it, and nothing of it is kept.

@@ -137,6 +137,8 @@ pub(crate) struct StageLoop {
     overtaking: u64,
     /// What belongs to the last one, and is still coming in.
     log: Option<Log>,
+    /// Some that has passed was for a cut.
+    has_cut: bool,
     /// The last one that has passed, and one as of which the state is being saved.
     passed: u64,
     saving: Option<u64>,
@@ -167,6 +169,7 @@ impl Drop for StageLoop {
         if self.waits_for_room {
             self.env.counters.has_room();
         }
+        self.env.counters.ends();
     }
 }
 
@@ -200,6 +203,7 @@ impl StageLoop {
             barrier: None,
             overtaking: 0,
             log: None,
+            has_cut: false,
             passed: 0,
             saving: None,
             told: Told::default(),
@@ -279,10 +283,16 @@ impl StageLoop {
         match phase {
             Phase::Stop | Phase::Failed => {
                 self.stopped = true;
+                if phase == Phase::Failed {
+                    // Who would end these hears of no end.
+                    self.cx.spawned.abort();
+                    self.cx.aligned.iter().for_each(|place| place.idles(true));
+                }
                 let says = if phase == Phase::Stop { Control::End } else { Control::Failed };
                 root.control(&says);
             }
             Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
+            Phase::Query(epoch) => self.query_passed(root, epoch),
             Phase::Complete(epoch) => self.env.probe.has_committed(epoch),
             // A timer may have sent something, after which nothing comes again.
             Phase::Clock(_) if self.rest.told => self.phases.push_back(Phase::Idle(true)),
@@ -467,8 +477,14 @@ impl StageLoop {
     /// That phase comes next.
     #[inline(never)]
     fn begin_phase(&mut self, phase: Phase, inlets: &mut dyn Inlets) {
+        let mut phase = phase;
         if let Phase::Barrier(epoch) = phase {
-            self.begin_log(inlets, epoch);
+            if self.env.probe.is_asked_at(epoch) {
+                phase = Phase::Query(epoch);
+                self.phases[0] = phase;
+            } else {
+                self.begin_log(inlets, epoch);
+            }
         }
         self.doing = Doing::Phase(phase);
     }

@@ -1,10 +1,10 @@
 //! Barriers through a running graph: what is before one is one consistent cut.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Counters, Edge, Probe, Question, Signals};
+use crate::engine::{Counters, Edge, Failure, Probe, Question, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
 
@@ -24,8 +24,8 @@ pub(crate) struct Barriers {
     /// State that no node has.
     carried: Snapshot,
     counters: Arc<Counters>,
-    /// Held while a cut is put together, and while parts of the graph leave.
-    leaving: Mutex<()>,
+    /// Why a part of the graph has stopped. Held while a cut is put together.
+    severed: Mutex<Option<Arc<Failure>>>,
 }
 
 impl Barriers {
@@ -41,8 +41,36 @@ impl Barriers {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let epoch = AtomicU64::new(0);
-        let leaving = Mutex::default();
-        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, counters, leaving }
+        let severed = Mutex::default();
+        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, counters, severed }
+    }
+
+    fn severed(&self) -> MutexGuard<'_, Option<Arc<Failure>>> {
+        self.severed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a part of the graph has stopped, if one has.
+    pub(crate) fn has_severed(&self) -> Option<Arc<Failure>> {
+        self.severed().clone()
+    }
+
+    /// Whether this stage is in a part that has stopped.
+    pub(crate) fn is_severed(&self, stage: usize) -> bool {
+        self.probes.get(stage).is_some_and(|(_, probe)| probe.is_severed())
+    }
+
+    /// A cut is of the whole graph.
+    fn is_whole(&self, severed: &Option<Arc<Failure>>) -> Result<(), RunError> {
+        match severed {
+            Some(failure) if !broken(Broken::SeveredIsLeftOut) => {
+                let reason = format!(
+                    "a part of the graph has failed, which it would not hold: {failure}. What goes on \
+                     can be stopped, and all of it begun again from the last checkpoint"
+                );
+                Err(RunError::NoCheckpoint { graph: self.graph.clone(), reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether barriers go through at all.
@@ -61,6 +89,7 @@ impl Barriers {
     /// one the stages stand still.
     pub(crate) fn send(&self, since: Option<CutId>, last: bool) -> Result<u64, RunError> {
         self.check()?;
+        self.is_whole(&self.severed())?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         let since = self.own(since).map(|cut| cut.epoch);
         self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, since));
@@ -104,8 +133,9 @@ impl Barriers {
     }
 
     /// These stages have failed together, and the others go on without them.
-    pub(crate) fn sever(&self, stages: &[usize]) {
-        let _whole = self.leaving.lock();
+    pub(crate) fn sever(&self, stages: &[usize], failure: &Arc<Failure>) {
+        let mut severed = self.severed();
+        severed.get_or_insert_with(|| Arc::clone(failure));
         stages.iter().for_each(|stage| self.probes[*stage].1.sever());
     }
 
@@ -159,6 +189,8 @@ impl Barriers {
 
     /// The state of all stages once they have settled.
     pub(crate) fn last(&self) -> Result<Snapshot, RunError> {
+        let severed = self.severed();
+        self.is_whole(&severed)?;
         let mut snapshot = self.carried();
         for (_, probe) in &self.probes {
             snapshot.add(&probe.last().unwrap_or_default())?;
@@ -181,7 +213,8 @@ impl Barriers {
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
     pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let _whole = self.leaving.lock();
+        let severed = self.severed();
+        self.is_whole(&severed)?;
         let mut snapshot = self.carried();
         if self.own(since).is_some() {
             snapshot.is_unchanged();

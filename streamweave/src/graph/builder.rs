@@ -49,7 +49,7 @@ pub struct GraphBuilder {
     /// The feedback edges.
     pub(crate) cuts: Vec<FeedbackEdge>,
     /// The edges that what is at one end of them goes on without.
-    pub(crate) severable: Vec<u64>,
+    pub(crate) severable: Vec<(u64, Arc<dyn Edge>)>,
     /// The edges of the graph's own inputs.
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     /// The outputs that lead nowhere, and are not declared so.
@@ -551,11 +551,11 @@ impl GraphBuilder {
         let counters = self.edge(path, port);
         let (sender, receiver) = channel(self.capacity(options.capacity), counters);
         self.edges.push(sender.edge());
+        if options.severable {
+            self.severable.push((receiver.id(), sender.edge()));
+        }
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
-        if options.severable {
-            self.severable.push(receiver.id());
-        }
         let mut inlet = Inlet::new(receiver);
         inlet.codec = options.codec;
         inlet.aside.copy = options.copy;

@@ -140,7 +140,7 @@ impl Cuts {
     }
 
     fn timed_out(&self, stage: Option<Arc<str>>, limit: Duration) -> RunError {
-        let stage = stage.unwrap_or_else(|| "?".into());
+        let stage = stage.unwrap_or_else(|| "the cut before this one".into());
         RunError::TimedOut { graph: self.graph.clone(), stage, limit }
     }
 
@@ -182,7 +182,8 @@ impl Cuts {
             Either::Left((Ok(passed), _)) => passed,
             Either::Right((error, _)) => Err(error),
             Either::Left((Err(_), _)) => {
-                let stage = self.barriers.missing(sent.load(Ordering::Relaxed));
+                let sent = sent.load(Ordering::Relaxed);
+                let stage = if sent > 0 { self.barriers.missing(sent) } else { None };
                 Err(self.timed_out(stage, limit))
             }
         }
@@ -215,6 +216,13 @@ impl Cuts {
         S: CheckpointStorage + Clone + 'static,
     {
         if let Either::Right(_) = select(pin!(self.barriers.settled()), pin!(self.broken())).await {
+            return Ok(None);
+        }
+        // What waits to commit does so for nothing.
+        if let Some(failure) = self.barriers.has_severed()
+            && !broken(Broken::SeveredIsLeftOut)
+        {
+            self.failure.send_replace(Some(failure));
             return Ok(None);
         }
         let Some(storage) = storage else {

@@ -251,8 +251,9 @@ impl Driver {
             {
                 // Stages come before all other tasks, and so have their numbers.
                 let part = self.parts.with(task);
+                self.barriers.sever(&part, &failure);
+                self.parts.sever(&part);
                 part.iter().for_each(|stage| self.tasks[*stage].future = None);
-                self.barriers.sever(&part);
                 self.severed.get_or_insert(RunError::Failed { graph, failure });
                 Ok(())
             }
@@ -391,8 +392,14 @@ impl Driver {
     /// Commits everything, once that is all there is to do.
     pub(crate) fn finish(&mut self) -> Result<(), RunError> {
         self.step()?;
-        if self.barriers.has_settled() {
-            self.barriers.completes(ALL_SO_FAR);
+        match self.barriers.has_settled() {
+            // What waits to commit does so for nothing.
+            true if self.severed.is_some() && !broken(Broken::SeveredIsLeftOut) => {
+                let stages = self.tasks.iter_mut().filter(|task| task.probe.is_some());
+                stages.for_each(|stage| stage.future = None);
+            }
+            true => self.barriers.completes(ALL_SO_FAR),
+            false => {}
         }
         self.step()?;
         match &self.severed {

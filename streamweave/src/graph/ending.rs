@@ -29,14 +29,20 @@ pub(super) struct Severing {
 
 impl Severing {
     /// Stops the part that this stage is in, and says which stages that are; none if it is all of the graph.
-    fn sever(&self, stage: usize) -> Vec<usize> {
+    fn sever(&self, stage: usize, failure: &Arc<Failure>) -> Vec<usize> {
         if !self.parts.are_many() {
             return Vec::new();
         }
         let part = self.parts.with(stage);
+        // First: what the others see of it is to be in no cut.
+        self.barriers.sever(&part, failure);
+        self.parts.sever(&part);
         part.iter().for_each(|stage| self.tasks[*stage].abort());
-        self.barriers.sever(&part);
         part
+    }
+
+    fn is_waited_for(&self, task: tokio::task::Id, waited_for: &BTreeSet<usize>) -> bool {
+        waited_for.iter().any(|stage| self.tasks[*stage].id() == task)
     }
 }
 
@@ -63,7 +69,10 @@ pub(super) async fn supervise(
             Either::Left((Some(stage), _)) => stage,
             Either::Left((None, _)) => break,
             Either::Right((failure, _)) => {
-                ended = fails(failure);
+                let failed = fails(failure);
+                if matches!(ended, Ended::Finished) {
+                    ended = failed;
+                }
                 break;
             }
         };
@@ -72,19 +81,19 @@ pub(super) async fn supervise(
                 waited_for.remove(&stage);
                 cancelled |= matches!(end, StageEnd::Cancelled);
                 if let StageEnd::Failed(failure) = end {
+                    let severed = severing.sever(stage, &failure);
                     let failed = fails(failure);
                     if matches!(ended, Ended::Finished) {
                         ended = failed;
                     }
-                    let severed = severing.sever(stage);
                     if severed.is_empty() {
                         break;
                     }
                     waited_for.retain(|stage| !severed.contains(stage));
                 }
             }
-            // Of a part that has failed.
-            Err(error) if error.is_cancelled() && matches!(ended, Ended::Failed(_)) => {}
+            // Of a part that has failed, also where dropping it panics.
+            Err(error) if !severing.is_waited_for(error.id(), &waited_for) => {}
             Err(error) => {
                 // The engine's own code panicked: it must not look like an end of input.
                 ended = Ended::Failed(Arc::new(Failure::of_engine(error)));

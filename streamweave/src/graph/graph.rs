@@ -34,7 +34,7 @@ pub struct Graph<I, O> {
     ends: Vec<(Arc<str>, End)>,
     required: Required,
     cuts: Vec<FeedbackEdge>,
-    pub(super) severable: Vec<u64>,
+    pub(super) severable: Vec<(u64, Arc<dyn Edge>)>,
     /// What fails by itself.
     pub(super) parts: Parts,
     pub(crate) flow: Flow,
@@ -287,7 +287,7 @@ impl<I, O> Graph<I, O> {
     /// What is connected by edges that are not severable fails by itself.
     fn divide(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-        let is_severable = |channel: &u64| self.severable.contains(channel);
+        let is_severable = |channel: &u64| self.severable.iter().any(|(id, _)| id == channel);
         let mut behind: Vec<usize> = (0..wirings.len())
             .filter(|stage| wirings[*stage].inlets.iter().any(is_severable))
             .collect();

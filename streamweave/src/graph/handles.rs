@@ -45,9 +45,12 @@ impl<T> fmt::Debug for Input<T> {
 /// A record that could not be sent comes back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T> {
-    /// The graph has stopped, or its inputs were closed; [`Running::drain`](crate::graph::Running::drain)
+    /// The graph has stopped, or the part of it that the input leads to, or its inputs were closed; [`Running::drain`](crate::graph::Running::drain)
     /// tells why.
-    #[error("the graph has stopped, or its inputs were closed: it takes no more records")]
+    #[error(
+        "the graph, or the part of it that this input leads to, has stopped, or its inputs were \
+         closed: it takes no more records"
+    )]
     Stopped(T),
     /// There is no room now: step the graph, or use `send`, which waits.
     #[error("the graph's input is full")]

@@ -1,12 +1,18 @@
 //! The parts of a graph that fail by themselves: what is connected by edges that are not severable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::engine::{ChannelId, Wiring};
+use crate::engine::{ChannelId, Edge, Wiring};
 
-/// For each stage, by number, the part that it is in. Empty where the graph is one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Parts(Vec<usize>);
+/// The parts of a graph: one where nothing is severable.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// For each stage, by number, the part that it is in.
+    of: Vec<usize>,
+    /// The severable edges: from which stage to which.
+    edges: Vec<(Arc<dyn Edge>, usize, usize)>,
+}
 
 /// What connects stages.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +30,14 @@ impl Parts {
     pub(crate) fn new(
         stages: &[(&str, &Wiring)],
         outputs: &[Vec<ChannelId>],
-        severable: &[ChannelId],
+        severable: &[(ChannelId, Arc<dyn Edge>)],
     ) -> Self {
+        let is_severable = |channel: &ChannelId| severable.iter().any(|(id, _)| id == channel);
         let mut parts: Vec<usize> = (0..stages.len()).collect();
         let mut linked = BTreeMap::new();
         for (stage, (node, wiring)) in stages.iter().enumerate() {
             let ends = wiring.inlets.iter().chain(&wiring.outlets);
-            let channels = ends.filter(|channel| !severable.contains(channel)).map(|channel| {
+            let channels = ends.filter(|channel| !is_severable(channel)).map(|channel| {
                 let output = outputs.iter().position(|output| output.contains(channel));
                 output.map_or(Link::Channel(*channel), Link::Output)
             });
@@ -39,23 +46,48 @@ impl Parts {
                 parts.iter_mut().filter(|part| **part == here).for_each(|part| *part = there);
             }
         }
-        Parts(parts)
+        let at = |of: fn(&Wiring) -> &[ChannelId], channel| {
+            stages.iter().position(|(_, wiring)| of(wiring).contains(channel))
+        };
+        let edges = severable.iter().filter_map(|(channel, edge)| {
+            let (from, to) = (at(|it| &it.outlets, channel)?, at(|it| &it.inlets, channel)?);
+            Some((Arc::clone(edge), from, to))
+        });
+        Parts { of: parts, edges: edges.collect() }
     }
 
     /// Whether a failure leaves something that goes on.
     pub(crate) fn are_many(&self) -> bool {
-        self.0.windows(2).any(|parts| parts[0] != parts[1])
+        self.of.windows(2).any(|parts| parts[0] != parts[1])
     }
 
     /// The stages of the part that this one is in.
     pub(crate) fn with(&self, stage: usize) -> Vec<usize> {
-        (0..self.0.len()).filter(|other| self.0[*other] == self.0[stage]).collect()
+        (0..self.of.len()).filter(|other| self.of[*other] == self.of[stage]).collect()
+    }
+
+    /// These stages have failed together: those at the other ends of their edges do not wait until they
+    /// are gone, which may be never.
+    pub(crate) fn sever(&self, part: &[usize]) {
+        for (edge, from, to) in &self.edges {
+            if part.contains(from) {
+                edge.sever_sender();
+            }
+            if part.contains(to) {
+                edge.sever_receiver();
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Capacity, EdgeCounters, channel};
+
+    fn counters() -> Arc<EdgeCounters> {
+        Arc::new(EdgeCounters::new("edge".into()))
+    }
 
     fn wiring(inlets: &[ChannelId], outlets: &[ChannelId]) -> Wiring {
         Wiring { inlets: inlets.to_vec(), outlets: outlets.to_vec() }
@@ -75,7 +107,11 @@ mod tests {
         ];
         let named = ["a", "b", "c", "d", "e", "f", "f"];
         let stages: Vec<_> = named.into_iter().zip(&stages).collect();
-        let of = |severable: &[ChannelId]| Parts::new(&stages, &[vec![13, 14]], severable);
+        let edge = || channel::<u64>(Capacity::default(), counters()).0.edge();
+        let of = |severable: &[ChannelId]| {
+            let severable: Vec<_> = severable.iter().map(|id| (*id, edge())).collect();
+            Parts::new(&stages, &[vec![13, 14]], &severable)
+        };
         assert!(!of(&[]).are_many());
         assert!(of(&[11]).are_many());
         assert_eq!(of(&[11]).with(2), [2]);

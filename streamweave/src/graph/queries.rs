@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::engine::{Probe, Question, panic_message};
 use crate::graph::error::RunError;
@@ -75,9 +76,10 @@ impl Queries {
 /// Questions to nodes of a running graph that are answered as of one cut through it: see
 /// [`Running::query_cut`](crate::graph::Running::query_cut).
 #[derive(Default)]
-pub struct CutQuery(
-    Vec<Box<dyn FnOnce(&str, &Queries, &mut ByStage) -> Result<(), RunError> + Send>>,
-);
+pub struct CutQuery(Vec<Ask>);
+
+/// Makes the questions to one node of a graph of this name.
+type Ask = Box<dyn FnOnce(&str, &Queries, &mut ByStage) -> Result<(), RunError> + Send>;
 
 /// Questions, by the number of their stage.
 type ByStage = Vec<Vec<Question>>;
@@ -146,7 +148,11 @@ impl<R> Asked<R> {
             return Err(refused("?", "the query was not answered"));
         };
         let one = |mut answer: Answer<R>| {
-            let said = answer.try_recv().map_err(|_| refused(&graph, "it has ended"))?;
+            let silent = |error| match error {
+                TryRecvError::Empty => refused(&graph, "the cut did not get through"),
+                TryRecvError::Closed => refused(&graph, "it has ended"),
+            };
+            let said = answer.try_recv().map_err(silent)?;
             said.map_err(|reason| refused(&graph, &reason))
         };
         answers.into_iter().map(one).collect()

@@ -119,7 +119,6 @@ impl<I, O> Running<I, O> {
             .map(|stage| (Arc::clone(&stage.path), Arc::clone(&stage.probe)))
             .collect();
         let queries = Queries::of(&mut planned);
-        let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let (tell, ended) = watch::channel(None);
         let barriers = Barriers::new(
             name.clone(),
@@ -131,6 +130,9 @@ impl<I, O> Running<I, O> {
             Arc::clone(&counters),
         );
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
+        let stages = counters.stages.clone();
+        let barriers = Arc::clone(&cuts.barriers);
+        let watchdog = Watchdog { stages, limit: watchdog, barriers };
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
         let mut tasks = Vec::new();
@@ -285,8 +287,9 @@ impl<I, O> Running<I, O> {
 
     /// Answers questions to several nodes as of one cut through the running graph: of everything that its inputs
     /// were sent and its sources gave before, and of nothing behind. What [`Running::query`] says of two nodes
-    /// is of two moments; this fits together. Nothing is saved for it. (What is on its way round a loop is in
-    /// no node's state.)
+    /// is of two moments; this fits together. Nothing is saved for it, and no node hears of it. (What is on its
+    /// way round a loop, or put aside by a deterministic run, is in no node's state.) It overtakes nothing, and a
+    /// checkpoint that is due meanwhile waits for it: choose a short `limit`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -43,13 +43,19 @@ pub struct EdgeSpec {
     pub feedback: bool,
     /// A failure at one end of it does not stop what is at the other. That which has failed for good, as no
     /// policy treats it or its restarts are used up, stops with all that is connected to it by other edges
-    /// (and with the other instances of its nodes). What was sent to it from there on is dropped, and counted
-    /// as [discarded](crate::graph::Metrics). What it fed goes on with its other inputs: this one keeps its
-    /// last frontier, so no window fires that may still have had something from there, and ends at last as
-    /// failed, too. Checkpoints go on without the part that has failed: it begins anew where one is restored.
-    /// The run fails with the first such failure when everything else has come to its end. In a
-    /// deterministic run, and under [`restart_from_checkpoint`](crate::graph::restart_from_checkpoint), a
-    /// failure stops all as it would otherwise.
+    /// (and with the other instances of its nodes); its inputs of the graph refuse what they are sent.
+    /// What was sent to it from there on is dropped, and counted as [discarded](crate::engine::EdgeMetrics).
+    /// What it fed goes on with its other inputs: this one keeps its last frontier, so that no window fires which
+    /// may still have had something from there (they stay open, and so does what they keep), and ends at last as
+    /// failed, too.
+    ///
+    /// From then on no checkpoint is complete, as it would not hold the part that has failed, and what waits
+    /// for one to commit does not. What goes on is what is seen at once: outputs, idempotent sinks, queries.
+    /// [`Running::failures`](crate::graph::Running::failures) tells, and the run fails with the first such
+    /// failure when everything else has come to its end, or is stopped; begun again from the last checkpoint,
+    /// nothing is lost. In a deterministic run, and under
+    /// [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint), a failure stops all as it would
+    /// otherwise.
     pub severable: bool,
     /// In a deterministic run: its target takes one record of each of its edges in turn, as their
     /// records have no times to order them by.

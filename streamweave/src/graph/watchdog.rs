@@ -6,11 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::engine::{Cause, Failure, StageCounters};
+use crate::graph::barriers::Barriers;
 
 /// The stages of a run, and how long a step of one may take.
 pub(super) struct Watchdog {
     pub(super) stages: Vec<(Arc<str>, Arc<StageCounters>)>,
     pub(super) limit: Option<Duration>,
+    /// What knows which of them have been severed: nobody waits for those.
+    pub(super) barriers: Arc<Barriers>,
 }
 
 impl Watchdog {
@@ -24,8 +27,9 @@ impl Watchdog {
         let mut running = vec![(0, Instant::now()); self.stages.len()];
         loop {
             sleep((limit / 4).max(Duration::from_millis(1))).await;
-            for ((stage, counters), (seen, since)) in self.stages.iter().zip(&mut running) {
-                let step = counters.running();
+            let stages = self.stages.iter().enumerate().zip(&mut running);
+            for ((number, (stage, counters)), (seen, since)) in stages {
+                let step = if self.barriers.is_severed(number) { 0 } else { counters.running() };
                 if step != *seen {
                     (*seen, *since) = (step, Instant::now());
                 } else if step != 0 && since.elapsed() >= limit {

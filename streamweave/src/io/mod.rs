@@ -28,7 +28,8 @@
 //!
 //! Under `#[workers(n)]` each worker reads every n-th file of a [`FileLines`], `CsvFile` or `JsonLines`, in the
 //! order of their paths; the other sources are refused there. Positions go with their files to another number of
-//! workers.
+//! workers. Give the records of files that follow each other their event times on the same workers: behind them the
+//! files are mixed, so that an estimate by `disorder` would find most of the earlier ones late.
 //!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was

@@ -24,6 +24,7 @@ streamweave_tests::broken_variants! {
     RetriedGoesLast => every_unit::calls_in_order;
     HeldIsIdle => idle::who_goes_down_while_idle_is_waited_for;
     FailedIsEnd => severable::what_it_fed_takes_it_for_no_end;
-    SeveredIsWaitedFor => severable::checkpoints_go_on;
+    SeveredIsWaitedFor => severable::no_checkpoint_is_without_it;
+    SeveredIsLeftOut => severable::no_checkpoint_is_without_it;
     NoBackoff => policies::down_for_a_while;
 }

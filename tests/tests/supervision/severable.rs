@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint};
-use streamweave::graph::{ExecutionMode, RunError, Running};
+use streamweave::graph::{CutQuery, ExecutionMode, RunError, Running};
+use streamweave::io::PartFiles;
 use streamweave::nodes::window::{Tumbling, count, window_all};
 use streamweave::nodes::{for_each, from_iter, map, merge};
 use streamweave::prelude::*;
@@ -98,14 +99,16 @@ fn on_threads() -> Tested {
     runtime.block_on(async {
         let graph = graph! {
             audit: audit(2),
+            // It hangs in both of its inputs, one of which is at a severable edge.
+            all: merge(),
             block: for_each(move |_: i64| {
                 let _ = blocked.lock().unwrap().recv();
             }),
             total: map(|n: i64| n),
             #[severable]
-            graph_in.out => audit.numbers,
-            #[boundary]
-            audit.out => block.input,
+            graph_in.out => [audit.numbers, all.left],
+            audit.out => all.right,
+            all.out => block.input,
             graph_in: map(|n: i64| n),
             graph.numbers => graph_in.input,
             graph_in.out => total.input,
@@ -184,31 +187,112 @@ pub(crate) fn what_it_fed_takes_it_for_no_end() -> Tested {
     Ok(())
 }
 
-/// Checkpoints go on without it; restored, it begins anew, and the rest where it was.
+/// No checkpoint is complete without it: begun again from the last one, all is as if nothing had happened.
+/// What waits for a checkpoint to commit does not.
 #[test]
-pub(crate) fn checkpoints_go_on() -> Tested {
+pub(crate) fn no_checkpoint_is_without_it() -> Tested {
     quiet();
     let folder = tempfile::tempdir()?;
-    let storage = FileCheckpointStorage::open(folder.path())?;
-    let mut run = audited!(audit(20)).inline()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("states"))?;
+    let parts = folder.path().join("parts");
+    macro_rules! kept {
+        ($audit:expr) => {
+            graph! {
+                twice: map(|n: i64| n * 2), audit: $audit, total: Audit { bomb: Bomb::at(u64::MAX, true) },
+                parts: PartFiles::<i64>::new(&parts),
+                graph.numbers => twice.input,
+                #[severable]
+                twice.out => audit.numbers,
+                twice.out => total.numbers,
+                total.out => parts.records,
+            }
+        };
+    }
+    let mut run = kept!(audit(20)).inline()?;
     for n in 0..40 {
         run.inputs.numbers.try_send(n)?;
-        // Before it has failed, in the middle, and of changes only.
-        if n % 8 == 0 {
-            run.checkpoint(&storage)?;
+        match (n % 8, run.checkpoint(&storage)) {
+            (_, Err(error)) => {
+                assert!(n >= 20, "{error}");
+                assert!(error.to_string().contains("a part of the graph has failed"), "{error}");
+            }
+            (_, Ok(_)) => assert!(n < 20),
         }
     }
-    run.checkpoint(&storage)?;
-    drop(run);
-    let mut graph = audited!(audit(u64::MAX));
+    // Nodes that go on can be asked.
+    let mut query = CutQuery::new();
+    let sum = |state: &AuditState| *state.sum;
+    let (total, gone) = (query.ask("total", sum), query.ask("audit", sum));
+    run.query_cut(query)?;
+    assert_eq!(total.answers()?, [2 * (0..40).sum::<i64>()]);
+    assert!(gone.answers().unwrap_err().to_string().contains("it has ended"));
+    assert_eq!(failed_in(run.drain()), "audit");
+    let mut graph = kept!(audit(u64::MAX));
     graph.restore(storage.latest()?.ok_or("none")?.snapshot())?;
     let mut run = graph.inline()?;
-    run.inputs.numbers.try_send(1_000)?;
-    let sum = |state: &AuditState| *state.sum;
-    assert_eq!(run.query("total", sum)?, [2 * (0..40).sum::<i64>() + 2_000]);
-    assert_eq!(run.query("audit", sum)?, [2_000]);
-    run.close_inputs()?.drain()?;
+    for n in 20..40 {
+        run.inputs.numbers.try_send(n)?;
+    }
+    assert_eq!(run.query("audit", sum)?, [2 * (0..40).sum::<i64>()]);
+    run.drain()?;
+    let mut rows = Vec::new();
+    for part in std::fs::read_dir(&parts)? {
+        rows.extend(std::fs::read_to_string(part?.path())?.lines().map(str::parse::<i64>));
+    }
+    let mut rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable();
+    assert_eq!(rows, (0..40).map(|n| n * 2).collect::<Vec<_>>());
     Ok(())
+}
+
+/// A run that is drained does not wait for what nobody commits, nor for a node that hangs beside the edge;
+/// the watchdog does not bark at what has been severed.
+#[tokio::test(start_paused = true)]
+async fn what_hangs_in_the_failed_part_holds_nothing_up() -> Tested {
+    quiet();
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("states"))?;
+    let mut graph = graph! {
+        twice: map(|n: i64| n * 2), audit: audit(0), hangs: Hangs {},
+        parts: PartFiles::<i64>::new(folder.path().join("parts")),
+        graph.numbers => twice.input,
+        #[severable]
+        twice.out => [hangs.numbers, audit.numbers],
+        #[boundary]
+        audit.out => hangs.others,
+        twice.out => parts.records,
+    };
+    graph.set_watchdog(SECOND);
+    let run = graph.start()?;
+    run.inputs.numbers.send(0).await?;
+    tokio::time::sleep(SECOND / 2).await;
+    for n in 1..100_000 {
+        run.inputs.numbers.send(n).await?;
+    }
+    tokio::time::sleep(SECOND * 10).await;
+    run.inputs.numbers.send(0).await?;
+    let failed = run.drain_into(&storage).await.unwrap_err().to_string();
+    assert!(failed.contains("node `audit` failed") || failed.contains("trapped"), "{failed}");
+    assert!(storage.latest()?.is_none());
+    Ok(())
+}
+
+/// Never comes back from its first number.
+#[node(async)]
+struct Hangs {
+    #[input]
+    numbers: i64,
+    #[input]
+    others: i64,
+}
+
+impl HangsHandlers for Hangs {
+    async fn on_numbers(&self, _: i64, _: &mut impl HangsOut) -> NodeResult {
+        std::future::pending().await
+    }
+    async fn on_others(&self, _: i64, _: &mut impl HangsOut) -> NodeResult {
+        Ok(())
+    }
 }
 
 /// The instances on several workers are one: none goes on without the others.
@@ -339,7 +423,12 @@ async fn a_restart_from_the_checkpoint_is_of_the_whole() -> Tested {
     };
     let attend = async |run: Running<_, _>| Ok(run.drain_into(&storage).await?);
     let done = restart_from_checkpoint(&storage, &RestartSpec::default(), make, attend).await;
-    done.map_err(|error| error.to_string())?;
+    let state = done.map_err(|error| error.to_string())?.state;
+    let mut graph = audited!(audit(u64::MAX));
+    graph.carry_unclaimed();
+    graph.restore(&state)?;
+    let sum = |state: &AuditState| *state.sum;
+    assert_eq!(graph.inline()?.query("audit", sum)?, [(0..1_000).sum::<i64>()]);
     assert_eq!(made.load(Ordering::Relaxed), 2);
     Ok(())
 }

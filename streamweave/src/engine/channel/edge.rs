@@ -14,6 +14,10 @@ pub(crate) trait Edge: Send + Sync {
     fn keep_frontiers(&self);
     /// Puts a barrier behind all that has been sent.
     fn barrier(&self, epoch: u64);
+    /// Whoever sends has failed: what has been sent stays, and nothing more comes.
+    fn sever_sender(&self);
+    /// Whoever receives has failed: what is sent is dropped.
+    fn sever_receiver(&self);
     /// Puts the end behind all that has been sent: who still sends is refused.
     fn close(&self);
 }
@@ -37,6 +41,20 @@ impl<T: Send + 'static> Edge for Channel<T> {
     }
     fn barrier(&self, epoch: u64) {
         self.control(Control::barrier(epoch));
+    }
+    fn sever_sender(&self) {
+        let mut shared = lock(self);
+        shared.sender_gone = true;
+        let waker = shared.stir(&self.stirred);
+        drop(shared);
+        waker.into_iter().for_each(Waker::wake);
+    }
+    fn sever_receiver(&self) {
+        let mut shared = lock(self);
+        shared.receiver = Far::Discards;
+        let wakers = std::mem::take(&mut shared.sending);
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
     }
     fn close(&self) {
         self.control(Control::End);

@@ -127,6 +127,8 @@ impl<T> Drop for Receiver<T> {
         let mut shared = lock(&self.channel);
         shared.receiver = if self.discard_on_drop { Far::Discards } else { Far::Gone };
         self.counters.discarded(shared.records as u64);
+        (shared.records, shared.bytes) = (0, 0);
+        self.counters.waiting(0);
         let queue = std::mem::take(&mut shared.queue);
         shared.spare.clear();
         let wakers = std::mem::take(&mut shared.sending);

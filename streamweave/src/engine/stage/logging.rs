@@ -9,9 +9,9 @@ impl StageLoop {
         self.env.feedback.get(inlet).is_some_and(|comes_round| *comes_round)
     }
 
-    /// Whether a barrier has passed, so that others will.
+    /// Whether a barrier of a cut has passed, so that others will.
     pub(crate) fn has_passed_barrier(&self) -> bool {
-        self.passed > 0
+        self.has_cut
     }
 
     /// Whether the stage is that of one of several workers.
@@ -97,9 +97,20 @@ impl StageLoop {
             let _ = root.poll_flush(&mut task, Sending::Overtaken);
             self.cx.set_ready();
         }
+        self.has_cut = true;
+        self.has_come_by(epoch);
+        self.begin_saving(root, epoch);
+    }
+
+    fn has_come_by(&mut self, epoch: u64) {
         self.passed = epoch;
         self.barrier.take_if(|(last, _)| *last <= epoch);
-        self.begin_saving(root, epoch);
+    }
+
+    /// A barrier with questions has passed the nodes.
+    pub(super) fn query_passed(&mut self, root: &mut dyn Part, epoch: u64) {
+        self.has_come_by(epoch);
+        self.env.probe.answer_at(root, epoch);
     }
 
     /// The state of the nodes as of the barrier is saved.

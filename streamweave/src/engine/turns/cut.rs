@@ -257,7 +257,9 @@ impl<E: Part> Part for Cut<E> {
             }
             Phase::Turn(turn) => self.report(turn),
             // Behind all that has crossed.
-            Phase::Barrier(_) if !self.ended => return self.edge.advance(cx, phase),
+            Phase::Barrier(_) | Phase::Query(_) if !self.ended => {
+                return self.edge.advance(cx, phase);
+            }
             Phase::Idle(false) => {
                 if let Some((scope, _)) = self.scope() {
                     scope.wakes();
