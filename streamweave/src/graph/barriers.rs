@@ -23,6 +23,8 @@ pub(crate) struct Barriers {
     epoch: AtomicU64,
     /// State that no node has.
     carried: Snapshot,
+    /// A state field that no checkpoint holds, but only names.
+    pub(crate) elsewhere: Option<String>,
 }
 
 impl Barriers {
@@ -37,7 +39,7 @@ impl Barriers {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let epoch = AtomicU64::new(0);
-        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried }
+        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, elsewhere: None }
     }
 
     /// Whether barriers go through at all.

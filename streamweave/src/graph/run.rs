@@ -90,7 +90,7 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(mut graph: Graph<I, O>) -> Self {
-        let barred = graph.barred();
+        let (barred, elsewhere) = (graph.barred(), graph.elsewhere());
         let Graph {
             name,
             mut planned,
@@ -119,8 +119,9 @@ impl<I, O> Running<I, O> {
         let queries = Queries::of(&mut planned);
         let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let (tell, ended) = watch::channel(None);
-        let barriers =
+        let mut barriers =
             Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
+        barriers.elsewhere = elsewhere;
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
@@ -373,7 +374,8 @@ impl<I, O> Running<I, O> {
     /// other edges and another number of workers then. The run goes on; its id.
     ///
     /// # Errors
-    /// As [`Running::checkpoint`], and when there is a savepoint of that name.
+    /// As [`Running::checkpoint`], when there is a savepoint of that name, and where a node has
+    /// [state on disk](crate::state::Stored).
     pub async fn savepoint<S>(
         &self,
         storage: &S,
