@@ -277,18 +277,20 @@ impl Shared {
         rows: usize,
         batch: &mut OwnedWriteBatch,
     ) -> Result<(), BackendError> {
-        let mut leaving = lock(&self.leaving);
-        let Some((last, next)) = leaving.get_mut(&(place.field.clone(), place.groups.start)) else {
+        let of_place = (place.field.clone(), place.groups.start);
+        let Some((last, mut next)) = lock(&self.leaving).get(&of_place).cloned() else {
             return Ok(());
         };
-        for row in keyspace.range(next.clone()..undo_from(*last + 1)).take(rows) {
+        for row in keyspace.range(next.clone()..undo_from(last + 1)).take(rows) {
             let row = row.key().map_err(self.failed("read"))?;
             if parse_undo(&row).is_some_and(|(_, key)| place.has(key)) {
                 batch.remove(keyspace, row.clone());
             }
             // Right behind it.
-            *next = [&row[..], &[0]].concat();
+            next = [&row[..], &[0]].concat();
         }
+        // Whether these are removed or not, it goes on there: what is left does no harm.
+        lock(&self.leaving).insert(of_place, (last, next));
         Ok(())
     }
 }

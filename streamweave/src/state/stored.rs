@@ -29,9 +29,9 @@ use crate::broken::{Broken, broken};
 
 /// A table of so many entries is put away, unless said otherwise.
 const ENTRIES: usize = 4096;
-/// The state of so many complete checkpoints can be restored, unless said otherwise: storages keep the last
-/// three, and what these lie on, of which the oldest may be 32 further back.
-const RETAINED: usize = 40;
+/// The state of so many complete checkpoints can be restored, unless said otherwise: more than a storage ever
+/// has. It keeps the last three, and two chains of 33 at most that need nothing in common.
+const RETAINED: usize = 70;
 
 /// One value for each key, as [`Keyed`](super::Keyed), kept by an [`ExactlyOnceStateBackend`]: where that is on
 /// disk (`FjallBackend`, with the feature `fjall`), state may be larger than memory, and a checkpoint
@@ -84,7 +84,7 @@ const RETAINED: usize = 40;
 ///
 /// Changes are written when more entries than are cached have been used, and at each checkpoint, which waits
 /// for the disk. What is written behind the last checkpoint is as if it had never been when that is
-/// restored. What checkpoints need that are restored is kept for the last 40 complete ones
+/// restored. What checkpoints need that are restored is kept for the last 70 complete ones
 /// ([`retain`](Stored::retain)); of an older one the restore is refused. A graph that is not restored begins without
 /// state, and does not start where there is some of a complete checkpoint.
 ///
@@ -167,7 +167,7 @@ impl<K, V> Stored<K, V> {
     }
 
     /// The state of so many complete checkpoints can be restored: no fewer than the storage keeps, with what these
-    /// lie on. At first 40.
+    /// lie on. At first 70, more than a `FileCheckpointStorage` has unless it is told to keep more than three.
     #[must_use]
     pub fn retain(mut self, checkpoints: usize) -> Self {
         self.retained = checkpoints.max(1);

@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;
 
-use streamweave::checkpoint::{Checkpoint, CheckpointStorage};
+use streamweave::checkpoint::{
+    Checkpoint, CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint,
+};
+use streamweave::graph::Running;
+use streamweave::nodes::for_each;
 use streamweave::state::FjallBackend;
+use streamweave::supervision::RestartSpec;
 use streamweave::testing::simulate;
 
 use super::histories::{crashing, draw};
@@ -24,6 +29,44 @@ pub(crate) fn crashes() -> Tested {
         Ok(())
     })?;
     println!("{} crashes", crashes.into_inner());
+    Ok(())
+}
+
+/// A graph that begins again from its checkpoint, in this process, takes over from the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn begins_again_from_the_checkpoint() -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+{
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("checkpoints"))?;
+    let disk: Backend = Arc::new(FjallBackend::open(folder.path().join("state"))?);
+    let (seen, came) = (Seen::default(), Arc::new(AtomicU64::new(0)));
+    let attempts = AtomicU64::new(0);
+    let make = || {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        let came = Arc::clone(&came);
+        let trap = move |_: (u64, Option<u64>)| {
+            let came = came.fetch_add(1, Ordering::Relaxed);
+            assert!(came > 6_000 || came % 1_500 != 1_499, "trapped");
+        };
+        Ok(graph! {
+            ops: Ops { seed: 5, keys: 300, end: 6_000 },
+            #[on_failure(skip)]
+            #[workers(2)]
+            both: Both { backend: disk.clone(), cached: 16, retained: 3, seen: seen.clone() },
+            end: for_each(trap),
+            ops.out => both.ops,
+            both.out => end.input,
+        })
+    };
+    let restart = RestartSpec { max: 20, within: None, ..RestartSpec::default() };
+    let limit = Duration::from_secs(60);
+    restart_from_checkpoint(&storage, &restart, make, async |run: Running<_, _>| {
+        run.checkpoint_every(storage.clone(), Duration::from_millis(1), limit)?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(run.drain_into(&storage).await?)
+    })
+    .await?;
+    assert!(seen.agrees(), "the states differ");
+    assert!(attempts.into_inner() > 2);
     Ok(())
 }
 

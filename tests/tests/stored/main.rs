@@ -33,7 +33,7 @@ pub(crate) struct Op {
 }
 
 /// Operations by a seed, up to an end.
-#[node(source)]
+#[node(source, rewindable)]
 pub(crate) struct Ops {
     #[output]
     out: Op,
