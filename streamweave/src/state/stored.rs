@@ -159,7 +159,7 @@ impl<K, V> Stored<K, V> {
     }
 
     /// When so many entries were used, what was changed of them is written; twice as many are in memory. At
-    /// first 4,096: writing them keeps the node for some 20 ms.
+    /// first 4,096: to write all of them keeps the node for some 40 ms.
     #[must_use]
     pub fn cached(mut self, entries: usize) -> Self {
         self.cached = entries.max(1);
