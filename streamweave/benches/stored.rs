@@ -6,7 +6,7 @@
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "a benchmark")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a benchmark")]
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use streamweave::checkpoint::FileCheckpointStorage;
@@ -74,7 +74,7 @@ fn main() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-fn measure(records: u64, keys: u64, folder: &PathBuf) {
+fn measure(records: u64, keys: u64, folder: &Path) {
     println!("{records} records, {keys} keys");
     let disk = FjallBackend::open(folder.join("state")).unwrap();
     let storage = FileCheckpointStorage::open(folder.join("checkpoints")).unwrap();
