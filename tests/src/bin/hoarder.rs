@@ -51,7 +51,7 @@ impl CountHandlers for Count {
         let count = state.counts.entry_ref(&key)?;
         *count += 1;
         out.out((key, *count));
-        if n % 50 == 0 {
+        if n.is_multiple_of(50) {
             state.counts.remove(&key)?;
         }
         Ok(())

@@ -9,11 +9,13 @@ use streamweave::state::{BackendError, Change, ExactlyOnceStateBackend, Place, S
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surviving(Arc<Mutex<Kept>>);
 
+type Versions = Vec<(u64, Option<Vec<u8>>)>;
+
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     taken: Vec<Place>,
     /// By field and key what it was from a version on, the oldest first.
-    entries: BTreeMap<(String, Vec<u8>), Vec<(u64, Option<Vec<u8>>)>>,
+    entries: BTreeMap<(String, Vec<u8>), Versions>,
     /// What checkpoints name, and in which run it came about.
     sealed: Vec<(Place, u64, u64)>,
     run: u64,
