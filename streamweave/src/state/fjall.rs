@@ -249,7 +249,7 @@ impl Shared {
     ) -> Result<(), BackendError> {
         let least = saved.iter().map(|part| part.version).min().unwrap_or(0);
         let mut batch = self.database.batch();
-        for row in keyspace.range(undo_from(least + 1)..vec![rows::UNDO + 1]).rev() {
+        for row in keyspace.range(undo_from(least.saturating_add(1))..vec![rows::UNDO + 1]).rev() {
             let (row, before) = row.into_inner().map_err(self.failed("read"))?;
             let Some((version, key)) = parse_undo(&row) else { continue };
             let group = key.first_chunk().map_or(0, |first| u16::from_be_bytes(*first));
@@ -281,7 +281,7 @@ impl Shared {
         let Some((last, mut next)) = lock(&self.leaving).get(&of_place).cloned() else {
             return Ok(());
         };
-        for row in keyspace.range(next.clone()..undo_from(last + 1)).take(rows) {
+        for row in keyspace.range(next.clone()..undo_from(last.saturating_add(1))).take(rows) {
             let row = row.key().map_err(self.failed("read"))?;
             if parse_undo(&row).is_some_and(|(_, key)| place.has(key)) {
                 batch.remove(keyspace, row.clone());

@@ -393,7 +393,7 @@ where
         let version = self.version;
         let written = self.write();
         // What comes is not of it, whether it is saved or not.
-        self.version += 1;
+        self.version = version.saturating_add(1);
         written?;
         let Some(place) = &self.place else { return Ok(None) };
         let kept = self.backend.snapshot(place, version)?;
@@ -411,7 +411,8 @@ where
         if let Some(token) = saved.first() {
             place.field.clone_from(&token.field);
         }
-        self.version = 1 + saved.iter().map(|token| token.version).max().unwrap_or(0);
+        let last = saved.iter().map(|token| token.version).max().unwrap_or(0);
+        self.version = last.saturating_add(1);
         self.complete = saved::complete(&saved);
         let parts: Vec<SavedPart> = saved.into_iter().map(Token::into_part).collect();
         self.backend.restore(&place, &parts)?;
