@@ -187,6 +187,12 @@ variants! {
     LifeBeginsAnew,
     /// What records with times have written is measured by the clock until there is the next.
     ClockJudgesTimes,
+    /// Stored state that was put behind a checkpoint is there when that is restored.
+    NewerIsKept,
+    /// Stored state is put in the middle of a unit that may fail.
+    FailedUnitIsPut,
+    /// The version of stored state that the last checkpoint has is forgotten.
+    VersionForgottenEarly,
     /// Timers are no part of a snapshot.
     TimersAreNotSaved,
     /// What nodes hold and timers wait for does not go with the turns of a loop.

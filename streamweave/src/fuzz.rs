@@ -13,7 +13,8 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::{Agenda, Random};
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::{
-    ALL_GROUPS, Expiring, Keyed, KeyedList, KeyedMap, NodeSnapshot, SavedField, Shape, State, Value,
+    ALL_GROUPS, Expiring, Keyed, KeyedList, KeyedMap, NodeSnapshot, Place, SavedField, Shape,
+    State, Stored, Value,
 };
 
 /// How many damaged ones each test reads.
@@ -108,6 +109,41 @@ fn state_of_every_kind() {
         expiring.insert(n, shade);
     }
     fuzz(&expiring, || Expiring::after(Duration::from_secs(1)));
+}
+
+/// What a checkpoint has of it, and all entries with it: refused when it is read, or when the graph starts.
+#[test]
+fn stored_state() {
+    let place = Place { field: "node.field".into(), groups: ALL_GROUPS };
+    let mut made = Stored::<u64, Shade>::default();
+    made.open(&place).unwrap();
+    for (n, shade) in (0_u64..).zip(shades(5)) {
+        made.insert(n, shade).unwrap();
+    }
+    let save = |state: &mut Stored<u64, Shade>| {
+        let mut bytes = Vec::new();
+        state.before_snapshot();
+        state.snapshot(ALL_GROUPS, &mut bytes).map(|()| bytes)
+    };
+    let bytes = save(&mut made).unwrap();
+    let mut random = Random::new(3);
+    let (mut refused, mut read) = (0, 0);
+    for _ in 0..rounds() {
+        let mut state = Stored::<u64, Shade>::default();
+        if state.restore(&damage(&bytes, &mut random)).and_then(|()| state.open(&place)).is_err() {
+            refused += 1;
+            continue;
+        }
+        read += 1;
+        // An entry may be unreadable, and is told when it is read.
+        for n in 0..6 {
+            let _ = state.get(&n);
+        }
+        state.settle(1);
+        let saved = save(&mut state).unwrap();
+        Stored::<u64, Shade>::default().restore(&saved).unwrap();
+    }
+    assert!(refused > 0 && read > 0, "{refused} refused, {read} read");
 }
 
 fn field(bytes: Vec<u8>) -> SavedField {

@@ -113,6 +113,15 @@ pub enum CheckpointError {
          `FileCheckpointStorage`"
     )]
     NoSavepoints,
+    /// A savepoint needs nothing but itself, and there is state that a checkpoint only names.
+    #[error(
+        "no savepoint can be taken: the state `{field}` is on disk, and is not in it. Take checkpoints, \
+         with which a later version of the program can go on just as well, or keep it in `Keyed`"
+    )]
+    KeptElsewhere {
+        /// The node and its field.
+        field: String,
+    },
     /// A checkpoint of changes came, and what they were made to is not what is there.
     #[error(
         "what has changed cannot be put onto the last checkpoint in `{}`: another was put there \

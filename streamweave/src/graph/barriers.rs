@@ -23,6 +23,8 @@ pub(crate) struct Barriers {
     epoch: AtomicU64,
     /// State that no node has.
     carried: Snapshot,
+    /// A state field that no checkpoint holds, but only names.
+    pub(crate) elsewhere: Option<String>,
     counters: Arc<Counters>,
     /// Why a part of the graph has stopped. Held while a cut is put together.
     severed: Mutex<Option<Arc<Failure>>>,
@@ -42,7 +44,20 @@ impl Barriers {
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let epoch = AtomicU64::new(0);
         let severed = Mutex::default();
-        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, counters, severed }
+        let elsewhere = None;
+        Barriers {
+            graph,
+            signals,
+            inputs,
+            probes,
+            barred,
+            run,
+            epoch,
+            carried,
+            elsewhere,
+            counters,
+            severed,
+        }
     }
 
     fn severed(&self) -> MutexGuard<'_, Option<Arc<Failure>>> {

@@ -118,6 +118,9 @@ impl Cuts {
     where
         S: CheckpointStorage + Clone + 'static,
     {
+        if let Some(field) = self.barriers.elsewhere.clone() {
+            return Err(CheckpointError::KeptElsewhere { field });
+        }
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
         // What fails, or is waited for by nobody any more, does not keep the run.
         let goes_on = GoesOn(stop.then_some(&*self.barriers));

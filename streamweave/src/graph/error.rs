@@ -85,6 +85,15 @@ pub enum StartError {
         /// The node.
         node: Arc<str>,
     },
+    /// State that is kept elsewhere ([`Stored`](crate::state::Stored)) cannot be opened.
+    #[error("graph `{graph}` cannot start: {error}")]
+    State {
+        /// The graph's name.
+        graph: String,
+        /// Of which node and field, where, why not, and what can be done.
+        #[source]
+        error: StateError,
+    },
     /// More is required than holds: see [`Graph::require`](crate::graph::Graph::require).
     #[error("graph `{graph}` cannot start: {reason}")]
     NotGuaranteed {

@@ -14,6 +14,7 @@ use crate::graph::inline::Inline;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::parts::Parts;
 use crate::graph::planned::Planned;
+use crate::graph::restore::owned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
@@ -418,6 +419,36 @@ impl<I, O> Graph<I, O> {
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| node.set_undo(undo));
         }
+        self.open_state()?;
         Ok(self)
+    }
+
+    /// Opens the state that is kept elsewhere.
+    fn open_state(&mut self) -> Result<(), StartError> {
+        let instances = self.instances();
+        let mut opened = Ok(());
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                if opened.is_ok() {
+                    let path = Arc::clone(node.path());
+                    let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
+                    opened = node.open(base(&path), owned(&path, workers));
+                }
+            });
+        }
+        opened.map_err(|error| StartError::State { graph: self.name.clone(), error })
+    }
+
+    /// A state field of a node that is kept elsewhere, if there is one.
+    pub(crate) fn elsewhere(&mut self) -> Option<String> {
+        let mut found = None;
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                if let Some(field) = node.elsewhere() {
+                    found.get_or_insert_with(|| format!("{}.{field}", base(node.path())));
+                }
+            });
+        }
+        found
     }
 }

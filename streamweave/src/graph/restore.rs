@@ -19,7 +19,7 @@ use crate::state::{ALL_GROUPS, SavedField, StateError, read_layers, split_fields
 const FIELDS: char = '+';
 
 /// The nodes of a graph: how many instances each has, and which saved fields are its own.
-type Instances = BTreeMap<String, (usize, fn(&str, &SavedField) -> bool)>;
+pub(super) type Instances = BTreeMap<String, (usize, fn(&str, &SavedField) -> bool)>;
 
 /// What was saved of a node.
 #[derive(Default)]
@@ -111,7 +111,8 @@ impl<I, O> Graph<I, O> {
         }
     }
 
-    fn try_restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+    /// How many instances each node has, and which saved fields are its own.
+    pub(super) fn instances(&mut self) -> Instances {
         let mut instances = Instances::new();
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
@@ -119,6 +120,11 @@ impl<I, O> Graph<I, O> {
                 instances.entry(base(node.path()).to_owned()).or_insert((0, claims)).0 += 1;
             });
         }
+        instances
+    }
+
+    fn try_restore(&mut self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let instances = self.instances();
         let saved = self.sort(snapshot, &instances)?;
         let mut result = self.restore_in_flight(snapshot, &instances, &saved);
         for stage in &mut self.planned {
@@ -126,8 +132,7 @@ impl<I, O> Graph<I, O> {
                 let path = Arc::clone(node.path());
                 let Some(saved) = saved.get(base(&path)).filter(|_| result.is_ok()) else { return };
                 let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
-                let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
-                let owned = Routes::owned(number.unwrap_or(0), workers);
+                let owned = owned(&path, workers);
                 let divided = node.is_divided();
                 let (parts, groups) = own_of(&saved.parts, &path, workers, &owned, divided);
                 let mut restored = Ok(());
@@ -247,6 +252,12 @@ impl<I, O> Graph<I, O> {
             None => Ok(()),
         }
     }
+}
+
+/// The groups of the instance at `path`, of so many.
+pub(super) fn owned(path: &str, workers: usize) -> Range<u16> {
+    let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
+    Routes::owned(number.unwrap_or(0), workers)
 }
 
 /// What the instance at `path` is given: where there were as many instances its own, and else all with the

@@ -91,7 +91,7 @@ pub struct StopReport {
 
 impl<I, O> Running<I, O> {
     pub(crate) fn start(mut graph: Graph<I, O>) -> Self {
-        let barred = graph.barred();
+        let (barred, elsewhere) = (graph.barred(), graph.elsewhere());
         let Graph {
             name,
             mut planned,
@@ -120,7 +120,7 @@ impl<I, O> Running<I, O> {
             .collect();
         let queries = Queries::of(&mut planned);
         let (tell, ended) = watch::channel(None);
-        let barriers = Barriers::new(
+        let mut barriers = Barriers::new(
             name.clone(),
             signals.clone(),
             input_edges,
@@ -129,6 +129,7 @@ impl<I, O> Running<I, O> {
             carried,
             Arc::clone(&counters),
         );
+        barriers.elsewhere = elsewhere;
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let stages = counters.stages.clone();
         let barriers = Arc::clone(&cuts.barriers);
@@ -443,7 +444,8 @@ impl<I, O> Running<I, O> {
     /// other edges and another number of workers then. The run goes on; its id.
     ///
     /// # Errors
-    /// As [`Running::checkpoint`], and when there is a savepoint of that name.
+    /// As [`Running::checkpoint`], when there is a savepoint of that name, and where a node has
+    /// [state on disk](crate::state::Stored).
     pub async fn savepoint<S>(
         &self,
         storage: &S,

@@ -126,6 +126,9 @@ pub enum StateError {
         /// How many workers there were.
         workers: usize,
     },
+    /// What keeps the state elsewhere has failed.
+    #[error(transparent)]
+    Backend(#[from] super::BackendError),
     /// An error in one field of one node.
     #[error("node `{node}`, state field `{field}`: {source}")]
     Field {

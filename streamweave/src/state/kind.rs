@@ -1,8 +1,9 @@
 //! What every kind of managed state can do for the runtime.
 
+use std::any::Any;
 use std::ops::Range;
 
-use super::{ALL_GROUPS, Shape, StateError};
+use super::{ALL_GROUPS, Place, Shape, StateError};
 
 /// How state divides over workers and moves between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,8 +71,35 @@ pub trait State: Send + 'static {
         let _ = (now, floor);
     }
 
-    /// Removes what no later unit can see, between units.
-    fn expire(&mut self) {}
+    /// The graph starts, and this is of the node's instance at `place`; after what was saved has been
+    /// [restored](State::restore). For state that is kept elsewhere.
+    ///
+    /// # Errors
+    /// When it is not there.
+    fn open(&mut self, place: &Place) -> Result<(), StateError> {
+        let _ = place;
+        Ok(())
+    }
+
+    /// A snapshot only says where the state is.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
+    /// [`snapshot`](State::snapshot) comes next, between units: removes what no later unit can see, and writes
+    /// what is kept elsewhere.
+    fn before_snapshot(&mut self) {}
+
+    /// What the node's next state needs of this one where it begins anew, as only who was
+    /// [opened](State::open) can empty what is kept elsewhere.
+    fn hand_over(&mut self) -> Option<Box<dyn Any + Send>> {
+        None
+    }
+
+    /// Takes over what was handed over, empty.
+    fn take_over(&mut self, before: Box<dyn Any + Send>) {
+        let _ = before;
+    }
 
     /// Turns the undo log on or off, between units. While it is off, nothing is logged and
     /// [`rollback`](State::rollback) does nothing. Off at first.
@@ -259,4 +287,5 @@ pub(super) mod names {
     pub(in crate::state) const KEYED_LIST: &str = "keyed-list";
     pub(in crate::state) const VALUE: &str = "value";
     pub(in crate::state) const BROADCAST: &str = "broadcast";
+    pub(in crate::state) const STORED: &str = "stored";
 }

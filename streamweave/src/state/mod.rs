@@ -1,15 +1,18 @@
 //! Managed state: what nodes keep between records, and the runtime saves, restores, moves between
 //! workers and takes back after a failure.
 //!
-//! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`]. Keys are
-//! [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
+//! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`], or
+//! [`Stored`] where state is larger than memory. Keys are [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
 //! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
 
+mod backend;
 mod broadcast;
 mod codec;
 mod epochs;
 mod error;
 mod expiring;
+#[cfg(feature = "fjall")]
+mod fjall;
 mod key_group;
 mod keyed;
 mod keyed_list;
@@ -26,6 +29,7 @@ mod snapshot;
 mod sorted;
 mod stable_impls;
 mod stable_key;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,11 @@ mod undo;
 mod value;
 mod wire;
 
+#[cfg(feature = "fjall")]
+pub use self::fjall::FjallBackend;
+pub use backend::{
+    BackendError, Change, ExactlyOnceStateBackend, InMemoryBackend, Place, SavedPart,
+};
 pub use broadcast::Broadcast;
 pub use codec::Codec;
 pub use error::StateError;
@@ -51,5 +60,6 @@ pub(crate) use snapshot::{as_binary, from_binary};
 #[doc(hidden)]
 pub use stable_key::Fold;
 pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
+pub use stored::Stored;
 pub use value::Value;
 pub(crate) use wire::{table_entries, table_length};

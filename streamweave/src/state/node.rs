@@ -1,11 +1,12 @@
 //! `NodeState`: all state fields of one node, as the runtime handles them.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{
-    ALL_GROUPS, Begun, Coverage, MAX_KEY_GROUPS, NodeSchema, NodeSnapshot, OldState, SavedField,
-    State, StateError,
+    ALL_GROUPS, Begun, Coverage, MAX_KEY_GROUPS, NodeSchema, NodeSnapshot, OldState, Place,
+    SavedField, State, StateError,
 };
 
 /// Is shown every state field of a node in turn.
@@ -84,6 +85,33 @@ pub trait NodeState: Send + 'static {
         Self: Sized,
     {
         std::mem::swap(self, before);
+    }
+
+    /// Takes over what state that is kept elsewhere needs of `before`, and nothing of what there is in it.
+    fn begin_anew(&mut self, before: &mut Self)
+    where
+        Self: Sized,
+    {
+        let mut handed = HandOver(BTreeMap::new());
+        before.fields(&mut handed);
+        self.fields(&mut TakeOver(handed.0));
+    }
+
+    /// The graph starts, and this is of the instance of `node` with these groups: see [`State::open`].
+    ///
+    /// # Errors
+    /// The first field's that fails, naming `node` and the field.
+    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError> {
+        let mut open = Open { node, groups, result: Ok(()) };
+        self.fields(&mut open);
+        open.result
+    }
+
+    /// The first field that is [kept elsewhere](State::is_elsewhere).
+    fn elsewhere(&mut self) -> Option<&'static str> {
+        let mut elsewhere = Elsewhere(None);
+        self.fields(&mut elsewhere);
+        elsewhere.0
     }
 
     /// Turns the undo log on or off, between units.
@@ -293,6 +321,47 @@ impl NodeState for () {
     }
 }
 
+struct HandOver(BTreeMap<&'static str, Box<dyn Any + Send>>);
+impl FieldVisitor for HandOver {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        self.0.extend(state.hand_over().map(|handed| (name, handed)));
+    }
+}
+
+struct TakeOver(BTreeMap<&'static str, Box<dyn Any + Send>>);
+impl FieldVisitor for TakeOver {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if let Some(handed) = self.0.remove(name) {
+            state.take_over(handed);
+        }
+    }
+}
+
+struct Open<'a> {
+    node: &'a str,
+    groups: Range<u16>,
+    result: Result<(), StateError>,
+}
+
+impl FieldVisitor for Open<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if self.result.is_ok() {
+            let place =
+                Place { field: format!("{}.{name}", self.node), groups: self.groups.clone() };
+            self.result = state.open(&place).map_err(|error| error.in_field(self.node, name));
+        }
+    }
+}
+
+struct Elsewhere(Option<&'static str>);
+impl FieldVisitor for Elsewhere {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if state.is_elsewhere() {
+            self.0 = self.0.or(Some(name));
+        }
+    }
+}
+
 struct SetUndo(bool);
 impl FieldVisitor for SetUndo {
     fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
@@ -369,7 +438,7 @@ impl FieldVisitor for Save<'_> {
     fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
         let Ok(snapshot) = &mut self.result else { return };
         let mut bytes = Vec::new();
-        state.expire();
+        state.before_snapshot();
         match state.snapshot(self.groups.clone(), &mut bytes) {
             Ok(()) => {
                 let (shape, version) = (S::shape(), self.version);

@@ -62,6 +62,10 @@ impl<K, S> Segment<K, S> {
         self.entries.iter()
     }
 
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.entries.iter_mut().map(|entry| &mut entry.slot)
+    }
+
     /// The entries with at least this mark.
     pub(super) fn since(&self, mark: u16) -> impl Iterator<Item = &Entry<K, S>> {
         let marked = move |&bucket: &usize| u16::from(self.marks[bucket]) >= mark;

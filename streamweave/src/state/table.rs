@@ -156,6 +156,11 @@ impl<K, S, U> Table<K, S, U> {
         self.segments.iter().flat_map(Segment::entries)
     }
 
+    /// All slots, for changes that nobody is told of.
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.segments.iter_mut().flat_map(Segment::slots_mut)
+    }
+
     pub(super) fn epochs(&self) -> &Epochs {
         &self.ledger.epochs
     }

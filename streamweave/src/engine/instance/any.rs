@@ -31,6 +31,13 @@ pub trait AnyInstance {
     fn undivided_field(&mut self) -> Option<&'static str>;
     /// A state field that is one value for the node as a whole, if it has such.
     fn single_field(&self) -> Option<String>;
+    /// The graph starts, and this is the instance of `node` that has these groups.
+    ///
+    /// # Errors
+    /// When state that is kept elsewhere is not there.
+    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError>;
+    /// The first state field that is kept elsewhere.
+    fn elsewhere(&mut self) -> Option<&'static str>;
     /// Switches the logging of changes, so that a unit can be undone.
     fn set_undo(&mut self, on: bool);
     /// The state as it is now, with timers, frontier and promise; without fields where there is none of
@@ -104,6 +111,14 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn publish(&mut self) {
         let out = self.emitted();
         self.counters.publish(self.accepted(), out, &self.agenda, self.failures);
+    }
+    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError> {
+        // Of several without a key none has groups that are its own.
+        let is_divided = groups == ALL_GROUPS || N::SOLE_KEY.is_none();
+        self.state.open(node, if is_divided { groups } else { 0..0 })
+    }
+    fn elsewhere(&mut self) -> Option<&'static str> {
+        self.state.elsewhere()
     }
     fn set_undo(&mut self, on: bool) {
         self.undo = on;
@@ -213,6 +228,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             RestartedState::Kept => fresh.keep_saved(&mut self.state),
             RestartedState::Fresh => {
                 fresh.set_undo(self.undo);
+                fresh.begin_anew(&mut self.state);
                 self.agenda.forget();
             }
         }

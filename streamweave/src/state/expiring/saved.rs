@@ -60,7 +60,7 @@ impl<S: ByKey> State for Expiring<S> {
         self.look_at(keys);
     }
 
-    fn expire(&mut self) {
+    fn before_snapshot(&mut self) {
         self.tidy();
         self.look_at(usize::MAX);
         self.queue.begin();
@@ -68,7 +68,7 @@ impl<S: ByKey> State for Expiring<S> {
 
     fn set_epoch(&mut self, epoch: u32) {
         // What is gone is not part of what is saved as of now.
-        self.expire();
+        self.before_snapshot();
         self.saved = None;
         self.state.set_epoch(epoch);
         self.times.set_epoch(epoch);

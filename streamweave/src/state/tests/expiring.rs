@@ -204,7 +204,7 @@ fn what_comes_back_is_looked_at() {
 fn left_of(state: &mut Expires) -> usize {
     state.begin();
     state.tell_time(TTL, TTL);
-    state.expire();
+    state.before_snapshot();
     assert_eq!(state.queue.len(), 0);
     saved(state, ALL_GROUPS).len() - saved(&new(), ALL_GROUPS).len()
 }
