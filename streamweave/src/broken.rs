@@ -143,6 +143,8 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// What several workers have saved of their own becomes what the last of them has.
+    LastWorkerWins,
     /// A node that says something of all records runs on several workers, each with a share of them.
     WholeIsDivided,
     /// What a sink could not write is dropped when it restarts.
