@@ -11,7 +11,7 @@ use streamweave::prelude::*;
 
 use super::Tested;
 use super::reference::{Kind, Options, Record, Sent, Step, Value};
-use super::steps::Random;
+use super::steps::{Known, Random};
 use crate::run;
 
 /// Records within so much of both ends of time.
@@ -84,7 +84,7 @@ fn totals(kind: Kind, records: &[Record]) -> Vec<Sent> {
         .collect()
 }
 
-fn check<W: WindowAssigner + Clone>(assigner: W, kind: Kind) -> Tested {
+fn check<W: Known>(assigner: W, kind: Kind) -> Tested {
     for time in (0..NEAR as i64).flat_map(|near| [i64::MIN + near, i64::MAX - near]) {
         assigner.assign(LogicalTime(time), &mut |window| {
             assert!(window.contains(LogicalTime(time)), "{window} at {time}, {kind:?}");

@@ -72,7 +72,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     {
         let time = if self.by_clock { Some(LogicalTime(out.now())) } else { time };
         let Some(time) = time else { return untimed() };
-        if !self.add(windows, key, record, time, out) {
+        if !self.add(windows, key, record, time, out)? {
             out.late(key, record);
         }
         Ok(())

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::broken::{Broken, broken};
 use crate::node::NodeResult;
 use crate::nodes::millis;
-use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner};
+use crate::nodes::window::assign::{check_span, span};
+use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner, WindowError};
 use crate::{Frontier, LogicalTime, NodeError};
 
 /// The configuration that nodes of windows share.
@@ -19,6 +20,8 @@ pub(super) struct Plan<W, A: Aggregate> {
     pub(super) early: Early<A::Input>,
     /// So many late records of a window have a result together.
     pub(super) late_records: u64,
+    /// The gap that ends a record's session, where the record says it.
+    pub(super) gap: Option<Gap<A::Input>>,
     /// Windows of the run's clock.
     pub(super) by_clock: bool,
     /// Records are added to slices, which are combined when a window is complete.
@@ -38,6 +41,8 @@ pub(super) struct Early<T> {
     pub(super) punctuation: Option<Punctuation<T>>,
 }
 
+type Gap<T> = Arc<dyn Fn(&T) -> Option<Duration> + Send + Sync>;
+
 type Punctuation<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
@@ -49,6 +54,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             accumulation: Accumulation::default(),
             late_records: 1,
             early: Early { records: None, clock: None, time: None, punctuation: None },
+            gap: None,
             by_clock: false,
             sliced: false,
         }
@@ -93,6 +99,23 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
 
     pub(super) fn late_after(self, records: u64) -> Self {
         Plan { late_records: records.max(1), ..self }
+    }
+
+    pub(super) fn gap_by(self, gap: Gap<A::Input>) -> Self {
+        Plan { gap: Some(gap), ..self }
+    }
+
+    /// The end of a record's own window, where that says it.
+    pub(super) fn own_end(
+        &self,
+        record: &A::Input,
+        time: LogicalTime,
+    ) -> Result<Option<LogicalTime>, WindowError> {
+        let Some(gap) = self.gap.as_ref().and_then(|gap| gap(record)).map(span) else {
+            return Ok(None);
+        };
+        check_span("gap", gap)?;
+        Ok(Some(LogicalTime(time.0.saturating_add(gap))))
     }
 
     pub(super) fn by_clock(self) -> Self {
