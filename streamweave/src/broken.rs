@@ -69,6 +69,8 @@ variants! {
     NoWindowBehind,
     /// A temporal join takes the version behind a record's time, if there is one.
     AsOfTakesLater,
+    /// What is joined with the nearest version has it as soon as one is known.
+    NearestIsFirst,
     /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.
     TimersFireInRounds,
     /// Records in round 0 of a loop count as in the round of the records before them.
