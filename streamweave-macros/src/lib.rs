@@ -99,6 +99,9 @@ use proc_macro::TokenStream;
 /// - `source, rewindable`: it goes on from the position in its saved state, and gives again what came
 ///   behind that; `sink, idempotent`: what comes again changes nothing, `idempotent =
 ///   expression` where that depends on the node (`self`). All of it counts for `graph.guarantees()`.
+/// - `source, splits = expression`: the ids of the parts that it reads, a `Vec<String>`, by which it is divided
+///   under `#[workers(n)]`: `out.owns_split(id)` says which ones an instance reads. Its state is by these ids,
+///   `Keyed<String, _>`, and goes with them to another number of workers.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
 /// - `version = 2`: what its state means has changed since the first version, so that state saved by an
 ///   older one is refused; or, with `migrate = path`, made into its own by the function

@@ -201,8 +201,16 @@ variants! {
     CrossingForgotten,
     /// What may still come in from outside of a loop is not held.
     EntryForgotten,
+    /// Each worker reads all splits of a source.
+    SplitOnTwoWorkers,
+    /// What leaves a loop within a graph that is part of it is still in its round behind an edge there.
+    ExitForgotten,
     /// A run begins again while tasks of the one before may still do something.
     AttemptsOverlap,
+    /// What has failed for good counts as ended.
+    FailedIsEnd,
+    /// Checkpoints wait for what has failed for good.
+    SeveredIsWaitedFor,
 }
 
 /// Whether this process runs the variant.

@@ -18,6 +18,11 @@ struct Readme;
 #[doc = include_str!("../../docs/semantics.md")]
 struct Semantics;
 
+/// And the programs of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod checkpoint;

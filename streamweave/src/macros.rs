@@ -36,10 +36,11 @@
 /// | `a.out => graph.x,` | an output of the graph: `run.outputs.x` |
 /// | `a.out => feedback b.input,` | an edge that closes a cycle |
 /// | `#![name = "..."]` | the graph's name, in what is told of it |
-/// | `#[workers(n)]` before a node, a nested graph or a group | so many instances of each node; records go to a keyed input by their key, to others as they come |
+/// | `#[workers(n)]` before a node, a nested graph or a group | so many instances of each node; records go to a keyed input by their key, to others as they come; a source must have splits to be divided by, such as files |
 /// | `#[buffer(n)]` before an edge | so many records may wait on it; its target has a task of its own |
 /// | `#[boundary]` before an edge | its target has a task of its own |
 /// | `#[in_turn]` before an edge | in a [deterministic run](crate::graph::ExecutionMode) its target takes one record of each edge in turn |
+/// | `#[severable]` before an edge | what is at one end of it goes on where the other has failed for good: see [`EdgeSpec::severable`](crate::graph::EdgeSpec::severable) |
 /// | `group name { .. },` | nodes that belong together; `name/node` is their path |
 /// | `#[rounds(max = n)] loop name { .. },` | the nodes of a loop, and its bound: beyond it is an error (`max`) or the result (`limit`) |
 /// | `#[on_failure(..)]` before a node or a group | what becomes of a record whose unit fails: `stop`, `retry`, `skip` or `dead_letter`, which gives the node the output `dead_letters`; `#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]` tries each record so often before; see [`supervision`](crate::supervision) |

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use streamweave::engine::Cause;
 use streamweave::graph::{RunError, Snapshot, StartError};
 use streamweave::node::More;
+use streamweave::nodes::for_each;
 use streamweave::state::{Keyed, Value};
 use streamweave::{NodeResult, graph, node};
 
@@ -224,6 +225,24 @@ async fn a_stall_is_counted_while_it_lasts() {
     let [first, second] = [(); 2].map(|()| run.metrics().stages[0].backpressured);
     assert!(Duration::ZERO < first && first < second, "{first:?} {second:?}");
     run.abort();
+}
+
+/// It ends with its stage: that of a graph that has failed waits no longer.
+#[tokio::test(start_paused = true)]
+async fn a_stall_ends_with_its_stage() {
+    let graph = graph! {
+        source: numbers(u64::MAX),
+        bad: for_each(|_: u64| panic!("bad")),
+        source.out => graph.out,
+        graph.numbers => bad.input,
+    };
+    let run = graph.start().unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    run.inputs.numbers.send(1).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let [first, second] = [(); 2].map(|()| run.metrics().stages[0].backpressured);
+    assert!(Duration::ZERO < first && first == second, "{first:?} {second:?}");
+    assert!(run.drain().await.is_err());
 }
 
 /// Says how long it has awaited what it was sent.

@@ -6,6 +6,8 @@
 mod bars;
 #[path = "io/csv_json.rs"]
 mod csv_json;
+#[path = "io/divided.rs"]
+mod divided;
 #[path = "io/follow.rs"]
 mod follow;
 #[path = "io/lines.rs"]
@@ -24,6 +26,7 @@ mod tcp;
 #[cfg(target_os = "linux")]
 streamweave_tests::broken_variants! {
     UnwrittenIsDropped => sinks::lines_wait_for_room;
+    SplitOnTwoWorkers => divided::each_line_once_and_in_order_whatever_happens;
 }
 
 type Failure = Box<dyn std::error::Error>;

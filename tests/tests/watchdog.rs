@@ -73,6 +73,28 @@ async fn who_waits_for_input_does_not_hang() -> Tested {
     Ok(())
 }
 
+/// Nor does an asynchronous node for which nobody makes room.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_does_not_hang() -> Tested {
+    let mut graph = graph! {
+        wait: Wait {},
+        graph.millis => wait.millis,
+        #[buffer(1)]
+        wait.out => graph.out,
+    };
+    graph.set_watchdog(LIMIT);
+    let mut run = graph.start()?;
+    for _ in 0..10 {
+        run.inputs.millis.send(1).await?;
+    }
+    tokio::time::sleep(LIMIT * 10).await;
+    for _ in 0..10 {
+        assert_eq!(run.outputs.out.recv().await, Some(1));
+    }
+    run.drain().await?;
+    Ok(())
+}
+
 /// A handler that keeps its thread does not keep the report back.
 #[test]
 fn a_blocked_thread_is_told_of() -> Tested {

@@ -7,7 +7,7 @@ use crate::graph::attrs::Rounds;
 use crate::graph::expand::{Cx, builder, edge, handle, input, node, out, sound, width};
 use crate::graph::model::To;
 use crate::graph::plan::{Join, Outlet};
-use crate::graph::scopes::{self, Leaves};
+use crate::graph::scopes;
 
 /// Feedback edges, then every node.
 pub(crate) fn nodes(cx: &Cx<'_>) -> TokenStream {
@@ -24,7 +24,7 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
         Some(region) => (senders(region), TokenStream::new()),
         None => (mixed!(1), mixed!(let #edge = #edge.one();)),
     };
-    let (depth, place) = plan.scopes.closes(model, index);
+    let depth = plan.scopes.depth(index);
     let bound = match scopes::bound(model, index) {
         Some(Rounds { number, fails }) => {
             let number = number.base10_parse::<u32>().unwrap_or(1);
@@ -33,7 +33,7 @@ fn feedback(cx: &Cx<'_>, index: usize) -> Option<TokenStream> {
         }
         None => mixed!(#krate::engine::Bound::None),
     };
-    let back = mixed!(#krate::graph::Back { depth: #depth, place: #place, bound: #bound });
+    let back = mixed!(#krate::graph::Back { depth: #depth, bound: #bound });
     let To::In(end) = model.edges[index].to else { return None };
     let path = &model.nodes[model.ins[end].node].path;
     let port = checked(model.ins[end].node, port);
@@ -169,7 +169,8 @@ pub(crate) fn edge_to(cx: &Cx<'_>, index: usize) -> TokenStream {
     let mut told = port.clone();
     told.set_span(at);
     let handling = quote_spanned!(at=> (&&&&#told).handling());
-    mixed!(#port.edge().handled(#handling) #buffer #from)
+    let severable = edge.options.severable.is_some().then(|| mixed!(.severable()));
+    mixed!(#port.edge().handled(#handling) #buffer #severable #from)
 }
 
 /// `(out, (input, &handle))`: every port of the node that an edge mentions, and its handle, whose
@@ -265,11 +266,11 @@ pub(crate) fn tree(cx: &Cx<'_>, edges: &[usize]) -> TokenStream {
     if let [index] = edges {
         let (port, edge) = (cx.target(*index), edge(*index));
         let edge = if cx.is_boxed(*index) { mixed!(*#edge) } else { mixed!(#edge) };
-        let edge = match cx.plan.scopes.leaves(cx.model, *index) {
-            Some(Leaves::All) => mixed!(#krate::engine::Leave::all(#edge)),
-            Some(Leaves::Inner(place)) => mixed!(#krate::engine::Leave::inner(#edge, #place)),
-            None => edge,
-        };
+        let Cx { model, plan, .. } = cx;
+        let leaves = plan.scopes.leaves(model, *index)
+            // What leads to another stage is known there.
+            || (plan.is_fused(model, *index) && plan.scopes.may_leave(model, *index));
+        let edge = if leaves { mixed!(#krate::engine::Leave::new(#edge)) } else { edge };
         return mixed!(#krate::graph::check::via(#port, #edge));
     }
     let (first, second) = edges.split_at(edges.len() / 2);

@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) buffer: Option<Expr>,
     pub(crate) boundary: Option<Ident>,
     pub(crate) in_turn: bool,
+    pub(crate) severable: Option<Ident>,
     /// The name that it had before, in the same group.
     pub(crate) renamed_from: Option<LitStr>,
 }
@@ -69,7 +70,7 @@ impl Place {
         match self {
             Place::Node | Place::Group => &["workers", "restart", "on_failure", "renamed_from"],
             Place::Loop => &["rounds", "workers", "restart", "on_failure", "renamed_from"],
-            Place::Edge => &["buffer", "boundary", "in_turn"],
+            Place::Edge => &["buffer", "boundary", "in_turn", "severable"],
         }
     }
 
@@ -84,8 +85,17 @@ impl Place {
 }
 
 /// Every name that is an attribute somewhere.
-const ALL: [&str; 8] =
-    ["workers", "restart", "on_failure", "rounds", "buffer", "boundary", "in_turn", "renamed_from"];
+const ALL: [&str; 9] = [
+    "workers",
+    "restart",
+    "on_failure",
+    "rounds",
+    "buffer",
+    "boundary",
+    "in_turn",
+    "severable",
+    "renamed_from",
+];
 
 /// Reads the attributes of something that stands at `place`.
 pub(crate) fn options(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Options {
@@ -126,18 +136,9 @@ impl Options {
             "buffer" => {
                 self.buffer = Some(count(attr, "records", "#[buffer(4096)]")?);
             }
-            "boundary" => match &attr.meta {
-                Meta::Path(path) => self.boundary = path.get_ident().cloned(),
-                other => {
-                    return Err(syn::Error::new_spanned(other, "`boundary` takes no argument"));
-                }
-            },
-            "in_turn" => match &attr.meta {
-                Meta::Path(_) => self.in_turn = true,
-                other => {
-                    return Err(syn::Error::new_spanned(other, "`in_turn` takes no argument"));
-                }
-            },
+            "boundary" => self.boundary = word(attr)?,
+            "in_turn" => self.in_turn = word(attr)?.is_some(),
+            "severable" => self.severable = word(attr)?,
             "renamed_from" => self.renamed_from = Some(renamed_from(attr)?),
             "rounds" => {
                 // Whatever is wrong with it, the loop has one.
@@ -154,6 +155,17 @@ impl Options {
     /// Whether a failure is treated otherwise than by stopping the graph.
     pub(crate) fn has_policy(&self) -> bool {
         self.restart.is_some() || self.on_failure.is_some()
+    }
+}
+
+/// An attribute that is a word and no more.
+fn word(attr: &Attribute) -> syn::Result<Option<Ident>> {
+    match &attr.meta {
+        Meta::Path(path) => Ok(path.get_ident().cloned()),
+        other => {
+            let name = other.path().to_token_stream();
+            Err(syn::Error::new_spanned(other, format!("`{name}` takes no argument")))
+        }
     }
 }
 

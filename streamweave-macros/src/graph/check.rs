@@ -15,6 +15,7 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     let mut out = duplicates(model, errors);
     out.extend(straight_through(model, errors));
     out.extend(feedback_ports(model, errors));
+    severable_edges(model, errors);
     remove(model, &out);
     let closing = cycles::check(model, errors);
     scopes::check(model, errors);
@@ -82,6 +83,32 @@ fn feedback_ports(model: &mut Model, errors: &mut Errors) -> Vec<usize> {
         }
     }
     Vec::new()
+}
+
+/// `severable` where there is nothing at one end, or where a loop needs it.
+fn severable_edges(model: &mut Model, errors: &mut Errors) {
+    let mut told = None;
+    for edge in &mut model.edges {
+        let Some(word) = &edge.options.severable else { continue };
+        let inside = matches!((edge.from, edge.to), (From::Out(_), To::In(_)));
+        let message = match (inside, &edge.feedback) {
+            (false, _) => {
+                "a port of the graph has no node at its other end that could fail: leave out \
+                 `severable`"
+            }
+            (true, Some(_)) => {
+                "a loop does not go on without one of its edges: leave out `severable`"
+            }
+            (true, None) => continue,
+        };
+        // All edges of a list have the word in common.
+        let this = Some((format!("{:?}", word.span()), message));
+        if told != this {
+            errors.error(word, message);
+        }
+        told = this;
+        edge.options.severable = None;
+    }
 }
 
 /// Of the item form: declared ports that no edge mentions.

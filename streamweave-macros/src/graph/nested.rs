@@ -69,6 +69,7 @@ fn node_of(cx: &Cx<'_>, head: &Head) -> Node {
         commits: false,
         in_memory: false,
         rewindable: false,
+        splits: None,
         idempotent: None,
         dropped: Vec::new(),
         version: None,

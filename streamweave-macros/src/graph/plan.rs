@@ -156,6 +156,7 @@ fn is_boundary(model: &Model, index: usize) -> bool {
     let from = start.map(|start| &model.nodes[start]);
     edge.options.boundary.is_some()
         || edge.options.buffer.is_some()
+        || edge.options.severable.is_some()
         || edge.feedback.is_some()
         // What it is sent leaves only when the unit stands.
         || model.is_supervised(end)

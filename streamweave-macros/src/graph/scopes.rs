@@ -3,23 +3,20 @@
 use crate::diag::Errors;
 use crate::graph::attrs::Rounds;
 use crate::graph::cycles::ends;
-use crate::graph::model::{Model, To};
+use crate::graph::model::{From, Model, To};
 
 /// The loops of a graph.
 #[derive(Default)]
 pub(crate) struct Scopes {
     /// For each node, the outermost loop that it is part of.
     outer: Vec<Option<usize>>,
-    /// For each node, the inner loop that it is part of: a group's number, and the loop's place.
-    inner: Vec<Option<(usize, u32)>>,
+    /// For each node, the inner loop that it is part of: a group's number.
+    inner: Vec<Option<usize>>,
     /// For each edge, how deep the loop is that it closes.
     depths: Vec<usize>,
-}
-
-/// Which loop an edge leads out of.
-pub(crate) enum Leaves {
-    All,
-    Inner(u32),
+    /// For each node, which outputs of the graph it leads to, where that may be part of a loop of the
+    /// graph around it.
+    leads_to: Vec<Vec<bool>>,
 }
 
 impl Scopes {
@@ -31,7 +28,9 @@ impl Scopes {
             .filter(|edge| model.edges[*edge].feedback.is_some())
             .filter_map(|edge| Some((edge, ends(model, edge)?)))
             .collect();
-        let mut scopes = Scopes { outer: vec![None; nodes], inner: vec![None; nodes], depths };
+        let leads_to = outputs_of(model);
+        let (outer, inner) = (vec![None; nodes], vec![None; nodes]);
+        let mut scopes = Scopes { outer, inner, depths, leads_to };
         for (_, (from, to)) in &cuts {
             for node in 0..nodes {
                 if all.leads(*to, node) && all.leads(node, *from) {
@@ -46,73 +45,81 @@ impl Scopes {
         let within = Reach::new(model, |edge| {
             model.edges[edge].feedback.is_none() || scopes.depths[edge] > 0
         });
-        let mut groups = Vec::new();
         for (edge, (from, to)) in cuts.iter().filter(|(edge, _)| scopes.depths[*edge] > 0) {
             let Some(group) = group_of(model, *edge) else { continue };
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
             for node in 0..nodes {
                 if within.leads(*to, node) && within.leads(node, *from) {
-                    scopes.inner[node] = Some((group, 0));
+                    scopes.inner[node] = Some(group);
                 }
             }
         }
-        scopes.place(&groups, &within);
         scopes
     }
 
-    /// Numbers the inner loops so that each comes behind those that lead to it.
-    fn place(&mut self, groups: &[usize], within: &Reach) {
-        let members = |group: usize, inner: &[Option<(usize, u32)>]| -> Vec<usize> {
-            let is = |node: &usize| inner[*node].is_some_and(|inner| inner.0 == group);
-            (0..inner.len()).filter(is).collect()
+    /// How many loops are around the one that a feedback edge closes.
+    pub(crate) fn depth(&self, edge: usize) -> usize {
+        self.depths[edge]
+    }
+
+    /// Whether the edge leads out of a loop of this graph.
+    pub(crate) fn leaves(&self, model: &Model, edge: usize) -> bool {
+        if model.edges[edge].feedback.is_some() {
+            return false;
+        }
+        let From::Out(out) = model.edges[edge].from else { return false };
+        let (from, to) = (model.outs[out].node, ends_at(model, edge));
+        let leaves = |loops: &[Option<usize>]| {
+            loops[from].is_some() && to.and_then(|to| loops[to]) != loops[from]
         };
-        let members: Vec<_> = groups.iter().map(|group| members(*group, &self.inner)).collect();
-        let leads = |from: usize, to: usize| {
-            from != to
-                && members[from].iter().any(|a| members[to].iter().any(|b| within.leads(*a, *b)))
-        };
-        let mut left: Vec<usize> = (0..groups.len()).collect();
-        for place in 0.. {
-            let next = left.iter().position(|to| !left.iter().any(|from| leads(*from, *to)));
-            let Some(next) = next.or((!left.is_empty()).then_some(0)) else { break };
-            for node in &members[left.remove(next)] {
-                if let Some(inner) = &mut self.inner[*node] {
-                    inner.1 = place;
-                }
+        leaves(&self.outer) || leaves(&self.inner)
+    }
+
+    /// Whether the edge to a node may lead out of a loop of the graph around this: what begins there leads
+    /// to some outputs, and the node not to all of them.
+    pub(crate) fn may_leave(&self, model: &Model, edge: usize) -> bool {
+        let Some(to) = ends_at(model, edge) else { return false };
+        let leads_to = |node: usize| self.leads_to.get(node);
+        let of_target = leads_to(to);
+        match model.edges[edge].from {
+            From::Out(out) => leads_to(model.outs[out].node) != of_target,
+            from => (0..model.edges.len())
+                .filter(|other| model.edges[*other].from == from)
+                .filter_map(|other| ends_at(model, other))
+                .any(|node| leads_to(node) != of_target),
+        }
+    }
+}
+
+/// The node that the edge leads to.
+fn ends_at(model: &Model, edge: usize) -> Option<usize> {
+    match model.edges[edge].to {
+        To::In(input) => Some(model.ins[input].node),
+        To::Output(_) => None,
+    }
+}
+
+/// For each node of a graph that is a node of another one, which of the outputs it leads to.
+fn outputs_of(model: &Model) -> Vec<Vec<bool>> {
+    if model.outputs.iter().all(|output| output.decl.is_none()) {
+        return Vec::new();
+    }
+    let mut leads = vec![vec![false; model.outputs.len()]; model.nodes.len()];
+    let mut changed = true;
+    while std::mem::take(&mut changed) {
+        for edge in &model.edges {
+            let From::Out(out) = edge.from else { continue };
+            let from = model.outs[out].node;
+            let of_target = match edge.to {
+                To::In(input) => leads[model.ins[input].node].clone(),
+                To::Output(output) => (0..model.outputs.len()).map(|it| it == output).collect(),
+            };
+            for (here, there) in leads[from].iter_mut().zip(of_target) {
+                changed |= there && !*here;
+                *here |= there;
             }
         }
     }
-
-    /// The depth of the loop that a feedback edge closes, and its place.
-    pub(crate) fn closes(&self, model: &Model, edge: usize) -> (usize, u32) {
-        let place = ends(model, edge).and_then(|(from, _)| self.inner[from]);
-        match self.depths[edge] {
-            0 => (0, 0),
-            depth => (depth, place.map_or(0, |inner| inner.1)),
-        }
-    }
-
-    /// Which loop the edge leads out of, if any.
-    pub(crate) fn leaves(&self, model: &Model, edge: usize) -> Option<Leaves> {
-        if model.edges[edge].feedback.is_some() {
-            return None;
-        }
-        let crate::graph::model::From::Out(out) = model.edges[edge].from else { return None };
-        let from = model.outs[out].node;
-        let to = match model.edges[edge].to {
-            To::In(input) => Some(model.ins[input].node),
-            To::Output(_) => None,
-        };
-        let outer = self.outer[from]?;
-        if to.and_then(|to| self.outer[to]) != Some(outer) {
-            return Some(Leaves::All);
-        }
-        let (group, place) = self.inner[from]?;
-        let stays = to.and_then(|to| self.inner[to]).is_some_and(|inner| inner.0 == group);
-        (!stays).then_some(Leaves::Inner(place))
-    }
+    leads
 }
 
 /// The bound of the loop that a feedback edge closes.

@@ -80,13 +80,13 @@ fn edge(cx: &Cx<'_>, index: usize, edge: &Edge) -> TokenStream {
     };
     let buffer = option(cx.buffer(index).map(|records| mixed!(#records)));
     let (boundary, feedback) = (edge.options.boundary.is_some(), edge.feedback.is_some());
-    let in_turn = edge.options.in_turn;
+    let (in_turn, severable) = (edge.options.in_turn, edge.options.severable.is_some());
     mixed! {
         #krate::graph::EdgeSpec {
             from: ::std::string::String::from(#from),
             to: ::std::string::String::from(#to),
             buffer: #buffer, boundary: #boundary, feedback: #feedback,
-            in_turn: #in_turn,
+            in_turn: #in_turn, severable: #severable,
         }
     }
 }

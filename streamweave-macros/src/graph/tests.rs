@@ -143,13 +143,23 @@ fn each_mistake_is_told_once() {
             "#[buffer(4096)]",
             "#[bufer(4096)]",
             "unknown attribute `bufer`: an edge takes \
-            `buffer`, `boundary`, `in_turn`; did you mean `buffer`?",
+            `buffer`, `boundary`, `in_turn`, `severable`; did you mean `buffer`?",
         ),
         (
             "#[buffer(4096)]",
             "#[workers(2)]",
             "`workers` does not belong on an edge, which takes \
-            `buffer`, `boundary`, `in_turn`",
+            `buffer`, `boundary`, `in_turn`, `severable`",
+        ),
+        (
+            "#[buffer(4096)]",
+            "#[severable]",
+            "a port of the graph has no node at its other end that could fail: leave out `severable`",
+        ),
+        (
+            "matcher.rejects",
+            "#[severable] matcher.rejects",
+            "a loop does not go on without one of its edges: leave out `severable`",
         ),
         ("#![name = \"venue\"]", "#![name]", "write the name: `#![name = \"venue\"]`"),
         ("feed.rates =>", "feed.in =>", "`in` is a keyword, so no port can have this name"),

@@ -15,7 +15,7 @@ use crate::node::sized::sized;
 const LIFECYCLE: [&str; 6] = ["start", "stop", "frontier", "timer", "checkpoint", "complete"];
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 21] = [
+const CONTEXT: [&str; 22] = [
     "time",
     "frontier",
     "key",
@@ -29,6 +29,7 @@ const CONTEXT: [&str; 21] = [
     "at",
     "rounds",
     "is_late",
+    "owns_split",
     "count_late",
     "promised",
     "promise",

@@ -85,6 +85,7 @@ pub(crate) fn function(
         commits: options.commits.is_some(),
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),
+        splits: None,
         idempotent: options.idempotent(),
         dropped: std::mem::take(&mut options.dropped),
         version: options.version.take(),

@@ -37,6 +37,7 @@ pub(crate) struct Node {
     pub(crate) rewindable: bool,
     /// What comes to it again changes nothing.
     /// When: it may depend on the node.
+    pub(crate) splits: Option<Expr>,
     pub(crate) idempotent: Option<Expr>,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,

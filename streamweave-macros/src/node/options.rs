@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) single: Option<Ident>,
     pub(crate) commits: Option<Ident>,
     pub(crate) rewindable: Option<Ident>,
+    /// The ids of a source's splits.
+    pub(crate) splits: Option<(Ident, Expr)>,
     /// What is committed is kept in the memory of the process until then.
     pub(crate) in_memory: Option<Ident>,
     pub(crate) idempotent: Option<(Ident, Option<Expr>)>,
@@ -49,7 +51,7 @@ pub(crate) struct Options {
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, \
      `breaker(failures = 5, within = \"10s\", open = \"30s\")`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `single`, `commits`, `rewindable`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `single`, `commits`, `rewindable`, `splits = expression`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -139,6 +141,10 @@ impl Options {
             }
             "rewindable" => {
                 self.rewindable = Some(name.clone());
+                false
+            }
+            "splits" => {
+                self.splits = Some((name.clone(), value(input)?));
                 false
             }
             "idempotent" => {
@@ -236,6 +242,9 @@ impl Options {
         }
         if let Some(rewindable) = &self.rewindable {
             errors.error(rewindable, "`rewindable` is for sources: add `source`, or remove it");
+        }
+        if let Some((splits, _)) = &self.splits {
+            errors.error(splits, "`splits` is for sources: add `source`, or remove it");
         }
         if let (Some((idempotent, _)), Some(_)) = (&self.idempotent, &self.commits) {
             errors.error(

@@ -63,6 +63,7 @@ pub(crate) fn structure(
         commits: options.commits.is_some(),
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),
+        splits: options.splits.take().map(|(_, splits)| splits),
         idempotent: options.idempotent(),
         dropped: std::mem::take(&mut options.dropped),
         version: options.version.take(),

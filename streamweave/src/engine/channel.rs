@@ -97,6 +97,8 @@ pub(crate) enum Received {
     /// Records, which are in the receiver's buffer now.
     Records,
     Control(Box<Control>),
+    /// Nothing any more: the sender is gone, and has not said why.
+    Gone,
 }
 
 struct Channel<T> {

@@ -41,7 +41,7 @@ pub enum Control {
     },
     /// The input has ended: no more records, and everything before has been delivered.
     End,
-    /// The producer has failed: this is never the end of input.
+    /// Something before it has failed, and nothing more comes: this is never the end of input.
     Failed,
 }
 

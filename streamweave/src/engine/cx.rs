@@ -7,8 +7,9 @@ use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::instance::is_phase;
 use crate::engine::records::Mark;
+use crate::engine::share::Share;
 use crate::engine::spawn::Spawned;
-use crate::engine::turns::Turn;
+use crate::engine::turns::{Looped, Turn};
 use crate::node::NodeError;
 use crate::time::{AlignedPlace, Promise, Stamp};
 
@@ -32,7 +33,9 @@ pub struct Cx {
     /// Some outbox may have something that is ready to leave.
     ready: bool,
     /// Some edge of the stage is part of a loop: it is to be asked at every turn.
-    looped: bool,
+    asked: bool,
+    /// The loops that the stage is part of.
+    pub(crate) looped: Looped,
     failure: Option<Arc<Failure>>,
     /// The time of the current unit.
     pub(crate) mark: Mark,
@@ -41,6 +44,8 @@ pub struct Cx {
     pub(crate) spawned: Spawned,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
+    /// The splits of its source, where that is divided.
+    pub(crate) share: Option<Share>,
     /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
     pub(crate) aligned: Vec<AlignedPlace>,
 }
@@ -68,6 +73,8 @@ pub enum Phase {
     Complete(u64),
     /// There is no more input: `on_stop`.
     Stop,
+    /// The same, but that something before it has failed, so that nothing is due.
+    Failed,
 }
 
 impl Phase {
@@ -111,13 +118,15 @@ impl Cx {
         Cx {
             status: 0,
             ready: true,
-            looped: false,
+            asked: false,
+            looped: Looped::default(),
             failure: None,
             mark: Mark::default(),
             clock,
             chance: Chance::default(),
             spawned: Spawned::default(),
             timers: false,
+            share: None,
             aligned: Vec::new(),
         }
     }
@@ -211,13 +220,13 @@ impl Cx {
     }
 
     /// A flush of full batches is always due: said in every phase by the edges that need it.
-    pub(crate) fn set_looped(&mut self) {
-        self.looped = true;
+    pub(crate) fn set_asked(&mut self) {
+        self.asked = true;
     }
 
     /// Whether a flush of full batches would do anything.
     pub(crate) fn flush_due(&self) -> bool {
-        self.ready || self.looped || self.status & FULL != 0
+        self.ready || self.asked || self.status & FULL != 0
     }
 
     /// The flush made room, and left nothing that is ready.

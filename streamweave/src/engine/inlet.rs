@@ -13,6 +13,7 @@ use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, dri
 use crate::engine::in_flight::{Place, Waiting};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
+use crate::engine::turns::Leaves;
 use crate::engine::{Control, Instance};
 use crate::node::{Emit, Emitters, InputPort, Lifecycle, Passing, Receive};
 use crate::state::{Codec, StateError};
@@ -41,6 +42,8 @@ pub struct Inlet<T> {
     restored: VecDeque<Records<T>>,
     /// Records are put aside.
     puts_aside: bool,
+    /// What comes in has left a loop.
+    exit: Option<Leaves>,
     /// What belongs to a cut that is not complete, while one is.
     log: Option<Result<Vec<Waiting>, StateError>>,
 }
@@ -60,6 +63,8 @@ pub enum Arrival {
     Turn,
     /// Control.
     Control(Box<Control>),
+    /// Whoever sent is gone without a word.
+    Gone,
 }
 
 impl<T: Send + 'static> Inlet<T> {
@@ -78,6 +83,7 @@ impl<T: Send + 'static> Inlet<T> {
             released: VecDeque::new(),
             restored: VecDeque::new(),
             puts_aside: false,
+            exit: None,
             log: None,
         }
     }
@@ -87,6 +93,14 @@ impl<T: Send + 'static> Inlet<T> {
         let next = self.aside.take_again().or_else(|| self.pending.pop_first());
         self.receiver.counters.held(self.pending.len());
         next
+    }
+
+    /// The records as they are outside of the loop that they come from.
+    fn outside(&self, mut records: Records<T>) -> Records<T> {
+        if let Some(exit) = self.exit.filter(|_| !broken(Broken::ExitForgotten)) {
+            records.remark(|mark| exit.mark(mark));
+        }
+        records
     }
 
     /// A call is made for this record, which is saved for barriers if that `saves` it.
@@ -139,6 +153,9 @@ pub trait AnyInlet {
     fn saves_calls(&self) -> Option<bool> {
         None
     }
+    /// Who sends by it is not to notice when the stage is gone.
+    #[doc(hidden)]
+    fn discard_on_drop(&mut self) {}
     /// Whether the records that come in by it can be saved.
     #[doc(hidden)]
     fn can_be_saved(&self) -> bool {
@@ -171,6 +188,9 @@ pub trait AnyInlet {
     fn restore(&mut self, _: Vec<Waiting>) -> Result<(), StateError> {
         Ok(())
     }
+    /// What comes in has left a loop: it is no longer in a round.
+    #[doc(hidden)]
+    fn set_exit(&mut self, _: Option<Leaves>) {}
     /// Where a record waits whose unit has failed, if there are records at all.
     #[doc(hidden)]
     fn aside(&mut self) -> Option<&mut dyn AnyAside>;
@@ -188,7 +208,7 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }
         if let Some(records) = self.restored.pop_front() {
             self.judged = false;
-            self.pending = Pending::of(records);
+            self.pending = Pending::of(self.outside(records));
             return Poll::Ready(Arrival::Records);
         }
         // Its sender is gone then, which is no failure.
@@ -198,6 +218,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         match self.receiver.poll_recv(task, &mut self.pending.records) {
             Poll::Ready(Received::Records) => {
                 self.judged = false;
+                if self.exit.is_some() && self.pending.records.carried().is_stamped() {
+                    let records = std::mem::take(&mut self.pending.records);
+                    self.pending.records = self.outside(records);
+                }
                 self.pending.begin();
                 self.receiver.counters.held(self.pending.len());
                 if let Some(Ok(log)) = &mut self.log {
@@ -207,9 +231,16 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 }
                 Poll::Ready(Arrival::Records)
             }
-            Poll::Ready(Received::Control(control)) => {
-                self.ended |= *control == Control::End;
+            Poll::Ready(Received::Control(mut control)) => {
+                self.ended |= matches!(*control, Control::End | Control::Failed);
+                if let Some(exit) = self.exit {
+                    *control = exit.control(*control);
+                }
                 Poll::Ready(Arrival::Control(control))
+            }
+            Poll::Ready(Received::Gone) => {
+                self.ended = true;
+                Poll::Ready(Arrival::Gone)
             }
             Poll::Pending => Poll::Pending,
         }
@@ -248,6 +279,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
     fn saves_calls(&self) -> Option<bool> {
         let all = self.asked.values().all(Option::is_some);
         (!self.asked.is_empty()).then_some(all)
+    }
+
+    fn discard_on_drop(&mut self) {
+        self.receiver.discard_on_drop();
     }
 
     fn can_be_saved(&self) -> bool {
@@ -317,6 +352,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }
         self.released.make_contiguous().sort_by_key(|(number, ..)| *number);
         Ok(())
+    }
+
+    fn set_exit(&mut self, exit: Option<Leaves>) {
+        self.exit = exit;
     }
 
     fn aside(&mut self) -> Option<&mut dyn AnyAside> {

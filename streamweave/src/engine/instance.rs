@@ -16,6 +16,7 @@ use crate::engine::aside::Letter;
 use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::metrics::NodeCounters;
 use crate::engine::saved::{self, forget_agenda};
+use crate::engine::share::Share;
 use crate::engine::turns::{ChannelId, Turn, earlier};
 use crate::engine::{Agenda, Control};
 use crate::node::{
@@ -52,6 +53,8 @@ pub struct Instance<N: Node, O> {
     letters: Option<Letters>,
     pub(crate) agenda: Agenda<N::Key>,
     pub(crate) path: Arc<str>,
+    /// Of a source that is divided: what it reads.
+    pub(crate) share: Option<Share>,
     /// The state as of a barrier, on its way.
     saving: Option<Result<NodeSaving, StateError>>,
     /// Of its state, once it was asked for.
@@ -121,6 +124,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             letters: letters.map(Letters),
             agenda: Agenda::new(N::TIMING),
             path,
+            share: None,
             saving: None,
             schema: None,
             entered: 0,
@@ -254,7 +258,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 let (timer, stamp) = self.agenda.due_at_frontier(frontier)?;
                 Some(Due::Timer(timer, Some(stamp)))
             }
-            Phase::InLoop | Phase::Promises | Phase::Idle(_) => None,
+            Phase::InLoop | Phase::Promises | Phase::Idle(_) | Phase::Failed => None,
         }
     }
 
@@ -462,7 +466,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     where
         L: Iterator<Item = &'a NodeSnapshot> + Clone,
     {
-        let keyed = N::SOLE_KEY.is_none();
+        let keyed = N::SOLE_KEY.is_none() || self.node.splits().is_some();
         let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
         for field in N::State::schema().fields() {
             match field.kind {
@@ -482,6 +486,19 @@ impl<N: Node, O: Emitters> Instance<N, O> {
                 return Err(error.in_field(&self.path, &field.name));
             }
         }
+        Ok(())
+    }
+    /// Of a source that is divided, what is of its splits; otherwise what is in these groups.
+    fn restore_state(
+        &mut self,
+        layers: &[&NodeSnapshot],
+        groups: Range<u16>,
+    ) -> Result<(), StateError> {
+        let Some(share) = &self.share else {
+            return self.state.restore_layers(&self.path, layers, groups);
+        };
+        self.state.restore_layers(&self.path, layers, ALL_GROUPS)?;
+        self.state.retain_splits(&|split| share.owns(split));
         Ok(())
     }
     /// The unit that enters next is no record.

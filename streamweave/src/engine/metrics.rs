@@ -113,6 +113,11 @@ impl StageCounters {
         *lock(&self.waits) = Some(Stopwatch::start());
     }
 
+    /// Whether it waits for room downstream.
+    pub(crate) fn is_without_room(&self) -> bool {
+        lock(&self.waits).is_some()
+    }
+
     /// There is room again.
     pub(crate) fn has_room(&self) {
         if let Some(watch) = lock(&self.waits).take() {

@@ -66,6 +66,8 @@ struct Answer {
     committed: u64,
     /// The stage has failed: what it leaves is part of no cut.
     failed: bool,
+    /// The stage is in a part of the graph that has failed: it is in no cut any more, whatever it says.
+    severed: bool,
     /// The stage has done everything but to commit what is not in a complete checkpoint yet.
     commits: bool,
 }
@@ -239,6 +241,9 @@ impl Probe {
     pub(crate) fn passed(&self, epoch: u64, states: Vec<InstanceState>) {
         let askers = {
             let mut answer = self.lock();
+            if answer.severed {
+                return;
+            }
             answer.barrier = (epoch, states.into());
             std::mem::take(&mut answer.askers)
         };
@@ -304,6 +309,20 @@ impl Probe {
         self.leave(root, |answer| answer.closed = true);
     }
 
+    /// What the stage is in has failed: nobody waits for it, and nothing of it is kept.
+    pub(crate) fn sever(&self) {
+        if broken(Broken::SeveredIsWaitedFor) {
+            return;
+        }
+        let (askers, _questions) = {
+            let mut answer = self.lock();
+            (answer.severed, answer.closed) = (true, true);
+            (answer.barrier, answer.state) = Default::default();
+            (std::mem::take(&mut answer.askers), std::mem::take(&mut answer.questions))
+        };
+        askers.into_iter().for_each(Waker::wake);
+    }
+
     /// The stage has failed, with this state.
     pub(crate) fn fail(&self, root: &mut dyn Part) {
         self.leave(root, |answer| match broken(Broken::FailedIsCut) {
@@ -314,6 +333,9 @@ impl Probe {
 
     fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
         let mut answer = self.lock();
+        if answer.severed {
+            return;
+        }
         answer.state = states(root).into();
         how(&mut answer);
         answer.questions.clear();

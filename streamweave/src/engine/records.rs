@@ -229,6 +229,17 @@ impl<T> Records<T> {
         self.mark(self.stamped_from() + index)
     }
 
+    /// Changes what is carried beside the records, for all of them alike.
+    pub(crate) fn remark(&mut self, behind: impl Fn(Mark) -> Mark) {
+        if self.is_empty() {
+            return;
+        }
+        let carried = behind(self.mark(0)).carried;
+        let marks = (0..self.len()).map(|index| behind(self.mark(index)).stamp);
+        self.stamps = if carried.is_stamped() { marks.collect() } else { Vec::new() };
+        self.carried = carried;
+    }
+
     /// The first records for which `late` says the same, taken out; those behind stay.
     pub(crate) fn split_run(&mut self, late: impl Fn(Stamp) -> bool) -> Records<T> {
         let first = late(self.mark(0).stamp);

@@ -117,6 +117,7 @@ where
 {
     let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
+    stage.cx.share.clone_from(&root.share);
     let mut supply = Supply { more: More::Now, signals, epoch: 0, ended: false };
     let others = Arc::<Others>::default();
     let waker = Waker::from(Arc::clone(&others));

@@ -26,11 +26,11 @@ use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
 use crate::engine::probe::{Probe, Told};
 use crate::engine::signals::Signals;
-use crate::engine::turns::{Gathered, earlier};
+use crate::engine::turns::{Gathered, Looped, earlier};
 use crate::engine::{Alive, Clock, Control, Halt, Sending};
 use crate::node::{BoxFuture, Part};
 use crate::supervision::Supervised;
-use crate::time::{InputState, Inputs, Outlook, Promise, Stamp};
+use crate::time::{InputState, Inputs, Outlook, Over, Promise, Stamp};
 
 use down::Down;
 use rest::Rest;
@@ -55,10 +55,12 @@ pub(crate) struct StageEnv {
     pub(crate) probe: Arc<Probe>,
     /// The stage's name.
     pub(crate) path: Arc<str>,
-    /// By which inlets the turns of a loop come in.
-    pub(crate) turns: Vec<bool>,
+    /// The loops that it is part of, or that lead to it.
+    pub(crate) looped: Looped,
     /// Which inlets are those of feedback edges.
     pub(crate) feedback: Vec<bool>,
+    /// Which are those of severable edges.
+    pub(crate) severable: Vec<bool>,
     /// How far its edges had come, where that has been restored.
     pub(crate) merged: Option<(Option<Promise>, Merge)>,
     pub(crate) merging: Merging,
@@ -179,10 +181,11 @@ impl StageLoop {
         cx.chance = env.chance.clone();
         cx.spawned.alive = env.alive.clone();
         let loops = env.feedback.contains(&true);
-        let in_loop = env.turns.contains(&true).then_some(Phase::InLoop);
+        let in_loop = env.looped.turns.contains(&true).then_some(Phase::InLoop);
+        cx.looped = env.looped.clone();
         StageLoop {
             cx,
-            gathered: Gathered::new(env.turns.clone()),
+            gathered: Gathered::new(env.looped.turns.clone()),
             env,
             phases: in_loop.into_iter().chain([Phase::Start]).collect(),
             inputs,
@@ -274,9 +277,10 @@ impl StageLoop {
         self.phases.pop_front();
         self.cx.set_ready();
         match phase {
-            Phase::Stop => {
+            Phase::Stop | Phase::Failed => {
                 self.stopped = true;
-                root.control(&Control::End);
+                let says = if phase == Phase::Stop { Control::End } else { Control::Failed };
+                root.control(&says);
             }
             Phase::Barrier(epoch) => self.barrier_passed(root, epoch),
             Phase::Complete(epoch) => self.env.probe.has_committed(epoch),
@@ -291,6 +295,14 @@ impl StageLoop {
         if !std::mem::replace(&mut self.ending, true) {
             self.phases.push_back(Phase::Frontier(Promise::ENDED));
             self.phases.push_back(Phase::Stop);
+        }
+    }
+
+    /// Ends the stage, as its input will never be whole: nothing more is due, and nobody behind it is
+    /// to take that for the end.
+    fn end_as_failed(&mut self) {
+        if !std::mem::replace(&mut self.ending, true) {
+            self.phases.push_back(Phase::Failed);
         }
     }
 

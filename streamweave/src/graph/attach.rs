@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::share::Share;
 use crate::engine::{
     AnyInstance, AsyncRoot, Control, Cx, DriveAsync, DriveInlets, Exchange, Flush, Fused, Instance,
     Outbox, Phase, PopInlets, PortInlets, Stage,
@@ -196,9 +197,6 @@ where
         edges: L,
         out: O,
     ) -> L::Outboxes {
-        if edges.loops_back() {
-            builder.refuse_feedback(&path);
-        }
         let (inlets, outboxes) = edges.open(builder, &path);
         let incoming = Incoming::of(inlets);
         builder.nested(&path, |builder| self.build(builder, out, incoming));
@@ -356,9 +354,6 @@ where
         edges: L,
         out: Wide<O>,
     ) -> L::Exchanges {
-        if edges.loops_back() {
-            builder.refuse_feedback(&path);
-        }
         let (inlets, exchanges) = edges.open_wide(builder, &path, out.workers());
         let incoming = Wide::new(inlets).map(Incoming::of);
         // Nobody else has it.
@@ -375,14 +370,22 @@ pub trait AttachRootWide<O, Kind>: Node {
     fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, out: Wide<O>);
 }
 
-/// Refused when the graph starts: each worker would read all of it.
+/// Divided by its splits, if it has some. Otherwise it is refused when the graph starts: each worker would read
+/// all of it.
 impl<N, O> AttachRootWide<O, kind::Source> for N
 where
     N: Source<O> + Lifecycle<O>,
     O: Emitters,
 {
-    fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, _: Wide<O>) {
-        builder.refuse_workers(&path, "a source");
+    fn attach_root_wide(self, builder: &mut GraphBuilder, path: Arc<str>, out: Wide<O>) {
+        let Some(splits) = self.splits() else { return builder.refuse_source(&path) };
+        let (node, shares) = (Arc::new(self), Share::divide(splits, out.workers()));
+        for (worker, (out, share)) in out.0.into_iter().zip(shares).enumerate() {
+            let path = on_worker(&path, worker);
+            let mut instance = builder.instance(Arc::clone(&node), &path, out);
+            instance.share = Some(share);
+            builder.plan(path, SourceStage(instance));
+        }
     }
 }
 

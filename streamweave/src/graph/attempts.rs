@@ -119,6 +119,8 @@ where
         if let Some(checkpoint) = latest?? {
             graph.restore(checkpoint.snapshot())?;
         }
+        // What has failed begins again with all the rest.
+        graph.severable.clear();
         let run = graph.start()?;
         let life = run.life();
         let error = match attend(run).await {

@@ -1,10 +1,10 @@
 //! Barriers through a running graph: what is before one is one consistent cut.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Edge, Probe, Signals};
+use crate::engine::{Counters, Edge, Probe, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
 
@@ -14,7 +14,7 @@ pub(crate) struct Barriers {
     signals: Signals,
     /// The graph's own inputs.
     inputs: Vec<Arc<dyn Edge>>,
-    /// The stages.
+    /// The stages, in the order of their counters.
     pub(crate) probes: Vec<(Arc<str>, Arc<Probe>)>,
     /// Why none goes through, if none does.
     barred: Option<String>,
@@ -23,6 +23,9 @@ pub(crate) struct Barriers {
     epoch: AtomicU64,
     /// State that no node has.
     carried: Snapshot,
+    counters: Arc<Counters>,
+    /// Held while a cut is put together, and while parts of the graph leave.
+    leaving: Mutex<()>,
 }
 
 impl Barriers {
@@ -33,11 +36,13 @@ impl Barriers {
         probes: Vec<(Arc<str>, Arc<Probe>)>,
         barred: Option<String>,
         carried: Snapshot,
+        counters: Arc<Counters>,
     ) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let epoch = AtomicU64::new(0);
-        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried }
+        let leaving = Mutex::default();
+        Barriers { graph, signals, inputs, probes, barred, run, epoch, carried, counters, leaving }
     }
 
     /// Whether barriers go through at all.
@@ -81,6 +86,12 @@ impl Barriers {
     /// A snapshot that holds nothing yet but the state that no node has.
     pub(crate) fn carried(&self) -> Snapshot {
         self.carried.clone()
+    }
+
+    /// These stages have failed together, and the others go on without them.
+    pub(crate) fn sever(&self, stages: &[usize]) {
+        let _whole = self.leaving.lock();
+        stages.iter().for_each(|stage| self.probes[*stage].1.sever());
     }
 
     /// Closes the graph's own inputs, whoever holds them.
@@ -140,14 +151,22 @@ impl Barriers {
         Ok(snapshot)
     }
 
-    /// The first stage that this barrier has not passed.
+    /// A stage that this barrier has not passed: one that is in a handler or waits for room, if there is
+    /// one, as all others may be waiting for that.
     pub(crate) fn missing(&self, epoch: u64) -> Option<Arc<str>> {
-        let missing = self.probes.iter().find(|(_, probe)| !probe.has_passed(epoch));
-        missing.map(|(stage, _)| Arc::clone(stage))
+        let stages = self.probes.iter().zip(&self.counters.stages);
+        let missing = stages.filter(|((_, probe), _)| !probe.has_passed(epoch));
+        let missing = missing.min_by_key(|(_, (_, counters))| match counters {
+            counters if counters.running() != 0 => 0,
+            counters if counters.is_without_room() => 1,
+            _ => 2,
+        });
+        missing.map(|((stage, _), _)| Arc::clone(stage))
     }
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
     pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
+        let _whole = self.leaving.lock();
         let mut snapshot = self.carried();
         if self.own(since).is_some() {
             snapshot.is_unchanged();

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Bound, Capacity, Counters, Crossing, Cut, Edge, EdgeCounters, Exchange, Inlet, Inlets,
+    Bound, Capacity, Counters, Cut, Edge, EdgeCounters, Exchange, FeedbackEdge, Inlet, Inlets,
     Instance, Letterbox, LettersTo, Mailbox, NodeCounters, Outbox, Routes, Stage, StageCounters,
     Tray, channel,
 };
@@ -46,8 +46,10 @@ pub struct GraphBuilder {
     pub(crate) timings: Vec<NodeTiming>,
     /// The nodes that records come from, and end at.
     pub(crate) ends: Vec<(Arc<str>, End)>,
-    /// The feedback edges: their mailboxes, and the channels that they send to.
-    pub(crate) cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    /// The feedback edges.
+    pub(crate) cuts: Vec<FeedbackEdge>,
+    /// The edges that what is at one end of them goes on without.
+    pub(crate) severable: Vec<u64>,
     /// The edges of the graph's own inputs.
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     /// The outputs that lead nowhere, and are not declared so.
@@ -79,6 +81,7 @@ impl GraphBuilder {
             timings: Vec::new(),
             ends: Vec::new(),
             cuts: Vec::new(),
+            severable: Vec::new(),
             input_edges: Vec::new(),
             unread: Vec::new(),
             output_merges: Vec::new(),
@@ -183,10 +186,11 @@ impl GraphBuilder {
         self.undo = true;
     }
 
-    pub(crate) fn refuse_workers(&mut self, path: &Arc<str>, what: &str) {
+    pub(crate) fn refuse_source(&mut self, path: &Arc<str>) {
         self.refusals.push(format!(
-            "`{path}` is {what}, which does not run on several workers in this version: take it \
-             out of the group with `#[workers(..)]`"
+            "`{path}` is a source that has no splits to be divided by, so that each of several workers \
+             would read all of it: take it out of `#[workers(..)]`, and let an edge lead from it to what is \
+             on workers; a source of your own says by what it is divided, `#[node(source, splits = ..)]`"
         ));
     }
 
@@ -199,13 +203,6 @@ impl GraphBuilder {
                  `#[on_failure(dead_letter)]` there, and let the letters leave by an output"
             )
         }));
-    }
-
-    pub(crate) fn refuse_feedback(&mut self, path: &Arc<str>) {
-        self.refusals.push(format!(
-            "a feedback edge leads to `{path}`, which is a graph: in this version it must lead to \
-             a node, such as a `merge()` before the graph"
-        ));
     }
 
     /// Attaches a node of a region of workers that has one incoming edge, from the same region.
@@ -353,10 +350,14 @@ impl GraphBuilder {
         let mailbox = Arc::<Mailbox>::default();
         let mut channels = Vec::new();
         edge.outlets(&mut |channel| channels.push(channel));
-        self.cuts.push((Arc::clone(&mailbox), channels));
-        let Back { depth, place, bound } = back;
-        let crossing = Crossing { depth: depth.min(1), place, bound };
-        Cut::new(edge, crossing, mailbox, Arc::clone(path))
+        self.cuts.push(FeedbackEdge {
+            path: Arc::clone(path),
+            graph: self.prefix.clone(),
+            mailbox: Arc::clone(&mailbox),
+            channels,
+            depth: back.depth.min(1),
+        });
+        Cut::new(edge, back.bound, mailbox, Arc::clone(path))
     }
 
     /// An input of the graph that feeds `emitter`, which leads to `port`.
@@ -552,6 +553,9 @@ impl GraphBuilder {
         self.edges.push(sender.edge());
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);
+        if options.severable {
+            self.severable.push(receiver.id());
+        }
         let mut inlet = Inlet::new(receiver);
         inlet.codec = options.codec;
         inlet.aside.copy = options.copy;
@@ -621,10 +625,8 @@ impl GraphBuilder {
 /// Which loop a feedback edge closes: see [`GraphBuilder::feedback`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Back {
-    /// How many loops are around the loop: 0 or 1.
+    /// How many loops of the same graph are around the loop: 0 or 1.
     pub depth: usize,
-    /// Of an inner loop: how many loops are before it in the same outer loop.
-    pub place: u32,
     /// How many rounds it may take.
     pub bound: Bound,
 }

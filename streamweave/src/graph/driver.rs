@@ -20,6 +20,7 @@ use crate::engine::{
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
+use crate::graph::parts::Parts;
 use crate::graph::progress::ProgressHandle;
 use crate::graph::queries::Queries;
 use crate::graph::schedule::Schedule;
@@ -45,6 +46,9 @@ pub(crate) struct Driver {
     edges: Vec<(Arc<dyn Edge>, Capacity)>,
     schedule: Schedule,
     failed: Option<RunError>,
+    parts: Parts,
+    /// Why a part of the graph has stopped, where the others go on.
+    severed: Option<RunError>,
 }
 
 /// A task: a stage, or what feeds and reads the graph.
@@ -87,6 +91,7 @@ impl Driver {
             input_edges,
             reports,
             carried,
+            parts,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -101,6 +106,7 @@ impl Driver {
                 probes.collect(),
                 barred,
                 carried,
+                Arc::clone(&counters),
             ),
             queries: Queries::of(&mut planned),
             name,
@@ -115,6 +121,8 @@ impl Driver {
             schedule: Schedule::new(&chance),
             chance,
             failed: None,
+            parts,
+            severed: None,
         };
         for stage in planned {
             let (path, probe) = (Arc::clone(&stage.path), Arc::clone(&stage.probe));
@@ -199,7 +207,7 @@ impl Driver {
         let Some(future) = &mut task.future else { return Ok(false) };
         if let Poll::Ready(end) = future.as_mut().poll(&mut Task::from_waker(&task.waker)) {
             task.future = None;
-            self.ended(end)?;
+            self.ended(index, end)?;
         }
         Ok(true)
     }
@@ -233,10 +241,21 @@ impl Driver {
         }
     }
 
-    fn ended(&mut self, end: StageEnd) -> Result<(), RunError> {
+    fn ended(&mut self, task: usize, end: StageEnd) -> Result<(), RunError> {
         let graph = self.name.clone();
         match end {
             StageEnd::Finished => Ok(()),
+            StageEnd::Cancelled if self.severed.is_some() => Ok(()),
+            StageEnd::Failed(failure)
+                if self.parts.are_many() && self.tasks[task].probe.is_some() =>
+            {
+                // Stages come before all other tasks, and so have their numbers.
+                let part = self.parts.with(task);
+                part.iter().for_each(|stage| self.tasks[*stage].future = None);
+                self.barriers.sever(&part);
+                self.severed.get_or_insert(RunError::Failed { graph, failure });
+                Ok(())
+            }
             StageEnd::Failed(failure) => self.fail(RunError::Failed { graph, failure }),
             StageEnd::Cancelled => self.fail(RunError::Aborted { graph }),
         }
@@ -367,7 +386,11 @@ impl Driver {
         if self.barriers.has_settled() {
             self.barriers.completes(ALL_SO_FAR);
         }
-        self.step()
+        self.step()?;
+        match &self.severed {
+            Some(error) if self.waiting().is_none() => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn snapshot(&mut self) -> Result<Snapshot, RunError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Chance, Counters, Edge, Mailbox, Merging, assemble};
+use crate::engine::{Chance, Counters, Edge, FeedbackEdge, Merging, Wiring, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::StartError;
 use crate::graph::flow::{Flow, NodeTiming, base};
@@ -12,6 +12,7 @@ use crate::graph::guarantees::{self, End, Guarantee, PathGuarantee, Required};
 use crate::graph::handles::OutputMerge;
 use crate::graph::inline::Inline;
 use crate::graph::mode::ExecutionMode;
+use crate::graph::parts::Parts;
 use crate::graph::planned::Planned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
@@ -32,7 +33,10 @@ pub struct Graph<I, O> {
     timings: Vec<NodeTiming>,
     ends: Vec<(Arc<str>, End)>,
     required: Required,
-    cuts: Vec<(Arc<Mailbox>, Vec<u64>)>,
+    cuts: Vec<FeedbackEdge>,
+    pub(super) severable: Vec<u64>,
+    /// What fails by itself.
+    pub(super) parts: Parts,
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
     pub(crate) watchdog: Option<Duration>,
@@ -72,6 +76,8 @@ impl<I, O> Graph<I, O> {
             ends: builder.ends,
             required: Required::default(),
             cuts: builder.cuts,
+            severable: builder.severable,
+            parts: Parts::default(),
             flow: Flow::default(),
             mode: ExecutionMode::default(),
             watchdog: None,
@@ -230,6 +236,14 @@ impl<I, O> Graph<I, O> {
         let mut refused = None;
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
+                if let Some(field) = node.undivided_field() {
+                    let reason = format!(
+                        "`{}` is a source that is divided by its splits, and its state field `{field}` is \
+                         not: make it a `Keyed<String, _>`, by their ids",
+                        base(node.path())
+                    );
+                    refused = Some(StartError::Unsupported { graph: self.name.clone(), reason });
+                }
                 // The second instance tells that there are several.
                 if refused.is_some() || !node.path().ends_with("#1") {
                     return;
@@ -270,6 +284,44 @@ impl<I, O> Graph<I, O> {
         Ok(self)
     }
 
+    /// What is connected by edges that are not severable fails by itself.
+    fn divide(mut self) -> Result<Self, StartError> {
+        let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
+        let is_severable = |channel: &u64| self.severable.contains(channel);
+        let mut behind: Vec<usize> = (0..wirings.len())
+            .filter(|stage| wirings[*stage].inlets.iter().any(is_severable))
+            .collect();
+        let mut next = 0;
+        while let Some(stage) = behind.get(next).copied() {
+            let outlets = &wirings[stage].outlets;
+            let leads = |other: &Wiring| other.inlets.iter().any(|inlet| outlets.contains(inlet));
+            let fed: Vec<_> = (0..wirings.len()).filter(|other| leads(&wirings[*other])).collect();
+            behind.extend(
+                fed.into_iter().filter(|other| !behind.contains(other)).collect::<Vec<_>>(),
+            );
+            next += 1;
+        }
+        let closes = |channel: &u64| self.cuts.iter().any(|cut| cut.channels.contains(channel));
+        if let Some(stage) = behind.iter().find(|stage| wirings[**stage].inlets.iter().any(closes))
+        {
+            let reason = format!(
+                "a severable edge leads to `{}`, which is in a loop: that would never come to its end \
+                 without what was to come in; take `#[severable]` off",
+                self.planned[*stage].path
+            );
+            return Err(StartError::Unsupported { graph: self.name, reason });
+        }
+        let outputs: Vec<_> =
+            self.output_merges.iter().map(|output| output.edges.clone()).collect();
+        let heads = self.planned.iter().map(|stage| base(&stage.path));
+        let stages: Vec<_> = heads.zip(&wirings).collect();
+        self.parts = Parts::new(&stages, &outputs, &self.severable);
+        for (stage, wiring) in self.planned.iter_mut().zip(&wirings) {
+            stage.set_severable(wiring.inlets.iter().map(is_severable).collect());
+        }
+        Ok(self)
+    }
+
     /// Whatever has several edges takes their records in an order of their own.
     fn make_deterministic(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
@@ -284,7 +336,7 @@ impl<I, O> Graph<I, O> {
         }
         self.edges.iter().for_each(|edge| edge.keep_frontiers());
         for output in &self.output_merges {
-            let merging = merging_at(&output.path, &output.path, output.edges)?;
+            let merging = merging_at(&output.path, &output.path, output.edges.len())?;
             // A graph starts once.
             let _ = output.order.set(merging.order);
         }
@@ -337,7 +389,11 @@ impl<I, O> Graph<I, O> {
             );
             return Err(StartError::Unsupported { graph: self.name, reason });
         }
-        if self.spec.is_supervised() {
+        if self.mode == ExecutionMode::Deterministic {
+            // When something fails does not depend on the data alone.
+            self.severable.clear();
+        }
+        if self.spec.is_supervised() || !self.severable.is_empty() {
             if cfg!(panic = "abort") {
                 return Err(StartError::PanicAborts { graph: self.name });
             }
@@ -345,13 +401,18 @@ impl<I, O> Graph<I, O> {
         }
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-            let turns = assemble(&wiring, &self.cuts);
-            let closes =
-                |channel: &u64| self.cuts.iter().any(|(_, channels)| channels.contains(channel));
-            for ((stage, turns), wiring) in self.planned.iter_mut().zip(turns).zip(&wiring) {
-                stage.set_turns(turns);
+            let looped = match assemble(&wiring, &self.cuts) {
+                Ok(looped) => looped,
+                Err(reason) => return Err(StartError::Unsupported { graph: self.name, reason }),
+            };
+            let closes = |channel: &u64| self.cuts.iter().any(|cut| cut.channels.contains(channel));
+            for ((stage, looped), wiring) in self.planned.iter_mut().zip(looped).zip(&wiring) {
+                stage.set_looped(looped);
                 stage.set_feedback(wiring.inlets.iter().map(closes).collect());
             }
+        }
+        if !self.severable.is_empty() {
+            self = self.divide()?;
         }
         let undo = self.undo;
         for stage in &mut self.planned {

@@ -9,10 +9,10 @@ use std::task::{Context as Task, Poll, ready};
 use tokio::sync::watch;
 
 use crate::engine::{
-    Control, Edge, Mark, Merge, MergeNext, MergeOrder, Outbox, Pending, Received, Receiver,
-    Refused, Sender, Stash, raise,
+    ChannelId, Control, Edge, Mark, Merge, MergeNext, MergeOrder, Outbox, Pending, Received,
+    Receiver, Refused, Sender, Stash, raise,
 };
-use crate::time::{Frontier, Inputs, LogicalTime, Promise, StreamMessage};
+use crate::time::{Frontier, Inputs, LogicalTime, Over, Promise, StreamMessage};
 
 /// An input of a graph. Clones feed the same input; it ends when all are dropped, or when the run is told
 /// to come to its end ([`Running::drain`](crate::graph::Running::drain), `stop`, `close_inputs`): what
@@ -211,6 +211,8 @@ pub struct Output<T> {
     next: usize,
     batch: Pending<T>,
     failed: bool,
+    /// Whoever sends by an edge is gone without a word: the run has failed.
+    gone: bool,
     inputs: Inputs,
     frontier: Arc<watch::Sender<Option<Frontier>>>,
     /// Where the run is deterministic: how its edges become one.
@@ -222,8 +224,8 @@ pub struct Output<T> {
 #[derive(Debug)]
 pub(crate) struct OutputMerge {
     pub(crate) path: Arc<str>,
-    /// How many lead to it.
-    pub(crate) edges: usize,
+    /// Those that lead to it.
+    pub(crate) edges: Vec<ChannelId>,
     pub(crate) order: Arc<OnceLock<MergeOrder>>,
 }
 
@@ -249,6 +251,7 @@ impl<T: Send + 'static> Output<T> {
             next: 0,
             batch,
             failed: false,
+            gone: false,
             inputs,
             frontier,
             order: Arc::default(),
@@ -257,7 +260,8 @@ impl<T: Send + 'static> Output<T> {
     }
 
     pub(crate) fn merge(&self, path: Arc<str>) -> OutputMerge {
-        OutputMerge { path, edges: self.receivers.len(), order: Arc::clone(&self.order) }
+        let edges = self.receivers.iter().map(Receiver::id).collect();
+        OutputMerge { path, edges, order: Arc::clone(&self.order) }
     }
 
     /// The next record. `None` when the graph has ended, and also when it has failed:
@@ -324,7 +328,7 @@ impl<T: Send + 'static> Output<T> {
                 }
                 continue;
             }
-            if self.failed || self.ended.iter().all(|ended| *ended) {
+            if self.gone || self.ended.iter().all(|ended| *ended) {
                 return Poll::Ready(None);
             }
             ready!(self.poll_batch(task));
@@ -347,6 +351,10 @@ impl<T: Send + 'static> Output<T> {
                 }
                 Poll::Ready(Received::Control(control)) => {
                     self.control(index, *control);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Received::Gone) => {
+                    (self.failed, self.gone) = (true, true);
                     return Poll::Ready(());
                 }
                 Poll::Pending => self.next = index + 1,
@@ -381,7 +389,7 @@ impl<T: Send + 'static> Output<T> {
                     task.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                MergeNext::Nothing if self.failed || self.ended.iter().all(|ended| *ended) => {
+                MergeNext::Nothing if self.gone || self.ended.iter().all(|ended| *ended) => {
                     return Poll::Ready(false);
                 }
                 MergeNext::Nothing => return Poll::Pending,
@@ -414,13 +422,13 @@ impl<T: Send + 'static> Output<T> {
                         self.ended[index] = true;
                         merge.promises(index, Promise::ENDED);
                     }
-                    Control::Failed => {
-                        self.ended[index] = true;
-                        self.failed = true;
-                    }
                     Control::Frontier(promise) => merge.promises(index, promise),
                     _ => {}
                 },
+                Received::Gone => {
+                    self.ended[index] = true;
+                    (self.failed, self.gone) = (true, true);
+                }
             }
         }
         any
@@ -430,12 +438,15 @@ impl<T: Send + 'static> Output<T> {
         match control {
             Control::End => {
                 self.ended[from] = true;
-                if self.inputs.ends(from) {
+                if self.inputs.ends(from) == Over::Ended {
                     raise(&self.frontier, Frontier::Ended);
                     return;
                 }
             }
-            Control::Failed => self.failed = true,
+            Control::Failed => {
+                (self.ended[from], self.failed) = (true, true);
+                self.inputs.fails(from);
+            }
             Control::Frontier(promise) => self.inputs.promises(from, promise),
             Control::Idle => self.inputs.idles(from),
             Control::Active => self.inputs.wakes(from),

@@ -7,6 +7,7 @@ mod builder;
 pub mod check;
 mod cuts;
 mod driver;
+mod ending;
 mod error;
 mod flow;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
@@ -17,6 +18,7 @@ mod inline;
 mod intervals;
 mod life;
 mod mode;
+mod parts;
 mod planned;
 mod port_list;
 mod progress;

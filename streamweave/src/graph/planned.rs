@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
-    Alive, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Merge, Merging,
-    PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring, run_calls,
-    run_serial, run_source, run_sync,
+    Alive, AnyInlet, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped,
+    Merge, Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
+    run_calls, run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
 use crate::node::{
@@ -117,8 +117,9 @@ pub(crate) struct Planned {
     pub(crate) place: String,
     pub(crate) probe: Arc<Probe>,
     counters: Arc<StageCounters>,
-    turns: Vec<bool>,
+    looped: Looped,
     feedback: Vec<bool>,
+    severable: Vec<bool>,
     merging: Merging,
     merged: Option<(Option<Promise>, Merge)>,
     supervised: Option<(Supervision, usize)>,
@@ -143,8 +144,9 @@ impl Planned {
             place,
             probe: Arc::default(),
             counters,
-            turns: Vec::new(),
+            looped: Looped::default(),
             feedback: Vec::new(),
+            severable: Vec::new(),
             merging: Merging::default(),
             merged: None,
             supervised: None,
@@ -167,14 +169,32 @@ impl Planned {
         wiring
     }
 
-    /// By which of its inlets the turns of a loop come in.
-    pub(crate) fn set_turns(&mut self, turns: Vec<bool>) {
-        self.turns = turns;
+    /// The loops that it is part of, or that lead to it.
+    pub(crate) fn set_looped(&mut self, looped: Looped) {
+        if let Some(inlets) = self.stage.inlets() {
+            for (index, exit) in looped.exits.iter().enumerate() {
+                if let Some(inlet) = inlets.inlet(index) {
+                    inlet.set_exit(*exit);
+                }
+            }
+        }
+        self.looped = looped;
     }
 
     /// Which of its inlets are those of feedback edges.
     pub(crate) fn set_feedback(&mut self, feedback: Vec<bool>) {
         self.feedback = feedback;
+    }
+
+    /// Which of its inlets are those of severable edges.
+    pub(crate) fn set_severable(&mut self, severable: Vec<bool>) {
+        if let Some(inlets) = self.stage.inlets() {
+            let of_them = severable.iter().enumerate().filter(|(_, severable)| **severable);
+            for (inlet, _) in of_them {
+                inlets.inlet(inlet).into_iter().for_each(AnyInlet::discard_on_drop);
+            }
+        }
+        self.severable = severable;
     }
 
     /// Whether all that may wait at its inlets when a barrier passes can be saved.
@@ -250,8 +270,9 @@ impl Planned {
             counters: self.counters,
             probe: self.probe,
             path,
-            turns: self.turns,
+            looped: self.looped,
             feedback: self.feedback,
+            severable: self.severable,
             merging: self.merging,
             merged: self.merged,
             signals: signals.clone(),

@@ -17,6 +17,7 @@ pub struct EdgeTo<N, const P: usize, T> {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) codec: Option<Codec<T>>,
     pub(crate) copy: Option<fn(&T) -> T>,
+    pub(crate) severable: bool,
     /// The instances that send, where the node runs on workers: see [`EdgeTo::from_region`].
     pub(crate) from: Origin,
 }
@@ -39,7 +40,8 @@ pub(crate) enum Origin {
 impl<N, const P: usize, T> In<N, P, T> {
     /// An edge to this port.
     pub fn edge(self) -> EdgeTo<N, P, T> {
-        EdgeTo { port: self, capacity: None, codec: None, copy: None, from: Origin::Outside(1) }
+        let (capacity, codec, copy, severable) = Default::default();
+        EdgeTo { port: self, capacity, codec, copy, severable, from: Origin::Outside(1) }
     }
 }
 
@@ -50,11 +52,13 @@ pub struct EdgeOptions<I> {
     pub(crate) codec: Option<Codec<I>>,
     pub(crate) copy: Option<fn(&I) -> I>,
     pub(crate) letter: Option<fn(I, About) -> Option<Letter>>,
+    pub(crate) severable: bool,
 }
 
 impl<I> Default for EdgeOptions<I> {
     fn default() -> Self {
-        EdgeOptions { capacity: None, codec: None, copy: None, letter: None }
+        let (capacity, codec, copy, letter, severable) = Default::default();
+        EdgeOptions { capacity, codec, copy, letter, severable }
     }
 }
 
@@ -74,7 +78,8 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
         let (codec, copy): (&dyn Any, &dyn Any) = (&self.codec, &self.copy);
         let codec = codec.downcast_ref::<Option<Codec<I>>>().copied().flatten();
         let copy = copy.downcast_ref::<Option<fn(&I) -> I>>().copied().flatten();
-        EdgeOptions { capacity: self.capacity, codec, copy, letter: None }
+        let EdgeTo { capacity, severable, .. } = *self;
+        EdgeOptions { capacity, codec, copy, letter: None, severable }
     }
 
     /// As [`EdgeTo::options`], for an inlet of the node that may have to keep records.
@@ -89,6 +94,13 @@ impl<N, const P: usize, T> EdgeTo<N, P, T> {
     /// Bounds what may wait on this edge to `records`.
     pub fn buffer(mut self, records: usize) -> Self {
         self.capacity = Some(Capacity::records(records));
+        self
+    }
+
+    /// Where what is at one end of the edge fails for good, what is at the other goes on: see
+    /// [`EdgeSpec::severable`](crate::graph::EdgeSpec::severable).
+    pub fn severable(mut self) -> Self {
+        self.severable = true;
         self
     }
 
@@ -174,9 +186,6 @@ pub trait EdgeList<N: Node> {
         path: &Arc<str>,
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges);
-    /// Whether one of them is a feedback edge.
-    #[doc(hidden)]
-    fn loops_back(&self) -> bool;
 }
 
 impl<N: Node> EdgeList<N> for () {
@@ -188,9 +197,6 @@ impl<N: Node> EdgeList<N> for () {
     }
     fn open_wide(self, _: &mut GraphBuilder, _: &Arc<str>, workers: usize) -> (Vec<()>, ()) {
         (vec![(); workers], ())
-    }
-    fn loops_back(&self) -> bool {
-        false
     }
 }
 
@@ -243,10 +249,6 @@ where
             .collect();
         (inlets, (Wide::new(exchanges), others))
     }
-
-    fn loops_back(&self) -> bool {
-        self.1.loops_back()
-    }
 }
 
 impl<N, const P: usize, T: 'static, Rest> EdgeList<N> for (Gather<N, P, T>, Rest)
@@ -273,10 +275,6 @@ where
         workers: usize,
     ) -> (Vec<Self::Inlets>, Self::Exchanges) {
         (self.0.edge.from_workers(self.0.senders), self.1).open_wide(builder, path, workers)
-    }
-
-    fn loops_back(&self) -> bool {
-        self.1.loops_back()
     }
 }
 
@@ -307,9 +305,5 @@ where
             .map(|rest| PortInlets { inlets: inlets.next().unwrap_or_default(), rest })
             .collect();
         (inlets, ((), others))
-    }
-
-    fn loops_back(&self) -> bool {
-        true
     }
 }

@@ -128,12 +128,13 @@ impl<I, O> Graph<I, O> {
                 let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
                 let number = path.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
                 let owned = Routes::owned(number.unwrap_or(0), workers);
-                let (parts, groups) = own_of(&saved.parts, &path, workers, &owned);
+                let divided = node.is_divided();
+                let (parts, groups) = own_of(&saved.parts, &path, workers, &owned, divided);
                 let mut restored = Ok(());
                 if parts.iter().any(|state| !state.is_empty()) {
                     restored = node.restore(&parts, groups);
                 }
-                let (fields, groups) = own_of(&saved.fields, &path, workers, &owned);
+                let (fields, groups) = own_of(&saved.fields, &path, workers, &owned, divided);
                 if !fields.is_empty() {
                     restored = restored.and_then(|()| node.restore_fields(&fields, groups));
                 }
@@ -249,16 +250,22 @@ impl<I, O> Graph<I, O> {
 }
 
 /// What the instance at `path` is given: where there were as many instances its own, and else all with the
-/// groups that it has now.
+/// groups that it has now. A `divided` source has all in any case, its own first: its splits may be others.
 fn own_of<'a>(
     parts: &'a [(String, Cow<'_, [u8]>)],
     path: &str,
     workers: usize,
     owned: &Range<u16>,
+    divided: bool,
 ) -> (Vec<&'a [u8]>, Range<u16>) {
-    match parts.iter().find(|(saved, _)| saved == path) {
-        Some((_, own)) if parts.len() == workers => (vec![own], ALL_GROUPS),
-        _ => (parts.iter().map(|(_, state)| &**state).collect(), owned.clone()),
+    let mut all: Vec<&[u8]> = parts.iter().map(|(_, state)| &**state).collect();
+    match parts.iter().position(|(saved, _)| saved == path) {
+        Some(own) if parts.len() == workers => {
+            all.swap(0, own);
+            all.truncate(if divided { workers } else { 1 });
+            (all, ALL_GROUPS)
+        }
+        _ => (all, owned.clone()),
     }
 }
 

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
-use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals, StageEnd};
+use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals};
 use crate::graph::barriers::Barriers;
 use crate::graph::cuts::Cuts;
+use crate::graph::ending::{Severing, supervise};
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::intervals::Checkpoints;
@@ -103,6 +104,7 @@ impl<I, O> Running<I, O> {
             input_edges,
             reports,
             carried,
+            parts,
             ..
         } = graph;
         let (over, is_over) = watch::channel(false);
@@ -119,18 +121,28 @@ impl<I, O> Running<I, O> {
         let queries = Queries::of(&mut planned);
         let watchdog = Watchdog { stages: counters.stages.clone(), limit: watchdog };
         let (tell, ended) = watch::channel(None);
-        let barriers =
-            Barriers::new(name.clone(), signals.clone(), input_edges, probes, barred, carried);
+        let barriers = Barriers::new(
+            name.clone(),
+            signals.clone(),
+            input_edges,
+            probes,
+            barred,
+            carried,
+            Arc::clone(&counters),
+        );
         let cuts = Arc::new(Cuts::new(name.clone(), barriers, ended.clone()));
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
-        for stage in planned {
+        let mut tasks = Vec::new();
+        for (number, stage) in planned.into_iter().enumerate() {
             let alive = lives.alive.clone();
             let stage = stage.run(clock.clone(), Chance::default(), &signals, alive);
+            let stage = lives.clone().while_runs(stage).map(move |end| (number, end));
             #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-            stages.spawn(lives.clone().while_runs(stage));
+            tasks.push(stages.spawn(stage));
         }
-        let supervise = supervise(stages, watchdog, tell, over, life.clone());
+        let severing = Severing { parts, tasks, barriers: Arc::clone(&cuts.barriers) };
+        let supervise = supervise(stages, severing, watchdog, tell, over, life.clone());
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let supervisor = tokio::spawn(supervise).abort_handle();
         let run = Run {
@@ -600,53 +612,4 @@ impl Run {
         }
         Ok(all)
     }
-}
-
-/// Waits for the stages: the first failure ends them all.
-async fn supervise(
-    mut stages: JoinSet<StageEnd>,
-    watchdog: Watchdog,
-    tell: watch::Sender<Option<Ended>>,
-    over: watch::Sender<bool>,
-    life: Life,
-) {
-    let mut cancelled = false;
-    let mut ended = Ended::Finished;
-    let outside = async {
-        let (barks, stopped) = (pin!(watchdog.barks()), pin!(life.is_stopped()));
-        select(barks, stopped).await.factor_first().0
-    };
-    let mut outside = pin!(outside);
-    loop {
-        let stage = match select(pin!(stages.join_next()), outside.as_mut()).await {
-            Either::Left((Some(stage), _)) => stage,
-            Either::Left((None, _)) => break,
-            Either::Right((failure, _)) => Ok(StageEnd::Failed(failure)),
-        };
-        match stage {
-            Ok(StageEnd::Finished) => {}
-            Ok(StageEnd::Cancelled) => cancelled = true,
-            Ok(StageEnd::Failed(failure)) => {
-                tracing::error!(node = &*failure.node, input = failure.input, "{failure}");
-                ended = Ended::Failed(failure);
-                break;
-            }
-            Err(error) => {
-                // The engine's own code panicked: it must not look like an end of input.
-                ended = Ended::Failed(Arc::new(Failure::of_engine(error)));
-                break;
-            }
-        }
-    }
-    if cancelled && matches!(ended, Ended::Finished) {
-        ended = Ended::Aborted;
-    }
-    // Not awaited: a node that blocks its thread must not keep the report back.
-    stages.abort_all();
-    stages.detach_all();
-    if let Ended::Failed(failure) = &ended {
-        life.fails(failure);
-    }
-    let _ = tell.send(Some(ended));
-    let _ = over.send(true);
 }

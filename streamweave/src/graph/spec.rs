@@ -41,6 +41,16 @@ pub struct EdgeSpec {
     pub boundary: bool,
     /// Whether it closes a cycle.
     pub feedback: bool,
+    /// A failure at one end of it does not stop what is at the other. That which has failed for good, as no
+    /// policy treats it or its restarts are used up, stops with all that is connected to it by other edges
+    /// (and with the other instances of its nodes). What was sent to it from there on is dropped, and counted
+    /// as [discarded](crate::graph::Metrics). What it fed goes on with its other inputs: this one keeps its
+    /// last frontier, so no window fires that may still have had something from there, and ends at last as
+    /// failed, too. Checkpoints go on without the part that has failed: it begins anew where one is restored.
+    /// The run fails with the first such failure when everything else has come to its end. In a
+    /// deterministic run, and under [`restart_from_checkpoint`](crate::graph::restart_from_checkpoint), a
+    /// failure stops all as it would otherwise.
+    pub severable: bool,
     /// In a deterministic run: its target takes one record of each of its edges in turn, as their
     /// records have no times to order them by.
     pub in_turn: bool,

@@ -26,6 +26,10 @@
 //! | [`StdoutLines`] | `records: &T` | a line a record | |
 //! | `TcpSink` | `records: T` | a line a record | `net` |
 //!
+//! Under `#[workers(n)]` each worker reads every n-th file of a [`FileLines`], `CsvFile` or `JsonLines`, in the
+//! order of their paths; the other sources are refused there. Positions go with their files to another number of
+//! workers.
+//!
 //! Files may be gzip, whatever their names (feature `gzip`). Sources of files are *rewindable*:
 //! their positions are managed state, so a restored graph goes on exactly where the snapshot was
 //! taken. Standard input and TCP are *volatile*: what was read is gone. [`PartFiles`], `PostgresSink` and

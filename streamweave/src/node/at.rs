@@ -60,6 +60,9 @@ impl<C: Context> Context for At<'_, C> {
     fn count_late(&mut self) {
         self.context.count_late();
     }
+    fn owns_split(&self, split: &str) -> bool {
+        self.context.owns_split(split)
+    }
     fn frontier(&self) -> Option<Frontier> {
         self.context.frontier()
     }

@@ -115,6 +115,59 @@ pub trait Context: Send {
     /// [`NodeMetrics::late`](crate::engine::NodeMetrics::late).
     fn count_late(&mut self);
 
+    /// Of a source that is divided among several workers (`#[node(source, splits = ..)]`): whether this
+    /// instance reads the split with this id. The splits are dealt out in the order of their ids, and what is none
+    /// of them is the first worker's. Where there is one instance it owns all.
+    ///
+    /// ```
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Counts up each of its counters.
+    /// #[node(source, rewindable, splits = self.names.clone())]
+    /// struct Counters {
+    ///     #[output] counts: (String, u64),
+    ///     #[state] at: Keyed<String, u64>,
+    ///     names: Vec<String>,
+    ///     to: u64,
+    /// }
+    ///
+    /// impl CountersHandlers for Counters {
+    ///     async fn next(
+    ///         &self,
+    ///         state: &mut CountersState,
+    ///         out: &mut impl CountersOut,
+    ///     ) -> NodeResult<More> {
+    ///         for name in &self.names {
+    ///             let at = state.at.get(name).copied().unwrap_or(0);
+    ///             if out.owns_split(name) && at < self.to {
+    ///                 out.counts((name.clone(), at));
+    ///                 state.at.insert(name.clone(), at + 1);
+    ///                 return Ok(More::Now);
+    ///             }
+    ///         }
+    ///         Ok(More::End)
+    ///     }
+    ///
+    ///     async fn wait(&self, _: &mut CountersState, _: &mut impl CountersOut) -> NodeResult {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     #[workers(2)]
+    ///     counters: Counters { names: ["a", "b", "c"].map(String::from).to_vec(), to: 2 },
+    ///     counters.counts => graph.counts,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let mut counts: Vec<_> = std::iter::from_fn(|| run.outputs.counts.try_recv()).collect();
+    /// counts.sort();
+    /// let expected = ["a", "b", "c"].map(|name| [(name.to_owned(), 0), (name.to_owned(), 1)]);
+    /// assert_eq!(counts, expected.concat());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn owns_split(&self, split: &str) -> bool;
+
     /// The node's frontier: no record that comes in later has an earlier time, but for late ones.
     /// [`Frontier::Ended`] once nothing comes any more; `None` before there is one.
     fn frontier(&self) -> Option<Frontier>;

@@ -21,6 +21,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn count_late(&mut self) {
         (**self).count_late();
     }
+    fn owns_split(&self, split: &str) -> bool {
+        (**self).owns_split(split)
+    }
     fn frontier(&self) -> Option<Frontier> {
         (**self).frontier()
     }

@@ -90,6 +90,12 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// process.
     const IN_MEMORY: bool = false;
 
+    /// Of a source: the ids of the parts that it can be divided into, if it can. Its state is by these ids,
+    /// and on several workers each instance reads [those that it owns](Context::owns_split).
+    fn splits(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// Of a sink: whether what comes again changes nothing.
     fn is_idempotent(&self) -> bool {
         false

@@ -75,6 +75,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.set_staged();
     }
 
+    fn owns_split(&self, split: &str) -> bool {
+        self.cx.share.as_ref().is_none_or(|share| share.owns(split))
+    }
+
     fn frontier(&self) -> Option<Frontier> {
         self.agenda.reached.frontier.map(|promise| promise.frontier)
     }

@@ -154,6 +154,13 @@ pub trait State: Send + 'static {
 
     /// Drops the entries of these groups, which have moved elsewhere. State without groups stays.
     fn clear_groups(&mut self, groups: Range<u16>);
+
+    /// Of what is kept by the splits of a source: drops those that this instance does not own. Whether it is
+    /// kept by that, as what has keys of type `String`.
+    fn retain_splits(&mut self, owns: &dyn Fn(&str) -> bool) -> bool {
+        let _ = owns;
+        false
+    }
 }
 
 /// The [`State`] methods that every table-backed kind answers in the same way.
@@ -239,6 +246,10 @@ macro_rules! state_by_table {
 
         fn clear_groups(&mut self, groups: std::ops::Range<u16>) {
             self.table.clear_groups(&groups);
+        }
+
+        fn retain_splits(&mut self, owns: &dyn Fn(&str) -> bool) -> bool {
+            self.table.retain_splits(owns)
         }
     };
 }

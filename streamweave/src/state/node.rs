@@ -244,6 +244,14 @@ pub trait NodeState: Send + 'static {
     fn clear_groups(&mut self, groups: Range<u16>) {
         self.fields(&mut ClearGroups(groups));
     }
+
+    /// Drops what is of splits that this instance of a source does not own; a field that is not kept by split,
+    /// if there is one.
+    fn retain_splits(&mut self, owns: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+        let mut retain = RetainSplits { owns, other: None };
+        self.fields(&mut retain);
+        retain.other
+    }
 }
 
 /// Merges these fields in.
@@ -328,6 +336,18 @@ struct Settle(u32);
 impl FieldVisitor for Settle {
     fn field<S: State>(&mut self, _: &'static str, state: &mut S) {
         state.settle(self.0);
+    }
+}
+
+struct RetainSplits<'a> {
+    owns: &'a dyn Fn(&str) -> bool,
+    other: Option<&'static str>,
+}
+impl FieldVisitor for RetainSplits<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if !state.retain_splits(self.owns) {
+            self.other.get_or_insert(name);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! group (the upper 8 of those the slice, and by it the segment), the bottom ones the place in the
 //! segment's table.
 
+use std::any::{Any, TypeId};
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Range;
@@ -608,6 +609,17 @@ impl<K: StableKey, S, U> Table<K, S, U> {
         if let Some(at) = self.find(key) {
             self.take(at);
         }
+    }
+
+    /// Removes what is of other splits, without undo; whether the keys are those of splits.
+    pub(super) fn retain_splits(&mut self, owns: &dyn Fn(&str) -> bool) -> bool {
+        let is_own =
+            |key: &K| (key as &dyn Any).downcast_ref::<String>().is_some_and(|it| owns(it));
+        let others: Vec<K> =
+            self.iter().map(|entry| &entry.key).filter(|key| !is_own(key)).cloned().collect();
+        self.restoring();
+        others.iter().for_each(|key| self.restore_removal(key));
+        TypeId::of::<K>() == TypeId::of::<String>()
     }
 
     /// To be called around `restore_entry`: what was logged before no longer applies.

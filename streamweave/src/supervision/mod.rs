@@ -49,6 +49,33 @@
 //! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors. Where the
 //! state of the last checkpoint is what the graph is to go on with,
 //! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
+//!
+//! What the rest can do without is told by its edges: a failure at one end of a `#[severable]` edge leaves
+//! [what is at the other](crate::graph::EdgeSpec::severable).
+//!
+//! ```
+//! use streamweave::nodes::{for_each, map};
+//! use streamweave::prelude::*;
+//!
+//! let graph = graph! {
+//!     double: map(|n: u64| n * 2),
+//!     audit: for_each(|n: u64| assert_ne!(n, 4, "not this one")),
+//!     graph.numbers => double.input,
+//!     double.out => graph.doubled,
+//!     #[severable]
+//!     double.out => audit.input,
+//! };
+//! let mut run = graph.inline()?;
+//! for n in [1, 2, 3] {
+//!     run.inputs.numbers.try_send(n)?;
+//! }
+//! run.step()?;
+//! let doubled: Vec<_> = std::iter::from_fn(|| run.outputs.doubled.try_recv()).collect();
+//! assert_eq!(doubled, [2, 4, 6]);
+//! // It is told all the same, when everything else has come to its end.
+//! assert!(run.drain().unwrap_err().to_string().contains("not this one"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod policy;
 mod report;

@@ -17,6 +17,8 @@ pub(crate) enum InputState {
     Held,
     /// It has no more records.
     Ended,
+    /// Its producer has failed for good: it brings nothing, and what it might have brought stays open.
+    Failed,
 }
 
 /// What a node can tell those behind it.
@@ -28,9 +30,19 @@ pub(crate) struct Outlook {
     pub(crate) idle: bool,
 }
 
+/// Whether anything more comes by any input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    No,
+    /// All have ended.
+    Ended,
+    /// Nothing more comes, and some have failed.
+    Failed,
+}
+
 /// The inputs of a node, by number.
 ///
-/// The promise is the minimum over the active and the held. If there are none of these but some
+/// The promise is the minimum over the active, the held and those that have failed. If there are none of these but some
 /// are catching up it stays as it is; if all are idle or ended it is the maximum, whatever the
 /// order in which they became so. It never falls.
 #[derive(Debug)]
@@ -61,9 +73,8 @@ impl Inputs {
 
     /// The input has nothing for now.
     pub(crate) fn idles(&mut self, input: usize) {
-        let state = &mut self.each[input].0;
-        if *state != InputState::Ended {
-            *state = InputState::Idle;
+        if self.brings_more(input) {
+            self.each[input].0 = InputState::Idle;
         }
     }
 
@@ -80,18 +91,37 @@ impl Inputs {
         self.state(input) == InputState::Ended
     }
 
+    /// Whether something may still come by the input, be it control.
+    pub(crate) fn brings_more(&self, input: usize) -> bool {
+        !matches!(self.state(input), InputState::Ended | InputState::Failed)
+    }
+
     /// The input's producer is down or paused.
     pub(crate) fn holds(&mut self, input: usize) {
-        let state = &mut self.each[input].0;
-        if *state != InputState::Ended && !broken(Broken::HeldIsIdle) {
-            *state = InputState::Held;
+        if self.brings_more(input) && !broken(Broken::HeldIsIdle) {
+            self.each[input].0 = InputState::Held;
         }
     }
 
-    /// The input has no more records; whether that goes for all.
-    pub(crate) fn ends(&mut self, input: usize) -> bool {
+    /// The input has no more records: what that makes of all of them.
+    pub(crate) fn ends(&mut self, input: usize) -> Over {
         self.each[input].0 = InputState::Ended;
-        self.each.iter().all(|(state, _)| *state == InputState::Ended)
+        self.over()
+    }
+
+    /// The input's producer has failed for good: what that makes of all of them.
+    pub(crate) fn fails(&mut self, input: usize) -> Over {
+        self.each[input].0 = InputState::Failed;
+        self.over()
+    }
+
+    fn over(&self) -> Over {
+        let mut inputs = 0..self.each.len();
+        match () {
+            () if inputs.any(|input| self.brings_more(input)) => Over::No,
+            () if self.each.iter().any(|(state, _)| *state == InputState::Failed) => Over::Failed,
+            () => Over::Ended,
+        }
     }
 
     /// The earliest that this input may still bring; `None` when it has ended.
@@ -113,7 +143,7 @@ impl Inputs {
             let wanted = wanted.to_vec();
             self.each.iter().filter(move |(state, _)| wanted.contains(state)).map(|(_, at)| *at)
         };
-        let waited_for = of(&[InputState::Active, InputState::Held]).min();
+        let waited_for = of(&[InputState::Active, InputState::Held, InputState::Failed]).min();
         let catching_up = of(&[InputState::CatchingUp]).next().is_some();
         let ended = of(&[InputState::Ended]).count() == self.each.len();
         let idle = waited_for.is_none() && !catching_up && !ended;
@@ -229,6 +259,24 @@ mod tests {
         inputs.ends(0);
         inputs.holds(0);
         assert!(inputs.has_ended(0));
+    }
+
+    /// What one that has failed might have brought stays open, and nothing is as if it had ended.
+    #[test]
+    fn an_input_that_has_failed_is_never_an_end() {
+        let mut inputs = Inputs::new(2);
+        inputs.promises(0, at(4));
+        inputs.promises(1, at(6));
+        assert_eq!(inputs.fails(0), Over::No);
+        inputs.promises(1, at(50));
+        assert_eq!(promise(&mut inputs), Some(4));
+        inputs.idles(0);
+        inputs.holds(0);
+        assert_eq!(inputs.state(0), InputState::Failed);
+        inputs.idles(1);
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(4)), idle: false });
+        assert_eq!(inputs.ends(1), Over::Failed);
+        assert_eq!(promise(&mut inputs), Some(4));
     }
 
     /// Whatever happens, the promise never falls, and no input that is waited for is behind it.

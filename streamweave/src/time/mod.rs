@@ -9,7 +9,7 @@ mod stamp;
 pub(crate) use align::AlignedPlace;
 pub use align::Alignment;
 pub use event::{EventTimeField, HasEventTime, StreamMessage, Timestamped};
-pub(crate) use inputs::{InputState, Inputs, Outlook};
+pub(crate) use inputs::{InputState, Inputs, Outlook, Over};
 pub use logical::{Frontier, LogicalTime};
 pub use stamp::{Promise, Rounds, Stamp};
 

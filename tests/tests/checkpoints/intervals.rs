@@ -147,6 +147,42 @@ async fn the_period_is_counted_from_the_end_of_the_last() -> Tested {
     Ok(())
 }
 
+/// Never comes back.
+#[node(async)]
+struct Hangs {
+    #[input]
+    numbers: u64,
+    #[output]
+    out: u64,
+}
+
+impl HangsHandlers for Hangs {
+    async fn on_numbers(&self, _: u64, _: &mut impl HangsOut) -> NodeResult {
+        std::future::pending().await
+    }
+}
+
+/// The stage that holds the barrier up is told, not one that waits for it to let go.
+#[tokio::test(start_paused = true)]
+async fn who_holds_a_barrier_up_is_told() -> Tested {
+    let graph = graph! {
+        before: map(|n: u64| n), hangs: Hangs {}, behind: map(|n: u64| n),
+        graph.numbers => before.input,
+        #[boundary]
+        before.out => hangs.numbers,
+        #[boundary]
+        hangs.out => behind.input,
+        behind.out => graph.out,
+    };
+    let run = graph.start()?;
+    run.inputs.numbers.send(1).await?;
+    tokio::time::sleep(LIMIT).await;
+    let error = run.cut(LIMIT).await.unwrap_err();
+    assert!(matches!(&error, RunError::TimedOut { stage, .. } if &**stage == "hangs"), "{error}");
+    run.abort();
+    Ok(())
+}
+
 /// Of a run that failed no barrier comes back: nobody waits for it, nor is it told as another failure.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_fails_ends_what_waits_for_a_cut() -> Tested {

@@ -31,7 +31,7 @@ pub(crate) struct How {
 
 impl How {
     /// One, two or no records for `x`, and perhaps one for `y`.
-    fn of_one(self, record: Rec) -> (Vec<Rec>, Vec<Rec>) {
+    pub(crate) fn of_one(self, record: Rec) -> (Vec<Rec>, Vec<Rec>) {
         let (mixed, (fuel, value)) = (mix(self.seed, record), record);
         let other = (fuel, (value + mixed / 64) % VALUES);
         let x =

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod library;
+mod nested;
 mod random;
 mod waiting;
 
@@ -400,4 +401,5 @@ streamweave_tests::broken_variants! {
     NothingCameBack => random::two_entries_two_cuts_and_a_diamond;
     CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;
     EntryForgotten => random::the_same_on_workers;
+    ExitForgotten => nested::what_is_behind_the_loop_in_a_graph_of_it;
 }

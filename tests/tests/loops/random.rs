@@ -11,18 +11,18 @@ use crate::Tested;
 use crate::bodies::{Body, Done, Gate, How, Kind, Port, Rec, Step, Tag, To};
 
 /// How many seeds each body is run with.
-const SEEDS: u64 = 250;
+pub(crate) const SEEDS: u64 = 250;
 
-fn seed(sim: &mut Simulation) -> u64 {
+pub(crate) fn seed(sim: &mut Simulation) -> u64 {
     sim.below(1 << 30)
 }
 
-fn how(sim: &mut Simulation) -> How {
+pub(crate) fn how(sim: &mut Simulation) -> How {
     How { seed: seed(sim), by_round: sim.below(2) == 0 }
 }
 
 /// What an entry gets, in order: records out of order within what is promised, and that.
-fn messages(
+pub(crate) fn messages(
     sim: &mut Simulation,
     promised: &mut Option<i64>,
     mut sent: impl FnMut(i64, Rec),
@@ -44,7 +44,7 @@ fn messages(
 
 /// Feeds the graph, and compares what leaves with what the body gives by itself. A time's fixed
 /// point is told once the entries are past it, and not before.
-fn play<I, O>(
+pub(crate) fn play<I, O>(
     sim: &mut Simulation,
     graph: Graph<I, O>,
     body: &Body,
@@ -89,21 +89,22 @@ fn play<I, O>(
 }
 
 /// Two entries, two cuts, a filter in one arm of a diamond.
-struct Flat {
-    first: How,
-    left: How,
-    right: How,
-    join: How,
-    gates: [u64; 2],
+#[derive(Clone, Copy)]
+pub(crate) struct Flat {
+    pub(crate) first: How,
+    pub(crate) left: How,
+    pub(crate) right: How,
+    pub(crate) join: How,
+    pub(crate) gates: [u64; 2],
 }
 
 impl Flat {
-    fn new(sim: &mut Simulation) -> Self {
+    pub(crate) fn new(sim: &mut Simulation) -> Self {
         let [first, left, right, join] = std::array::from_fn(|_| how(sim));
         Flat { first, left, right, join, gates: [seed(sim), seed(sim)] }
     }
 
-    fn body(&self) -> Body {
+    pub(crate) fn body(&self) -> Body {
         let Flat { first, left, right, join, gates } = self;
         Body {
             nodes: vec![
@@ -203,6 +204,40 @@ pub(crate) fn the_same_on_workers() -> Tested {
     Ok(())
 }
 
+pub(crate) fn two_inner_loops(hows: [How; 5], seeds: [u64; 4]) -> Body {
+    let [enter, one, between, two, three] = hows;
+    Body {
+        nodes: vec![
+            Kind::Step(enter),
+            Kind::Step(one),
+            Kind::Gate(seeds[0]),
+            Kind::Step(between),
+            Kind::Step(two),
+            Kind::Step(three),
+            Kind::Gate(seeds[1]),
+            Kind::Gate(seeds[2]),
+            Kind::Tag,
+        ],
+        edges: vec![
+            (0, Port::X, To::Node(1)),
+            (1, Port::X, To::Node(2)),
+            (2, Port::X, To::BackInner(1, 0)),
+            (2, Port::Y, To::After(3, 0)),
+            (3, Port::X, To::Node(4)),
+            (4, Port::X, To::Node(5)),
+            (5, Port::X, To::Node(6)),
+            (6, Port::X, To::BackInner(4, 1)),
+            (6, Port::Y, To::After(7, 1)),
+            (0, Port::Y, To::Node(7)),
+            (7, Port::X, To::Back(0)),
+            (7, Port::Y, To::Node(8)),
+            (3, Port::Y, To::Node(8)),
+            (8, Port::X, To::Exit),
+        ],
+        entries: vec![0, 3, 5],
+    }
+}
+
 /// Two inner loops after each other, entries into the outer loop and into an inner one, a way
 /// around both inner ones, and a second way out of the middle.
 #[test]
@@ -245,36 +280,7 @@ pub(crate) fn inner_loops_with_entries_and_ways_around() -> Tested {
             tag.never => feedback enter.b,
             tag.out => graph.done,
         };
-        let body = Body {
-            nodes: vec![
-                Kind::Step(enter),
-                Kind::Step(one),
-                Kind::Gate(seeds[0]),
-                Kind::Step(between),
-                Kind::Step(two),
-                Kind::Step(three),
-                Kind::Gate(seeds[1]),
-                Kind::Gate(seeds[2]),
-                Kind::Tag,
-            ],
-            edges: vec![
-                (0, Port::X, To::Node(1)),
-                (1, Port::X, To::Node(2)),
-                (2, Port::X, To::BackInner(1, 0)),
-                (2, Port::Y, To::After(3, 0)),
-                (3, Port::X, To::Node(4)),
-                (4, Port::X, To::Node(5)),
-                (5, Port::X, To::Node(6)),
-                (6, Port::X, To::BackInner(4, 1)),
-                (6, Port::Y, To::After(7, 1)),
-                (0, Port::Y, To::Node(7)),
-                (7, Port::X, To::Back(0)),
-                (7, Port::Y, To::Node(8)),
-                (3, Port::Y, To::Node(8)),
-                (8, Port::X, To::Exit),
-            ],
-            entries: vec![0, 3, 5],
-        };
+        let body = two_inner_loops([enter, one, between, two, three], seeds);
         play(sim, graph, &body, &[|of| &of.one, |of| &of.two, |of| &of.three], |of| of.done)
     })?;
     Ok(())

@@ -15,7 +15,7 @@ use crate::{SEEDS, Tested};
 
 /// Takes its time with each record, so that some are on their way whenever a cut is made.
 #[node(async)]
-struct Slowly<T: Send + 'static> {
+pub(crate) struct Slowly<T: Send + 'static> {
     #[input]
     input: T,
     #[output]
@@ -31,14 +31,14 @@ impl<T: Send + 'static> SlowlyHandlers<T> for Slowly<T> {
     }
 }
 
-fn slowly<T: Send + 'static>() -> Slowly<T> {
+pub(crate) fn slowly<T: Send + 'static>() -> Slowly<T> {
     Slowly { records: PhantomData }
 }
 
 type Failed = Box<dyn std::error::Error>;
 
 /// The whole run, with cuts on the way, and what going on from the last of them ends with.
-fn disturbed<I, O>(
+pub(crate) fn disturbed<I, O>(
     sim: &mut Simulation,
     mut make: impl FnMut() -> Graph<I, O>,
 ) -> Result<[Snapshot; 2], Failed> {
@@ -66,7 +66,7 @@ fn disturbed<I, O>(
 }
 
 /// What the ledger holds after a disturbed run is what it holds after the whole one.
-fn goes_on<I, O>(sim: &mut Simulation, make: impl FnMut() -> Graph<I, O>) -> Tested {
+pub(crate) fn goes_on<I, O>(sim: &mut Simulation, make: impl FnMut() -> Graph<I, O>) -> Tested {
     let [whole, after] = disturbed(sim, make)?;
     assert_eq!(after.get("ledger"), whole.get("ledger"));
     Ok(())
@@ -211,11 +211,11 @@ pub(crate) fn rounds_of_several_times() -> Tested {
 }
 
 /// A trip: its number, and how many rounds of the inner and the outer loop are left.
-type Trip = (u64, u64, u64);
+pub(crate) type Trip = (u64, u64, u64);
 
 /// Sends a trip round the inner loop, then on.
 #[node]
-struct InnerRound {
+pub(crate) struct InnerRound {
     #[input]
     trips: Trip,
     #[output]
@@ -236,7 +236,7 @@ impl InnerRoundHandlers for InnerRound {
 
 /// Counts trips at places that change from round to round, so that they go from worker to worker.
 #[node(key = u64)]
-struct Stops {
+pub(crate) struct Stops {
     #[input(key = |trip| (trip.0 + trip.1) % 7)]
     begin: Trip,
     #[input(key = |trip| (trip.0 + trip.1) % 7)]
@@ -294,7 +294,7 @@ pub(crate) fn from_worker_to_worker() -> Tested {
 
 /// Sends a trip round the outer loop, then out.
 #[node]
-struct OuterRound {
+pub(crate) struct OuterRound {
     #[input]
     trips: Trip,
     #[output]

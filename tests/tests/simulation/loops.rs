@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use streamweave::nodes::timing::FixedPoint;
-use streamweave::nodes::{converged, map, merge, rounds};
+use streamweave::nodes::{converged, merge, rounds};
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
 use streamweave::{StreamMessage, Timestamped};
@@ -303,28 +303,4 @@ fn what_is_late_has_its_fixed_point_too() -> Tested {
     assert_eq!(points, [(Some(1), Some(1), 2), (Some(10), Some(2), 1)]);
     run.drain()?;
     Ok(())
-}
-
-graph! {
-    pub(crate) struct Inner {
-        #[input] places: u64,
-        #[output] out: u64,
-
-        same: map(|place: u64| place),
-
-        graph.places => same.input,
-        same.out => graph.out,
-    }
-}
-
-#[test]
-fn a_feedback_edge_to_a_graph_is_refused() {
-    let graph = graph! {
-        #[rounds(limit = 3)] loop round { inner: Inner::new() },
-        graph.places => inner.places,
-        inner.out => feedback inner.places,
-        inner.out => graph.out,
-    };
-    let refused = graph.inline().unwrap_err().to_string();
-    assert!(refused.contains("inner`") && refused.contains("feedback"), "{refused}");
 }

@@ -10,6 +10,7 @@ mod event_time;
 mod failures;
 mod graphs;
 mod in_flight;
+mod in_graphs;
 mod kit;
 mod loops;
 mod nodes;

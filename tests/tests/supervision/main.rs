@@ -10,6 +10,7 @@ mod groups;
 mod idle;
 mod nodes;
 mod policies;
+mod severable;
 mod started;
 
 type Tested = Result<(), Box<dyn Error>>;
@@ -22,5 +23,7 @@ streamweave_tests::broken_variants! {
     ScratchIsKept => every_unit::scratch;
     RetriedGoesLast => every_unit::calls_in_order;
     HeldIsIdle => idle::who_goes_down_while_idle_is_waited_for;
+    FailedIsEnd => severable::what_it_fed_takes_it_for_no_end;
+    SeveredIsWaitedFor => severable::checkpoints_go_on;
     NoBackoff => policies::down_for_a_while;
 }

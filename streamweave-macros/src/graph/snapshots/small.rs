@@ -67,19 +67,19 @@ fn graph() {
                     ::std::string::String::from("graph.numbers"), to :
                     ::std::string::String::from("first.input"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
-                    ::std::string::String::from("first.out"), to :
+                    in_turn : false, severable : false, }, streamweave::graph::EdgeSpec {
+                    from : ::std::string::String::from("first.out"), to :
                     ::std::string::String::from("second.input"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
-                    ::std::string::String::from("first.out"), to :
+                    in_turn : false, severable : false, }, streamweave::graph::EdgeSpec {
+                    from : ::std::string::String::from("first.out"), to :
                     ::std::string::String::from("graph.seen"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
-                    ::std::string::String::from("second.out"), to :
+                    in_turn : false, severable : false, }, streamweave::graph::EdgeSpec {
+                    from : ::std::string::String::from("second.out"), to :
                     ::std::string::String::from("graph.sums"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }
+                    in_turn : false, severable : false, }
                 ],
                 groups: ::std::vec![],
             });

@@ -90,15 +90,15 @@ fn graph() {
                     ::std::string::String::from("a.out"), to :
                     ::std::string::String::from("b.input"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
-                    ::std::string::String::from("b.out"), to :
+                    in_turn : false, severable : false, }, streamweave::graph::EdgeSpec {
+                    from : ::std::string::String::from("b.out"), to :
                     ::std::string::String::from("c.input"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }, streamweave::graph::EdgeSpec { from :
-                    ::std::string::String::from("a.other"), to :
+                    in_turn : false, severable : false, }, streamweave::graph::EdgeSpec {
+                    from : ::std::string::String::from("a.other"), to :
                     ::std::string::String::from("c.input"), buffer :
                     ::core::option::Option::None, boundary : false, feedback : false,
-                    in_turn : false, }
+                    in_turn : false, severable : false, }
                 ],
                 groups: ::std::vec![],
             });

@@ -182,6 +182,14 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             }
         }
     });
+    let splits = node.splits.as_ref().map(|splits| {
+        quote! {
+            fn splits(&self)
+                -> ::core::option::Option<::std::vec::Vec<::std::string::String>> {
+                ::core::option::Option::Some(#splits)
+            }
+        }
+    });
     let new_state = state::fresh(names);
     let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
@@ -199,6 +207,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             #(#said)*
 
             #is_idempotent
+            #splits
             fn new_state(&self) -> #state {
                 #new_state
             }

@@ -4,7 +4,7 @@ use super::edge::note;
 use super::*;
 
 impl<T: 'static> Receiver<T> {
-    /// The next message. A sender that is gone without [`Control::End`] has failed.
+    /// The next message. A sender that is gone without [`Control::End`], or [`Control::Failed`], has failed.
     ///
     /// Records are put into `buffer`, which is empty; if that is one that was emptied, it goes back to the
     /// sender.
@@ -32,7 +32,7 @@ impl<T: 'static> Receiver<T> {
                 if broken(Broken::FailureLooksLikeEnd) {
                     return Poll::Ready(Received::Control(Box::new(Control::End)));
                 }
-                return Poll::Ready(Received::Control(Box::new(Control::Failed)));
+                return Poll::Ready(Received::Gone);
             }
             keep(&mut shared.receiving, task);
             if shared.stays {
@@ -86,11 +86,12 @@ impl<T: 'static> Receiver<T> {
         let closes = |message: &Message<T>| match message {
             Message::Control(control) => match **control {
                 Control::Barrier { epoch: at, .. } => at == epoch,
-                ref control => *control == Control::End,
+                ref control => matches!(control, Control::End | Control::Failed),
             },
             Message::Records(_) => false,
         };
-        let Some(end) = shared.queue.iter().position(closes) else {
+        let closed = shared.queue.iter().position(closes);
+        let Some(end) = closed.or(shared.sender_gone.then_some(shared.queue.len())) else {
             keep(&mut shared.receiving, task);
             return false;
         };

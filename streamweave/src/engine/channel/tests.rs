@@ -32,6 +32,7 @@ fn control_stays_in_order_with_records() {
                     break;
                 }
             }
+            Received::Gone => panic!("it has ended"),
         }
     }
     assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "Idle", "6", "End"]);
@@ -78,7 +79,7 @@ fn a_sender_that_is_gone_without_an_end_has_failed() {
         Some(Received::Records)
     ));
     let last = poll(|task| receiver.poll_recv(task, &mut Records::default()));
-    assert_eq!(last, Some(Received::Control(Box::new(Control::Failed))));
+    assert_eq!(last, Some(Received::Gone));
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub trait AnyInstance {
     fn state(&self) -> &dyn Any;
     /// Whether what it sends is of all the node's records together.
     fn is_single(&self) -> bool;
+    /// It is an instance of a source that is divided by its splits.
+    fn is_divided(&self) -> bool;
+    /// Of such a source, a state field that is not by split, if it has one.
+    fn undivided_field(&mut self) -> Option<&'static str>;
     /// A state field that is one value for the node as a whole, if it has such.
     fn single_field(&self) -> Option<String>;
     /// Switches the logging of changes, so that a unit can be undone.
@@ -163,13 +167,20 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             layers.iter_mut().for_each(forget_agenda);
             older.push(layers);
         }
-        self.agenda.restore(&mut last, &groups).map_err(|error| error.in_node(&self.path))?;
+        let mut own = last.len();
+        if self.is_divided() && groups == ALL_GROUPS {
+            // It has all parts for its splits; there were as many instances, and its own is the first.
+            own = own.min(1);
+            last[own..].iter_mut().for_each(forget_agenda);
+        }
+        let agenda = self.agenda.restore(&mut last[..own], &groups);
+        agenda.map_err(|error| error.in_node(&self.path))?;
         if parts.len() > 1 && !broken(Broken::PartsOverwrite) {
             let parts = older.iter().zip(&last);
             self.check_parts(parts.map(|(older, last)| older.iter().chain([last])).collect())?;
         }
         let layers = older.iter().zip(&last).flat_map(|(older, last)| older.iter().chain([last]));
-        self.state.restore_layers(&self.path, &layers.collect::<Vec<_>>(), groups)?;
+        self.restore_state(&layers.collect::<Vec<_>>(), groups)?;
         self.progress.restored = N::COMMITS && !broken(Broken::RestoredIsNotCommitted);
         Ok(())
     }
@@ -189,7 +200,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             self.check_parts(read.iter().map(|layers| layers.iter()).collect())?;
         }
         let layers: Vec<_> = read.iter().flatten().collect();
-        self.state.restore_layers(&self.path, &layers, groups)
+        self.restore_state(&layers, groups)
     }
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
@@ -241,6 +252,12 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn is_single(&self) -> bool {
         N::SINGLE && !broken(Broken::WholeIsDivided)
+    }
+    fn is_divided(&self) -> bool {
+        self.share.is_some()
+    }
+    fn undivided_field(&mut self) -> Option<&'static str> {
+        self.share.as_ref().and_then(|_| self.state.retain_splits(&|_| true))
     }
     fn single_field(&self) -> Option<String> {
         let schema = N::State::schema();

@@ -68,7 +68,7 @@ impl StageLoop {
         if begun || !needed || calls.contains(&false) || self.calls_again(inlets) {
             return;
         }
-        let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| inputs.has_ended(inlet));
+        let ended = |inlet| self.inputs.as_ref().is_some_and(|inputs| !inputs.brings_more(inlet));
         // By a feedback edge it may have come from an instance that it passed before this one.
         let came = |inlet: usize| {
             self.barrier.as_ref().is_some_and(|(last, by)| *last == epoch && by[inlet])

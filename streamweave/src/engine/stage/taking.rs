@@ -80,10 +80,15 @@ impl StageLoop {
                     self.turn = index + 1;
                     return Some(Ok(index));
                 }
-                Poll::Ready(Arrival::Control(control)) => {
-                    if let Err(end) = self.control(inlets, index, *control) {
-                        return Some(Err(end));
-                    }
+                Poll::Ready(Arrival::Gone) if !self.is_severable(index) => {
+                    return Some(Err(StageEnd::Cancelled));
+                }
+                Poll::Ready(arrival) => {
+                    let control = match arrival {
+                        Arrival::Control(control) => *control,
+                        _ => Control::Failed,
+                    };
+                    self.control(inlets, index, control);
                     if !self.phases.is_empty() {
                         return None;
                     }
@@ -208,10 +213,10 @@ impl StageLoop {
                 return Ok(true);
             }
             Poll::Ready(Arrival::Control(control)) => *control,
+            Poll::Ready(Arrival::Gone) => return Err(StageEnd::Cancelled),
             Poll::Ready(Arrival::Turn) | Poll::Pending => return Ok(false),
         };
         let promise = match control {
-            Control::Failed => return Err(StageEnd::Cancelled),
             Control::End => {
                 inputs.ends(index);
                 self.close_log(inlets, index, None);
@@ -273,28 +278,27 @@ impl StageLoop {
     }
 
     #[inline(never)]
-    fn control(
-        &mut self,
-        inlets: &mut dyn Inlets,
-        from: usize,
-        control: Control,
-    ) -> Result<(), StageEnd> {
+    fn control(&mut self, inlets: &mut dyn Inlets, from: usize, control: Control) {
         let count = inlets.count();
-        if control == Control::End {
+        if matches!(control, Control::End | Control::Failed) {
             self.close_log(inlets, from, None);
         }
         let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
         match control {
-            Control::Failed => return Err(StageEnd::Cancelled),
-            Control::End if inputs.ends(from) => {
-                self.end();
-                return Ok(());
+            Control::End | Control::Failed => {
+                let failed = control == Control::Failed && !broken(Broken::FailedIsEnd);
+                match if failed { inputs.fails(from) } else { inputs.ends(from) } {
+                    Over::Ended => return self.end(),
+                    Over::Failed => return self.end_as_failed(),
+                    // A loop that rests must hear of it.
+                    Over::No
+                        if self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from)) =>
+                    {
+                        self.tell_idle(false);
+                    }
+                    Over::No => {}
+                }
             }
-            // A loop that rests must hear of it.
-            Control::End if self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from)) => {
-                self.tell_idle(false);
-            }
-            Control::End => {}
             Control::Barrier { epoch, .. } => self.barrier_came(inlets, from, epoch),
             Control::Frontier(promise) => inputs.promises(from, promise),
             Control::Idle => inputs.idles(from),
@@ -314,7 +318,11 @@ impl StageLoop {
         }
         self.look_out();
         self.pass_barrier();
-        Ok(())
+    }
+
+    /// Whether the stage goes on where whoever sends by this inlet has failed.
+    fn is_severable(&self, inlet: usize) -> bool {
+        self.env.severable.get(inlet).is_some_and(|severable| *severable)
     }
 
     fn barrier_came(&mut self, inlets: &mut dyn Inlets, from: usize, epoch: u64) {
@@ -332,12 +340,13 @@ impl StageLoop {
         }
     }
 
-    /// A barrier that has come by all inlets that have not ended goes on; by those of feedback edges
+    /// A barrier that has come by all inlets that may bring it goes on; by those of feedback edges
     /// it comes later.
     fn pass_barrier(&mut self) {
         let (Some((epoch, by)), Some(inputs)) = (&self.barrier, &self.inputs) else { return };
-        let has_come =
-            |(inlet, by): (usize, &bool)| *by || inputs.has_ended(inlet) || self.comes_round(inlet);
+        let has_come = |(inlet, by): (usize, &bool)| {
+            *by || !inputs.brings_more(inlet) || self.comes_round(inlet)
+        };
         let all = by.iter().enumerate().all(has_come) || broken(Broken::BarrierWaitsForNobody);
         // Until it has passed nothing behind it is taken in.
         if all && !self.phases.contains(&Phase::Barrier(*epoch)) {

@@ -26,12 +26,12 @@ pub enum Bound {
 
 /// Which round a record is in when it crosses a feedback edge.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Crossing {
+struct Crossing {
     /// The loop's depth: 0 for an outermost one.
-    pub(crate) depth: usize,
+    depth: usize,
     /// Of an inner loop: how many are before it in the same outer loop.
-    pub(crate) place: u32,
-    pub(crate) bound: Bound,
+    place: u32,
+    bound: Bound,
 }
 
 impl Crossing {
@@ -76,6 +76,8 @@ struct Mail {
     waker: Option<Waker>,
     /// The scope's coordinator and this cut's number, once the graph is whole.
     scope: Option<(Arc<Scope>, usize)>,
+    /// The depth and the place of the loop that it closes.
+    crosses: (usize, u32),
 }
 
 /// The cuts of a scope and their coordinator.
@@ -90,15 +92,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Scope {
-    /// Gives the cuts a coordinator, and the first turn.
-    pub(crate) fn begin(cuts: Vec<Arc<Mailbox>>) {
+    /// Gives the cuts, each with the depth and the place of its loop, a coordinator, and the first turn.
+    pub(crate) fn begin(cuts: Vec<(Arc<Mailbox>, (usize, u32))>) {
+        let (cuts, crossings): (Vec<_>, Vec<_>) = cuts.into_iter().unzip();
         let coordinator = Coordinator::new(cuts.len());
         let first = Next::Turn(coordinator.turn());
         let scope = Arc::new(Scope { coordinator: Mutex::new(coordinator), cuts });
-        for (number, mailbox) in scope.cuts.iter().enumerate() {
+        for (number, (mailbox, crosses)) in scope.cuts.iter().zip(crossings).enumerate() {
             let mut mail = lock(&mailbox.0);
             mail.scope = Some((Arc::clone(&scope), number));
             mail.next = Some(first);
+            mail.crosses = crosses;
         }
     }
 
@@ -148,7 +152,9 @@ impl<E> fmt::Debug for Cut<E> {
 }
 
 impl<E> Cut<E> {
-    pub(crate) fn new(edge: E, crossing: Crossing, mailbox: Arc<Mailbox>, path: Arc<str>) -> Self {
+    pub(crate) fn new(edge: E, bound: Bound, mailbox: Arc<Mailbox>, path: Arc<str>) -> Self {
+        // Which loop it is, is known when the graph is whole.
+        let crossing = Crossing { depth: 0, place: 0, bound };
         let last = (Mark::default(), Mark::default());
         Cut { edge, crossing, mailbox, crossed: None, last, ended: false, path }
     }
@@ -242,9 +248,13 @@ impl<E: Part> Part for Cut<E> {
         self.edge.rollback();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
-        cx.set_looped();
+        cx.set_asked();
         // Its frontier is what the turns promise, not that of the stage.
         match phase {
+            Phase::InLoop => {
+                let (depth, place) = lock(&self.mailbox.0).crosses;
+                self.crossing = Crossing { depth, place, ..self.crossing };
+            }
             Phase::Turn(turn) => self.report(turn),
             // Behind all that has crossed.
             Phase::Barrier(_) if !self.ended => return self.edge.advance(cx, phase),

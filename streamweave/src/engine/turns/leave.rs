@@ -1,47 +1,64 @@
 //! The way out of a loop.
 
 use crate::engine::records::Mark;
-use crate::engine::turns::ChannelId;
+use crate::engine::turns::{ChannelId, Leaves};
 use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
 use crate::node::{Emit, Part};
-use crate::time::{Promise, Rounds, Stamp};
+use crate::time::{Promise, Rounds};
 
-/// An emitter for an edge that leaves a loop: what goes through it is no longer in a round.
+/// An emitter for an edge that may leave a loop: what goes through it is no longer in a round then.
+///
+/// Whether it does is known when the graph starts, from the channels that the edge leads to.
 #[derive(Debug)]
 pub struct Leave<E> {
     edge: E,
-    /// Of an inner loop that is left for the outer one: its place, see [`Rounds`].
-    inner: Option<u32>,
+    leaves: Option<Leaves>,
 }
 
 impl<E> Leave<E> {
-    /// Out of all loops.
-    pub fn all(edge: E) -> Self {
-        Leave { edge, inner: None }
-    }
-
-    /// Out of the inner loop at this place, into the outer one.
-    pub fn inner(edge: E, place: u32) -> Self {
-        Leave { edge, inner: Some(place) }
-    }
-
-    fn rounds(&self, rounds: Rounds) -> Rounds {
-        match self.inner {
-            None => Rounds::default(),
-            Some(place) => rounds.after(place),
-        }
+    /// Out of whatever loop `edge` leads.
+    pub fn new(edge: E) -> Self {
+        Leave { edge, leaves: None }
     }
 
     #[inline]
     fn outside<R>(&mut self, cx: &mut Cx, emit: impl FnOnce(&mut E, &mut Cx) -> R) -> R {
+        let Some(leaves) = self.leaves else { return emit(&mut self.edge, cx) };
         let outer = cx.mark;
-        if let Some(stamp) = outer.stamp() {
-            let stamp = Stamp { rounds: self.rounds(stamp.rounds), ..stamp };
-            cx.mark = Mark::crossing(outer, stamp);
-        }
+        cx.mark = leaves.mark(outer);
         let result = emit(&mut self.edge, cx);
         cx.mark = outer;
         result
+    }
+}
+
+impl Leaves {
+    /// What a record carries behind the border.
+    pub(crate) fn mark(self, mark: Mark) -> Mark {
+        let Some(mut stamp) = mark.stamp() else { return mark };
+        stamp.rounds = match self {
+            Leaves::All => Rounds::default(),
+            Leaves::Inner(place) => stamp.rounds.after(place),
+        };
+        Mark::crossing(mark, stamp)
+    }
+
+    /// What is said behind it.
+    pub(crate) fn control(self, control: Control) -> Control {
+        match (self, control) {
+            (_, Control::Frontier(promise)) => Control::Frontier(self.promise(promise)),
+            // Turns stay in the loop; they promise as frontiers do.
+            (Leaves::All, Control::Turn(turn)) => Control::Frontier(self.promise(turn.promise)),
+            (_, control) => control,
+        }
+    }
+
+    /// What is promised behind it.
+    fn promise(self, promise: Promise) -> Promise {
+        match self {
+            Leaves::All => Promise { rounds: Rounds::default(), ..promise },
+            Leaves::Inner(_) => promise,
+        }
     }
 }
 
@@ -54,11 +71,14 @@ impl<E: Part> Part for Leave<E> {
         self.edge.rollback();
     }
     fn advance(&mut self, cx: &mut Cx, phase: Phase) -> bool {
-        let phase = match (phase, self.inner) {
-            (Phase::Frontier(promise), None) => {
-                Phase::Frontier(Promise { rounds: Rounds::default(), ..promise })
-            }
-            (Phase::Turn(_) | Phase::InLoop, None) => return false,
+        if phase == Phase::InLoop {
+            let mut channels = Vec::new();
+            self.edge.outlets(&mut |channel| channels.push(channel));
+            self.leaves = cx.looped.leaves(&channels);
+        }
+        let phase = match (phase, self.leaves) {
+            (Phase::Frontier(promise), Some(leaves)) => Phase::Frontier(leaves.promise(promise)),
+            (Phase::Turn(_) | Phase::InLoop, Some(Leaves::All)) => return false,
             (phase, _) => phase,
         };
         self.edge.advance(cx, phase)

@@ -26,11 +26,11 @@ mod leave;
 mod scopes;
 
 pub(crate) use coordinator::{Coordinator, Next};
+pub(crate) use cut::Mailbox;
 pub use cut::{Bound, Cut};
-pub(crate) use cut::{Crossing, Mailbox};
 pub(crate) use gather::Gathered;
 pub use leave::Leave;
-pub(crate) use scopes::{ChannelId, Wiring, assemble};
+pub(crate) use scopes::{ChannelId, FeedbackEdge, Leaves, Looped, Wiring, assemble};
 
 use serde::{Deserialize, Serialize};
 

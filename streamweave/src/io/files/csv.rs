@@ -25,7 +25,7 @@ use crate::state::Keyed;
 ///
 /// let trades = CsvFile::<Trade>::new("trades.csv").delimiter(b';');
 /// ```
-#[crate::node(source, rewindable, crate = crate)]
+#[crate::node(source, rewindable, splits = self.files.names(), crate = crate)]
 pub struct CsvFile<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]
@@ -73,9 +73,8 @@ impl<T: DeserializeOwned + Send + 'static> fmt::Debug for CsvFile<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> CsvFileHandlers<T> for CsvFile<T> {
-    fn on_start(&self, state: &mut CsvFileState<T>, _: &mut impl CsvFileOut<T>) -> NodeResult {
-        let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        Ok(self.files.check(finished)?)
+    fn on_start(&self, state: &mut CsvFileState<T>, out: &mut impl CsvFileOut<T>) -> NodeResult {
+        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

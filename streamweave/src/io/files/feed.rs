@@ -43,7 +43,9 @@ pub(crate) struct Place<'a> {
 /// The files that are open: the part of a source that is not saved.
 pub(crate) struct Feed<D: Decode> {
     open: BTreeMap<usize, Open<D>>,
-    /// Every file before this one is finished.
+    /// Those that it reads, by number.
+    own: Vec<usize>,
+    /// Each of these before this one is finished.
     finished: usize,
     turn: usize,
     look_at: Option<i64>,
@@ -63,6 +65,7 @@ impl<D: Decode> Default for Feed<D> {
     fn default() -> Self {
         Feed {
             open: BTreeMap::new(),
+            own: Vec::new(),
             finished: 0,
             turn: 0,
             look_at: None,
@@ -85,6 +88,20 @@ enum Unit {
 }
 
 impl<D: Decode> Feed<D> {
+    /// Before the first unit: reads those files that it `owns`.
+    pub(crate) fn begin(
+        &mut self,
+        files: &Files,
+        splits: &Keyed<String, Split>,
+        owns: impl Fn(&str) -> bool,
+    ) -> Result<(), IoError> {
+        let finished = |name: &str| splits.get(name).is_some_and(|split| split.finished);
+        files.check(|name| !owns(name) || finished(name))?;
+        let list = files.list.iter().enumerate();
+        self.own = list.filter(|(_, (_, name))| owns(name)).map(|(index, _)| index).collect();
+        Ok(())
+    }
+
     /// One unit. Bad records are given if `lenient`; otherwise the first one is the source's
     /// failure. A failure has a unit of its own: what was given before it stands.
     pub(crate) fn next(
@@ -116,7 +133,7 @@ impl<D: Decode> Feed<D> {
         make: &impl Fn() -> D,
         give: &mut impl FnMut(Result<D::Record, BadRecord>),
     ) -> NodeResult<More> {
-        if files.follow.is_none() {
+        if files.follow.is_none() || self.own.is_empty() {
             let Some(index) = self.unfinished(files, splits) else {
                 self.progress.end();
                 return Ok(More::End);
@@ -124,9 +141,10 @@ impl<D: Decode> Feed<D> {
             self.unit(index, files, splits, lenient, make, give)?;
             return Ok(More::Now);
         }
-        for _ in 0..files.list.len() {
-            let index = self.turn % files.list.len();
-            self.turn = index + 1;
+        for _ in 0..self.own.len() {
+            let turn = self.turn % self.own.len();
+            self.turn = turn + 1;
+            let index = self.own[turn];
             if self.unit(index, files, splits, lenient, make, give)? != Unit::Nothing {
                 return Ok(More::Now);
             }
@@ -149,19 +167,20 @@ impl<D: Decode> Feed<D> {
     }
 
     fn unfinished(&mut self, files: &Files, splits: &Keyed<String, Split>) -> Option<usize> {
-        let finished = |index: usize| {
-            let (_, name) = &files.list[index];
+        let own = &self.own;
+        let finished = |place: usize| {
+            let (_, name) = &files.list[own[place]];
             splits.get(&**name).is_some_and(|split| split.finished)
         };
         // After a rollback it may be further than the state.
         if self.finished > 0 && !finished(self.finished - 1) {
             self.finished = 0;
         }
-        while self.finished < files.list.len() && finished(self.finished) {
-            self.open.remove(&self.finished);
+        while self.finished < own.len() && finished(self.finished) {
+            self.open.remove(&own[self.finished]);
             self.finished += 1;
         }
-        (self.finished < files.list.len()).then_some(self.finished)
+        own.get(self.finished).copied()
     }
 
     fn unit(
@@ -203,7 +222,10 @@ impl<D: Decode> Feed<D> {
         let mut batch = Batch { files, name, split, decoder, results, lenient, lines: 0, give };
         let ran = batch.run(&mut reader, make);
         let Batch { mut split, decoder, results, .. } = batch;
-        self.progress.at(files, index, || reader.input.at());
+        // One bar is enough, and of all files.
+        if self.own.len() == files.list.len() {
+            self.progress.at(files, index, || reader.input.at());
+        }
         reader.extend(&mut split.identity);
         if let Ok(Unit::More | Unit::Nothing) = ran {
             self.open.insert(index, Open { reader, decoder, results });

@@ -27,7 +27,7 @@ use crate::state::Keyed;
 ///     trades.errors => graph.odd,       // lines that are no `Trade`
 /// };
 /// ```
-#[crate::node(source, rewindable, crate = crate)]
+#[crate::node(source, rewindable, splits = self.files.names(), crate = crate)]
 pub struct JsonLines<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]
@@ -59,9 +59,12 @@ impl<T: DeserializeOwned + Send + 'static> fmt::Debug for JsonLines<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> JsonLinesHandlers<T> for JsonLines<T> {
-    fn on_start(&self, state: &mut JsonLinesState<T>, _: &mut impl JsonLinesOut<T>) -> NodeResult {
-        let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        Ok(self.files.check(finished)?)
+    fn on_start(
+        &self,
+        state: &mut JsonLinesState<T>,
+        out: &mut impl JsonLinesOut<T>,
+    ) -> NodeResult {
+        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

@@ -16,7 +16,36 @@ use crate::state::Keyed;
 /// let all = FileLines::list(["a.log", "b.log.gz"]);
 /// let live = FileLines::new("access.log").follow().max_line(64 << 10);
 /// ```
-#[crate::node(source, rewindable, crate = crate)]
+///
+/// Under `#[workers(n)]` each worker reads every n-th file, in the order of their paths:
+///
+/// ```
+/// use streamweave::io::{FileLines, Line};
+/// use streamweave::nodes::filter;
+/// use streamweave::prelude::*;
+///
+/// let folder = std::env::temp_dir().join(format!("streamweave-divided-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder)?;
+/// let files = ["a.log", "b.log", "c.log"].map(|name| folder.join(name));
+/// for file in &files {
+///     std::fs::write(file, "error: one\nfine\nerror: two\n")?;
+/// }
+/// let graph = graph! {
+///     #[workers(2)]
+///     group reading {
+///         lines: FileLines::list(files),
+///         errors: filter(|line: &Line| line.text.starts_with("error")),
+///     },
+///     lines.lines => errors.input,
+///     errors.out => graph.errors,
+/// };
+/// let mut run = graph.inline()?;
+/// run.step()?;
+/// assert_eq!(std::iter::from_fn(|| run.outputs.errors.try_recv()).count(), 6);
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[crate::node(source, rewindable, splits = self.files.names(), crate = crate)]
 #[derive(Debug)]
 pub struct FileLines {
     /// The lines, in the order of the file.
@@ -42,9 +71,8 @@ impl FileLines {
 }
 
 impl FileLinesHandlers for FileLines {
-    fn on_start(&self, state: &mut FileLinesState, _: &mut impl FileLinesOut) -> NodeResult {
-        let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        Ok(self.files.check(finished)?)
+    fn on_start(&self, state: &mut FileLinesState, out: &mut impl FileLinesOut) -> NodeResult {
+        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

@@ -32,9 +32,14 @@ impl Files {
         }
     }
 
-    /// Refuses a list that cannot be read, before anything is. Files that are followed may come
-    /// later.
-    pub(crate) fn check(&self, finished: impl Fn(&str) -> bool) -> Result<(), IoError> {
+    /// The ids of the splits.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.list.iter().map(|(_, name)| (**name).to_owned()).collect()
+    }
+
+    /// Refuses a list that cannot be read, before anything is; what it `skips` need not be there. Files that
+    /// are followed may come later.
+    pub(crate) fn check(&self, skips: impl Fn(&str) -> bool) -> Result<(), IoError> {
         if self.list.is_empty() {
             return Err(IoError::NoFiles);
         }
@@ -43,7 +48,7 @@ impl Files {
             if !seen.insert(name) {
                 return Err(IoError::Twice { path: path.clone() });
             }
-            if finished(name) {
+            if skips(name) {
                 continue;
             }
             match path.metadata() {
@@ -68,7 +73,8 @@ macro_rules! file_options {
             Self::list([path])
         }
 
-        /// Reads these files, one after the other: what a glob found, for instance.
+        /// Reads these files, one after the other: what a glob found, for instance. Under `#[workers(n)]` each
+        /// worker reads every n-th of them, in the order of their paths.
         pub fn list<P: Into<std::path::PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
             Self::of($crate::io::files::Files::new(paths.into_iter().map(Into::into)))
         }
