@@ -419,6 +419,34 @@ where
 /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Times are found in parallel, too:
+///
+/// ```
+/// use streamweave::nodes::{event_time_by, map};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     #[workers(2)]
+///     group parsing {
+///         parse: map(|line: String| line.len() as i64),
+///         times: event_time_by(|at: &i64| LogicalTime(*at)),
+///     }
+///     graph.lines => parse.input,
+///     parse.out => times.input,
+///     times.out => graph.timed,
+/// };
+/// let mut run = graph.inline()?;
+/// for line in ["a", "bb", "ccc", "dddd"] {
+///     run.inputs.lines.try_send(line.to_owned())?;
+/// }
+/// let mut run = run.close_inputs()?;
+/// let mut times: Vec<_> =
+///     std::iter::from_fn(|| run.outputs.timed.try_recv_timed()).map(|(time, _)| time).collect();
+/// times.sort();
+/// assert_eq!(times, [1, 2, 3, 4].map(|at| Some(LogicalTime(at))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn event_time<T: HasEventTime + Send + 'static>() -> EventTime<T, fn(&T) -> LogicalTime> {
     event_time_by(T::event_time as fn(&T) -> LogicalTime)
 }
