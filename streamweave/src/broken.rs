@@ -203,6 +203,8 @@ variants! {
     EntryForgotten,
     /// Each worker reads all splits of a source.
     SplitOnTwoWorkers,
+    /// An instance of a source that is restored saves the positions of other workers' splits, too.
+    OthersSplitsAreKept,
     /// What leaves a loop within a graph that is part of it is still in its round behind an edge there.
     ExitForgotten,
     /// A run begins again while tasks of the one before may still do something.

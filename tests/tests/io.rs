@@ -27,6 +27,7 @@ mod tcp;
 streamweave_tests::broken_variants! {
     UnwrittenIsDropped => sinks::lines_wait_for_room;
     SplitOnTwoWorkers => divided::each_line_once_and_in_order_whatever_happens;
+    OthersSplitsAreKept => divided::each_line_once_and_in_order_whatever_happens;
 }
 
 type Failure = Box<dyn std::error::Error>;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use streamweave::graph::RunError;
+use streamweave::graph::{CutQuery, RunError};
 use streamweave::nodes::map;
 use streamweave::prelude::*;
+use streamweave::testing::simulate;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -131,6 +132,87 @@ async fn a_run_that_has_failed_does_not_answer() -> Tested {
     };
     assert!(matches!(refused, RunError::Query { .. }), "{refused}");
     assert_eq!(begun.elapsed(), Duration::ZERO);
+    Ok(())
+}
+
+/// Counts what it is sent.
+#[node(sink)]
+struct Ledger {
+    #[input]
+    input: u64,
+    #[state]
+    entries: Value<u64>,
+}
+
+impl LedgerHandlers for Ledger {
+    fn on_input(&self, state: &mut LedgerState, _: u64, _: &mut impl LedgerOut) -> NodeResult {
+        *state.entries.get_mut() += 1;
+        Ok(())
+    }
+}
+
+/// What several nodes have seen fits together, whenever they are asked: in all orders of things, on several
+/// workers, in the middle of a stream.
+#[test]
+fn what_is_asked_at_a_cut_fits_together() -> Tested {
+    simulate(300, |sim| {
+        let graph = graph! {
+            same: map(|number: u64| number), ledger: Ledger {}, slow: Ledger {},
+            #[workers(3)]
+            digits: Digits {},
+            graph.numbers => same.input,
+            same.out => digits.numbers,
+            #[buffer(1)]
+            same.out => slow.input,
+            #[buffer(2)]
+            digits.out => ledger.input,
+        };
+        let mut run = sim.start(graph)?;
+        for sent in 1..50 {
+            while run.inputs.numbers.try_send(sent).is_err() {
+                run.step()?;
+            }
+            if sim.below(5) > 0 {
+                continue;
+            }
+            let mut query = CutQuery::new();
+            let digits =
+                query.ask("digits", |state: &DigitsState| state.seen.iter().map(|(_, seen)| seen).sum::<u64>());
+            let entries = |state: &LedgerState| *state.entries;
+            let (ledger, slow) = (query.ask("ledger", entries), query.ask("slow", entries));
+            run.query_cut(query)?;
+            assert_eq!(digits.answers()?.iter().sum::<u64>(), sent);
+            assert_eq!((ledger.answers()?, slow.answers()?), (vec![sent], vec![sent]));
+        }
+        // It is in the way of no checkpoint.
+        let cut = run.cut()?;
+        assert_eq!(cut, run.snapshot()?);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_is_not_asked_is_told() -> Tested {
+    let run = graph! { ledger: Ledger {}, stuck: Stuck {}, graph.numbers => ledger.input, graph.more => stuck.input }
+        .start()?;
+    let mut query = CutQuery::new();
+    let never = query.ask("never", |_: &LedgerState| ());
+    let refused = run.query_cut(query, LIMIT).await.unwrap_err();
+    assert!(matches!(&refused, RunError::Query { node, .. } if node == "never"), "{refused}");
+    let refused = never.answers().unwrap_err().to_string();
+    assert!(refused.contains("was not answered"), "{refused}");
+    let mut query = CutQuery::new();
+    let wrong = query.ask("ledger", |_: &u64| ());
+    let right = query.ask("ledger", |state: &LedgerState| *state.entries);
+    run.query_cut(query, LIMIT).await?;
+    assert_eq!(right.answers()?, [0]);
+    let refused = wrong.answers().unwrap_err().to_string();
+    assert!(refused.contains("its state is no `u64`"), "{refused}");
+    run.inputs.more.send(1).await?;
+    tokio::time::sleep(LIMIT).await;
+    let refused = run.query_cut(CutQuery::new(), LIMIT).await.unwrap_err();
+    assert!(matches!(&refused, RunError::TimedOut { stage, .. } if &**stage == "stuck"));
     Ok(())
 }
 

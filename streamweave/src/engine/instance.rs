@@ -498,7 +498,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             return self.state.restore_layers(&self.path, layers, groups);
         };
         self.state.restore_layers(&self.path, layers, ALL_GROUPS)?;
-        self.state.retain_splits(&|split| share.owns(split));
+        let keeps = |split: &str| share.owns(split) || broken(Broken::OthersSplitsAreKept);
+        self.state.retain_splits(&keeps);
         Ok(())
     }
     /// The unit that enters next is no record.

@@ -51,6 +51,8 @@ impl Told {
 #[derive(Default)]
 struct Answer {
     questions: Vec<Question>,
+    /// Those about the state at a barrier, and which.
+    at_barrier: (u64, Vec<Question>),
     told: Told,
     /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
@@ -103,6 +105,18 @@ impl Probe {
         }
         answer.questions.push(question);
         self.stir(&answer);
+    }
+
+    /// Asks about the state as of barrier `epoch`, which is about to be sent: with this alone, as
+    /// nothing is saved at it.
+    pub(crate) fn ask_at(&self, epoch: u64, questions: Vec<Question>) {
+        let _before = std::mem::replace(&mut self.lock().at_barrier, (epoch, questions));
+    }
+
+    /// The questions about the state at barrier `epoch`, which has come; `None` where it is not for these.
+    pub(crate) fn asked_at(&self, epoch: u64) -> Option<Vec<Question>> {
+        let asked = &mut self.lock().at_barrier;
+        (asked.0 == epoch).then(|| std::mem::take(&mut asked.1))
     }
 
     fn tell(&self, tell: impl FnOnce(&mut Told)) {
@@ -314,11 +328,12 @@ impl Probe {
         if broken(Broken::SeveredIsWaitedFor) {
             return;
         }
-        let (askers, _questions) = {
+        let (askers, _questions, _others) = {
             let mut answer = self.lock();
             (answer.severed, answer.closed) = (true, true);
             (answer.barrier, answer.state) = Default::default();
-            (std::mem::take(&mut answer.askers), std::mem::take(&mut answer.questions))
+            let others = std::mem::take(&mut answer.at_barrier.1);
+            (std::mem::take(&mut answer.askers), std::mem::take(&mut answer.questions), others)
         };
         askers.into_iter().for_each(Waker::wake);
     }
@@ -339,6 +354,7 @@ impl Probe {
         answer.state = states(root).into();
         how(&mut answer);
         answer.questions.clear();
+        answer.at_barrier.1.clear();
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Counters, Edge, Probe, Signals};
+use crate::engine::{Counters, Edge, Probe, Question, Signals};
 use crate::graph::error::RunError;
 use crate::graph::snapshot::{CutId, Snapshot};
 
@@ -67,9 +67,24 @@ impl Barriers {
         if last {
             self.probes.iter().for_each(|(_, probe)| probe.stand_behind(epoch));
         }
+        self.go(epoch);
+        Ok(epoch)
+    }
+
+    /// Sends the next barrier for questions alone: by stage, in the order of the probes.
+    pub(crate) fn ask(&self, mut questions: Vec<Vec<Question>>) -> Result<u64, RunError> {
+        self.check()?;
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        questions.resize_with(self.probes.len(), Vec::new);
+        let asked = self.probes.iter().zip(questions);
+        asked.for_each(|((_, probe), questions)| probe.ask_at(epoch, questions));
+        self.go(epoch);
+        Ok(epoch)
+    }
+
+    fn go(&self, epoch: u64) {
         self.signals.barrier(epoch);
         self.inputs.iter().for_each(|input| input.barrier(epoch));
-        Ok(epoch)
     }
 
     /// Lets this barrier overtake what it waits for, at the stages that are chosen.

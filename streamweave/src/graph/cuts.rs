@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::{CheckpointError, CheckpointStorage};
-use crate::engine::{ALL_SO_FAR, Failure};
+use crate::engine::{ALL_SO_FAR, Failure, Question};
 use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
@@ -97,6 +97,15 @@ impl Cuts {
         passed.cut(&self.barriers, None)
     }
 
+    /// Has questions answered as of one cut, that overtakes nothing.
+    pub(super) async fn ask(
+        &self,
+        questions: Vec<Vec<Question>>,
+        limit: Duration,
+    ) -> Result<(), RunError> {
+        self.pass_sent(|barriers| barriers.ask(questions), limit, false).await.map(drop)
+    }
+
     /// Keeps a cut in `storage` by name; its id. If the run is to `stop` it does nothing behind that cut
     /// from here on, once all is committed that it covers.
     pub(super) async fn savepoint<S>(
@@ -142,14 +151,24 @@ impl Cuts {
         limit: Duration,
         way: Way,
     ) -> Result<Passed, RunError> {
+        let send = |barriers: &Barriers| barriers.send(since, way == Way::IsLast);
+        self.pass_sent(send, limit, way == Way::OvertakesIfLate).await
+    }
+
+    async fn pass_sent(
+        &self,
+        send: impl FnOnce(&Barriers) -> Result<u64, RunError>,
+        limit: Duration,
+        overtakes: bool,
+    ) -> Result<Passed, RunError> {
         let sent = AtomicU64::new(0);
         let passed = async {
             let one = Arc::clone(&self.cutting).lock_owned().await;
-            let epoch = self.barriers.send(since, way == Way::IsLast)?;
+            let epoch = send(&self.barriers)?;
             sent.store(epoch, Ordering::Relaxed);
             let aligned = tokio::time::timeout(limit / 2, self.barriers.passed(epoch));
             if aligned.await.is_err() {
-                if way == Way::OvertakesIfLate {
+                if overtakes {
                     self.barriers.overtake(epoch, || true);
                 }
                 self.barriers.passed(epoch).await;

@@ -22,7 +22,7 @@ use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::parts::Parts;
 use crate::graph::progress::ProgressHandle;
-use crate::graph::queries::Queries;
+use crate::graph::queries::{CutQuery, Queries};
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::{BoxFuture, NodeError};
@@ -343,17 +343,25 @@ impl Driver {
         self.pass(epoch, None)
     }
 
+    /// Has questions answered as of one cut, that overtakes nothing.
+    pub(crate) fn ask(&mut self, query: CutQuery) -> Result<(), RunError> {
+        let epoch = self.barriers.ask(query.questions(&self.queries, &self.name)?)?;
+        self.get_through(epoch, false)
+    }
+
     /// Lets a barrier pass everywhere. Where there is nothing else to wait for, it overtakes.
     fn pass(&mut self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let mut overtakes = false;
+        self.get_through(epoch, true)?;
+        self.barriers.cut(epoch, since)
+    }
+
+    fn get_through(&mut self, epoch: u64, mut overtakes: bool) -> Result<(), RunError> {
         self.step()?;
         loop {
-            let Some(stage) = self.barriers.missing(epoch) else {
-                return self.barriers.cut(epoch, since);
-            };
+            let Some(stage) = self.barriers.missing(epoch) else { return Ok(()) };
             if let Some((due, _)) = self.clock.next_due() {
                 self.move_clock(due.max(self.clock.now()))?;
-            } else if std::mem::replace(&mut overtakes, true) {
+            } else if !std::mem::take(&mut overtakes) {
                 return Err(RunError::Waiting { graph: self.name.clone(), stage });
             } else {
                 self.barriers.overtake(epoch, || true);

@@ -9,6 +9,7 @@ use crate::graph::driver::Driver;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
+use crate::graph::queries::CutQuery;
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
 use crate::supervision::FailureReports;
@@ -165,6 +166,17 @@ impl<I, O> Inline<I, O> {
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, RunError> {
         self.driver.query(node, read)
+    }
+
+    /// Answers questions to several nodes as of one cut: see
+    /// [`Running::query_cut`](crate::graph::Running::query_cut). Does all there is to do now, and moves the
+    /// clock on where a handler waits for it.
+    ///
+    /// # Errors
+    /// As [`Running::query_cut`](crate::graph::Running::query_cut); [`RunError::Waiting`] where it does not get
+    /// through.
+    pub fn query_cut(&mut self, query: CutQuery) -> Result<(), RunError> {
+        self.driver.ask(query)
     }
 
     /// The state of every node as of one cut through the whole graph: see

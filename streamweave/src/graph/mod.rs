@@ -45,6 +45,7 @@ pub use intervals::{CheckpointReport, Checkpoints, CompleteCheckpoint};
 pub use mode::ExecutionMode;
 pub use port_list::{EdgeList, EdgeOptions, EdgeTo, Gather, Loopback};
 pub use progress::{CompletedFrontier, ProgressHandle};
+pub use queries::{Asked, CutQuery};
 pub use run::{Running, StopReport, Summary};
 pub use snapshot::{CutId, Snapshot};
 pub use spec::{EdgeSpec, GraphSpec, GroupSpec, NodeSpec};

@@ -1,18 +1,20 @@
 //! Questions to the state of nodes while their graph runs.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::engine::{Probe, panic_message};
+use crate::engine::{Probe, Question, panic_message};
+use crate::graph::error::RunError;
 use crate::graph::flow::base;
 use crate::graph::planned::Planned;
 use crate::node::Part;
 
-/// The instances of a run's nodes, and the stages that they are in.
+/// The instances of a run's nodes, and the stages that they are in, with their numbers.
 #[derive(Debug)]
-pub(crate) struct Queries(Vec<(Arc<str>, Arc<Probe>)>);
+pub(crate) struct Queries(Vec<(Arc<str>, usize, Arc<Probe>)>);
 
 /// What one instance says, or why it says nothing.
 pub(crate) type Answer<R> = oneshot::Receiver<Result<R, String>>;
@@ -20,10 +22,10 @@ pub(crate) type Answer<R> = oneshot::Receiver<Result<R, String>>;
 impl Queries {
     pub(crate) fn of(planned: &mut [Planned]) -> Self {
         let mut instances = Vec::new();
-        for stage in planned {
+        for (number, stage) in planned.iter_mut().enumerate() {
             let probe = Arc::clone(&stage.probe);
             stage.part().visit(&mut |node| {
-                instances.push((Arc::clone(node.path()), Arc::clone(&probe)));
+                instances.push((Arc::clone(node.path()), number, Arc::clone(&probe)));
             });
         }
         Queries(instances)
@@ -35,17 +37,31 @@ impl Queries {
         node: &str,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Vec<Answer<R>>, String> {
-        let asked = self.0.iter().filter(|(path, _)| base(path) == node);
+        self.each(node, read, |_, probe, question| probe.ask(question))
+    }
+
+    /// Makes a question for each instance of `node`, and hands it on with its stage.
+    fn each<S: 'static, R: Send + 'static>(
+        &self,
+        node: &str,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+        mut hand: impl FnMut(usize, &Probe, Question),
+    ) -> Result<Vec<Answer<R>>, String> {
+        let asked = self.0.iter().filter(|(path, ..)| base(path) == node);
         let answers: Vec<_> = asked
-            .map(|(path, probe)| {
+            .map(|(path, stage, probe)| {
                 let (answer, answers) = oneshot::channel();
                 let (path, read) = (Arc::clone(path), read.clone());
-                probe.ask(Box::new(move |root| {
-                    if let Some(said) = said(root, &path, read) {
-                        // Who asked may have gone.
-                        let _ = answer.send(said);
-                    }
-                }));
+                hand(
+                    *stage,
+                    probe,
+                    Box::new(move |root| {
+                        if let Some(said) = said(root, &path, read) {
+                            // Who asked may have gone.
+                            let _ = answer.send(said);
+                        }
+                    }),
+                );
                 answers
             })
             .collect();
@@ -53,6 +69,87 @@ impl Queries {
             return Err("there is no such node".to_owned());
         }
         Ok(answers)
+    }
+}
+
+/// Questions to nodes of a running graph that are answered as of one cut through it: see
+/// [`Running::query_cut`](crate::graph::Running::query_cut).
+#[derive(Default)]
+pub struct CutQuery(
+    Vec<Box<dyn FnOnce(&str, &Queries, &mut ByStage) -> Result<(), RunError> + Send>>,
+);
+
+/// Questions, by the number of their stage.
+type ByStage = Vec<Vec<Question>>;
+
+impl fmt::Debug for CutQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CutQuery({} nodes)", self.0.len())
+    }
+}
+
+impl CutQuery {
+    /// Asks nothing yet.
+    pub fn new() -> Self {
+        CutQuery::default()
+    }
+
+    /// Asks what `read` makes of the state of the node at this path, of each of its instances in the order
+    /// of its workers.
+    pub fn ask<S: 'static, R: Send + 'static>(
+        &mut self,
+        node: &str,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Asked<R> {
+        let (tell, answers) = oneshot::channel();
+        let node = node.to_owned();
+        let asked = Asked { node: node.clone(), answers };
+        self.0.push(Box::new(move |graph, queries, by_stage| {
+            let all = queries
+                .each(&node, read, |stage, _, question| {
+                    by_stage.resize_with(by_stage.len().max(stage + 1), Vec::new);
+                    by_stage[stage].push(question);
+                })
+                .map_err(|reason| RunError::query(graph, &node, reason))?;
+            let _ = tell.send((graph.to_owned(), all));
+            Ok(())
+        }));
+        asked
+    }
+
+    pub(crate) fn questions(self, queries: &Queries, graph: &str) -> Result<ByStage, RunError> {
+        let mut by_stage = ByStage::new();
+        for ask in self.0 {
+            ask(graph, queries, &mut by_stage)?;
+        }
+        Ok(by_stage)
+    }
+}
+
+/// What a node was asked, until the [query](CutQuery) that it is part of has been answered.
+#[derive(Debug)]
+pub struct Asked<R> {
+    node: String,
+    answers: oneshot::Receiver<(String, Vec<Answer<R>>)>,
+}
+
+impl<R> Asked<R> {
+    /// The answers of each instance, in the order of the workers.
+    ///
+    /// # Errors
+    /// [`RunError::Query`] when the state is another type, an instance of the node has ended, `read` panicked, or
+    /// the query was not answered.
+    pub fn answers(mut self) -> Result<Vec<R>, RunError> {
+        let refused =
+            |graph: &str, reason: &str| RunError::query(graph, &self.node, reason.to_owned());
+        let Ok((graph, answers)) = self.answers.try_recv() else {
+            return Err(refused("?", "the query was not answered"));
+        };
+        let one = |mut answer: Answer<R>| {
+            let said = answer.try_recv().map_err(|_| refused(&graph, "it has ended"))?;
+            said.map_err(|reason| refused(&graph, &reason))
+        };
+        answers.into_iter().map(one).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::graph::intervals::Checkpoints;
 use crate::graph::life::Life;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
-use crate::graph::queries::Queries;
+use crate::graph::queries::{CutQuery, Queries};
 use crate::graph::snapshot::Snapshot;
 use crate::graph::watchdog::Watchdog;
 use crate::supervision::{FailureReports, Reports};
@@ -281,6 +281,61 @@ impl<I, O> Running<I, O> {
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, RunError> {
         self.run.query(node, limit, read).await
+    }
+
+    /// Answers questions to several nodes as of one cut through the running graph: of everything that its inputs
+    /// were sent and its sources gave before, and of nothing behind. What [`Running::query`] says of two nodes
+    /// is of two moments; this fits together. Nothing is saved for it. (What is on its way round a loop is in
+    /// no node's state.)
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::graph::CutQuery;
+    /// use streamweave::prelude::*;
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// /// Counts what comes.
+    /// #[node(sink)]
+    /// struct Total {
+    ///     #[input] numbers: u64,
+    ///     #[state] total: Value<u64>,
+    /// }
+    ///
+    /// impl TotalHandlers for Total {
+    ///     fn on_numbers(&self, state: &mut TotalState, _: u64, _: &mut impl TotalOut) -> NodeResult {
+    ///         *state.total.get_mut() += 1;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let run = graph! {
+    ///     some: Total {},
+    ///     all: Total {},
+    ///     #[boundary]
+    ///     graph.numbers => some.numbers,
+    ///     graph.numbers => all.numbers,
+    /// }
+    /// .start()?;
+    /// for n in 0..1_000 {
+    ///     run.inputs.numbers.send(n).await?;
+    /// }
+    /// let mut query = CutQuery::new();
+    /// let some = query.ask("some", |state: &TotalState| *state.total);
+    /// let all = query.ask("all", |state: &TotalState| *state.total);
+    /// run.query_cut(query, Duration::from_secs(10)).await?;
+    /// assert_eq!((some.answers()?, all.answers()?), (vec![1_000], vec![1_000]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RunError::Query`] when there is no such node; when the cut does not get through within `limit`, as it
+    /// overtakes nothing. What a single node does not answer its [`Asked`](crate::graph::Asked) tells.
+    pub async fn query_cut(&self, query: CutQuery, limit: Duration) -> Result<(), RunError> {
+        let questions = query.questions(&self.run.queries, &self.run.name)?;
+        self.run.cuts.ask(questions, limit).await
     }
 
     /// The state of every node as of one cut through the whole graph: of everything that its

@@ -68,7 +68,7 @@ fn files(folder: &tempfile::TempDir, lengths: &[u64]) -> std::io::Result<Vec<Pat
 }
 
 fn lengths(sim: &mut Simulation) -> Vec<u64> {
-    (0..1 + sim.below(6)).map(|_| sim.below(12)).collect()
+    (0..1 + sim.below(6)).map(|_| sim.below(20)).collect()
 }
 
 macro_rules! read {
@@ -82,7 +82,7 @@ macro_rules! read {
             },
             seen: Seen {},
             lines.lines => same.input,
-            same.out => slow.lines,
+            #[buffer(1)] same.out => slow.lines,
             #[buffer(2)] slow.out => seen.lines,
         }
     };
@@ -151,6 +151,31 @@ fn files_that_are_added_move_the_others() -> Tested {
         run.advance(Duration::from_millis(1))?;
     }
     assert_eq!(state.get("seen"), run.drain()?.state.get("seen"));
+    Ok(())
+}
+
+graph! {
+    struct Reading(files: Vec<PathBuf>) {
+        #[output] lines: Line,
+        read: FileLines::list(files),
+        read.lines => graph.lines,
+    }
+}
+
+#[test]
+fn in_a_graph_on_workers() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let files = files(&folder, &[3, 4, 5])?;
+    let graph = graph! {
+        #[workers(2)] reading: Reading::new(files),
+        seen: Seen {},
+        reading.lines => seen.lines,
+        reading.lines => graph.lines,
+    };
+    let mut run = graph.inline()?;
+    run.step()?;
+    assert_eq!(std::iter::from_fn(|| run.outputs.lines.try_recv()).count(), 12);
+    run.drain()?;
     Ok(())
 }
 

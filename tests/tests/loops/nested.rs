@@ -1,7 +1,7 @@
 //! Graphs as bodies of loops: the same as written flat.
 
 use streamweave::graph::ExecutionMode;
-use streamweave::nodes::map;
+use streamweave::nodes::{map, merge};
 use streamweave::prelude::*;
 use streamweave::testing::simulate;
 
@@ -314,6 +314,68 @@ pub(crate) fn what_is_behind_the_loop_in_a_graph_of_it() -> Tested {
             }};
         }
         assert_eq!(left!(nested), left!(flat));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+graph! {
+    /// Two steps that have nothing to do with each other.
+    struct Both(one: How, two: How) {
+        #[input] a: Rec,
+        #[input] b: Rec,
+        #[output] x: Rec,
+        #[output] y: Rec,
+        one: Step { how: one },
+        two: Step { how: two },
+        graph.a => one.a,
+        graph.b => two.a,
+        one.x => graph.x,
+        two.x => graph.y,
+    }
+}
+
+/// Two loops after each other are two, also where both go through one graph.
+#[test]
+fn two_loops_through_one_graph() -> Tested {
+    simulate(SEEDS / 2, |sim| {
+        let hows: [How; 2] = std::array::from_fn(|_| how(sim));
+        let gates: [u64; 2] = std::array::from_fn(|_| seed(sim));
+        let messages = messages(sim, &mut None, |_, _| ());
+        macro_rules! left {
+            ([$($nodes:tt)*], $one:ident $a:ident $x:ident, $two:ident $b:ident $y:ident) => {{
+                let graph = graph! {
+                    $($nodes)*
+                    first: Gate { seed: gates[0] },
+                    enter: merge(),
+                    gate: Gate { seed: gates[1] },
+                    tag: Tag {},
+                    graph.records => $one.$a,
+                    $one.$x => first.records,
+                    first.again => feedback $one.$a,
+                    first.done => enter.left,
+                    $two.$y => enter.right,
+                    enter.out => gate.records,
+                    gate.again => feedback $two.$b,
+                    gate.done => tag.records,
+                    tag.never => feedback enter.left,
+                    tag.out => graph.done,
+                };
+                let (inputs, outputs, mut run) = sim.start(graph)?.split();
+                let done = run.capture(outputs.done);
+                run.feed_messages(inputs.records, messages.clone());
+                run.until_idle()?;
+                run.drain()?;
+                let mut left = done.timed();
+                left.sort_unstable();
+                left
+            }};
+        }
+        let nested = left!([both: Both::new(hows[0], hows[1]),], both a x, both b y);
+        let flat = left!(
+            [one: Step { how: hows[0] }, two: Step { how: hows[1] },], one a x, two a x
+        );
+        assert_eq!(nested, flat);
         Ok(())
     })?;
     Ok(())

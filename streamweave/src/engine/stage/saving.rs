@@ -7,9 +7,13 @@ use crate::engine::probe::states_by;
 const ENTRIES: usize = 1024;
 
 impl StageLoop {
-    /// A barrier has come by: what belongs to it is what the state is now. One that was on its way is
+    /// A barrier has come by, for questions or for a cut: what belongs to it is what the state is now. One that was on its way is
     /// given up, as nobody waits for it any more.
     pub(super) fn begin_saving(&mut self, root: &mut dyn Part, epoch: u64) {
+        if let Some(questions) = self.env.probe.asked_at(epoch) {
+            questions.into_iter().for_each(|question| question(root));
+            return self.barrier_saved(epoch, Vec::new());
+        }
         let since = self.env.probe.since(epoch);
         root.visit(&mut |node| node.begin_saving(epoch, since));
         self.saving = Some(epoch);

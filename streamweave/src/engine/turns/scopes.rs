@@ -164,7 +164,8 @@ fn begin(
 fn closes_nothing(cut: &FeedbackEdge) -> String {
     format!(
         "the feedback edge to `{}` closes no loop: what comes in there does not lead back to where the \
-         edge begins, as no way leads through a graph on it; write it without `feedback`",
+         edge begins, as no way leads through a graph on it: write it without `feedback`, or, where that \
+         makes a cycle through the graph, divide that into one for each of its ways",
         cut.path
     )
 }
