@@ -69,6 +69,8 @@ variants! {
     NoWindowBehind,
     /// A temporal join takes the version behind a record's time, if there is one.
     AsOfTakesLater,
+    /// What is joined with the nearest version has it as soon as one is known.
+    NearestIsFirst,
     /// In a loop a timer of a later time, or of the end of its own, waits for one round of it.
     TimersFireInRounds,
     /// Records in round 0 of a loop count as in the round of the records before them.
@@ -143,6 +145,8 @@ variants! {
     RestoredByHalves,
     /// What several workers saved without a key is restored one over the other.
     PartsOverwrite,
+    /// What several workers have saved of their own becomes what the last of them has.
+    LastWorkerWins,
     /// A node that says something of all records runs on several workers, each with a share of them.
     WholeIsDivided,
     /// What a sink could not write is dropped when it restarts.

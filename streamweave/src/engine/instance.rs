@@ -472,7 +472,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let fresh = self.node.new_state().snapshot(&self.path, ALL_GROUPS)?;
         for field in N::State::schema().fields() {
             match field.kind {
-                StateKind::Broadcast | StateKind::Shares => continue,
+                StateKind::Broadcast | StateKind::Shares | StateKind::PerWorker => continue,
                 StateKind::ByKeyGroup if keyed => continue,
                 _ => {}
             }

@@ -62,8 +62,8 @@ pub enum StartError {
     /// A node on several workers has state that is one value for the node as a whole.
     #[error(
         "graph `{graph}` cannot start: `{node}` runs on several workers, and its state field `{field}` is \
-         one `Value` for all records: give the node a key and make the field `Keyed<K, V>`, or take the \
-         node out of `#[workers(..)]`"
+         one `Value` for all records: give the node a key and make the field `Keyed<K, V>`, make it \
+         `PerWorker<T>` if each worker is to have its own, or take the node out of `#[workers(..)]`"
     )]
     SingleOnWorkers {
         /// The graph's name.

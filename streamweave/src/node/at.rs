@@ -108,6 +108,9 @@ impl<C: Context> Context for At<'_, C> {
     fn __clock_moves(&self) -> bool {
         self.context.__clock_moves()
     }
+    fn __is_divided(&self) -> bool {
+        self.context.__is_divided()
+    }
     fn __align(&mut self, place: AlignedPlace) {
         self.context.__align(place);
     }

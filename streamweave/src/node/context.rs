@@ -599,6 +599,10 @@ pub trait Context: Send {
     #[doc(hidden)]
     fn __clock_moves(&self) -> bool;
 
+    /// Whether the node runs on several workers. All but the first of them know it.
+    #[doc(hidden)]
+    fn __is_divided(&self) -> bool;
+
     /// The stage takes nothing in while it is ahead of the others of this alignment.
     #[doc(hidden)]
     fn __align(&mut self, place: AlignedPlace);

@@ -51,6 +51,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn __clock_moves(&self) -> bool {
         (**self).__clock_moves()
     }
+    fn __is_divided(&self) -> bool {
+        (**self).__is_divided()
+    }
     fn __align(&mut self, place: AlignedPlace) {
         (**self).__align(place);
     }

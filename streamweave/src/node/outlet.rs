@@ -129,6 +129,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.set_promised();
     }
 
+    fn __is_divided(&self) -> bool {
+        self.node.rsplit_once('#').is_some_and(|(_, worker)| worker != "0")
+    }
+
     fn __align(&mut self, place: AlignedPlace) {
         self.cx.aligned.push(place);
     }

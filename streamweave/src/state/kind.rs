@@ -18,6 +18,9 @@ pub enum StateKind {
     /// A share of each worker's own: [`State::restore`] adds those of several up, and the sum goes where
     /// key group 0 does.
     Shares,
+    /// Each worker's own: on another number of workers all begin with what is made of all of it. See
+    /// [`PerWorker`](super::PerWorker).
+    PerWorker,
     /// By the splits of a source: it moves with them.
     BySplit,
 }

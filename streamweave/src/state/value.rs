@@ -12,7 +12,8 @@ use super::{Shape, State, StateError, StateKind, wire};
 ///
 /// The first change in a unit clones it while undo is on. It belongs to the node as a whole, so
 /// a node that has one does not start on several workers
-/// ([`StartError::SingleOnWorkers`](crate::graph::StartError::SingleOnWorkers)).
+/// ([`StartError::SingleOnWorkers`](crate::graph::StartError::SingleOnWorkers)): there each worker has
+/// its own in a [`PerWorker`](super::PerWorker).
 ///
 /// ```
 /// use streamweave::state::{State, Value};

@@ -20,6 +20,7 @@ streamweave_tests::broken_variants! {
     TimersFireAtFrontier => temporal::waits_until_it_is_sure;
     JoinDropsEarly => interval::all_pairs_within_the_interval;
     LateGetsNone => temporal::late_for_its_version;
+    NearestIsFirst => temporal::forward_and_nearest;
     LateVersionIsSilent => temporal::late_versions;
     PartnersStayAlone => interval::outer;
     AsOfTakesLater => temporal::each_record_has_the_version_of_its_time;

@@ -74,6 +74,11 @@ fn what_no_record_can_match_is_dropped() -> Tested {
     let (empty, after, ended) = sizes!(temporal_join());
     assert!(after > empty, "the latest version of each key stays valid");
     assert_eq!(ended, after);
+    let backward = after;
+    let (_, after, ended) = sizes!(temporal_join().nearest());
+    assert_eq!((after, ended), (backward, backward));
+    let (_, after, ended) = sizes!(temporal_join().forward().tolerance(Duration::from_millis(5)));
+    assert!(after < backward && ended == after, "no version is kept, but that there were some");
     Ok(())
 }
 

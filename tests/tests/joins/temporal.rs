@@ -31,7 +31,7 @@ fn how_old_a_version_may_be() -> Tested {
     for (strictly, tolerance) in [(true, None), (false, Some(7))] {
         let make = || {
             let join = temporal_join();
-            let join = if strictly { join.strictly_before() } else { join };
+            let join = if strictly { join.strictly() } else { join };
             match tolerance {
                 Some(tolerance) => join.tolerance(std::time::Duration::from_millis(tolerance)),
                 None => join,
@@ -52,6 +52,106 @@ fn how_old_a_version_may_be() -> Tested {
             joined.collect()
         });
     }
+    Ok(())
+}
+
+/// The first version behind a record, or the nearest one, as pandas' `merge_asof` has it; each result when
+/// no version can change it any more.
+#[test]
+pub(crate) fn forward_and_nearest() -> Tested {
+    for (nearest, strictly, tolerance) in [
+        (false, true, None),
+        (false, false, Some(7)),
+        (true, false, None),
+        (true, true, None),
+        (true, true, Some(4)),
+        (true, false, Some(7)),
+    ] {
+        let make = || {
+            let join = temporal_join();
+            let join = if nearest { join.nearest() } else { join.forward() };
+            let join = if strictly { join.strictly() } else { join };
+            match tolerance {
+                Some(tolerance) => join.tolerance(std::time::Duration::from_millis(tolerance)),
+                None => join,
+            }
+        };
+        let most = tolerance.map_or(i64::MAX, |most| most as i64);
+        check!(make(), |lefts, rights| {
+            let of = |key: u64, left: Item| {
+                let is_valid = |right: &Item| {
+                    let away = right.0 - left.0;
+                    (nearest || away >= 0)
+                        && away.abs() >= i64::from(strictly)
+                        && away.abs() <= most
+                };
+                let rights =
+                    rights.iter().filter(|(other, right)| *other == key && is_valid(right));
+                // Of two as near the one before, and of those of one time the last.
+                let version = rights
+                    .map(|(_, right)| *right)
+                    .min_by_key(|right| ((right.0 - left.0).abs(), right.0, u64::MAX - right.1));
+                let sure = match version {
+                    Some(right) if right.0 < left.0 => left.0 + (left.0 - right.0 - 1),
+                    Some(right) => right.0,
+                    None => tolerance.map_or(i64::MAX, |_| left.0 + most),
+                };
+                (Some(sure), (key, (left, version)))
+            };
+            lefts.iter().map(|(key, left)| of(*key, *left)).collect()
+        });
+    }
+    Ok(())
+}
+
+/// A result comes with the frontier that makes it sure, and not before.
+#[test]
+fn waits_for_what_may_be_nearer() -> Tested {
+    let graph = graph! {
+        join: temporal_join().nearest(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.rights.try_send_at(LogicalTime(10), (7_u64, 'a'))?;
+    run.inputs.lefts.try_send_at(LogicalTime(15), (7, 15_u8))?;
+    run.inputs.lefts.advance(LogicalTime(100));
+    // At 19 one may come that is nearer than the one at 10; one at 20 would not be.
+    for (frontier, sent) in [(16, 0), (19, 0), (20, 1)] {
+        run.inputs.rights.advance(LogicalTime(frontier));
+        run.step()?;
+        assert_eq!(take!(run, joined).count(), sent, "{frontier}");
+    }
+    Ok(())
+}
+
+/// What comes behind the frontier is answered where the answer is known, waits where it is to come, and is
+/// late where it may be gone.
+#[test]
+fn late_and_forward() -> Tested {
+    let graph = graph! {
+        join: temporal_join().forward(),
+        graph.lefts => join.left,
+        graph.rights => join.right,
+        join.out => graph.joined,
+        join.late_left => graph.late,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.lefts.idle();
+    for (time, version) in [(10, 'a'), (20, 'b'), (60, 'c')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (7_u64, version))?;
+    }
+    run.inputs.rights.advance(LogicalTime(50));
+    run.step()?;
+    for time in [5, 20, 21, 45] {
+        run.inputs.lefts.try_send_at(LogicalTime(time), (7, time))?;
+    }
+    run.step()?;
+    let mut run = run.close_inputs()?;
+    let joined: Vec<_> = take!(run, joined).map(|(_, (_, joined))| joined).collect();
+    assert_eq!(joined, [(21, Some('c')), (45, Some('c'))]);
+    assert_eq!(take!(run, late).map(|(_, (_, late))| late).collect::<Vec<_>>(), [5, 20]);
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use streamweave::Alignment;
 use streamweave::graph::{RestoreError, Snapshot, StartError};
 use streamweave::nodes::window::{Tumbling, count, window_all};
-use streamweave::nodes::{delay, fold, map, rate_limit, sorted, zip};
+use streamweave::nodes::{delay, event_time_by, fold, map, rate_limit, sorted, zip};
 use streamweave::prelude::*;
 use streamweave::state::StateError;
 
@@ -110,6 +111,39 @@ pub(crate) fn what_is_of_all_records_is_refused() -> Tested {
         all.out => graph.out,
     };
     assert_eq!(told(pairs.inline().err()), "shop/all");
+    Ok(())
+}
+
+/// What one worker would hear, and the others would wait for.
+#[test]
+fn times_of_all_records_are_refused() -> Tested {
+    macro_rules! refused {
+        ($workers:expr, $times:expr) => {{
+            let graph = graph! {
+                same: map(|n: i64| n),
+                #[workers($workers)]
+                times: $times,
+                graph.numbers => same.input,
+                same.out => times.input,
+                times.out => graph.out,
+            };
+            let mut run = graph.inline()?;
+            run.step().err().map(|error| error.to_string()).unwrap_or_default()
+        }};
+    }
+    let times = || event_time_by(|n: &i64| LogicalTime(*n));
+    let together = Alignment::within(Duration::from_secs(1));
+    let ends = || times().per_split(|_| 0).split_ended(|_| true);
+    for (refused, option) in
+        [(refused!(2, times().align(&together)), "`align`"), (refused!(3, ends()), "`split_ended`")]
+    {
+        for part in ["times#1", option, "take the node out of `#[workers(..)]`"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+    assert_eq!(refused!(1, times().align(&together)), "");
+    assert_eq!(refused!(1, ends()), "");
+    assert_eq!(refused!(2, times()), "");
     Ok(())
 }
 

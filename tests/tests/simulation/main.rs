@@ -14,6 +14,7 @@ mod in_graphs;
 mod kit;
 mod loops;
 mod nodes;
+mod on_workers;
 mod play;
 mod restart;
 mod timed;
@@ -38,6 +39,7 @@ streamweave_tests::broken_variants! {
     DroppedBatch => graphs::chain;
     ControlOvertakes => graphs::chain;
     KeyOnTwoWorkers => graphs::workers_by_key;
+    LastWorkerWins => on_workers::one_far_ahead;
     SwallowedPanic => failures::a_trapped_record;
     FailedUnitIsSent => failures::a_trapped_record;
     StandingIsLost => failures::a_trapped_record;

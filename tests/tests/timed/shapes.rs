@@ -77,9 +77,11 @@ impl HoldsHandlers for Holds {
                 out.hold(Some(LogicalTime(time)));
                 return Ok(());
             }
+            // What came late leaves at what was promised meanwhile.
+            let at = out.promised().map_or(time, |promised| promised.0.max(time));
             let mut waiting = state.waiting.entry(time);
             while let Some(record) = waiting.pop_front() {
-                out.at(LogicalTime(time)).out(record);
+                out.at(LogicalTime(at)).out(record);
             }
             drop(waiting);
             state.waiting.remove(&time);

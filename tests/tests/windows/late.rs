@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use streamweave::nodes::window::{
-    Accumulation, Global, Pane, Session, Sliding, Tumbling, WindowAssigner, WindowResult, count,
-    window_all,
+    Accumulation, Global, Pane, Session, Sliding, Tumbling, WindowResult, count, window_all,
 };
 use streamweave::prelude::*;
 
 use super::Tested;
 use super::reference::{Kind, Options, Record, Reference, Sent, Step};
-use super::steps::{Random, steps};
+use super::steps::{Known, Random, steps};
 use crate::run;
 
 fn millis(count: i64) -> Duration {
@@ -19,7 +18,7 @@ fn millis(count: i64) -> Duration {
 }
 
 /// Windows of the library, and what the reference is to call them.
-fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
+fn check<W: Known>(windows: W, kind: Kind) -> Tested {
     let mut panes = std::collections::BTreeMap::new();
     let mut late_ones = 0;
     for seed in 0..60 {
@@ -90,13 +89,41 @@ pub fn session() -> Tested {
     Ok(())
 }
 
+/// Each record says how long its session waits for the next one.
+#[test]
+pub fn session_by_record() -> Tested {
+    // What it does not say counts for nothing, as each does.
+    let session = Session::of(millis(1_000));
+    check(session, Kind::Gaps { past_end: false, apart: false })?;
+    check(session.past_end(), Kind::Gaps { past_end: true, apart: false })?;
+    check(session.apart(), Kind::Gaps { past_end: false, apart: true })
+}
+
+/// A gap of no time, or of less than a millisecond, fails with its record.
+#[test]
+fn a_record_without_a_gap() -> Tested {
+    let graph = graph! {
+        windows: window_all(Session::of(millis(10)), count())
+            .gap_by(|micros: &u64| Some(Duration::from_micros(*micros))),
+        graph.items => windows.input,
+        windows.out => graph.results,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.items.try_send_at(LogicalTime(1), 1_000)?;
+    run.step()?;
+    run.inputs.items.try_send_at(LogicalTime(2), 1_500)?;
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("the gap of a window must be whole milliseconds"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn global() -> Tested {
     check(Global, Kind::Global)
 }
 
 /// Early results when the frontier comes to multiples of a period, sparse ones and one for each time.
-fn early_by_time<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
+fn early_by_time<W: Known>(windows: W, kind: Kind) -> Tested {
     let mut early = 0;
     for seed in 0..40 {
         // There is a frontier before there are records: before there is, their own times count.

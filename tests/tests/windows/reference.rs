@@ -38,6 +38,11 @@ pub enum Kind {
     Apart {
         gap: i64,
     },
+    /// Sessions whose gap each record says, one more than its number.
+    Gaps {
+        past_end: bool,
+        apart: bool,
+    },
     Global,
 }
 
@@ -108,8 +113,13 @@ impl Reference {
 
     fn last(&self, window: Window) -> i64 {
         match self.options.kind {
-            Kind::Session { past_end: true, .. } => window.end.0,
-            Kind::Sliding { .. } | Kind::Session { .. } | Kind::Apart { .. } => window.end.0 - 1,
+            Kind::Session { past_end: true, .. } | Kind::Gaps { past_end: true, .. } => {
+                window.end.0
+            }
+            Kind::Sliding { .. }
+            | Kind::Session { .. }
+            | Kind::Apart { .. }
+            | Kind::Gaps { .. } => window.end.0 - 1,
             Kind::Global => i64::MAX,
         }
     }
@@ -125,8 +135,9 @@ impl Reference {
         self.passed(self.last(window).saturating_add(self.options.lateness))
     }
 
-    fn windows(&self, time: i64) -> Vec<Window> {
+    fn windows(&self, Record { time, number, .. }: Record) -> Vec<Window> {
         match self.options.kind {
+            Kind::Gaps { .. } => vec![Window::new(time, time + 1 + number as i64)],
             Kind::Sliding { size, slide, offset } => (time - size + 1..=time)
                 .filter(|start| (start - offset).rem_euclid(slide) == 0)
                 .map(|start| Window::new(start, start + size))
@@ -137,7 +148,7 @@ impl Reference {
     }
 
     fn record(&mut self, record: Record) {
-        let windows = self.windows(record.time);
+        let windows = self.windows(record);
         let mut in_time = windows.is_empty();
         for window in windows {
             in_time |= self.add(window, record);
@@ -150,19 +161,27 @@ impl Reference {
     fn add(&mut self, window: Window, record: Record) -> bool {
         let mut window = window;
         let mut absorbed = Vec::new();
-        if let Kind::Session { gap, .. } | Kind::Apart { gap } = self.options.kind {
-            // All times of the key, in order: a session ends where the next is more than a gap on,
-            // or where they are to be apart a whole one.
-            let most = gap - i64::from(matches!(self.options.kind, Kind::Apart { .. }));
+        if !matches!(self.options.kind, Kind::Sliding { .. } | Kind::Global) {
+            // All records of the key, in order: a session ends where the next one is behind the ends of
+            // all before, or where they are to be apart at the last of these.
+            let apart =
+                matches!(self.options.kind, Kind::Apart { .. } | Kind::Gaps { apart: true, .. });
             let open = self.open.iter().filter(|((key, _), _)| *key == record.key);
-            let mut times: Vec<_> =
-                open.flat_map(|(_, state)| self.times(state)).chain([record.time]).collect();
-            times.sort_unstable();
-            let session = times
-                .chunk_by(|a, b| b - a <= most)
-                .find(|session| session.contains(&record.time))
-                .unwrap();
-            window = Window::new(session[0], session[session.len() - 1] + gap);
+            let open = open.flat_map(|(_, state)| state.records.iter().copied());
+            let mut own: Vec<_> =
+                open.chain([record]).flat_map(|record| self.windows(record)).collect();
+            own.sort_unstable();
+            let mut sessions: Vec<Window> = Vec::new();
+            for own in own {
+                match sessions.last_mut() {
+                    Some(last) if own.start < last.end || own.start == last.end && !apart => {
+                        last.end = last.end.max(own.end);
+                    }
+                    _ => sessions.push(own),
+                }
+            }
+            let contains = |session: &Window| session.contains(LogicalTime(record.time));
+            window = sessions.into_iter().find(contains).unwrap();
             absorbed = (self.open.keys().filter(|(key, _)| *key == record.key))
                 .map(|(_, open)| *open)
                 .filter(|open| *open != window)
@@ -200,10 +219,6 @@ impl Reference {
             self.fire(record.key, window, Pane::Early);
         }
         true
-    }
-
-    fn times(&self, state: &State) -> Vec<i64> {
-        state.records.iter().map(|record| record.time).collect()
     }
 
     fn fire(&mut self, key: u8, window: Window, pane: Pane) {

@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use streamweave::nodes::window::{
-    Accumulation, Session, Sliding, Tumbling, WindowAssigner, WindowResult,
-};
+use streamweave::nodes::window::{Accumulation, Session, Sliding, Tumbling, WindowResult};
 use streamweave::prelude::*;
 
 use super::Tested;
 use super::reference::{Kind, Options, Record, Reference, Sent};
-use super::steps::{Random, steps};
+use super::steps::{Known, Random, steps};
 use crate::{graph_of, take};
 
-fn check<W: WindowAssigner + Clone>(windows: W, kind: Kind) -> Tested {
+fn check<W: Known>(windows: W, kind: Kind) -> Tested {
     for seed in 0..40 {
         let steps = steps(seed);
         let mut random = Random(seed);
         for (accumulation, lateness, early_after) in [
             (Accumulation::Accumulating, 0, None),
+            (Accumulation::Accumulating, 15, None),
             (Accumulation::Retracting, 15, Some(3)),
             (Accumulation::Discarding, 15, None),
         ] {
@@ -70,7 +69,8 @@ pub fn sliding() -> Tested {
 
 #[test]
 pub fn session() -> Tested {
-    check(Session::of(millis(5)), Kind::Session { gap: 5, past_end: false })
+    check(Session::of(millis(5)), Kind::Session { gap: 5, past_end: false })?;
+    check(Session::of(millis(5)), Kind::Gaps { past_end: false, apart: false })
 }
 
 /// What was kept as slices is no good to windows that send early results.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use streamweave::nodes::window::{Aggregate, WindowAssigner, Windows, fold, window};
+use streamweave::nodes::window::{
+    Aggregate, Global, Session, Sliding, Tumbling, WindowAssigner, Windows, fold, window,
+};
 use streamweave::prelude::*;
 
-use super::reference::{Options, Record, Step, Value};
+use super::reference::{Kind, Options, Record, Step, Value};
 
 /// Pseudo-random numbers.
 pub struct Random(pub u64);
@@ -74,13 +76,42 @@ pub fn totals() -> impl Aggregate<Input = Record, State = Value, Output = Value>
     )
 }
 
+/// Windows that the reference knows.
+pub trait Known: WindowAssigner + Clone {
+    /// What is said of them at the node.
+    fn said<A: Aggregate<Input = Record>>(
+        node: Windows<u8, Self, A>,
+        _: Kind,
+    ) -> Windows<u8, Self, A> {
+        node
+    }
+}
+
+impl Known for Tumbling {}
+impl Known for Sliding {}
+impl Known for Global {}
+impl Known for Session {
+    fn said<A: Aggregate<Input = Record>>(
+        node: Windows<u8, Self, A>,
+        kind: Kind,
+    ) -> Windows<u8, Self, A> {
+        match kind {
+            Kind::Gaps { .. } => {
+                node.gap_by(|record| Some(Duration::from_millis(1 + record.number)))
+            }
+            _ => node,
+        }
+    }
+}
+
 /// The node that the options describe.
-pub fn configured<W: WindowAssigner, A: Aggregate<Input = Record>>(
+pub fn configured<W: Known, A: Aggregate<Input = Record>>(
     windows: W,
     aggregate: A,
     options: Options,
 ) -> Windows<u8, W, A> {
-    let mut node = window(windows, aggregate).accumulation(options.accumulation);
+    let mut node = W::said(window(windows, aggregate), options.kind);
+    node = node.accumulation(options.accumulation);
     if options.lateness > 0 {
         node = node.allowed_lateness(Duration::from_millis(options.lateness as u64));
     }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::millis;
 use crate::nodes::timing::seen::Seen;
-use crate::state::Value;
+use crate::state::PerWorker;
 use crate::time::{AlignedPlace, Alignment, HasEventTime};
 use crate::{LogicalTime, NodeError, NodeResult, node};
+use splits::{Latest, Silent};
 
 /// Gives records their times and estimates the frontier. Made by [`event_time`] and
 /// [`event_time_by`].
@@ -19,6 +20,10 @@ use crate::{LogicalTime, NodeError, NodeResult, node};
 /// The frontier is what the latest record so far leaves when the disorder is taken off. A record
 /// behind it is late: it is passed on, marked as late. The frontier depends on the records alone,
 /// and not on when they came or how they were cut into batches.
+///
+/// On several workers each estimates for the records that it gets, and what joins them goes by the one
+/// that is furthest behind; so what is late there is late on one worker, too. A worker that has got
+/// nothing yet is waited for, unless the stream is idle.
 #[node(crate = crate, estimates, stamps = comes)]
 #[derive(Debug)]
 pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {
@@ -30,13 +35,13 @@ pub struct EventTime<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync +
     out: T,
     /// How far they have come.
     #[state]
-    seen: Value<Seen>,
+    seen: PerWorker<Seen>,
     /// The latest time of each split.
     #[state]
-    splits: Value<BTreeMap<u64, i64>>,
+    splits: PerWorker<Latest>,
     /// The splits that are known: while one is silent, the earliest time that came meanwhile.
     #[state]
-    silent: Value<BTreeMap<u64, Option<i64>>>,
+    silent: PerWorker<Silent>,
     /// When something came of each split, by the run's clock.
     #[scratch]
     heard: BTreeMap<u64, i64>,
@@ -138,7 +143,7 @@ where
     }
 
     /// The stream waits for the others of `alignment` when it is far ahead of them: see
-    /// [`Alignment`].
+    /// [`Alignment`]. Not on several workers, where the graph fails when it starts.
     pub fn align(mut self, alignment: &Alignment) -> Self {
         self.place = Some(alignment.join());
         self
@@ -154,8 +159,15 @@ where
         }
     }
 
-    /// Whether everything that was asked for has a meaning together.
-    fn check(&self) -> NodeResult {
+    /// Whether everything that was asked for has a meaning together, and on several workers.
+    fn check(&self, divided: bool) -> NodeResult {
+        let of_all = [(self.place.is_some(), "align"), (self.ended.is_some(), "split_ended")];
+        if divided && let Some((_, option)) = of_all.into_iter().find(|(is_said, _)| *is_said) {
+            return Err(NodeError::new(format!(
+                "on several workers each gets a share of the records, and `{option}` is about all of them: \
+                 leave it out, or take the node out of `#[workers(..)]`"
+            )));
+        }
         if self.abandon.is_some() && self.split.is_none() {
             return Err(NodeError::new(
                 "`abandon` says which split is not waited for, and there are none: say `per_split`, \
@@ -299,7 +311,7 @@ where
         state: &mut EventTimeState<T, F>,
         out: &mut impl EventTimeOut<T, F>,
     ) -> NodeResult {
-        self.check()?;
+        self.check(out.__is_divided())?;
         // At the end all that is promised is the end.
         out.__clock_lapses();
         for split in &self.known {
@@ -405,6 +417,34 @@ where
 /// assert_eq!((time, click), (Some(LogicalTime(50)), Click { at: 50 }));
 /// assert!(run.outputs.timed.try_recv().is_none());
 /// assert_eq!(run.outputs.timed.frontier(), Some(Frontier::At(LogicalTime(40))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Times are found in parallel, too:
+///
+/// ```
+/// use streamweave::nodes::{event_time_by, map};
+/// use streamweave::prelude::*;
+///
+/// let graph = graph! {
+///     #[workers(2)]
+///     group parsing {
+///         parse: map(|line: String| line.len() as i64),
+///         times: event_time_by(|at: &i64| LogicalTime(*at)),
+///     }
+///     graph.lines => parse.input,
+///     parse.out => times.input,
+///     times.out => graph.timed,
+/// };
+/// let mut run = graph.inline()?;
+/// for line in ["a", "bb", "ccc", "dddd"] {
+///     run.inputs.lines.try_send(line.to_owned())?;
+/// }
+/// let mut run = run.close_inputs()?;
+/// let mut times: Vec<_> =
+///     std::iter::from_fn(|| run.outputs.timed.try_recv_timed()).map(|(time, _)| time).collect();
+/// times.sort();
+/// assert_eq!(times, [1, 2, 3, 4].map(|at| Some(LogicalTime(at))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn event_time<T: HasEventTime + Send + 'static>() -> EventTime<T, fn(&T) -> LogicalTime> {

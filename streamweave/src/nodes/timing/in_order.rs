@@ -2,11 +2,25 @@
 
 use std::marker::PhantomData;
 
-use crate::state::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::state::{Merge, PerWorker};
 use crate::time::HasEventTime;
 use crate::{LogicalTime, NodeError, NodeResult, node};
 
-/// Gives records their times, which never go back. Made by [`in_order`] and [`in_order_by`].
+/// The time of the last record.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Last(Option<LogicalTime>);
+
+/// The earlier one: it says what each of them may be behind.
+impl Merge for Last {
+    fn merge(self, other: Self) -> Self {
+        Last(self.0.min(other.0))
+    }
+}
+
+/// Gives records their times, which never go back. On several workers they do not on any of them. Made by [`in_order`] and [`in_order_by`].
 #[node(crate = crate, promises)]
 #[derive(Debug)]
 pub struct InOrder<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {
@@ -18,7 +32,7 @@ pub struct InOrder<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + '
     out: T,
     /// The time of the last one.
     #[state]
-    last: Value<Option<LogicalTime>>,
+    last: PerWorker<Last>,
     time: F,
     items: PhantomData<fn(T)>,
 }
@@ -35,7 +49,7 @@ where
         out: &mut impl InOrderOut<T, F>,
     ) -> NodeResult {
         let time = (self.time)(&input);
-        match *state.last {
+        match state.last.0 {
             Some(last) if time < last => {
                 return Err(NodeError::new(format!(
                     "a record of time {time} came after one of {last}: where order is not sure, \
@@ -44,7 +58,7 @@ where
             }
             Some(last) if time == last => {}
             _ => {
-                state.last.set(Some(time));
+                state.last.set(Last(Some(time)));
                 out.promise(time);
             }
         }

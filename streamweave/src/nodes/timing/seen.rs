@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::broken::{Broken, broken};
+use crate::state::Merge;
 
 /// How far the records have come.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -39,5 +40,18 @@ impl Seen {
     /// What the clock has made of the latest time, where it stands at `now`.
     pub(super) fn by_clock(&self, latest: i64, now: i64) -> i64 {
         latest.saturating_add(now.saturating_sub(self.at).max(0))
+    }
+}
+
+/// The least of both: what one has promised the other may be behind, so together they have promised no
+/// more. And who has seen nothing yet has promised nothing.
+impl Merge for Seen {
+    fn merge(self, other: Self) -> Self {
+        Seen {
+            latest: self.latest.min(other.latest),
+            promised: self.promised.min(other.promised),
+            records: self.records.min(other.records),
+            at: self.at.max(other.at),
+        }
     }
 }

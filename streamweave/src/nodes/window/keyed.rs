@@ -16,7 +16,9 @@ use crate::nodes::window::outputs::{Outputs, frontier_of, set_timer};
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::sliced::Cursor;
 use crate::nodes::window::slices::Recent;
-use crate::nodes::window::{Accumulation, Aggregate, Pane, Window, WindowAssigner, WindowResult};
+use crate::nodes::window::{
+    Accumulation, Aggregate, Pane, Session, Window, WindowAssigner, WindowResult,
+};
 use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, StableKey, node};
 
@@ -101,9 +103,8 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
 
     /// What the further results of a window say about those before.
     #[must_use]
-    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
-        self.plan.accumulation = accumulation;
-        self
+    pub fn accumulation(self, accumulation: Accumulation) -> Self {
+        Windows { plan: self.plan.accumulation(accumulation), ..self }
     }
 
     /// Sends an early result whenever so many records (at least 1) came since the last result.
@@ -209,6 +210,50 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
     #[must_use]
     pub fn by_clock(self) -> Self {
         Windows { plan: self.plan.by_clock(), ..self }
+    }
+}
+
+impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate<Input: Clone>>
+    Windows<K, Session, A>
+{
+    /// How much time without records ends the session of a record, which says it: of whole milliseconds,
+    /// or the unit fails. Where it says nothing the gap of the [`Session`] counts. A session so ends when the
+    /// gaps of all of its records are over, and what touches it merges as always.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::window::{Session, count, window};
+    /// use streamweave::nodes::{event_time_by, from_iter, key_by};
+    /// use streamweave::prelude::*;
+    ///
+    /// // When, and whether it began a film.
+    /// type Click = (i64, bool);
+    ///
+    /// let graph = graph! {
+    ///     clicks: from_iter([(0, true), (20, false), (3_000, false), (7_300, false)]),
+    ///     times: event_time_by(|click: &Click| LogicalTime(click.0)),
+    ///     keyed: key_by(|_: &Click| 0),
+    ///     visits: window(Session::of(Duration::from_secs(1)), count())
+    ///         .gap_by(|(_, film): &Click| film.then(|| Duration::from_secs(5))),
+    ///     clicks.out => times.input,
+    ///     times.out => keyed.input,
+    ///     keyed.out => visits.input,
+    ///     visits.out => graph.visits,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let visits: Vec<_> = std::iter::from_fn(|| run.outputs.visits.try_recv())
+    ///     .map(|visit| (visit.window.start.0, visit.window.end.0, visit.value))
+    ///     .collect();
+    /// assert_eq!(visits, [(0, 5_000, 3), (7_300, 8_300, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn gap_by(
+        self,
+        gap: impl Fn(&A::Input) -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        Windows { plan: self.plan.gap_by(Arc::new(gap)), ..self }
     }
 }
 

@@ -8,7 +8,9 @@ use crate::broken::{Broken, broken};
 use crate::node::TimerAt;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
-use crate::nodes::window::{Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner};
+use crate::nodes::window::{
+    Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner, WindowError,
+};
 use crate::state::KeyedMap;
 use crate::{Frontier, LogicalTime, StableKey};
 
@@ -48,6 +50,9 @@ pub(super) type Windows<K, S> = KeyedMap<K, Ending, Open<S>>;
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     /// Adds a record to its windows. Whether it was in time for any, or belongs to none.
+    ///
+    /// # Errors
+    /// When the record's own gap is none.
     pub(super) fn add<K>(
         &self,
         windows: &mut Windows<K, A::State>,
@@ -55,16 +60,18 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         record: &A::Input,
         time: LogicalTime,
         out: &mut impl Outputs<K, A::Input, A::Output>,
-    ) -> bool
+    ) -> Result<bool, WindowError>
     where
         K: StableKey + Serialize + DeserializeOwned,
     {
+        let end = self.own_end(record, time)?;
         let (mut any, mut taken) = (false, false);
         self.assigner.assign(time, &mut |window| {
             any = true;
+            let window = Window { end: end.unwrap_or(window.end), ..window };
             taken |= self.add_to(windows, key, (record, time), window, out);
         });
-        taken || !any
+        Ok(taken || !any)
     }
 
     /// Adds a record to a window, unless that is closed.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::broken::{Broken, broken};
 use crate::node::NodeResult;
 use crate::nodes::millis;
-use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner};
+use crate::nodes::window::assign::{check_span, span};
+use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner, WindowError};
 use crate::{Frontier, LogicalTime, NodeError};
 
 /// The configuration that nodes of windows share.
@@ -19,6 +20,8 @@ pub(super) struct Plan<W, A: Aggregate> {
     pub(super) early: Early<A::Input>,
     /// So many late records of a window have a result together.
     pub(super) late_records: u64,
+    /// The gap that ends a record's session, where the record says it.
+    pub(super) gap: Option<Gap<A::Input>>,
     /// Windows of the run's clock.
     pub(super) by_clock: bool,
     /// Records are added to slices, which are combined when a window is complete.
@@ -38,6 +41,8 @@ pub(super) struct Early<T> {
     pub(super) punctuation: Option<Punctuation<T>>,
 }
 
+type Gap<T> = Arc<dyn Fn(&T) -> Option<Duration> + Send + Sync>;
+
 type Punctuation<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
@@ -49,26 +54,33 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             accumulation: Accumulation::default(),
             late_records: 1,
             early: Early { records: None, clock: None, time: None, punctuation: None },
+            gap: None,
             by_clock: false,
             sliced: false,
         }
         .resliced()
     }
 
-    /// Slices are enough where a window has one result only. They do not tell which of their
-    /// windows have had it, as the frontier does; so windows of the clock are kept one by one. And
-    /// combined they give the records in another order.
+    /// Slices are enough where a window has results when it is complete and for each record that comes late,
+    /// of all of its records. They do not tell which of their windows have had one, as the frontier does; so
+    /// windows of the clock are kept one by one. And combined they give the records in another order.
     fn resliced(self) -> Self {
         let Early { records, clock, time, punctuation } = &self.early;
         let timed = clock.is_some() || time.is_some();
         let early = records.is_some() || timed || punctuation.is_some();
         let ordered = A::ORDERED && !W::WHOLE_SLICES && !broken(Broken::SlicesLoseOrder);
-        let sliced = W::SLICES && !early && self.lateness == 0 && !self.by_clock && !ordered;
+        let whole = self.accumulation == Accumulation::Accumulating && self.late_records == 1;
+        let late = self.lateness > 0 && !whole;
+        let sliced = W::SLICES && !early && !late && !self.by_clock && !ordered;
         Plan { sliced, ..self }
     }
 
     pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
         Plan { lateness: millis(lateness), ..self }.resliced()
+    }
+
+    pub(super) fn accumulation(self, accumulation: Accumulation) -> Self {
+        Plan { accumulation, ..self }.resliced()
     }
 
     pub(super) fn early_after(mut self, records: u64) -> Self {
@@ -92,7 +104,24 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     }
 
     pub(super) fn late_after(self, records: u64) -> Self {
-        Plan { late_records: records.max(1), ..self }
+        Plan { late_records: records.max(1), ..self }.resliced()
+    }
+
+    pub(super) fn gap_by(self, gap: Gap<A::Input>) -> Self {
+        Plan { gap: Some(gap), ..self }
+    }
+
+    /// The end of a record's own window, where that says it.
+    pub(super) fn own_end(
+        &self,
+        record: &A::Input,
+        time: LogicalTime,
+    ) -> Result<Option<LogicalTime>, WindowError> {
+        let Some(gap) = self.gap.as_ref().and_then(|gap| gap(record)).map(span) else {
+            return Ok(None);
+        };
+        check_span("gap", gap)?;
+        Ok(Some(LogicalTime(time.0.saturating_add(gap))))
     }
 
     pub(super) fn by_clock(self) -> Self {
@@ -116,9 +145,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         }
         if (if self.sliced { windows } else { slices }) > 0 {
             return Err(NodeError::new(
-                "the saved windows were made without an allowed lateness and early results, and \
-                 now there are some, or the other way round: restore them with the options they \
-                 were made with",
+                "the saved windows were made with results that sum up all of their records, when they are \
+                 complete and for each late record, and now there are others, or the other way round: restore \
+                 them with the options they were made with",
             ));
         }
         Ok(())

@@ -8,7 +8,8 @@ use crate::nodes::window::assign::{check_span, span};
 use crate::nodes::window::{Window, WindowAssigner, WindowError};
 
 /// Windows as long as records of a key come: each record has `[t, t + gap)`, and what touches is
-/// merged. A session so ends one gap after its last record.
+/// merged. A session so ends one gap after its last record, or as its records say
+/// ([`gap_by`](super::Windows::gap_by)).
 ///
 /// Records that lie exactly a gap apart are in one session, as in Flink, Kafka Streams and
 /// Bytewax; [`apart`](Session::apart) they are in two, as in Beam and RisingWave. A session is complete, as every window, when the frontier is at

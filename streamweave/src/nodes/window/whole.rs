@@ -13,7 +13,9 @@ use crate::nodes::window::outputs::{Outputs, frontier_of, set_timer};
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::sliced::Cursor;
 use crate::nodes::window::slices::Recent;
-use crate::nodes::window::{Accumulation, Aggregate, Pane, Window, WindowAssigner, WindowResult};
+use crate::nodes::window::{
+    Accumulation, Aggregate, Pane, Session, Window, WindowAssigner, WindowResult,
+};
 use crate::state::{Keyed, KeyedMap};
 use crate::{Frontier, LogicalTime, NodeResult, node};
 
@@ -63,9 +65,8 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
 
     /// What the further results of a window say about those before.
     #[must_use]
-    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
-        self.plan.accumulation = accumulation;
-        self
+    pub fn accumulation(self, accumulation: Accumulation) -> Self {
+        WindowsOfAll { plan: self.plan.accumulation(accumulation) }
     }
 
     /// Sends an early result whenever so many records (at least 1) came since the last result.
@@ -104,6 +105,18 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
     #[must_use]
     pub fn by_clock(self) -> Self {
         WindowsOfAll { plan: self.plan.by_clock() }
+    }
+}
+
+impl<A: Aggregate<Input: Clone>> WindowsOfAll<Session, A> {
+    /// How much time without records ends the session of a record: as in
+    /// [`Windows::gap_by`](super::Windows::gap_by).
+    #[must_use]
+    pub fn gap_by(
+        self,
+        gap: impl Fn(&A::Input) -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        WindowsOfAll { plan: self.plan.gap_by(Arc::new(gap)) }
     }
 }
 

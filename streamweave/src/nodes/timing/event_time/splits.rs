@@ -1,12 +1,65 @@
 //! Streams of several splits: which of them the frontier waits for.
 
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::{EventTime, EventTimeOut, EventTimeState};
 use crate::LogicalTime;
 use crate::broken::{Broken, broken};
 use crate::node::TimerAt;
 use crate::nodes::millis;
+use crate::state::Merge;
+
+/// The latest time of each split.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Latest(BTreeMap<u64, i64>);
+
+/// The splits that are known: while one is silent, the earliest time that came meanwhile.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Silent(BTreeMap<u64, Option<i64>>);
+
+macro_rules! is_a_map {
+    ($type:ty, $value:ty) => {
+        impl Deref for $type {
+            type Target = BTreeMap<u64, $value>;
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+        impl DerefMut for $type {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.0
+            }
+        }
+    };
+}
+is_a_map!(Latest, i64);
+is_a_map!(Silent, Option<i64>);
+
+/// As far as the one that has got the least of it.
+impl Merge for Latest {
+    fn merge(mut self, other: Self) -> Self {
+        for (split, latest) in other.0 {
+            self.entry(split).and_modify(|own| *own = latest.min(*own)).or_insert(latest);
+        }
+        self
+    }
+}
+
+/// Silent as long as one has heard nothing, and given up by the one that waits longest.
+impl Merge for Silent {
+    fn merge(mut self, other: Self) -> Self {
+        for (split, since) in other.0 {
+            self.entry(split).and_modify(|own| *own = since.max(*own)).or_insert(since);
+        }
+        self
+    }
+}
 
 impl<T, F> EventTime<T, F>
 where
@@ -76,7 +129,8 @@ where
     }
 
     /// A record of which this holds is the last of its split: the others no longer wait for that. If the
-    /// split goes on nevertheless, what comes may be late. Only with [`EventTime::per_split`].
+    /// split goes on nevertheless, what comes may be late. Only with [`EventTime::per_split`], and not on
+    /// several workers, of which one would hear of it: there the graph fails when it starts.
     ///
     /// ```
     /// use streamweave::nodes::event_time_by;
