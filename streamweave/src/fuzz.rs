@@ -116,7 +116,7 @@ fn state_of_every_kind() {
 fn stored_state() {
     let place = Place { field: "node.field".into(), groups: ALL_GROUPS };
     let mut made = Stored::<u64, Shade>::default();
-    made.open(&place).unwrap();
+    made.open(&place).and_then(|()| made.take_back()).unwrap();
     for (n, shade) in (0_u64..).zip(shades(5)) {
         made.insert(n, shade).unwrap();
     }
@@ -130,7 +130,9 @@ fn stored_state() {
     let (mut refused, mut read) = (0, 0);
     for _ in 0..rounds() {
         let mut state = Stored::<u64, Shade>::default();
-        if state.restore(&damage(&bytes, &mut random)).and_then(|()| state.open(&place)).is_err() {
+        let restored = state.restore(&damage(&bytes, &mut random));
+        let opened = restored.and_then(|()| state.open(&place)).and_then(|()| state.take_back());
+        if opened.is_err() {
             refused += 1;
             continue;
         }

@@ -423,7 +423,8 @@ impl<I, O> Graph<I, O> {
         Ok(self)
     }
 
-    /// Opens the state that is kept elsewhere.
+    /// Opens the state that is kept elsewhere: all of it is seen to be there before any becomes what was saved,
+    /// so that a start that is refused changes nothing.
     fn open_state(&mut self) -> Result<(), StartError> {
         let instances = self.instances();
         let mut opened = Ok(());
@@ -433,6 +434,14 @@ impl<I, O> Graph<I, O> {
                     let path = Arc::clone(node.path());
                     let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
                     opened = node.open(base(&path), owned(&path, workers));
+                }
+            });
+        }
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                if opened.is_ok() {
+                    let path = Arc::clone(node.path());
+                    opened = node.take_back(base(&path));
                 }
             });
         }

@@ -66,13 +66,20 @@ pub trait ExactlyOnceStateBackend: fmt::Debug + Send + Sync + 'static {
     /// is restored, and a savepoint, which needs nothing else, cannot be taken.
     fn keeps_entries(&self) -> bool;
 
-    /// Takes the place for an instance: all that is there is as it was when these parts were saved, those
-    /// with groups of the place, and whatever is newer is as if it had never been put. Without parts a run
-    /// begins without a checkpoint, and there is nothing.
+    /// Takes the place for an instance that is to be restored from these parts, those with groups of the
+    /// place, and sees that it can be. Nothing is changed: another part of the graph may be refused.
     ///
     /// # Errors
     /// When another instance has the place, when what was saved is not there, or when the run begins
-    /// without a checkpoint and there is state that a complete one holds.
+    /// without a checkpoint, so without parts, and there is state that a complete one holds.
+    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError>;
+
+    /// All that is in the place, which has been [taken](ExactlyOnceStateBackend::take) with these parts, is
+    /// as it was when they were saved, and whatever is newer is as if it had never been put. Without parts
+    /// there is nothing.
+    ///
+    /// # Errors
+    /// When that cannot be written.
     fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError>;
 
     /// The instance is gone.
@@ -257,19 +264,24 @@ pub struct InMemoryBackend {
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
+fn read(saved: &[SavedPart]) -> Result<Vec<Entries>, BackendError> {
+    let read = saved.iter().map(|part| wire::read(&part.bytes));
+    let read: Result<_, StateError> = read.collect();
+    read.map_err(|error| BackendError::Unreadable { reason: error.to_string() })
+}
+
 impl ExactlyOnceStateBackend for InMemoryBackend {
     fn keeps_entries(&self) -> bool {
         false
     }
 
+    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+        read(saved)?;
+        self.places.take(place)
+    }
+
     fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
-        self.places.take(place)?;
-        let read = saved.iter().map(|part| wire::read::<Entries>(&part.bytes));
-        let read: Result<Vec<_>, StateError> = read.collect();
-        let read = read.map_err(|error| {
-            self.places.release(place);
-            BackendError::Unreadable { reason: error.to_string() }
-        })?;
+        let read = read(saved)?;
         let mut all = lock(&self.entries);
         let entries = all.entry(place.field.clone()).or_default();
         entries.retain(|key, _| !place.has(key));

@@ -195,10 +195,9 @@ impl Shared {
         Ok(all.into_iter().filter(|row| super::backend::meet(&row.groups, groups)).collect())
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    /// What is to be restored is here.
+    fn check(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
         let keyspace = self.keyspace(&place.field)?;
-        let is_here = |of: &(String, u16)| of.0 == place.field && place.groups.contains(&of.1);
-        lock(&self.leaving).retain(|of, _| !is_here(of));
         let known = self.sealed(&keyspace, &place.groups)?;
         if saved.is_empty() && known.iter().any(|row| row.is_complete) {
             let (folder, field) = (self.folder.clone(), place.field.clone());
@@ -217,6 +216,14 @@ impl Shared {
                 return Err(BackendError::Gone { folder, field, version: *version });
             }
         }
+        Ok(())
+    }
+
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+        let keyspace = self.keyspace(&place.field)?;
+        let is_here = |of: &(String, u16)| of.0 == place.field && place.groups.contains(&of.1);
+        lock(&self.leaving).retain(|of, _| !is_here(of));
+        let known = self.sealed(&keyspace, &place.groups)?;
         let mut begin = self.database.batch();
         // What is sealed later is another's, also where it has the same number.
         let run = {
@@ -300,13 +307,17 @@ impl ExactlyOnceStateBackend for FjallBackend {
         true
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
         self.shared.places.take(place)?;
-        let restored = self.shared.restore(place, saved);
-        if restored.is_err() {
+        let checked = self.shared.check(place, saved);
+        if checked.is_err() {
             self.release(place);
         }
-        restored
+        checked
+    }
+
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+        self.shared.restore(place, saved)
     }
 
     fn release(&self, place: &Place) {

@@ -75,12 +75,20 @@ pub trait State: Send + 'static {
     }
 
     /// The graph starts, and this is of the node's instance at `place`; after what was saved has been
-    /// [restored](State::restore). For state that is kept elsewhere.
+    /// [restored](State::restore). For state that is kept elsewhere, of which nothing is changed yet.
     ///
     /// # Errors
     /// When it is not there.
     fn open(&mut self, place: &Place) -> Result<(), StateError> {
         let _ = place;
+        Ok(())
+    }
+
+    /// All state of the graph is open: it becomes what was saved.
+    ///
+    /// # Errors
+    /// When that cannot be written where it is kept.
+    fn take_back(&mut self) -> Result<(), StateError> {
         Ok(())
     }
 

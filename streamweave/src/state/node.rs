@@ -107,6 +107,16 @@ pub trait NodeState: Send + 'static {
         open.result
     }
 
+    /// All state of the graph is open: see [`State::take_back`].
+    ///
+    /// # Errors
+    /// As [`open`](NodeState::open).
+    fn take_back(&mut self, node: &str) -> Result<(), StateError> {
+        let mut take_back = TakeBack { node, result: Ok(()) };
+        self.fields(&mut take_back);
+        take_back.result
+    }
+
     /// The first field that is [kept elsewhere](State::is_elsewhere).
     fn elsewhere(&mut self) -> Option<&'static str> {
         let mut elsewhere = Elsewhere(None);
@@ -349,6 +359,19 @@ impl FieldVisitor for Open<'_> {
             let place =
                 Place { field: format!("{}.{name}", self.node), groups: self.groups.clone() };
             self.result = state.open(&place).map_err(|error| error.in_field(self.node, name));
+        }
+    }
+}
+
+struct TakeBack<'a> {
+    node: &'a str,
+    result: Result<(), StateError>,
+}
+
+impl FieldVisitor for TakeBack<'_> {
+    fn field<S: State>(&mut self, name: &'static str, state: &mut S) {
+        if self.result.is_ok() {
+            self.result = state.take_back().map_err(|error| error.in_field(self.node, name));
         }
     }
 }

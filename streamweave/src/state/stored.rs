@@ -103,8 +103,9 @@ pub struct Stored<K, V> {
     emptied: bool,
     /// Where it is, once it is open.
     place: Option<Place>,
-    /// What it is restored from when it is opened.
+    /// What it is restored from when it is opened, and then taken back to.
     saved: Vec<Token>,
+    parts: Vec<SavedPart>,
     /// Of what is put now.
     version: u64,
     epoch: u32,
@@ -150,6 +151,7 @@ impl<K, V> Stored<K, V> {
             emptied: false,
             place: None,
             saved: Vec::new(),
+            parts: Vec::new(),
             version: 1,
             epoch: 0,
             barriers: VecDeque::new(),
@@ -414,10 +416,15 @@ where
         let last = saved.iter().map(|token| token.version).max().unwrap_or(0);
         self.version = last.saturating_add(1);
         self.complete = saved::complete(&saved);
-        let parts: Vec<SavedPart> = saved.into_iter().map(Token::into_part).collect();
-        self.backend.restore(&place, &parts)?;
+        self.parts = saved.into_iter().map(Token::into_part).collect();
+        self.backend.take(&place, &self.parts)?;
         self.place = Some(place);
         Ok(())
+    }
+
+    fn become_saved(&mut self) -> Result<(), StateError> {
+        let place = self.place.as_ref().ok_or(BackendError::NotOpen)?;
+        Ok(self.backend.restore(place, &std::mem::take(&mut self.parts))?)
     }
 
     /// A checkpoint that covers everything before this epoch is complete.

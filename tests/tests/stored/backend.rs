@@ -59,7 +59,7 @@ impl ExactlyOnceStateBackend for Surviving {
         true
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
         let mut kept = self.lock();
         let Place { field, groups } = place;
         assert!(
@@ -74,6 +74,13 @@ impl ExactlyOnceStateBackend for Surviving {
                 return Err(BackendError::Gone { folder, field, version: part.version });
             }
         }
+        kept.taken.push(place.clone());
+        Ok(())
+    }
+
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+        let mut kept = self.lock();
+        let Place { field, groups } = place;
         let of_group = |group: u16| {
             saved.iter().find(|part| part.groups.contains(&group)).map_or(0, |part| part.version)
         };
@@ -89,7 +96,6 @@ impl ExactlyOnceStateBackend for Surviving {
             }
         }
         kept.run += 1;
-        kept.taken.push(place.clone());
         Ok(())
     }
 

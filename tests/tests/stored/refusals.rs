@@ -161,6 +161,51 @@ fn what_is_gone() -> Tested {
     Ok(())
 }
 
+/// Of two states, the second is gone: then the first stays as it is, and the newest checkpoint can be restored.
+#[test]
+fn a_start_that_is_refused_changes_nothing() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("checkpoints"))?;
+    let backend = disk(&folder.path().join("state"))?;
+    let graph = || {
+        graph! {
+            long: Count { backend: backend.clone(), retained: 9 },
+            short: Count { backend: backend.clone(), retained: 1 },
+            graph.numbers => long.numbers,
+            graph.others => short.numbers,
+            long.out => graph.counts,
+            short.out => graph.other_counts,
+        }
+    };
+    let mut taken = Vec::new();
+    {
+        let mut run = graph().inline()?;
+        for _ in 0..3 {
+            run.inputs.numbers.try_send(7)?;
+            run.inputs.others.try_send(7)?;
+            run.checkpoint(&storage)?;
+            taken.push(storage.latest()?.ok_or("there is one")?.snapshot().clone());
+            run.step()?;
+        }
+    }
+    let mut older = graph();
+    older.restore(&taken[0])?;
+    let (error, message) = refused(older.inline());
+    assert!(
+        matches!(&error, BackendError::Gone { field, .. } if field == "short.counts"),
+        "{message}"
+    );
+    let mut newest = graph();
+    newest.restore(&taken[2])?;
+    let mut run = newest.inline()?;
+    run.inputs.numbers.try_send(7)?;
+    run.inputs.others.try_send(7)?;
+    run.step()?;
+    assert_eq!(run.outputs.counts.try_recv(), Some(4));
+    assert_eq!(run.outputs.other_counts.try_recv(), Some(4));
+    Ok(())
+}
+
 #[test]
 fn two_at_once() -> Tested {
     let folder = tempfile::tempdir()?;

@@ -36,6 +36,11 @@ pub trait AnyInstance {
     /// # Errors
     /// When state that is kept elsewhere is not there.
     fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError>;
+    /// All instances are open, and nothing refuses the start any more.
+    ///
+    /// # Errors
+    /// When state that is kept elsewhere cannot be written there.
+    fn take_back(&mut self, node: &str) -> Result<(), StateError>;
     /// The first state field that is kept elsewhere.
     fn elsewhere(&mut self) -> Option<&'static str>;
     /// Switches the logging of changes, so that a unit can be undone.
@@ -116,6 +121,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         // Of several without a key none has groups that are its own.
         let is_divided = groups == ALL_GROUPS || N::SOLE_KEY.is_none();
         self.state.open(node, if is_divided { groups } else { 0..0 })
+    }
+    fn take_back(&mut self, node: &str) -> Result<(), StateError> {
+        self.state.take_back(node)
     }
     fn elsewhere(&mut self) -> Option<&'static str> {
         self.state.elsewhere()

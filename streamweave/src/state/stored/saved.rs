@@ -74,6 +74,10 @@ where
         self.open_at(place.clone())
     }
 
+    fn take_back(&mut self) -> Result<(), StateError> {
+        self.become_saved()
+    }
+
     fn is_elsewhere(&self) -> bool {
         self.backend.keeps_entries()
     }
