@@ -48,6 +48,11 @@ pub struct SavedPart {
     pub bytes: Vec<u8>,
 }
 
+/// The last version of these, or 0.
+pub(super) fn newest(saved: &[SavedPart]) -> u64 {
+    saved.iter().map(|part| part.version).max().unwrap_or(0)
+}
+
 /// An encoded key, its group in front, and its value; nothing where the key is removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
@@ -76,11 +81,13 @@ pub trait ExactlyOnceStateBackend: fmt::Debug + Send + Sync + 'static {
 
     /// All that is in the place, which has been [taken](ExactlyOnceStateBackend::take) with these parts, is
     /// as it was when they were saved, and whatever is newer is as if it had never been put. Without parts
-    /// there is nothing.
+    /// there is nothing; but what a checkpoint may hold that nobody has told of can be restored later.
+    ///
+    /// Says the last version that it keeps, or 0: what is put next is of a later one.
     ///
     /// # Errors
     /// When that cannot be written.
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError>;
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<u64, BackendError>;
 
     /// The instance is gone.
     fn release(&self, place: &Place);
@@ -169,8 +176,8 @@ pub enum BackendError {
     },
     /// The folder has no such state any more.
     #[error(
-        "version {version} of `{field}` is not in `{}` any more: a run went on from an older checkpoint, or \
-         so many were complete behind it. Restore a newer checkpoint, or have more of them kept with \
+        "version {version} of `{field}` is not in `{}`: a run went on from an older checkpoint, so many \
+         were complete behind it, or it came about in a copy of the folder. Restore a newer checkpoint, or have more of them kept with \
          `Stored::retain`",
         folder.display()
     )]
@@ -280,13 +287,13 @@ impl ExactlyOnceStateBackend for InMemoryBackend {
         self.places.take(place)
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<u64, BackendError> {
         let read = read(saved)?;
         let mut all = lock(&self.entries);
         let entries = all.entry(place.field.clone()).or_default();
         entries.retain(|key, _| !place.has(key));
         entries.extend(read.into_iter().flatten().filter(|(key, _)| place.has(key)));
-        Ok(())
+        Ok(newest(saved))
     }
 
     fn release(&self, place: &Place) {

@@ -5,8 +5,9 @@
 //! ```text
 //! e, group, key                 -> version, value             the newest value
 //! u, version, group, key        -> 0 | 1, version, value      what it was before that version
-//! s, groups, version            -> run, 0 | 1                 a version that a checkpoint names; whether one
-//!                                                             that holds it is known to be complete
+//! s, groups, version            -> number, 0 | 1              a version that a checkpoint names, and a number
+//!                                                             that is drawn for it; whether one that holds
+//!                                                             it is known to be complete
 //! ```
 //!
 //! numbers big-endian. An entry is put together with what it was before, so what lies on disk can be taken back to
@@ -28,7 +29,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 
 use self::error::Failed;
 use self::rows::{Id, Sealed, entries, entry, parse_undo, sealed, undo, undo_from};
-use super::backend::{Places, lock};
+use super::backend::{Places, lock, newest};
 use super::{BackendError, Change, ExactlyOnceStateBackend, Place, SavedPart};
 use crate::broken::{Broken, broken};
 
@@ -108,9 +109,6 @@ struct Shared {
     id: u64,
     /// There was nothing in it when it was opened.
     is_new: bool,
-    /// The run, counted in the folder: another whenever something is restored.
-    meta: Keyspace,
-    run: Mutex<u64>,
     /// Those of the fields that are in use.
     keyspaces: RwLock<BTreeMap<String, Keyspace>>,
     /// What is to be forgotten of each place, by its first group: up to which version, and the undo row that
@@ -132,15 +130,13 @@ impl FjallBackend {
         let id = meta.get("id").map_err(|error| failed.by(&error))?;
         let id = id.as_deref().and_then(rows::number);
         let is_new = id.is_none();
-        let id = id.unwrap_or_else(rows::new_id);
+        let id = id.unwrap_or_else(rows::drawn);
         if is_new {
             meta.insert("id", id.to_be_bytes()).map_err(|error| failed.by(&error))?;
             database.persist(PersistMode::SyncAll).map_err(|error| failed.by(&error))?;
         }
-        let run = meta.get("run").map_err(|error| failed.by(&error))?;
-        let run = Mutex::new(run.as_deref().and_then(rows::number).unwrap_or(0));
         let (places, keyspaces, leaving) = Default::default();
-        let shared = Shared { folder, database, places, id, is_new, meta, run, keyspaces, leaving };
+        let shared = Shared { folder, database, places, id, is_new, keyspaces, leaving };
         Ok(FjallBackend { shared: Arc::new(shared) })
     }
 
@@ -203,15 +199,23 @@ impl Shared {
             let (folder, field) = (self.folder.clone(), place.field.clone());
             return Err(BackendError::NotRestored { folder, field });
         }
+        if saved.is_empty() && !known.is_empty() {
+            tracing::warn!(
+                field = place.field,
+                folder = %self.folder.display(),
+                "there may be a checkpoint with state that is here, and the graph was not restored from it: it \
+                 begins without, and that can still be restored"
+            );
+        }
         for SavedPart { groups, version, bytes } in saved {
-            let Id { store, run } = Id::parse(bytes)?;
+            let Id { store, drawn } = Id::parse(bytes)?;
             if store != self.id {
                 let folder = self.folder.clone();
                 return Err(BackendError::Foreign { folder, is_new: self.is_new });
             }
             let is_it =
-                |row: &&Sealed| (&row.groups, row.version, row.run) == (groups, *version, run);
-            if known.iter().find(is_it).is_none() {
+                |row: &Sealed| (&row.groups, row.version, row.drawn) == (groups, *version, drawn);
+            if !known.iter().any(is_it) {
                 let (folder, field) = (self.folder.clone(), place.field.clone());
                 return Err(BackendError::Gone { folder, field, version: *version });
             }
@@ -219,25 +223,24 @@ impl Shared {
         Ok(())
     }
 
+    /// What is newer than these parts goes.
     fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
         let keyspace = self.keyspace(&place.field)?;
         let is_here = |of: &(String, u16)| of.0 == place.field && place.groups.contains(&of.1);
         lock(&self.leaving).retain(|of, _| !is_here(of));
-        let known = self.sealed(&keyspace, &place.groups)?;
         let mut begin = self.database.batch();
-        // What is sealed later is another's, also where it has the same number.
-        let run = {
-            let mut run = lock(&self.run);
-            *run += 1;
-            *run
-        };
-        begin.insert(&self.meta, "run", run.to_be_bytes());
-        for row in &known {
+        for mut row in self.sealed(&keyspace, &place.groups)? {
             let is_newer = |part: &SavedPart| {
                 super::backend::meet(&part.groups, &row.groups) && row.version > part.version
             };
-            if saved.is_empty() || saved.iter().any(is_newer) {
+            let id = Id { store: self.id, drawn: row.drawn }.bytes();
+            let is_it = |part: &SavedPart| part.bytes == id;
+            if saved.iter().any(is_newer) {
                 begin.remove(&keyspace, sealed(&row.groups, row.version));
+            } else if saved.iter().any(is_it) {
+                // Whoever restores it has it.
+                row.is_complete = true;
+                begin.insert(&keyspace, sealed(&row.groups, row.version), row.value());
             }
         }
         self.commit(begin)?;
@@ -316,8 +319,21 @@ impl ExactlyOnceStateBackend for FjallBackend {
         checked
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
-        self.shared.restore(place, saved)
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<u64, BackendError> {
+        if !saved.is_empty() {
+            self.shared.restore(place, saved)?;
+            return Ok(newest(saved));
+        }
+        // Whether a checkpoint was published that names one of these nobody may have told. So they stay, and
+        // behind them all is removed.
+        let sealed = self.shared.sealed(&self.shared.keyspace(&place.field)?, &place.groups)?;
+        let last = sealed.iter().map(|row| row.version).max().unwrap_or(0);
+        let (groups, bytes) = (place.groups.clone(), Vec::new());
+        self.shared.restore(place, &[SavedPart { groups, version: last, bytes }])?;
+        if last > 0 {
+            self.clear(place, last.saturating_add(1))?;
+        }
+        Ok(last)
     }
 
     fn release(&self, place: &Place) {
@@ -377,12 +393,13 @@ impl ExactlyOnceStateBackend for FjallBackend {
 
     fn snapshot(&self, place: &Place, version: u64) -> Result<Vec<u8>, BackendError> {
         let keyspace = self.shared.keyspace(&place.field)?;
-        let run = *lock(&self.shared.run);
-        let row = Sealed { groups: place.groups.clone(), version, run, is_complete: false };
+        // A version that was taken back is made again with the same number, here or in a copy.
+        let drawn = rows::drawn();
+        let row = Sealed { groups: place.groups.clone(), version, drawn, is_complete: false };
         let inserted = keyspace.insert(sealed(&row.groups, version), row.value());
         inserted.map_err(self.shared.failed("write"))?;
         self.shared.database.persist(PersistMode::SyncAll).map_err(self.shared.failed("flush"))?;
-        Ok(Id { store: self.shared.id, run }.bytes())
+        Ok(Id { store: self.shared.id, drawn }.bytes())
     }
 
     fn forget(&self, place: &Place, complete: u64, oldest: u64) -> Result<(), BackendError> {

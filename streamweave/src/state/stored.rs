@@ -86,7 +86,9 @@ const RETAINED: usize = 70;
 /// for the disk. What is written behind the last checkpoint is as if it had never been when that is
 /// restored. What checkpoints need that are restored is kept for the last 70 complete ones
 /// ([`retain`](Stored::retain)); of an older one the restore is refused. A graph that is not restored begins without
-/// state, and does not start where there is some of a complete checkpoint.
+/// state, and does not start where there is some of a checkpoint that is known to be complete. Of the last
+/// one of a run that is not known, if the run has ended with it or was killed just then: what it holds
+/// is kept, and can be restored as before.
 ///
 /// On several workers the state's key has to be the node's. A savepoint needs nothing but itself, and is
 /// refused where the state is on disk.
@@ -413,8 +415,6 @@ where
         if let Some(token) = saved.first() {
             place.field.clone_from(&token.field);
         }
-        let last = saved.iter().map(|token| token.version).max().unwrap_or(0);
-        self.version = last.saturating_add(1);
         self.complete = saved::complete(&saved);
         self.parts = saved.into_iter().map(Token::into_part).collect();
         self.backend.take(&place, &self.parts)?;
@@ -424,7 +424,9 @@ where
 
     fn become_saved(&mut self) -> Result<(), StateError> {
         let place = self.place.as_ref().ok_or(BackendError::NotOpen)?;
-        Ok(self.backend.restore(place, &std::mem::take(&mut self.parts))?)
+        let last = self.backend.restore(place, &std::mem::take(&mut self.parts))?;
+        self.version = last.saturating_add(1);
+        Ok(())
     }
 
     /// A checkpoint that covers everything before this epoch is complete.

@@ -78,7 +78,7 @@ impl ExactlyOnceStateBackend for Surviving {
         Ok(())
     }
 
-    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn restore(&self, place: &Place, saved: &[SavedPart]) -> Result<u64, BackendError> {
         let mut kept = self.lock();
         let Place { field, groups } = place;
         let of_group = |group: u16| {
@@ -96,7 +96,7 @@ impl ExactlyOnceStateBackend for Surviving {
             }
         }
         kept.run += 1;
-        Ok(())
+        Ok(saved.iter().map(|part| part.version).max().unwrap_or(0))
     }
 
     fn release(&self, place: &Place) {

@@ -152,6 +152,32 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// A folder and its copy go on from one checkpoint. What comes about in one is not in the other, though its version
+/// is the same.
+#[test]
+fn a_checkpoint_of_a_copy_is_refused() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let [own, other] = ["own", "copy"].map(|name| folder.path().join(name));
+    let storage = super::histories::Memory::default();
+    counting!(FjallBackend::open(&own)?).inline()?.checkpoint(&storage)?;
+    copy(&own, &other)?;
+    let begun = storage.latest()?.ok_or("there is one")?;
+    let mut taken = Vec::new();
+    for (folder, number) in [(&own, 1), (&other, 2)] {
+        let mut graph = counting!(FjallBackend::open(folder)?);
+        graph.restore(begun.snapshot())?;
+        let mut run = graph.inline()?;
+        run.inputs.numbers.try_send(number)?;
+        run.checkpoint(&storage)?;
+        taken.push(storage.latest()?.ok_or("there is one")?);
+    }
+    let refused = go_on(&own, &taken[1]).unwrap_err().to_string();
+    assert!(refused.contains("came about in a copy"), "{refused}");
+    assert_eq!(go_on(&own, &taken[0])?[1], 2);
+    assert_eq!(go_on(&other, &taken[1])?[2], 2);
+    Ok(())
+}
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

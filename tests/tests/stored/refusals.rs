@@ -134,6 +134,45 @@ fn a_graph_that_is_not_restored_is_told_of_the_state() -> Tested {
     Ok(())
 }
 
+/// The last checkpoint of a job is none that its nodes are told of: begun without it, the job begins anew, and
+/// the checkpoint can be restored as before. Then it is known.
+#[tokio::test]
+async fn what_nobody_has_told_of_is_kept() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (state, checkpoints) = (folder.path().join("state"), folder.path().join("checkpoints"));
+    let storage = FileCheckpointStorage::open(checkpoints)?;
+    let backend = disk(&state)?;
+    let mut run = counting!(backend.clone(), 2).start()?;
+    for n in [7, 1, 2, 3, 4, 5, 6, 7, 7] {
+        run.inputs.numbers.send(n).await?;
+        run.outputs.counts.recv().await;
+    }
+    run.drain_into(&storage).await?;
+    let counts = |restored: Option<&Snapshot>| {
+        let mut graph = counting!(backend.clone(), 2);
+        restored.map_or(Ok(()), |snapshot| graph.restore(snapshot)).unwrap();
+        let mut run = graph.inline().unwrap();
+        for n in 1..20 {
+            run.inputs.numbers.try_send(n).unwrap();
+        }
+        run.step().unwrap();
+        let counts: Vec<_> = std::iter::from_fn(|| run.outputs.counts.try_recv()).collect();
+        (counts, run.cut().unwrap())
+    };
+    let (begun, cut) = counts(None);
+    assert_eq!(begun, [1; 19]);
+    // What is put again is put behind both.
+    assert_eq!(counts(None).0, [1; 19]);
+    assert_eq!(counts(Some(&cut)).0, [2; 19]);
+    let latest = storage.latest()?.ok_or("there is one")?;
+    let mut expected = vec![1; 19];
+    expected[..7].copy_from_slice(&[2, 2, 2, 2, 2, 2, 4]);
+    assert_eq!(counts(Some(latest.snapshot())).0, expected);
+    let (error, message) = refused(counting!(backend, 2).inline());
+    assert!(matches!(error, BackendError::NotRestored { .. }), "{message}");
+    Ok(())
+}
+
 /// Of a version that is not kept any more, or that another has taken the place of, the restore is refused.
 #[test]
 fn what_is_gone() -> Tested {

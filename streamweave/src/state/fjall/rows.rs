@@ -17,9 +17,9 @@ pub(super) fn number(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|first| u64::from_be_bytes(*first))
 }
 
-/// A number that no other folder has.
+/// A number that nothing else has, in whatever folder.
 #[allow(clippy::disallowed_types, reason = "two folders are to be told apart")]
-pub(super) fn new_id() -> u64 {
+pub(super) fn drawn() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)
 }
@@ -67,7 +67,7 @@ pub(super) fn parse_undo(row: &[u8]) -> Option<(u64, &[u8])> {
 pub(super) struct Sealed {
     pub(super) groups: Range<u16>,
     pub(super) version: u64,
-    pub(super) run: u64,
+    pub(super) drawn: u64,
     pub(super) is_complete: bool,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn sealed(groups: &Range<u16>, version: u64) -> Vec<u8> {
 
 impl Sealed {
     pub(super) fn value(&self) -> Vec<u8> {
-        [&self.run.to_be_bytes()[..], &[u8::from(self.is_complete)]].concat()
+        [&self.drawn.to_be_bytes()[..], &[u8::from(self.is_complete)]].concat()
     }
 
     pub(super) fn parse(row: &[u8], value: &[u8]) -> Option<Self> {
@@ -87,26 +87,26 @@ impl Sealed {
         let (start, rest) = rest.split_first_chunk()?;
         let (end, rest) = rest.split_first_chunk()?;
         let groups = u16::from_be_bytes(*start)..u16::from_be_bytes(*end);
-        let (version, run) = (number(rest)?, number(value)?);
-        Some(Sealed { groups, version, run, is_complete: value.last() == Some(&1) })
+        let (version, drawn) = (number(rest)?, number(value)?);
+        Some(Sealed { groups, version, drawn, is_complete: value.last() == Some(&1) })
     }
 }
 
-/// What a checkpoint has of a version: in which folder it is, and of which of the runs there.
+/// What a checkpoint has of a version: in which folder it is, and the number drawn for it there.
 pub(super) struct Id {
     pub(super) store: u64,
-    pub(super) run: u64,
+    pub(super) drawn: u64,
 }
 
 impl Id {
     pub(super) fn bytes(&self) -> Vec<u8> {
-        [self.store.to_be_bytes(), self.run.to_be_bytes()].concat()
+        [self.store.to_be_bytes(), self.drawn.to_be_bytes()].concat()
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, BackendError> {
-        let run = bytes.get(VERSION..).and_then(number);
-        match (number(bytes), run) {
-            (Some(store), Some(run)) if bytes.len() == 2 * VERSION => Ok(Id { store, run }),
+        let drawn = bytes.get(VERSION..).and_then(number);
+        match (number(bytes), drawn) {
+            (Some(store), Some(drawn)) if bytes.len() == 2 * VERSION => Ok(Id { store, drawn }),
             _ => Err(BackendError::Unreadable {
                 reason: "it was not saved by a `FjallBackend`".into(),
             }),
