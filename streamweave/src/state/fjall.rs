@@ -18,6 +18,8 @@
 
 mod error;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use self::error::Failed;
-use self::rows::{Id, Sealed, entries, entry, parse_undo, sealed, undo, undo_from};
+use self::rows::{Id, Sealed, entries, entry, parse_undo, sealed, undo, undo_from, undos};
 use super::backend::{Places, lock, newest};
 use super::{BackendError, Change, ExactlyOnceStateBackend, Place, SavedPart};
 use crate::broken::{Broken, broken};
@@ -157,6 +159,11 @@ impl Shared {
         move |error| Failed { action, folder: &self.folder }.by(&error)
     }
 
+    fn damaged(&self) -> BackendError {
+        let reason = "an entry in it is damaged".into();
+        BackendError::Io { action: "read", folder: self.folder.clone(), reason }
+    }
+
     fn keyspace(&self, field: &str) -> Result<Keyspace, BackendError> {
         if let Some(known) =
             self.keyspaces.read().unwrap_or_else(PoisonError::into_inner).get(field)
@@ -279,7 +286,8 @@ impl Shared {
         self.commit(batch)
     }
 
-    /// Removes some of the undo rows that nobody needs any more: more than came.
+    /// Removes some of the place's undo rows that nobody needs any more: more than came. Those of other places
+    /// lie between them, and are jumped over.
     fn forget_some(
         &self,
         keyspace: &Keyspace,
@@ -291,13 +299,25 @@ impl Shared {
         let Some((last, mut next)) = lock(&self.leaving).get(&of_place).cloned() else {
             return Ok(());
         };
-        for row in keyspace.range(next.clone()..undo_from(last.saturating_add(1))).take(rows) {
-            let row = row.key().map_err(self.failed("read"))?;
-            if parse_undo(&row).is_some_and(|(_, key)| place.has(key)) {
-                batch.remove(keyspace, row.clone());
+        let end = undo_from(last.saturating_add(1));
+        let mut left = rows;
+        while left > 0 {
+            let Some(first) = keyspace.range(next.clone()..end.clone()).next() else { break };
+            let first = first.key().map_err(self.failed("read"))?;
+            let Some((version, _)) = parse_undo(&first) else { break };
+            let own = undos(version, &place.groups);
+            let mut walked = 1;
+            for row in keyspace.range(next.clone().max(own.start)..own.end).take(left) {
+                let row = row.key().map_err(self.failed("read"))?;
+                // Right behind it.
+                next = [&row[..], &[0]].concat();
+                batch.remove(keyspace, row);
+                walked += 1;
             }
-            // Right behind it.
-            next = [&row[..], &[0]].concat();
+            if walked <= left {
+                next = undo_from(version.saturating_add(1));
+            }
+            left = left.saturating_sub(walked);
         }
         // Whether these are removed or not, it goes on there: what is left does no harm.
         lock(&self.leaving).insert(of_place, (last, next));
@@ -343,7 +363,9 @@ impl ExactlyOnceStateBackend for FjallBackend {
     fn get(&self, place: &Place, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
         let found = self.shared.keyspace(&place.field)?.get(entry(key));
         let found = found.map_err(self.shared.failed("read"))?;
-        Ok(found.and_then(|found| found.get(rows::VERSION..).map(<[u8]>::to_vec)))
+        let Some(found) = found else { return Ok(None) };
+        let value = found.get(rows::VERSION..).ok_or_else(|| self.shared.damaged())?;
+        Ok(Some(value.to_vec()))
     }
 
     fn put(&self, place: &Place, version: u64, changes: Vec<Change>) -> Result<(), BackendError> {
@@ -354,10 +376,12 @@ impl ExactlyOnceStateBackend for FjallBackend {
             let row = entry(&key);
             let before = keyspace.get(&row).map_err(self.shared.failed("read"))?;
             match before {
-                // What it was before this version is there.
-                Some(before) if rows::number(&before) == Some(version) => {}
                 Some(before) => {
-                    batch.insert(&keyspace, undo(version, &key), [&[1], &before[..]].concat());
+                    let put = rows::number(&before).ok_or_else(|| self.shared.damaged())?;
+                    // What it was before this version is there, if it was put in it.
+                    if put != version {
+                        batch.insert(&keyspace, undo(version, &key), [&[1], &before[..]].concat());
+                    }
                 }
                 None => {
                     let undo = undo(version, &key);

@@ -57,6 +57,11 @@ pub(super) fn undo_from(version: u64) -> Vec<u8> {
     undo(version, &[])
 }
 
+/// The rows of a version of all keys of these groups.
+pub(super) fn undos(version: u64, groups: &Range<u16>) -> Range<Vec<u8>> {
+    undo(version, &groups.start.to_be_bytes())..undo(version, &groups.end.to_be_bytes())
+}
+
 /// The version and the key.
 pub(super) fn parse_undo(row: &[u8]) -> Option<(u64, &[u8])> {
     let rest = row.strip_prefix(&[UNDO])?;
