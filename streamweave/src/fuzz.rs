@@ -13,8 +13,8 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::{Agenda, Random};
 use crate::node::{Timer, TimerAt, Timing};
 use crate::state::{
-    ALL_GROUPS, Expiring, Keyed, KeyedList, KeyedMap, NodeSnapshot, Place, SavedField, Shape,
-    State, Stored, Value,
+    ALL_GROUPS, Expiring, Keyed, KeyedList, KeyedMap, NodeSnapshot, Opening, Place, SavedField,
+    Shape, State, Stored, Value,
 };
 
 /// How many damaged ones each test reads.
@@ -116,7 +116,7 @@ fn state_of_every_kind() {
 fn stored_state() {
     let place = Place { field: "node.field".into(), groups: ALL_GROUPS };
     let mut made = Stored::<u64, Shade>::default();
-    made.open(&place).and_then(|()| made.take_back()).unwrap();
+    made.open(&place, &mut Opening::default()).and_then(|()| made.take_back()).unwrap();
     for (n, shade) in (0_u64..).zip(shades(5)) {
         made.insert(n, shade).unwrap();
     }
@@ -131,7 +131,8 @@ fn stored_state() {
     for _ in 0..rounds() {
         let mut state = Stored::<u64, Shade>::default();
         let restored = state.restore(&damage(&bytes, &mut random));
-        let opened = restored.and_then(|()| state.open(&place)).and_then(|()| state.take_back());
+        let opened = restored.and_then(|()| state.open(&place, &mut Opening::new(true)));
+        let opened = opened.and_then(|()| state.take_back());
         if opened.is_err() {
             refused += 1;
             continue;

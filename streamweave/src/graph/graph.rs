@@ -45,6 +45,7 @@ pub struct Graph<I, O> {
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     pub(crate) reports: Reports,
+    pub(super) restored: bool,
     /// State that no node has is not refused.
     pub(super) carries: bool,
     /// Such state, which is part of every snapshot.
@@ -86,6 +87,7 @@ impl<I, O> Graph<I, O> {
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
             reports: Reports::new().1,
+            restored: false,
             carries: false,
             carried: Snapshot::default(),
         }
@@ -427,13 +429,14 @@ impl<I, O> Graph<I, O> {
     /// so that a start that is refused changes nothing.
     fn open_state(&mut self) -> Result<(), StartError> {
         let instances = self.instances();
+        let mut opening = crate::state::Opening::new(self.restored);
         let mut opened = Ok(());
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| {
                 if opened.is_ok() {
                     let path = Arc::clone(node.path());
                     let workers = instances.get(base(&path)).map_or(1, |(workers, _)| *workers);
-                    opened = node.open(base(&path), owned(&path, workers));
+                    opened = node.open(base(&path), owned(&path, workers), &mut opening);
                 }
             });
         }

@@ -98,6 +98,7 @@ impl<I, O> Graph<I, O> {
         if restored.is_err() && !broken(Broken::RestoredByHalves) {
             self.renew();
         }
+        self.restored = restored.is_ok();
         restored
     }
 

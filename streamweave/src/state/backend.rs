@@ -37,6 +37,36 @@ pub(super) fn meet(one: &Range<u16>, other: &Range<u16>) -> bool {
     one.start < other.end && other.start < one.end
 }
 
+/// The start of a graph, as far as its state is open.
+#[derive(Debug, Default)]
+pub struct Opening {
+    pub(super) restored: bool,
+    /// What its fields have by now.
+    taken: Vec<Place>,
+}
+
+impl Opening {
+    /// Of a graph that was restored: a field that has nothing saved came later than the checkpoint.
+    pub fn new(restored: bool) -> Self {
+        Opening { restored, taken: Vec::new() }
+    }
+
+    /// What came of taking a place; where it is held, whether by this graph or another one.
+    pub(super) fn took(
+        &mut self,
+        place: &Place,
+        taken: Result<(), BackendError>,
+    ) -> Result<(), BackendError> {
+        let is_own = self.taken.iter().any(|other| other.meets(place));
+        taken.map_err(|error| match error {
+            BackendError::Taken { field } if is_own => BackendError::TwoFields { field },
+            error => error,
+        })?;
+        self.taken.push(place.clone());
+        Ok(())
+    }
+}
+
 /// What a checkpoint has of one instance of the field, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedPart {
@@ -72,12 +102,13 @@ pub trait ExactlyOnceStateBackend: fmt::Debug + Send + Sync + 'static {
     fn keeps_entries(&self) -> bool;
 
     /// Takes the place for an instance that is to be restored from these parts, those with groups of the
-    /// place, and sees that it can be. Nothing is changed: another part of the graph may be refused.
+    /// place, and sees that it can be. There are none in a checkpoint that does not have the field, and
+    /// nothing where the run begins without one. Nothing is changed: another part of the graph may be refused.
     ///
     /// # Errors
     /// When another instance has the place, when what was saved is not there, or when the run begins
-    /// without a checkpoint, so without parts, and there is state that a complete one holds.
-    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError>;
+    /// without a checkpoint and there is state that a complete one holds.
+    fn take(&self, place: &Place, saved: Option<&[SavedPart]>) -> Result<(), BackendError>;
 
     /// All that is in the place, which has been [taken](ExactlyOnceStateBackend::take) with these parts, is
     /// as it was when they were saved, and whatever is newer is as if it had never been put. Without parts
@@ -159,6 +190,15 @@ pub enum BackendError {
     )]
     Taken {
         /// The node and its field.
+        field: String,
+    },
+    /// Two fields of the graph would have one state.
+    #[error(
+        "there is state of another field of this graph in `{field}`, from when that had this name: give \
+         the field that is new another one"
+    )]
+    TwoFields {
+        /// The node and its field, by the name of the new one.
         field: String,
     },
     /// It is not the folder that the checkpoint was taken with.
@@ -282,8 +322,8 @@ impl ExactlyOnceStateBackend for InMemoryBackend {
         false
     }
 
-    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
-        read(saved)?;
+    fn take(&self, place: &Place, saved: Option<&[SavedPart]>) -> Result<(), BackendError> {
+        read(saved.unwrap_or_default())?;
         self.places.take(place)
     }
 

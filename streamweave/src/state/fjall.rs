@@ -199,14 +199,14 @@ impl Shared {
     }
 
     /// What is to be restored is here.
-    fn check(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn check(&self, place: &Place, saved: Option<&[SavedPart]>) -> Result<(), BackendError> {
         let keyspace = self.keyspace(&place.field)?;
         let known = self.sealed(&keyspace, &place.groups)?;
-        if saved.is_empty() && known.iter().any(|row| row.is_complete) {
+        if saved.is_none() && known.iter().any(|row| row.is_complete) {
             let (folder, field) = (self.folder.clone(), place.field.clone());
             return Err(BackendError::NotRestored { folder, field });
         }
-        if saved.is_empty() && !known.is_empty() {
+        if saved.is_none() && !known.is_empty() {
             tracing::warn!(
                 field = place.field,
                 folder = %self.folder.display(),
@@ -214,7 +214,7 @@ impl Shared {
                  begins without, and that can still be restored"
             );
         }
-        for SavedPart { groups, version, bytes } in saved {
+        for SavedPart { groups, version, bytes } in saved.unwrap_or_default() {
             let Id { store, drawn } = Id::parse(bytes)?;
             if store != self.id {
                 let folder = self.folder.clone();
@@ -330,7 +330,7 @@ impl ExactlyOnceStateBackend for FjallBackend {
         true
     }
 
-    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn take(&self, place: &Place, saved: Option<&[SavedPart]>) -> Result<(), BackendError> {
         self.shared.places.take(place)?;
         let checked = self.shared.check(place, saved);
         if checked.is_err() {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 
-use super::{ALL_GROUPS, Place, Shape, StateError};
+use super::{ALL_GROUPS, Opening, Place, Shape, StateError};
 
 /// How state divides over workers and moves between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,8 +79,8 @@ pub trait State: Send + 'static {
     ///
     /// # Errors
     /// When it is not there.
-    fn open(&mut self, place: &Place) -> Result<(), StateError> {
-        let _ = place;
+    fn open(&mut self, place: &Place, opening: &mut Opening) -> Result<(), StateError> {
+        let _ = (place, opening);
         Ok(())
     }
 

@@ -41,7 +41,7 @@ mod wire;
 #[cfg(feature = "fjall")]
 pub use self::fjall::FjallBackend;
 pub use backend::{
-    BackendError, Change, ExactlyOnceStateBackend, InMemoryBackend, Place, SavedPart,
+    BackendError, Change, ExactlyOnceStateBackend, InMemoryBackend, Opening, Place, SavedPart,
 };
 pub use broadcast::Broadcast;
 pub use codec::Codec;

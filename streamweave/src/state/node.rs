@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{
-    ALL_GROUPS, Begun, Coverage, MAX_KEY_GROUPS, NodeSchema, NodeSnapshot, OldState, Place,
-    SavedField, State, StateError,
+    ALL_GROUPS, Begun, Coverage, MAX_KEY_GROUPS, NodeSchema, NodeSnapshot, OldState, Opening,
+    Place, SavedField, State, StateError,
 };
 
 /// Is shown every state field of a node in turn.
@@ -101,8 +101,13 @@ pub trait NodeState: Send + 'static {
     ///
     /// # Errors
     /// The first field's that fails, naming `node` and the field.
-    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError> {
-        let mut open = Open { node, groups, result: Ok(()) };
+    fn open(
+        &mut self,
+        node: &str,
+        groups: Range<u16>,
+        opening: &mut Opening,
+    ) -> Result<(), StateError> {
+        let mut open = Open { node, groups, opening, result: Ok(()) };
         self.fields(&mut open);
         open.result
     }
@@ -350,6 +355,7 @@ impl FieldVisitor for TakeOver {
 struct Open<'a> {
     node: &'a str,
     groups: Range<u16>,
+    opening: &'a mut Opening,
     result: Result<(), StateError>,
 }
 
@@ -358,7 +364,8 @@ impl FieldVisitor for Open<'_> {
         if self.result.is_ok() {
             let place =
                 Place { field: format!("{}.{name}", self.node), groups: self.groups.clone() };
-            self.result = state.open(&place).map_err(|error| error.in_field(self.node, name));
+            let opened = state.open(&place, self.opening);
+            self.result = opened.map_err(|error| error.in_field(self.node, name));
         }
     }
 }

@@ -88,7 +88,10 @@ const RETAINED: usize = 70;
 /// ([`retain`](Stored::retain)); of an older one the restore is refused. A graph that is not restored begins without
 /// state, and does not start where there is some of a checkpoint that is known to be complete. Of the last
 /// one of a run that is not known, if the run has ended with it or was killed just then: what it holds
-/// is kept, and can be restored as before.
+/// is kept, and can be restored as before. A field that the checkpoint does not have begins without state.
+///
+/// A node that [restarts](crate::supervision::RestartedState) with fresh state removes all entries when the next
+/// record comes, in one unit: on disk that takes a while where there are millions.
 ///
 /// On several workers the state's key has to be the node's. A savepoint needs nothing but itself, and is
 /// refused where the state is on disk.
@@ -403,30 +406,6 @@ where
         let kept = self.backend.snapshot(place, version)?;
         let complete = self.complete.iter().copied().collect();
         Ok(Some(Token::new(place, version, complete, kept)))
-    }
-
-    /// Opens it at this place, or where the field was when it was saved under another name.
-    fn open_at(&mut self, mut place: Place) -> Result<(), StateError> {
-        if place.groups.is_empty() {
-            return Err(BackendError::NoKey { field: place.field }.into());
-        }
-        let mut saved = std::mem::take(&mut self.saved);
-        saved.retain(|token| token.meets(&place));
-        if let Some(token) = saved.first() {
-            place.field.clone_from(&token.field);
-        }
-        self.complete = saved::complete(&saved);
-        self.parts = saved.into_iter().map(Token::into_part).collect();
-        self.backend.take(&place, &self.parts)?;
-        self.place = Some(place);
-        Ok(())
-    }
-
-    fn become_saved(&mut self) -> Result<(), StateError> {
-        let place = self.place.as_ref().ok_or(BackendError::NotOpen)?;
-        let last = self.backend.restore(place, &std::mem::take(&mut self.parts))?;
-        self.version = last.saturating_add(1);
-        Ok(())
     }
 
     /// A checkpoint that covers everything before this epoch is complete.

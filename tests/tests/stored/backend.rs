@@ -59,14 +59,14 @@ impl ExactlyOnceStateBackend for Surviving {
         true
     }
 
-    fn take(&self, place: &Place, saved: &[SavedPart]) -> Result<(), BackendError> {
+    fn take(&self, place: &Place, saved: Option<&[SavedPart]>) -> Result<(), BackendError> {
         let mut kept = self.lock();
         let Place { field, groups } = place;
         assert!(
             kept.taken.iter().all(|taken| taken.field != *field || !meet(&taken.groups, groups)),
             "{place:?} is taken"
         );
-        for part in saved {
+        for part in saved.unwrap_or_default() {
             let of = Place { field: field.clone(), groups: part.groups.clone() };
             let run = u64::from_be_bytes(part.bytes[..].try_into().unwrap());
             if !kept.sealed.contains(&(of, part.version, run)) {

@@ -4,6 +4,7 @@
 mod backend;
 mod bounded;
 mod disk;
+mod fields;
 mod histories;
 mod refusals;
 

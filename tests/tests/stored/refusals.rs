@@ -43,12 +43,12 @@ macro_rules! counting {
     };
 }
 
-fn disk(folder: &Path) -> Result<Backend, BackendError> {
+pub(crate) fn disk(folder: &Path) -> Result<Backend, BackendError> {
     Ok(Arc::new(FjallBackend::open(folder)?))
 }
 
 /// Why a graph does not start.
-fn refused<T>(started: Result<T, StartError>) -> (BackendError, String) {
+pub(crate) fn refused<T>(started: Result<T, StartError>) -> (BackendError, String) {
     let Err(error) = started else { panic!("it has started") };
     let message = error.to_string();
     let StartError::State { error: StateError::Field { source, .. }, .. } = error else {
@@ -292,63 +292,6 @@ async fn savepoints() -> Tested {
     Ok(())
 }
 
-/// Keeps something under another key than the node's, or with no key at all.
-#[node(key = u64)]
-struct Astray {
-    #[input(key = |n| n)]
-    numbers: u64,
-    #[state]
-    other: Stored<u64, u64>,
-}
-
-impl AstrayHandlers for Astray {
-    fn on_numbers(&self, state: &mut AstrayState, n: u64, _: &mut impl AstrayOut) -> NodeResult {
-        *state.other.entry_ref(&(n + 1))? += 1;
-        Ok(())
-    }
-}
-
-#[node]
-struct Keyless {
-    #[input]
-    numbers: u64,
-    #[state]
-    counts: Stored<u64, u64>,
-}
-
-impl KeylessHandlers for Keyless {
-    fn on_numbers(&self, state: &mut KeylessState, n: u64, _: &mut impl KeylessOut) -> NodeResult {
-        *state.counts.entry_ref(&n)? += 1;
-        Ok(())
-    }
-}
-
-#[test]
-fn keys_of_other_workers() -> Tested {
-    macro_rules! astray {
-        ($workers:expr, $node:expr) => {
-            graph! {
-                #[workers($workers)]
-                node: $node,
-                graph.numbers => node.numbers,
-            }
-            .inline()
-        };
-    }
-    let mut run = astray!(3, Astray {})?;
-    for n in 0..20 {
-        run.inputs.numbers.try_send(n)?;
-    }
-    let error = run.step().unwrap_err().to_string();
-    assert!(error.contains("`node.other` belongs to another worker"), "{error}");
-    let (error, message) = refused(astray!(2, Keyless {}));
-    assert!(matches!(error, BackendError::NoKey { .. }), "{message}");
-    let mut run = astray!(1, Keyless {})?;
-    run.inputs.numbers.try_send(7)?;
-    run.step()?;
-    Ok(())
-}
-
 /// A disk that is full for a while: the unit fails, says why, and is tried again; nothing is lost.
 #[test]
 fn a_disk_that_is_full() -> Tested {
@@ -400,6 +343,64 @@ fn a_disk_that_is_full() -> Tested {
     let error = run.step().unwrap_err();
     let RunError::Failed { failure, .. } = &error else { return Err(error.into()) };
     assert_eq!((&*failure.node, failure.position), ("count", 4));
+    Ok(())
+}
+
+/// A field of a name that another had, which has its state by it.
+#[test]
+fn a_new_field_by_a_former_name() -> Tested {
+    #[node(key = u64)]
+    struct Both {
+        backend: Backend,
+        #[input(key = |n| n)]
+        numbers: u64,
+        #[state(init = Stored::on_shared(self.backend.clone()))]
+        counts: Stored<u64, u64>,
+        #[state(init = Stored::on_shared(self.backend.clone()))]
+        tally: Stored<u64, u64>,
+    }
+    impl BothHandlers for Both {
+        fn on_numbers(&self, state: &mut BothState, n: u64, _: &mut impl BothOut) -> NodeResult {
+            *state.tally.entry_ref(&n)? += 1;
+            Ok(())
+        }
+    }
+    #[node(key = u64)]
+    struct Renamed {
+        backend: Backend,
+        #[input(key = |n| n)]
+        numbers: u64,
+        #[state(init = Stored::on_shared(self.backend.clone()), renamed_from = "counts")]
+        tally: Stored<u64, u64>,
+    }
+    impl RenamedHandlers for Renamed {
+        fn on_numbers(
+            &self,
+            state: &mut RenamedState,
+            n: u64,
+            _: &mut impl RenamedOut,
+        ) -> NodeResult {
+            *state.tally.entry_ref(&n)? += 1;
+            Ok(())
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let backend = disk(folder.path())?;
+    let cut = counting!(backend.clone(), 2).inline()?.cut()?;
+    let mut graph = graph! {
+        count: Renamed { backend: backend.clone() },
+        graph.numbers => count.numbers,
+    };
+    graph.restore(&cut)?;
+    let cut = graph.inline()?.cut()?;
+    let mut graph = graph! {
+        count: Both { backend },
+        graph.numbers => count.numbers,
+    };
+    graph.restore(&cut)?;
+    let (error, message) = refused(graph.inline());
+    assert!(matches!(error, BackendError::TwoFields { .. }), "{message}");
+    assert!(message.contains("give the field that is new another one"), "{message}");
     Ok(())
 }
 

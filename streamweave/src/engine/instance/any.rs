@@ -1,6 +1,7 @@
 //! An instance as the stage sees it, whatever its node is.
 
 use super::*;
+use crate::state::Opening;
 
 /// What a stage can ask of any of its nodes.
 pub trait AnyInstance {
@@ -35,7 +36,12 @@ pub trait AnyInstance {
     ///
     /// # Errors
     /// When state that is kept elsewhere is not there.
-    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError>;
+    fn open(
+        &mut self,
+        node: &str,
+        groups: Range<u16>,
+        opening: &mut Opening,
+    ) -> Result<(), StateError>;
     /// All instances are open, and nothing refuses the start any more.
     ///
     /// # Errors
@@ -117,10 +123,15 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         let out = self.emitted();
         self.counters.publish(self.accepted(), out, &self.agenda, self.failures);
     }
-    fn open(&mut self, node: &str, groups: Range<u16>) -> Result<(), StateError> {
+    fn open(
+        &mut self,
+        node: &str,
+        groups: Range<u16>,
+        opening: &mut Opening,
+    ) -> Result<(), StateError> {
         // Of several without a key none has groups that are its own.
         let is_divided = groups == ALL_GROUPS || N::SOLE_KEY.is_none();
-        self.state.open(node, if is_divided { groups } else { 0..0 })
+        self.state.open(node, if is_divided { groups } else { 0..0 }, opening)
     }
     fn take_back(&mut self, node: &str) -> Result<(), StateError> {
         self.state.take_back(node)

@@ -4,6 +4,7 @@ use super::*;
 use crate::state::MAX_KEY_GROUPS;
 
 /// In a folder of its own, which is removed then.
+#[allow(clippy::disallowed_methods, reason = "the test has made it")]
 fn with(name: &str, test: impl FnOnce(&FjallBackend)) {
     let name = format!("streamweave-{name}-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
@@ -15,7 +16,7 @@ fn with(name: &str, test: impl FnOnce(&FjallBackend)) {
 
 fn begun(backend: &FjallBackend, groups: Range<u16>) -> Place {
     let place = Place { field: "node.field".into(), groups };
-    backend.take(&place, &[]).unwrap();
+    backend.take(&place, None).unwrap();
     assert_eq!(backend.restore(&place, &[]).unwrap(), 0);
     place
 }
@@ -55,7 +56,7 @@ fn forgets(backend: &FjallBackend, workers: u16) {
         let bytes = Id { store: backend.shared.id, drawn }.bytes();
         let part = SavedPart { groups: place.groups.clone(), version, bytes };
         backend.release(place);
-        backend.take(place, std::slice::from_ref(&part)).unwrap();
+        backend.take(place, Some(std::slice::from_ref(&part))).unwrap();
         assert_eq!(backend.restore(place, &[part]).unwrap(), version);
         let found = keyspace.get(entry(&place.groups.start.to_be_bytes())).unwrap().unwrap();
         assert_eq!(rows::number(&found), Some(version));

@@ -8,8 +8,8 @@ use std::ops::Range;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{SavedPart, Stored};
-use crate::state::backend::{Place, meet};
+use super::{BackendError, SavedPart, Stored};
+use crate::state::backend::{Opening, Place, meet};
 use crate::state::kind::names;
 use crate::state::{
     ALL_GROUPS, Begun, Coverage, Shape, StableKey, State, StateError, StateKind, as_binary,
@@ -70,12 +70,30 @@ where
         Shape::keyed::<K, V>(names::STORED)
     }
 
-    fn open(&mut self, place: &Place) -> Result<(), StateError> {
-        self.open_at(place.clone())
+    /// At this place, or where the field was when it was saved under another name.
+    fn open(&mut self, place: &Place, opening: &mut Opening) -> Result<(), StateError> {
+        let mut place = place.clone();
+        if place.groups.is_empty() {
+            return Err(BackendError::NoKey { field: place.field }.into());
+        }
+        let mut saved = mem::take(&mut self.saved);
+        saved.retain(|token| token.meets(&place));
+        if let Some(token) = saved.first() {
+            place.field.clone_from(&token.field);
+        }
+        self.complete = complete(&saved);
+        self.parts = saved.into_iter().map(Token::into_part).collect();
+        let taken = self.backend.take(&place, opening.restored.then_some(self.parts.as_slice()));
+        opening.took(&place, taken)?;
+        self.place = Some(place);
+        Ok(())
     }
 
     fn take_back(&mut self) -> Result<(), StateError> {
-        self.become_saved()
+        let place = self.place.as_ref().ok_or(BackendError::NotOpen)?;
+        let last = self.backend.restore(place, &mem::take(&mut self.parts))?;
+        self.version = last.saturating_add(1);
+        Ok(())
     }
 
     fn is_elsewhere(&self) -> bool {
