@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use streamweave::graph::{CutQuery, RunError};
-use streamweave::nodes::map;
+use streamweave::nodes::{async_map, map};
 use streamweave::prelude::*;
 use streamweave::testing::simulate;
 
@@ -214,6 +214,53 @@ async fn what_a_cut_is_not_asked_is_told() -> Tested {
     tokio::time::sleep(LIMIT).await;
     let refused = run.query_cut(CutQuery::new(), LIMIT).await.unwrap_err();
     assert!(matches!(&refused, RunError::TimedOut { stage, .. } if &**stage == "stuck"));
+    Ok(())
+}
+
+/// Notes for which checkpoints it gets ready.
+#[node(sink)]
+struct Ready {
+    #[input]
+    input: u64,
+    readied: std::sync::Arc<std::sync::Mutex<Vec<u64>>>,
+}
+
+impl ReadyHandlers for Ready {
+    fn on_input(&self, _: u64, _: &mut impl ReadyOut) -> NodeResult {
+        Ok(())
+    }
+    fn on_checkpoint(&self, checkpoint: u64, _: &mut impl ReadyOut) -> NodeResult {
+        self.readied.lock().unwrap().push(checkpoint);
+        Ok(())
+    }
+}
+
+/// No node hears of a query, also of one that comes so late that nobody waits for it any more.
+#[tokio::test(start_paused = true)]
+async fn no_node_gets_ready_for_a_query() -> Tested {
+    let readied: std::sync::Arc<std::sync::Mutex<Vec<u64>>> = std::sync::Arc::default();
+    let run = graph! {
+        nap: async_map(async |n: u64| {
+            tokio::time::sleep(LIMIT * 2).await;
+            Ok::<_, NodeError>(n)
+        }),
+        ready: Ready { readied: std::sync::Arc::clone(&readied) },
+        graph.numbers => nap.input,
+        nap.out => ready.input,
+    }
+    .start()?;
+    run.query_cut(CutQuery::new(), LIMIT).await?;
+    run.inputs.numbers.send(1).await?;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    // The answer is in flight: the query waits for it, and is given up; so is the next.
+    for _ in 0..2 {
+        assert!(run.query_cut(CutQuery::new(), LIMIT / 4).await.is_err());
+    }
+    tokio::time::sleep(LIMIT * 3).await;
+    run.query_cut(CutQuery::new(), LIMIT).await?;
+    assert!(readied.lock().unwrap().is_empty());
+    run.cut(LIMIT).await?;
+    assert_eq!(readied.lock().unwrap().len(), 1);
     Ok(())
 }
 

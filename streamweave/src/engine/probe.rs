@@ -51,8 +51,8 @@ impl Told {
 #[derive(Default)]
 struct Answer {
     questions: Vec<Question>,
-    /// Those about the state at a barrier, and which.
-    at_barrier: (u64, Vec<Question>),
+    /// Those about the state at barriers that have not passed yet, in their order.
+    at_barriers: Vec<(u64, Vec<Question>)>,
     told: Told,
     /// The last state of a stage that has finished, or failed.
     state: Arc<[InstanceState]>,
@@ -112,19 +112,23 @@ impl Probe {
     pub(crate) fn ask_at(&self, epoch: u64, questions: Vec<Question>) {
         let mut answer = self.lock();
         if !answer.closed {
-            let _before = std::mem::replace(&mut answer.at_barrier, (epoch, questions));
+            answer.at_barriers.push((epoch, questions));
         }
     }
 
     /// Whether barrier `epoch` is for questions alone.
     pub(crate) fn is_asked_at(&self, epoch: u64) -> bool {
-        self.lock().at_barrier.0 == epoch
+        self.lock().at_barriers.iter().any(|(at, _)| *at == epoch)
     }
 
     /// The stage answers what it was asked about the state at barrier `epoch`, which has passed.
     pub(crate) fn answer_at(&self, root: &mut dyn Part, epoch: u64) {
-        let questions = std::mem::take(&mut self.lock().at_barrier.1);
-        questions.into_iter().for_each(|question| question(root));
+        let mut asked = std::mem::take(&mut self.lock().at_barriers);
+        let later = asked.split_off(asked.partition_point(|(at, _)| *at <= epoch));
+        self.lock().at_barriers.splice(..0, later);
+        // Of those before it nobody waits for an answer.
+        let questions = asked.pop().filter(|(at, _)| *at == epoch).map(|(_, questions)| questions);
+        questions.into_iter().flatten().for_each(|question| question(root));
         self.passed(epoch, Vec::new());
     }
 
@@ -347,7 +351,7 @@ impl Probe {
             let mut answer = self.lock();
             (answer.severed, answer.closed) = (true, true);
             (answer.barrier, answer.state) = Default::default();
-            let others = std::mem::take(&mut answer.at_barrier.1);
+            let others = std::mem::take(&mut answer.at_barriers);
             (std::mem::take(&mut answer.askers), std::mem::take(&mut answer.questions), others)
         };
         askers.into_iter().for_each(Waker::wake);
@@ -362,14 +366,16 @@ impl Probe {
     }
 
     fn leave(&self, root: &mut dyn Part, how: impl FnOnce(&mut Answer)) {
+        // Whoever asks meanwhile does not wait for the disk.
+        let states = if self.is_severed() { Vec::new() } else { states(root) };
         let mut answer = self.lock();
         if answer.severed {
             return;
         }
-        answer.state = states(root).into();
+        answer.state = states.into();
         how(&mut answer);
         answer.questions.clear();
-        answer.at_barrier.1.clear();
+        answer.at_barriers.clear();
         answer.askers.drain(..).for_each(Waker::wake);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Barriers {
     /// A state field that no checkpoint holds, but only names.
     pub(crate) elsewhere: Option<String>,
     counters: Arc<Counters>,
-    /// Why a part of the graph has stopped. Held while a cut is put together.
+    /// Why a part of the graph has stopped.
     severed: Mutex<Option<Arc<Failure>>>,
 }
 
@@ -74,9 +74,9 @@ impl Barriers {
         self.probes.get(stage).is_some_and(|(_, probe)| probe.is_severed())
     }
 
-    /// A cut is of the whole graph.
-    fn is_whole(&self, severed: &Option<Arc<Failure>>) -> Result<(), RunError> {
-        match severed {
+    /// A cut is of the whole graph: asked again when it has been put together.
+    pub(crate) fn is_whole(&self) -> Result<(), RunError> {
+        match &*self.severed() {
             Some(failure) if !broken(Broken::SeveredIsLeftOut) => {
                 let reason = format!(
                     "a part of the graph has failed, which it would not hold: {failure}. What goes on \
@@ -104,7 +104,7 @@ impl Barriers {
     /// one the stages stand still.
     pub(crate) fn send(&self, since: Option<CutId>, last: bool) -> Result<u64, RunError> {
         self.check()?;
-        self.is_whole(&self.severed())?;
+        self.is_whole()?;
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         let since = self.own(since).map(|cut| cut.epoch);
         self.probes.iter().for_each(|(_, probe)| probe.expect(epoch, since));
@@ -204,12 +204,11 @@ impl Barriers {
 
     /// The state of all stages once they have settled.
     pub(crate) fn last(&self) -> Result<Snapshot, RunError> {
-        let severed = self.severed();
-        self.is_whole(&severed)?;
         let mut snapshot = self.carried();
         for (_, probe) in &self.probes {
             snapshot.add(&probe.last().unwrap_or_default())?;
         }
+        self.is_whole()?;
         Ok(snapshot)
     }
 
@@ -228,8 +227,6 @@ impl Barriers {
 
     /// The state of all stages that this barrier has passed, as of then: to be taken once.
     pub(crate) fn cut(&self, epoch: u64, since: Option<CutId>) -> Result<Snapshot, RunError> {
-        let severed = self.severed();
-        self.is_whole(&severed)?;
         let mut snapshot = self.carried();
         if self.own(since).is_some() {
             snapshot.is_unchanged();
@@ -244,6 +241,7 @@ impl Barriers {
             })?;
             snapshot.add(&states)?;
         }
+        self.is_whole()?;
         snapshot.is_cut(CutId { run: self.run, epoch }, since);
         Ok(snapshot)
     }

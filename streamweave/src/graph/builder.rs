@@ -49,7 +49,7 @@ pub struct GraphBuilder {
     /// The feedback edges.
     pub(crate) cuts: Vec<FeedbackEdge>,
     /// The edges that what is at one end of them goes on without.
-    pub(crate) severable: Vec<(u64, Arc<dyn Edge>)>,
+    pub(crate) severable: Vec<u64>,
     /// The edges of the graph's own inputs.
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
     /// The outputs that lead nowhere, and are not declared so.
@@ -552,7 +552,7 @@ impl GraphBuilder {
         let (sender, receiver) = channel(self.capacity(options.capacity), counters);
         self.edges.push(sender.edge());
         if options.severable {
-            self.severable.push((receiver.id(), sender.edge()));
+            self.severable.push(receiver.id());
         }
         let mut outbox = Outbox::new(sender);
         outbox.set_codec(options.codec);

@@ -137,6 +137,8 @@ impl Cuts {
                 Either::Left((Err(_), _)) => return Err(self.timed_out(None, limit).into()),
                 Either::Right((error, _)) => return Err(error.into()),
             }
+            // Who was to commit may have failed instead.
+            self.barriers.is_whole()?;
             goes_on.not();
         }
         Ok(id)

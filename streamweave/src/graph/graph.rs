@@ -35,7 +35,7 @@ pub struct Graph<I, O> {
     ends: Vec<(Arc<str>, End)>,
     required: Required,
     cuts: Vec<FeedbackEdge>,
-    pub(super) severable: Vec<(u64, Arc<dyn Edge>)>,
+    pub(super) severable: Vec<u64>,
     /// What fails by itself.
     pub(super) parts: Parts,
     pub(crate) flow: Flow,
@@ -290,7 +290,7 @@ impl<I, O> Graph<I, O> {
     /// What is connected by edges that are not severable fails by itself.
     fn divide(mut self) -> Result<Self, StartError> {
         let wirings: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
-        let is_severable = |channel: &u64| self.severable.iter().any(|(id, _)| id == channel);
+        let is_severable = |channel: &u64| self.severable.contains(channel);
         let mut behind: Vec<usize> = (0..wirings.len())
             .filter(|stage| wirings[*stage].inlets.iter().any(is_severable))
             .collect();
@@ -318,7 +318,8 @@ impl<I, O> Graph<I, O> {
             self.output_merges.iter().map(|output| output.edges.clone()).collect();
         let heads = self.planned.iter().map(|stage| base(&stage.path));
         let stages: Vec<_> = heads.zip(&wirings).collect();
-        self.parts = Parts::new(&stages, &outputs, &self.severable);
+        let edges = [&self.edges[..], &self.input_edges].concat();
+        self.parts = Parts::new(&stages, &outputs, &self.severable, &edges);
         for (stage, wiring) in self.planned.iter_mut().zip(&wirings) {
             stage.set_severable(wiring.inlets.iter().map(is_severable).collect());
         }

@@ -10,8 +10,9 @@ use crate::engine::{ChannelId, Edge, Wiring};
 pub(crate) struct Parts {
     /// For each stage, by number, the part that it is in.
     of: Vec<usize>,
-    /// The severable edges: from which stage to which.
-    edges: Vec<(Arc<dyn Edge>, usize, usize)>,
+    /// The edges of which one end may fail without the other: the severable, and those of the graph's own
+    /// inputs and outputs, of which one end is no stage.
+    edges: Vec<(Arc<dyn Edge>, Option<usize>, Option<usize>)>,
 }
 
 /// What connects stages.
@@ -30,14 +31,14 @@ impl Parts {
     pub(crate) fn new(
         stages: &[(&str, &Wiring)],
         outputs: &[Vec<ChannelId>],
-        severable: &[(ChannelId, Arc<dyn Edge>)],
+        severable: &[ChannelId],
+        edges: &[Arc<dyn Edge>],
     ) -> Self {
-        let is_severable = |channel: &ChannelId| severable.iter().any(|(id, _)| id == channel);
         let mut parts: Vec<usize> = (0..stages.len()).collect();
         let mut linked = BTreeMap::new();
         for (stage, (node, wiring)) in stages.iter().enumerate() {
             let ends = wiring.inlets.iter().chain(&wiring.outlets);
-            let channels = ends.filter(|channel| !is_severable(channel)).map(|channel| {
+            let channels = ends.filter(|channel| !severable.contains(channel)).map(|channel| {
                 let output = outputs.iter().position(|output| output.contains(channel));
                 output.map_or(Link::Channel(*channel), Link::Output)
             });
@@ -46,12 +47,15 @@ impl Parts {
                 parts.iter_mut().filter(|part| **part == here).for_each(|part| *part = there);
             }
         }
-        let at = |of: fn(&Wiring) -> &[ChannelId], channel| {
-            stages.iter().position(|(_, wiring)| of(wiring).contains(channel))
+        let at = |of: fn(&Wiring) -> &[ChannelId], channel: ChannelId| {
+            stages.iter().position(|(_, wiring)| of(wiring).contains(&channel))
         };
-        let edges = severable.iter().filter_map(|(channel, edge)| {
-            let (from, to) = (at(|it| &it.outlets, channel)?, at(|it| &it.inlets, channel)?);
-            Some((Arc::clone(edge), from, to))
+        let edges = edges.iter().map(|edge| {
+            let (from, to) = (at(|it| &it.outlets, edge.id()), at(|it| &it.inlets, edge.id()));
+            (Arc::clone(edge), from, to)
+        });
+        let edges = edges.filter(|(edge, from, to)| {
+            severable.contains(&edge.id()) || from.is_none() || to.is_none()
         });
         Parts { of: parts, edges: edges.collect() }
     }
@@ -70,11 +74,13 @@ impl Parts {
     /// are gone, which may be never.
     pub(crate) fn sever(&self, part: &[usize]) {
         for (edge, from, to) in &self.edges {
-            if part.contains(from) {
+            let has = |end: &Option<usize>| end.is_some_and(|stage| part.contains(&stage));
+            if has(from) {
                 edge.sever_sender();
             }
-            if part.contains(to) {
-                edge.sever_receiver();
+            if has(to) {
+                // Whoever feeds the graph is told.
+                edge.sever_receiver(from.is_some());
             }
         }
     }
@@ -83,11 +89,6 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Capacity, EdgeCounters, channel};
-
-    fn counters() -> Arc<EdgeCounters> {
-        Arc::new(EdgeCounters::new("edge".into()))
-    }
 
     fn wiring(inlets: &[ChannelId], outlets: &[ChannelId]) -> Wiring {
         Wiring { inlets: inlets.to_vec(), outlets: outlets.to_vec() }
@@ -107,11 +108,7 @@ mod tests {
         ];
         let named = ["a", "b", "c", "d", "e", "f", "f"];
         let stages: Vec<_> = named.into_iter().zip(&stages).collect();
-        let edge = || channel::<u64>(Capacity::default(), counters()).0.edge();
-        let of = |severable: &[ChannelId]| {
-            let severable: Vec<_> = severable.iter().map(|id| (*id, edge())).collect();
-            Parts::new(&stages, &[vec![13, 14]], &severable)
-        };
+        let of = |severable: &[ChannelId]| Parts::new(&stages, &[vec![13, 14]], severable, &[]);
         assert!(!of(&[]).are_many());
         assert!(of(&[11]).are_many());
         assert_eq!(of(&[11]).with(2), [2]);

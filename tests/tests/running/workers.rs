@@ -134,6 +134,7 @@ fn times_of_all_records_are_refused() -> Tested {
     let times = || event_time_by(|n: &i64| LogicalTime(*n));
     let together = Alignment::within(Duration::from_secs(1));
     let ends = || times().per_split(|_| 0).split_ended(|_| true);
+    let splits = || times().per_split(|_| 0);
     for (refused, option) in
         [(refused!(2, times().align(&together)), "`align`"), (refused!(3, ends()), "`split_ended`")]
     {
@@ -141,6 +142,9 @@ fn times_of_all_records_are_refused() -> Tested {
             assert!(refused.contains(part), "{refused}");
         }
     }
+    let waits = refused!(2, splits());
+    assert!(waits.contains("say `split_idle_after` or `abandon`"), "{waits}");
+    assert_eq!(refused!(2, splits().split_idle_after(Duration::from_secs(1))), "");
     assert_eq!(refused!(1, times().align(&together)), "");
     assert_eq!(refused!(1, ends()), "");
     assert_eq!(refused!(2, times()), "");

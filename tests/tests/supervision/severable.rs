@@ -99,7 +99,7 @@ fn on_threads() -> Tested {
     runtime.block_on(async {
         let graph = graph! {
             audit: audit(2),
-            // It hangs in both of its inputs, one of which is at a severable edge.
+            // It hangs with all its inputs: at a severable edge, within the part, and of the graph.
             all: merge(),
             block: for_each(move |_: i64| {
                 let _ = blocked.lock().unwrap().recv();
@@ -108,6 +108,7 @@ fn on_threads() -> Tested {
             #[severable]
             graph_in.out => [audit.numbers, all.left],
             audit.out => all.right,
+            graph.more => all.right,
             all.out => block.input,
             graph_in: map(|n: i64| n),
             graph.numbers => graph_in.input,
@@ -121,6 +122,8 @@ fn on_threads() -> Tested {
         for n in 0..100_000 {
             inputs.numbers.send(n).await?;
         }
+        // What leads to the part refuses more than it has room for.
+        while inputs.more.send(0).await.is_ok() {}
         drop(inputs);
         assert_eq!(failed_in(run.drain().await), "audit");
         assert_eq!(read.await?.len(), 100_000);

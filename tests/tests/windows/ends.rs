@@ -8,7 +8,6 @@ use streamweave::nodes::window::{
     count, window,
 };
 use streamweave::prelude::*;
-use streamweave::state::NodeSnapshot;
 
 use super::Tested;
 use super::reference::{Kind, Options, Record, Sent, Step, Value};
@@ -213,50 +212,5 @@ fn nothing_is_kept_beyond_the_end() -> Tested {
         assert!(metrics.nodes.iter().all(|node| node.timers_dropped == 0));
     }
     assert_eq!(kept[0], kept[1]);
-    Ok(())
-}
-
-/// The state of a window, late records included, goes when the frontier is past its end and the allowed
-/// lateness.
-#[test]
-fn what_is_closed_is_dropped() -> Tested {
-    macro_rules! sizes {
-        ($windows:expr, $closes:expr, $accumulation:expr) => {{
-            let options = Options {
-                kind: Kind::Global,
-                lateness: 20,
-                accumulation: $accumulation,
-                early_after: None,
-                early_when: None,
-                early_time: None,
-            };
-            let mut run = crate::graph_of!($windows, options).inline()?;
-            let mut sizes = Vec::new();
-            let record = |time| Step::Record(Record { key: 1, time, number: 1 });
-            let steps = [
-                &[][..],
-                &[record(5), Step::Frontier(12), record(7), record(4)],
-                &[Step::Frontier($closes)],
-                &[Step::Frontier($closes + 1)],
-            ];
-            for steps in steps {
-                for step in steps {
-                    run.inputs.steps.try_send(*step)?;
-                }
-                run.step()?;
-                while run.outputs.results.try_recv().is_some() {}
-                let saved = run.snapshot()?;
-                let fields = NodeSnapshot::decode(saved.get("windows").unwrap(), "windows")?.fields;
-                let own = fields.iter().filter(|(name, _)| !name.starts_with('#'));
-                sizes.push(own.map(|(_, field)| field.bytes.len()).sum::<usize>());
-            }
-            assert!(sizes[0] < sizes[2] && sizes[0] == sizes[3], "{sizes:?}");
-        }};
-    }
-    for accumulation in [Accumulation::Accumulating, Accumulation::Retracting] {
-        sizes!(Tumbling::of(millis(10)), 29, accumulation);
-        sizes!(Sliding::of(millis(10), millis(5)), 34, accumulation);
-        sizes!(Sliding::of(millis(10), millis(4)), 33, accumulation);
-    }
     Ok(())
 }

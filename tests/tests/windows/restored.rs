@@ -16,7 +16,6 @@ fn check<W: Known>(windows: W, kind: Kind) -> Tested {
         let mut random = Random(seed);
         for (accumulation, lateness, early_after) in [
             (Accumulation::Accumulating, 0, None),
-            (Accumulation::Accumulating, 15, None),
             (Accumulation::Retracting, 15, Some(3)),
             (Accumulation::Discarding, 15, None),
         ] {

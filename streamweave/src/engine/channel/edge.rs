@@ -4,6 +4,8 @@ use super::*;
 
 /// What a run asks of an edge, whatever its records are.
 pub(crate) trait Edge: Send + Sync {
+    /// Its number within the graph.
+    fn id(&self) -> u64;
     fn capacity(&self) -> Capacity;
     /// What waits stays; who waits for room looks again.
     fn set_capacity(&self, capacity: Capacity);
@@ -16,13 +18,16 @@ pub(crate) trait Edge: Send + Sync {
     fn barrier(&self, epoch: u64);
     /// Whoever sends has failed: what has been sent stays, and nothing more comes.
     fn sever_sender(&self);
-    /// Whoever receives has failed: what is sent is dropped.
-    fn sever_receiver(&self);
+    /// Whoever receives has failed: what is sent is dropped, or refused.
+    fn sever_receiver(&self, drops: bool);
     /// Puts the end behind all that has been sent: who still sends is refused.
     fn close(&self);
 }
 
 impl<T: Send + 'static> Edge for Channel<T> {
+    fn id(&self) -> u64 {
+        std::ptr::from_ref(self).addr() as u64
+    }
     fn capacity(&self) -> Capacity {
         lock(self).capacity
     }
@@ -49,9 +54,9 @@ impl<T: Send + 'static> Edge for Channel<T> {
         drop(shared);
         waker.into_iter().for_each(Waker::wake);
     }
-    fn sever_receiver(&self) {
+    fn sever_receiver(&self, drops: bool) {
         let mut shared = lock(self);
-        shared.receiver = Far::Discards;
+        shared.receiver = if drops { Far::Discards } else { Far::Gone };
         let wakers = std::mem::take(&mut shared.sending);
         drop(shared);
         wakers.into_iter().for_each(Waker::wake);

@@ -168,6 +168,13 @@ where
                  leave it out, or take the node out of `#[workers(..)]`"
             )));
         }
+        if divided && self.split.is_some() && self.abandon.is_none() && self.split_idle.is_none() {
+            return Err(NodeError::new(
+                "on several workers a split may come to one of them, and the others would wait for it for \
+                 ever, at the latest on another number of workers: say `split_idle_after` or `abandon`, or take \
+                 the node out of `#[workers(..)]`",
+            ));
+        }
         if self.abandon.is_some() && self.split.is_none() {
             return Err(NodeError::new(
                 "`abandon` says which split is not waited for, and there are none: say `per_split`, \

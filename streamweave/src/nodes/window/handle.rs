@@ -38,28 +38,15 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             return self.on_record_whole(held.windows, (key, record), time, out);
         }
         let Some(time) = time else { return untimed() };
-        let mut slices = Slices { recent: held.recent, older: held.older };
-        match cursor.place(self, time, || out.frontier()) {
-            Place::Slice(slice) => self.add_to_slice(&mut slices, slice, (key, record), out),
-            Place::Complete(slice) => {
-                self.add_complete(&mut slices, slice, (key, record), time, out);
+        let slice = match cursor.place(self, time, || out.frontier()) {
+            Place::Slice(slice) => slice,
+            Place::Nowhere => return Ok(()),
+            Place::Late => {
+                out.late(key, record);
+                return Ok(());
             }
-            Place::Nowhere => {}
-            Place::Late => out.late(key, record),
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn add_to_slice<K>(
-        &self,
-        slices: &mut Slices<'_, K, A::State>,
-        slice: i64,
-        (key, record): (&K, &A::Input),
-        out: &mut impl Outputs<K, A::Input, A::Output>,
-    ) where
-        K: StableKey + Serialize + DeserializeOwned,
-    {
+        };
+        let mut slices = Slices { recent: held.recent, older: held.older };
         let add = |state: &mut A::State| self.aggregate.add(state, record);
         let neighbours = slices.add(key, slice, || self.aggregate.empty(), add);
         if let Some(neighbours) = neighbours {
@@ -68,22 +55,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 out.set_timer("end", TimerAt::Event(last));
             }
         }
-    }
-
-    /// As [`add_to_slice`](Self::add_to_slice), of which some windows are complete.
-    #[inline(never)]
-    fn add_complete<K>(
-        &self,
-        slices: &mut Slices<'_, K, A::State>,
-        slice: i64,
-        (key, record): (&K, &A::Input),
-        time: LogicalTime,
-        out: &mut impl Outputs<K, A::Input, A::Output>,
-    ) where
-        K: StableKey + Serialize + DeserializeOwned,
-    {
-        self.add_to_slice(slices, slice, (key, record), out);
-        self.send_late(slices, key, time, out);
+        Ok(())
     }
 
     /// As [`on_record`](Self::on_record), where each window has a state of its own.
@@ -119,11 +91,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         if !self.sliced {
             return self.timer(held.windows, key, (name, at), out);
         }
-        let mut slices = Slices { recent: held.recent, older: held.older };
-        match (name, at) {
-            ("drop", TimerAt::Event(at)) => self.drop_closed(&mut slices, key, at),
-            (_, TimerAt::Event(last)) => self.end_sliced(&mut slices, key, last, out),
-            (_, TimerAt::Clock(_)) => {}
+        if let TimerAt::Event(last) = at {
+            let mut slices = Slices { recent: held.recent, older: held.older };
+            self.end_sliced(&mut slices, key, last, out);
         }
     }
 }

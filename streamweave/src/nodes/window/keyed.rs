@@ -103,8 +103,9 @@ impl<K: StableKey + Serialize + DeserializeOwned, W: WindowAssigner, A: Aggregat
 
     /// What the further results of a window say about those before.
     #[must_use]
-    pub fn accumulation(self, accumulation: Accumulation) -> Self {
-        Windows { plan: self.plan.accumulation(accumulation), ..self }
+    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
+        self.plan.accumulation = accumulation;
+        self
     }
 
     /// Sends an early result whenever so many records (at least 1) came since the last result.

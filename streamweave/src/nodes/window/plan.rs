@@ -61,26 +61,20 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         .resliced()
     }
 
-    /// Slices are enough where a window has results when it is complete and for each record that comes late,
-    /// of all of its records. They do not tell which of their windows have had one, as the frontier does; so
-    /// windows of the clock are kept one by one. And combined they give the records in another order.
+    /// Slices are enough where a window has one result only. They do not tell which of their
+    /// windows have had it, as the frontier does; so windows of the clock are kept one by one. And
+    /// combined they give the records in another order.
     fn resliced(self) -> Self {
         let Early { records, clock, time, punctuation } = &self.early;
         let timed = clock.is_some() || time.is_some();
         let early = records.is_some() || timed || punctuation.is_some();
         let ordered = A::ORDERED && !W::WHOLE_SLICES && !broken(Broken::SlicesLoseOrder);
-        let whole = self.accumulation == Accumulation::Accumulating && self.late_records == 1;
-        let late = self.lateness > 0 && !whole;
-        let sliced = W::SLICES && !early && !late && !self.by_clock && !ordered;
+        let sliced = W::SLICES && !early && self.lateness == 0 && !self.by_clock && !ordered;
         Plan { sliced, ..self }
     }
 
     pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
         Plan { lateness: millis(lateness), ..self }.resliced()
-    }
-
-    pub(super) fn accumulation(self, accumulation: Accumulation) -> Self {
-        Plan { accumulation, ..self }.resliced()
     }
 
     pub(super) fn early_after(mut self, records: u64) -> Self {
@@ -104,7 +98,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     }
 
     pub(super) fn late_after(self, records: u64) -> Self {
-        Plan { late_records: records.max(1), ..self }.resliced()
+        Plan { late_records: records.max(1), ..self }
     }
 
     pub(super) fn gap_by(self, gap: Gap<A::Input>) -> Self {
@@ -145,9 +139,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         }
         if (if self.sliced { windows } else { slices }) > 0 {
             return Err(NodeError::new(
-                "the saved windows were made with results that sum up all of their records, when they are \
-                 complete and for each late record, and now there are others, or the other way round: restore \
-                 them with the options they were made with",
+                "the saved windows were made without an allowed lateness and early results, and \
+                 now there are some, or the other way round: restore them with the options they \
+                 were made with",
             ));
         }
         Ok(())

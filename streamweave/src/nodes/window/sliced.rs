@@ -1,9 +1,8 @@
-//! Windows made of slices: a record is added up once, in its slice, also where it comes late.
+//! Windows that fire once, made of slices: a record is added up once, in its slice.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::TimerAt;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::{Plan, passed};
 use crate::nodes::window::slices::{Neighbours, Slices};
@@ -25,8 +24,6 @@ pub(super) struct Cursor {
 pub(super) enum Place {
     /// To the slice that starts there.
     Slice(i64),
-    /// To that, of which some windows are complete, and may still have results.
-    Complete(i64),
     /// All its windows are complete.
     Late,
     /// It belongs to no window.
@@ -56,15 +53,12 @@ impl Cursor {
         frontier: Option<Frontier>,
     ) -> Place {
         let slice = plan.assigner.slice(time).unwrap_or(Window { start: time, end: time });
-        let (mut closes, mut complete) = (None, false);
+        let mut closes = None;
         plan.assigner.assign(time, &mut |window| {
-            closes = closes.max(Some(plan.closes(window)));
-            complete |= passed(frontier, plan.assigner.last(window));
+            closes = closes.max(Some(plan.assigner.last(window)));
         });
         match closes {
             Some(closes) if passed(frontier, closes) => Place::Late,
-            // Not remembered: so the next one comes here, too.
-            Some(_) if complete && plan.lateness > 0 => Place::Complete(slice.start.0),
             Some(_) => {
                 let span = slice.end.0.wrapping_sub(slice.start.0) as u64;
                 *self = Cursor { start: slice.start.0, span: span.saturating_sub(1) };
@@ -121,11 +115,9 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                 more.push(window);
             }
         });
-        // At the end of the input nothing comes late.
-        let keeps = self.lateness > 0 && out.frontier() != Some(Frontier::Ended);
         // At the beginning of times a window may look so because it is cut off.
         let is_cut = whole.is_some_and(|slice| slice.start == LogicalTime::MIN);
-        if more.is_empty() && first == whole && !is_cut && !keeps {
+        if more.is_empty() && first == whole && !is_cut {
             // The window is one slice.
             if let Some(window) = whole
                 && let Some(state) = slices.take(key, window.start.0)
@@ -137,79 +129,15 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         // At the end of times several windows end together.
         let ended = || first.iter().chain(&more);
         for window in ended() {
-            self.send_sliced(slices, key, *window, Pane::OnTime, out);
+            let parts = slices.within(key, window.start.0, last.0);
+            if !parts.is_empty() {
+                let mut state = self.aggregate.empty();
+                parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
+                out.result(Some(last), key.clone(), *window, self.result(&state), Pane::OnTime);
+            }
         }
         for window in ended() {
-            if keeps {
-                out.set_timer("drop", TimerAt::Event(self.closes(*window)));
-            } else {
-                self.drop_slices(slices, key, *window, last);
-            }
-        }
-    }
-
-    /// Sends what the slices of a window come to.
-    fn send_sliced<K, T>(
-        &self,
-        slices: &Slices<'_, K, A::State>,
-        key: &K,
-        window: Window,
-        pane: Pane,
-        out: &mut impl Outputs<K, T, A::Output>,
-    ) where
-        K: StableKey + Serialize + DeserializeOwned,
-    {
-        let last = self.assigner.last(window);
-        let parts = slices.within(key, window.start.0, last.0);
-        if !parts.is_empty() {
-            let mut state = self.aggregate.empty();
-            parts.iter().for_each(|(_, part)| self.aggregate.combine(&mut state, part));
-            out.result(Some(last), key.clone(), window, self.result(&state), pane);
-        }
-    }
-
-    /// A record of this time has been added: the windows that were complete before, and are not closed, have
-    /// a further result.
-    #[inline(never)]
-    pub(super) fn send_late<K, T>(
-        &self,
-        slices: &Slices<'_, K, A::State>,
-        key: &K,
-        time: LogicalTime,
-        out: &mut impl Outputs<K, T, A::Output>,
-    ) where
-        K: StableKey + Serialize + DeserializeOwned,
-    {
-        let frontier = out.frontier();
-        self.assigner.assign(time, &mut |window| {
-            let closes = self.closes(window);
-            if passed(frontier, self.assigner.last(window)) && !passed(frontier, closes) {
-                self.send_sliced(slices, key, window, Pane::Late, out);
-                out.set_timer("drop", TimerAt::Event(closes));
-            }
-        });
-    }
-
-    /// Drops the slices of the key all of whose windows are complete and close at `at` or before.
-    pub(super) fn drop_closed<K>(
-        &self,
-        slices: &mut Slices<'_, K, A::State>,
-        key: &K,
-        at: LogicalTime,
-    ) where
-        K: StableKey + Serialize + DeserializeOwned,
-    {
-        let starts = slices.within(key, i64::MIN, i64::MAX).into_iter().map(|(start, _)| start);
-        for start in starts.collect::<Vec<_>>() {
-            let mut needed = false;
-            self.assigner.assign(LogicalTime(start), &mut |window| {
-                // The latest time there is is that of windows that are not complete yet, too.
-                needed |= self.closes(window) > at || self.assigner.last(window) >= at;
-            });
-            if needed {
-                return;
-            }
-            slices.take(key, start);
+            self.drop_slices(slices, key, *window, last);
         }
     }
 

@@ -65,8 +65,9 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAll<W, A> {
 
     /// What the further results of a window say about those before.
     #[must_use]
-    pub fn accumulation(self, accumulation: Accumulation) -> Self {
-        WindowsOfAll { plan: self.plan.accumulation(accumulation) }
+    pub fn accumulation(mut self, accumulation: Accumulation) -> Self {
+        self.plan.accumulation = accumulation;
+        self
     }
 
     /// Sends an early result whenever so many records (at least 1) came since the last result.
