@@ -22,7 +22,7 @@ fn begun(backend: &FjallBackend, groups: Range<u16>) -> Place {
 }
 
 /// However many workers share the folder, each removes the rows of its own that nobody needs any more, those of
-/// the versions that are kept and a few more are left.
+/// the versions that are kept and of one more are left.
 #[test]
 fn what_was_is_forgotten_on_many_workers() {
     for workers in [1, 4, 8] {
@@ -36,7 +36,8 @@ fn forgets(backend: &FjallBackend, workers: u16) {
         (0..workers).map(|worker| begun(backend, worker * span..(worker + 1) * span)).collect();
     let keys = 800;
     for version in 1..=24 {
-        for place in &places {
+        // Those whose rows lie behind the others' come first.
+        for place in places.iter().rev() {
             let key = |n: u16| (place.groups.start + n).to_be_bytes().to_vec();
             let changes = (0..keys).map(|n| (key(n), Some(vec![0]))).collect();
             backend.put(place, version, changes).unwrap();
@@ -47,7 +48,7 @@ fn forgets(backend: &FjallBackend, workers: u16) {
     let keyspace = backend.shared.keyspace("node.field").unwrap();
     let left = keyspace.prefix([rows::UNDO]).count();
     let needed = 2 * usize::from(workers * keys);
-    assert!((needed..=2 * needed).contains(&left), "{left} rows on {workers} workers");
+    assert!((needed..=needed * 3 / 2).contains(&left), "{left} rows on {workers} workers");
     // Those that are needed are there.
     for place in &places {
         let version = 22;
