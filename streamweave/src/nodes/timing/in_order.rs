@@ -20,7 +20,8 @@ impl Merge for Last {
     }
 }
 
-/// Gives records their times, which never go back. On several workers they do not on any of them. Made by [`in_order`] and [`in_order_by`].
+/// Gives records their times, which never go back; on several workers, on none of them. Made by [`in_order`] and
+/// [`in_order_by`].
 #[node(crate = crate, promises)]
 #[derive(Debug)]
 pub struct InOrder<T: Send + 'static, F: Fn(&T) -> LogicalTime + Send + Sync + 'static> {

@@ -70,7 +70,9 @@ where
     /// the split that is furthest behind. A split counts from its first record on, or from the beginning
     /// if it is one of [`EventTime::splits`], and to the end unless [`EventTime::split_ended`],
     /// [`EventTime::split_idle_after`] or [`EventTime::abandon`] says otherwise. Files that one source reads
-    /// one after the other are one split: none of them waits for another.
+    /// one after the other are one split: none of them waits for another. On several workers say
+    /// [`EventTime::split_idle_after`] or [`EventTime::abandon`]: a split that comes to one of them would be waited for
+    /// by the others.
     ///
     /// ```
     /// use streamweave::nodes::event_time_by;
