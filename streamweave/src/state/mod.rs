@@ -2,7 +2,7 @@
 //! workers and takes back after a failure.
 //!
 //! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`], or
-//! [`Stored`] where state is larger than memory. Keys are [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
+//! [`Stored`] where state is larger than memory, or [`KeyedUndo`] where values take changes back themselves. Keys are [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
 //! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
 
 mod backend;
@@ -17,6 +17,7 @@ mod key_group;
 mod keyed;
 mod keyed_list;
 mod keyed_map;
+mod keyed_undo;
 mod kind;
 mod layers;
 mod migration;
@@ -51,6 +52,7 @@ pub use key_group::{ALL_GROUPS, KeyGroup, MAX_KEY_GROUPS, key_group, span};
 pub use keyed::Keyed;
 pub use keyed_list::{KeyedList, ListEntry};
 pub use keyed_map::{KeyedMap, MapEntry, MapRef};
+pub use keyed_undo::{KeyedUndo, Undo, UndoEntry};
 pub use kind::{Begun, Coverage, State, StateKind};
 pub(crate) use layers::{lay, read_layers, split_fields};
 pub use migration::OldState;

@@ -228,6 +228,23 @@ impl<K, S, U> Table<K, S, U> {
         self.ledger.log.last_change(at)
     }
 
+    /// Marks the entry as changed: its slot and, while undo is on, what takes back all of the unit's
+    /// changes of it since another entry's, begun as `fresh`.
+    #[inline]
+    pub(super) fn slot_and_undo(
+        &mut self,
+        at: At,
+        fresh: impl FnOnce() -> U,
+    ) -> (&mut S, Option<&mut U>) {
+        let held = self.segments[usize::from(at.segment)].get_mut(at.bucket);
+        let mark = std::mem::replace(held.mark, self.ledger.epochs.now());
+        let Ledger { undo, log, .. } = &mut self.ledger;
+        if *undo && log.last_change(at).is_none() {
+            log.change(at, mark, fresh());
+        }
+        (&mut held.entry.slot, undo.then(|| log.last_change(at)).flatten())
+    }
+
     /// For changes that [`log_change`](Self::log_change) is told of.
     #[inline]
     pub(super) fn slot_unlogged(&mut self, at: At) -> &mut S {

@@ -205,6 +205,77 @@ fn keyed_list_with_rollbacks_equals_its_model() {
     }
 }
 
+/// A value that is changed in places.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Places(BTreeMap<u64, u64>);
+
+impl Undo for Places {
+    type Log = Vec<(u64, Option<u64>)>;
+
+    fn undo(&mut self, log: Self::Log) {
+        for (place, before) in log.into_iter().rev() {
+            match before {
+                Some(before) => self.0.insert(place, before),
+                None => self.0.remove(&place),
+            };
+        }
+    }
+}
+
+impl Places {
+    fn set(&mut self, place: u64, value: u64, log: &mut <Self as Undo>::Log) {
+        log.push((place, self.0.get(&place).copied()));
+        self.0.insert(place, value);
+    }
+}
+
+// Catches: a log extended by another entry's changes, taken back in the wrong order, or kept for the next unit.
+#[test]
+fn keyed_undo_with_rollbacks_equals_its_model() {
+    type Model = BTreeMap<u64, BTreeMap<u64, u64>>;
+    for (seed, keys) in [(9, 3), (10, 150_000)] {
+        against_model(
+            seed,
+            600,
+            Model::new(),
+            |state: &mut KeyedUndo<u64, Places>, model: &mut Model, random| {
+                let (key, place, value) = (random.below(keys), random.below(5), random.next());
+                if random.below(12) == 0 {
+                    assert_eq!(state.remove(&key), model.remove(&key).is_some());
+                    return;
+                }
+                let in_model = model.entry(key).or_default();
+                in_model.insert(place, value);
+                let mut entry = state.entry(key);
+                entry.change(|places, log| places.set(place, value, log));
+                assert_eq!(entry.view().0, *in_model);
+            },
+            |state| state.iter().map(|(key, places)| (*key, places.0.clone())).collect(),
+        );
+    }
+}
+
+#[test]
+fn keyed_undo_is_saved_as_keyed_and_takes_back_what_came_before_a_panic() {
+    let mut state = KeyedUndo::<u64, Places>::new();
+    state.set_undo(true);
+    state.entry(1).change(|places, log| places.set(1, 1, log));
+    let before = saved(&state, ALL_GROUPS);
+    state.begin();
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        state.entry(1).change(|places, log| {
+            places.set(1, 2, log);
+            panic!("in the middle");
+        });
+    }));
+    assert!(failed.is_err());
+    state.rollback();
+    assert_eq!(saved(&state, ALL_GROUPS), before);
+    assert_eq!(KeyedUndo::<u64, Places>::shape(), Keyed::<u64, BTreeMap<u64, u64>>::shape());
+    let keyed: Keyed<u64, BTreeMap<u64, u64>> = restored(&before);
+    assert_eq!(keyed.get(&1), Some(&BTreeMap::from([(1, 1)])));
+}
+
 #[test]
 fn value_goes_back_with_its_epoch_and_only_to_the_last_begin() {
     let mut value = Value::new(1u32);

@@ -135,6 +135,19 @@ fn keyed_list() {
 }
 
 #[test]
+fn keyed_undo() {
+    for (trial, keys) in trials() {
+        against_the_begin(trial, |state: &mut KeyedUndo<u64, Places>, random| {
+            let (key, place, value) = (random.below(keys), random.below(5), random.next());
+            match random.below(10) {
+                0 => drop(state.remove(&key)),
+                _ => state.entry(key).change(|places, log| places.set(place, value, log)),
+            }
+        });
+    }
+}
+
+#[test]
 fn broadcast() {
     for (trial, keys) in trials().take(4) {
         against_the_begin(trial, |state: &mut Broadcast<u64, u64>, random| {
