@@ -24,7 +24,7 @@ impl Cell {
     #[inline(always)]
     pub(crate) fn count<L: AsRef<str>>(&mut self, record: &Record<L>, latency: bool) {
         self.requests += 1;
-        self.bytes += record.bytes();
+        self.bytes = self.bytes.saturating_add(record.bytes());
         if latency && let Some(micros) = record.request_time_us() {
             self.latency.add(micros);
         }
@@ -32,7 +32,7 @@ impl Cell {
 
     pub(crate) fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
-        self.bytes += other.bytes;
+        self.bytes = self.bytes.saturating_add(other.bytes);
         self.latency.merge(&other.latency);
     }
 }

@@ -536,6 +536,20 @@ graph! {
     }
 }
 
+// State is saved by paths: of two nodes at one, one would be lost.
+#[test]
+fn two_nodes_at_one_path_are_refused() {
+    let graph = graph! {
+        group twice { once: Add { by: 1 } },
+        twice: Twice::new(10, vec!['a', 'b']),
+        graph.numbers => once.input,
+        once.out => twice.numbers,
+        twice.sums => graph.sums,
+    };
+    let refused = graph.inline().unwrap_err().to_string();
+    assert!(refused.contains("two nodes are at the path `twice/once`"), "{refused}");
+}
+
 #[test]
 fn a_graph_is_a_node() {
     let graph = graph! {

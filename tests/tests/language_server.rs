@@ -1,5 +1,5 @@
 //! What an editor shows inside `graph!` and `#[node]`: a scripted session with rust-analyzer.
-//! Where it cannot be had, the test says that it was skipped.
+//! Where it cannot be had, the test says on standard error that it was skipped.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -203,7 +203,7 @@ fn user_crate() -> PathBuf {
 #[test]
 fn an_editor_understands_the_graph() {
     let Some(mut session) = Session::start(&user_crate()) else {
-        println!("skipped: no rust-analyzer here (rustup component add rust-analyzer)");
+        streamweave_tests::skipped("no rust-analyzer here (rustup component add rust-analyzer)");
         return;
     };
 

@@ -1,13 +1,14 @@
 //! The rules of a node. Each mistake is told at the port it is about; the node stays as complete
 //! as it can, so that editors go on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::{Lit, Type};
 
 use crate::diag::Errors;
+use crate::node::expand::camel;
 use crate::node::model::{Kind, Node};
 use crate::node::sized::sized;
 
@@ -98,8 +99,33 @@ fn names(node: &mut Node, errors: &mut Errors) {
         }
         new
     });
+    alike(node, errors);
     let mut seen = BTreeSet::new();
     node.fields.retain(|field| once(&mut seen, &field.name, errors));
+}
+
+/// What is generated of names must differ, too: the variants of dead letters, and the methods of `out`.
+fn alike(node: &mut Node, errors: &mut Errors) {
+    let mut variants = BTreeMap::new();
+    node.inputs.retain(|input| {
+        let before = variants.insert(camel(&input.name.unraw().to_string()), input.name.clone());
+        if let Some(before) = &before {
+            let message = format!(
+                "a dead letter tells `{}` and `{before}` apart by their letters and digits only: call one \
+                 of them something else",
+                input.name
+            );
+            errors.error(&input.name, message);
+        }
+        before.is_none()
+    });
+    if let Some(connected) = node.outputs.iter().position(|it| it.name == "errors_connected")
+        && node.outputs.iter().any(|output| output.name == "errors")
+    {
+        let message = "`out.errors_connected` says whether `errors` is connected: call this output \
+                       something else";
+        errors.error(&node.outputs.remove(connected).name, message);
+    }
 }
 
 /// Records have a size, as they wait in buffers. Where they have none the port takes what was meant

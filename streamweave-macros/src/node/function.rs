@@ -10,6 +10,7 @@ use crate::node::model::{Docs, Function, Input, Kind, Node, Output};
 use crate::node::options::Options;
 use crate::node::parse::item_type;
 use crate::node::returns::Returns;
+use crate::node::sized::sized;
 
 /// Reads the function; `Err` is what to expand to where there is no node in it.
 pub(crate) fn function(
@@ -45,6 +46,15 @@ pub(crate) fn function(
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
     let returns = Returns::read(&returned, shape, &krate);
+    if let Some(borrowed) = [&returns.item, &returns.error].into_iter().flatten().find_map(borrowed)
+    {
+        let message = match sized(&borrowed.elem) {
+            Some((text, _)) => format!("a node's function returns what it owns: `{text}`"),
+            None => "a node's function returns what it owns: write the type without `&`".to_owned(),
+        };
+        errors.error(borrowed, message);
+        return Err(item.into_token_stream());
+    }
     let output = |name: &str, docs: &str, ty: &Option<Type>| {
         ty.clone().map(|ty| Output {
             name: Ident::new(name, item.sig.ident.span()),
@@ -60,7 +70,17 @@ pub(crate) fn function(
         &returns.error,
     );
 
-    let name = format_ident!("{}", camel_case(&item.sig.ident), span = item.sig.ident.span());
+    let name = camel_case(&item.sig.ident);
+    let Ok(mut name) = syn::parse_str::<Ident>(&name) else {
+        let of = &item.sig.ident;
+        let message = format!(
+            "the node is named after its function, and `{name}` is no name of a type: call `{of}` \
+             something else"
+        );
+        errors.error(of, message);
+        return Err(item.into_token_stream());
+    };
+    name.set_span(item.sig.ident.span());
     let (vis, docs) = (&item.vis, Docs::of(&item.attrs));
     let node_docs = docs.or(format!("The function [`{}`] as a node.", item.sig.ident));
     Ok(Node {
@@ -162,6 +182,19 @@ fn owned(ty: Type) -> Type {
             parse_quote!(::std::vec::Vec<#elem>)
         }
         _ => ty,
+    }
+}
+
+/// The type, if it borrows from what the function takes.
+fn borrowed(ty: &Type) -> Option<&syn::TypeReference> {
+    match ty {
+        Type::Reference(reference) => {
+            let lifetime = reference.lifetime.as_ref();
+            lifetime.is_none_or(|lifetime| lifetime.ident != "static").then_some(reference)
+        }
+        Type::Group(group) => borrowed(&group.elem),
+        Type::Paren(paren) => borrowed(&paren.elem),
+        _ => None,
     }
 }
 

@@ -314,7 +314,8 @@ pub struct EdgeMetrics {
     pub batches: u64,
     /// Records that wait in it, or for their units where they have come in.
     pub waiting: u64,
-    /// Records that nobody read: of an output of the graph whose handle was dropped.
+    /// Records that nobody read: of an output of the graph whose handle was dropped, or of a
+    /// `#[severable]` edge whose other end has failed.
     pub discarded: u64,
 }
 

@@ -10,7 +10,7 @@ use crate::state::{MAX_KEY_GROUPS, key_group, span};
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     owners: Owners,
-    #[allow(dead_code, reason = "switched at barriers, which come with checkpoints")]
+    #[allow(dead_code, reason = "laid down: nothing moves groups yet")]
     version: u64,
 }
 
@@ -20,7 +20,7 @@ enum Owners {
     /// So many instances have contiguous ranges of about equal size: told by the number alone, as
     /// a table of all groups would take up the processor's nearest cache.
     Even(u16),
-    #[allow(dead_code, reason = "groups move at barriers, which come with checkpoints")]
+    #[allow(dead_code, reason = "laid down: nothing moves groups yet")]
     Table(Arc<[u16]>),
 }
 

@@ -234,6 +234,24 @@ impl<I, O> Graph<I, O> {
         Ok(Inline::new(graph, chance))
     }
 
+    /// State is saved by paths, so each is that of one node only.
+    fn refuse_alike(&mut self) -> Result<(), StartError> {
+        let (mut paths, mut twice) = (std::collections::BTreeSet::new(), None);
+        for stage in &mut self.planned {
+            stage.part().visit(&mut |node| {
+                if !paths.insert(Arc::clone(node.path())) {
+                    twice.get_or_insert_with(|| base(node.path()).to_owned());
+                }
+            });
+        }
+        let Some(path) = twice else { return Ok(()) };
+        let reason = format!(
+            "two nodes are at the path `{path}`, by which their state is saved: give one of them, or the \
+             group or nested graph that it is in, another name"
+        );
+        Err(StartError::Unsupported { graph: self.name.clone(), reason })
+    }
+
     /// What is one for the node as a whole is not divided over workers.
     fn refuse_single(&mut self) -> Result<(), StartError> {
         let mut refused = None;
@@ -367,6 +385,7 @@ impl<I, O> Graph<I, O> {
         if let Some(reason) = self.required.refuses(&self.guarantees()) {
             return Err(StartError::NotGuaranteed { graph: self.name, reason });
         }
+        self.refuse_alike()?;
         match Flow::of(&self.spec, &self.timings) {
             Ok(flow) => self.flow = flow,
             Err(reason) => return Err(StartError::Untimely { graph: self.name, reason }),

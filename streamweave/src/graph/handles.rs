@@ -16,7 +16,8 @@ use crate::time::{Frontier, Inputs, LogicalTime, Over, Promise, StreamMessage};
 
 /// An input of a graph. Clones feed the same input; it ends when all are dropped, or when the run is told
 /// to come to its end ([`Running::drain`](crate::graph::Running::drain), `stop`, `close_inputs`): what
-/// was sent before is handled, and who still sends is refused.
+/// was sent before is handled, and who still sends is refused. An inline graph is told so by dropping them:
+/// its `drain` drops its own only, and says where another is still there.
 pub struct Input<T: 'static>(Arc<Feed<T>>);
 
 struct Feed<T: 'static> {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
@@ -85,6 +86,8 @@ struct Open {
     turn: usize,
     /// What fails the next unit: the lines before it stand.
     failed: Option<NodeError>,
+    /// No connection is accepted before this time, as the last one could not be.
+    accepts_at: Option<i64>,
 }
 
 struct Connection {
@@ -99,6 +102,8 @@ struct Connection {
 /// The most lines of a unit.
 const BATCH: usize = 1024;
 const CHUNK: usize = 8 << 10;
+/// So many milliseconds pass until a connection is accepted again when one could not be.
+const PAUSE: i64 = 100;
 
 impl TcpLines {
     /// Listens at once, on `host:port`; port 0 takes any that is free.
@@ -121,7 +126,8 @@ impl TcpLines {
         self.address
     }
 
-    /// The most connections at once, at least 1; 1,024 if it is not said. More wait in the system.
+    /// The most connections at once, at least 1; 1,024 if it is not said. More wait in the system, as do those
+    /// for which the process may open no more files (`ulimit -n`): that is warned of, and tried again.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);
@@ -202,20 +208,35 @@ impl TcpLinesHandlers for TcpLines {
         Ok(More::Later)
     }
 
-    async fn wait(&self, state: &mut TcpLinesState, _: &mut impl TcpLinesOut) -> NodeResult {
+    async fn wait(&self, state: &mut TcpLinesState, out: &mut impl TcpLinesOut) -> NodeResult {
         let open = &mut state.open;
-        poll_fn(|task| open.poll(self.max_connections, task))
-            .await
-            .map_err(|error| self.failed(error).into())
+        loop {
+            let now = out.now();
+            let until = |open: &Open| open.accepts_at.filter(|at| *at > now);
+            let mut pause =
+                until(open).map(|at| out.sleep(Duration::from_millis(at.abs_diff(now))));
+            let came = poll_fn(|task| {
+                let is_over = pause.as_mut().map(|pause| pause.as_mut().poll(task).is_ready());
+                match open.poll(self.max_connections, now, task) {
+                    Poll::Ready(()) => Poll::Ready(true),
+                    Poll::Pending if is_over.unwrap_or(until(open).is_some()) => Poll::Ready(false),
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+            if came.await {
+                return Ok(());
+            }
+        }
     }
 }
 
 impl Open {
     /// Ready once something has come in. Every connection is asked: this is for thousands of
     /// connections, not for a hundred thousand.
-    fn poll(&mut self, most: usize, task: &mut Task<'_>) -> Poll<std::io::Result<()>> {
+    fn poll(&mut self, most: usize, now: i64, task: &mut Task<'_>) -> Poll<()> {
         let mut came = self.failed.is_some();
         while self.connections.len() < most
+            && self.accepts_at.is_none_or(|at| at <= now)
             && let Some(listener) = &self.listener
             && let Poll::Ready(accepted) = listener.poll_accept(task)
         {
@@ -223,13 +244,17 @@ impl Open {
                 Ok((stream, peer)) => self.connections.push(Connection::new(stream, peer)),
                 // It went away before it was accepted.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                // The process may hold as many files as it can, until some connection ends.
+                Err(error) => {
+                    tracing::warn!(%error, open = self.connections.len(), "a connection cannot be accepted");
+                    self.accepts_at = Some(now.saturating_add(PAUSE));
+                }
             }
         }
         for connection in &mut self.connections {
             came |= connection.poll(task);
         }
-        if came { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if came { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

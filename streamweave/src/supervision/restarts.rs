@@ -17,7 +17,8 @@ impl Restarts {
     /// may be, unless it is then to begin again.
     pub(crate) fn again(&mut self, spec: &RestartSpec, who: &str, now: i64) -> Option<Duration> {
         if let Some(within) = spec.within {
-            let within = millis(within);
+            // A period of nothing would count no restart, and never give up.
+            let within = millis(within).max(1);
             self.0.retain(|at| now.saturating_sub(*at) < within);
         }
         let made = self.0.len();

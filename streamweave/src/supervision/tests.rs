@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::graph::{EdgeSpec, GraphSpec, GroupSpec, NodeSpec};
+use crate::supervision::restarts::Restarts;
 use crate::supervision::supervisor::{Decision, Failed, Supervisor};
 use crate::supervision::{FailureAction, OnFailure, RestartSpec, Strategy, SupervisionPolicy};
 
@@ -91,6 +92,16 @@ fn the_period_slides() {
     for (at, expected) in expected {
         assert_eq!(treated(at), expected, "at {at}");
     }
+}
+
+// A node that fails at once each time would never give up.
+#[test]
+fn a_period_of_nothing_counts_as_a_millisecond() {
+    let mut restarts = Restarts::default();
+    let spec = RestartSpec { max: 1, within: Some(Duration::ZERO), ..RestartSpec::default() };
+    assert!(restarts.again(&spec, "a", 7).is_some());
+    assert_eq!(restarts.again(&spec, "a", 7), None);
+    assert!(restarts.again(&spec, "a", 8).is_some());
 }
 
 #[test]

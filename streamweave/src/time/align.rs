@@ -73,7 +73,7 @@ impl Alignment {
     /// No stream is to be further ahead of the slowest than `drift` of the records' time, and what
     /// a stage takes in at once.
     pub fn within(drift: Duration) -> Self {
-        let drift = i64::try_from(drift.as_millis()).unwrap_or(i64::MAX);
+        let drift = crate::time::millis(drift);
         Alignment(Arc::new(Group { drift, streams: Mutex::default() }))
     }
 

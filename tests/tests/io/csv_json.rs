@@ -38,6 +38,17 @@ fn csv_records_and_errors() -> Tested {
     Ok(())
 }
 
+/// A header in another encoding: no row takes its place, and the columns that can be read have their names.
+#[test]
+fn a_header_that_is_not_utf_8_names_its_other_columns() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a.csv");
+    fs::write(&path, b"symbol,price,gr\xf6\xdfe\nA,1,7\nB,2,8\n")?;
+    let (trades, errors) = read!(CsvFile::<Trade>::new(&path), out);
+    assert_eq!((trades, errors.len()), (vec![trade("A", 1.0), trade("B", 2.0)], 0));
+    Ok(())
+}
+
 /// The rows before the bad one stand, and the position is before it.
 #[test]
 fn the_first_bad_record_fails_a_unit_of_its_own() -> Tested {

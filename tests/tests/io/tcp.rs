@@ -1,12 +1,14 @@
 //! TCP on the loopback interface.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use streamweave::graph;
 use streamweave::io::{TcpLines, TcpSink};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 
 use crate::Tested;
 
@@ -57,6 +59,51 @@ async fn lines_of_several_clients() -> Tested {
         assert!(error.line == line && error.reason.contains(what), "{error}");
     }
     assert!(run.stop(Duration::from_secs(10)).await?.complete);
+    Ok(())
+}
+
+/// How many clients there are, of which not all can be connected at once.
+const CLIENTS: usize = 100;
+
+/// A client that is connected waits until its line is there; those that cannot be are not lost, and the graph
+/// goes on.
+#[tokio::test]
+async fn clients_wait_where_no_more_files_can_be_open() -> Tested {
+    let limited =
+        "ulimit -n 64; exec \"$0\" --exact tcp::a_server_with_few_files --ignored --nocapture";
+    let mut server = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe()?)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut told = BufReader::new(server.stdout.take().ok_or("no output")?).lines();
+    let mut clients = BTreeMap::new();
+    while let Some(line) = told.next_line().await? {
+        if let Some((_, address)) = line.split_once("listens on ") {
+            for client in 0..CLIENTS {
+                let mut stream = TcpStream::connect(address.trim()).await?;
+                stream.write_all(format!("{client}\n").as_bytes()).await?;
+                clients.insert(client, stream);
+            }
+        } else if let Some((_, client)) = line.split_once("has ") {
+            clients.remove(&client.trim().parse()?).ok_or("told twice")?;
+        }
+    }
+    assert!(server.wait().await?.success() && clients.is_empty(), "{} are left", clients.len());
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "run by another test, with a limit"]
+async fn a_server_with_few_files() -> Tested {
+    let source = TcpLines::bind("127.0.0.1:0")?;
+    println!("\nlistens on {}", source.local_addr());
+    let mut run = graph! { source: source, source.lines => graph.lines }.start()?;
+    for _ in 0..CLIENTS {
+        println!("\nhas {}", run.outputs.lines.recv().await.ok_or("it ended")?.text);
+    }
+    run.stop(Duration::from_secs(10)).await?;
     Ok(())
 }
 

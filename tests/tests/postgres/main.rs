@@ -1,5 +1,5 @@
 //! Sinks into PostgreSQL, with a server that each test starts for itself. Where none is installed, the
-//! tests say that they were skipped.
+//! tests say on standard error that they were skipped.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 mod kills;

@@ -26,7 +26,7 @@ impl Server {
         let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let programs = versions.map(|version| version.path().join("bin"));
         let Some(programs) = programs.filter(|bin| bin.join("initdb").exists()).max() else {
-            println!("skipped: no PostgreSQL server here (apt-get install postgresql)");
+            streamweave_tests::skipped("no PostgreSQL server here (apt-get install postgresql)");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();

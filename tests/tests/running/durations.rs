@@ -64,6 +64,70 @@ fn what_is_left_of_a_millisecond_counts_as_one() -> Tested {
     Ok(())
 }
 
+/// Answers after a millisecond.
+#[node(async, concurrency = 1, timeout = "1500us")]
+struct Slow {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl SlowHandlers for Slow {
+    type Answer = u64;
+    async fn call(&self, n: u64) -> NodeResult<u64> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(n)
+    }
+    fn complete(&self, n: u64, out: &mut impl SlowOut) -> NodeResult {
+        out.out(n);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_what_is_left_of_a_limit() -> Tested {
+    let graph = graph! { slow: Slow {}, graph.numbers => slow.input, slow.out => graph.numbers };
+    let mut run = graph.start()?;
+    run.inputs.numbers.send(7).await?;
+    assert_eq!(run.outputs.numbers.recv().await, Some(7));
+    run.drain().await?;
+    Ok(())
+}
+
+/// Whether it has seen a number within the time-to-live.
+#[node(key = u64)]
+struct Seen {
+    #[input(key = |n| n)]
+    input: u64,
+    #[output]
+    out: bool,
+    #[state(ttl = "500us")]
+    seen: Expiring<Keyed<u64, u64>>,
+}
+
+impl SeenHandlers for Seen {
+    fn on_input(&self, state: &mut SeenState, n: u64, out: &mut impl SeenOut) -> NodeResult {
+        out.out(state.seen.contains_key(&n));
+        state.seen.insert(n, n);
+        Ok(())
+    }
+}
+
+#[test]
+fn so_does_what_is_left_of_a_time_to_live() -> Tested {
+    let graph = graph! { seen: Seen {}, graph.numbers => seen.input, seen.out => graph.seen };
+    let mut run = graph.inline()?;
+    for time in [0, 0, 1] {
+        run.inputs.numbers.try_send_at(LogicalTime(time), 7)?;
+        run.inputs.numbers.advance(LogicalTime(time));
+        run.step()?;
+    }
+    let seen: Vec<_> = std::iter::from_fn(|| run.outputs.seen.try_recv()).collect();
+    assert_eq!(seen, [false, true, false]);
+    Ok(())
+}
+
 #[test]
 fn windows_of_no_whole_milliseconds_are_refused() {
     let (odd, whole) = (Duration::from_micros(1500), Duration::from_millis(2));

@@ -133,6 +133,6 @@ fn options(names: &Names<'_>, calls: &Calls) -> TokenStream {
 }
 
 fn duration(duration: Duration) -> TokenStream {
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
 }

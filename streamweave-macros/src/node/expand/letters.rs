@@ -10,9 +10,9 @@ use crate::node::expand::names::Names;
 pub(crate) fn definition(names: &Names<'_>) -> TokenStream {
     let Names { node, name, params, args, bounds, .. } = names;
     let (vis, ident) = (&node.vis, format_ident!("{name}Input"));
-    let variants = node.inputs.iter().map(|input| {
+    let variants = node.inputs.iter().zip(ports(names)).map(|(input, variant)| {
         let (port, ty) = (input.name.unraw().to_string(), &input.ty);
-        let (variant, docs) = (format_ident!("{}", camel(&port)), format!("A record of `{port}`."));
+        let docs = format!("A record of `{port}`.");
         quote!(#[doc = #docs] #variant(#ty),)
     });
     let marker = (!args.is_empty()).then(|| {
@@ -54,9 +54,13 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
 
 /// The variants, but for what is there for the type parameters only.
 fn variants(names: &Names<'_>) -> Vec<Ident> {
+    ports(names).into_iter().chain([format_ident!("OnTimer")]).collect()
+}
+
+/// The variant of each input.
+fn ports(names: &Names<'_>) -> Vec<Ident> {
     let inputs = names.node.inputs.iter();
-    let ports = inputs.map(|input| format_ident!("{}", camel(&input.name.unraw().to_string())));
-    ports.chain([format_ident!("OnTimer")]).collect()
+    inputs.map(|input| format_ident!("{}", camel(&input.name.unraw().to_string()))).collect()
 }
 
 /// The where clause that asks `bound` of what each variant holds. As the types are known, a plain
@@ -148,9 +152,9 @@ pub(crate) fn camel(port: &str) -> String {
         })
         .collect();
     match camel.as_str() {
-        "" => "Input".to_owned(),
         // That of the timers.
         "OnTimer" => "OnTimerRecord".to_owned(),
+        _ if syn::parse_str::<Ident>(&camel).is_err() => format!("Input{camel}"),
         _ => camel,
     }
 }

@@ -8,6 +8,7 @@ mod emitters;
 mod handlers;
 mod keys;
 mod letters;
+pub(super) use letters::camel;
 mod lifecycle;
 mod names;
 mod out;

@@ -126,7 +126,8 @@ pub(crate) fn fresh(names: &Names<'_>) -> TokenStream {
         let value = match (&field.init, &field.ttl) {
             (Some(init), _) => quote!(#init),
             (None, Some(ttl)) => {
-                let millis = ttl.as_millis() as u64;
+                // A remainder of a millisecond counts as one.
+                let millis = ttl.as_nanos().div_ceil(1_000_000) as u64;
                 quote_spanned!(ty.span()=>
                     <#ty as #krate::node::bounds::TimeToLive>::after_millis(#millis))
             }

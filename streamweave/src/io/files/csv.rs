@@ -170,14 +170,19 @@ impl<T: DeserializeOwned + 'static> Rows<T> {
     fn record(&mut self, at: &mut Place<'_>) -> Result<Option<T>, String> {
         self.row.clear();
         let mut start = 0;
+        let is_header = self.headed && at.header.is_empty();
         for (number, end) in (1..).zip(&self.ends.0[..self.ends.1]) {
-            let field = std::str::from_utf8(&self.fields.0[start..*end])
-                .map_err(|_| format!("field {number} is not UTF-8"))?;
-            self.row.push_field(field);
+            let field = &self.fields.0[start..*end];
+            if is_header {
+                // The rows below are not to lack it: what is no UTF-8 in a name stays unreadable there.
+                at.header.push(String::from_utf8_lossy(field).into_owned());
+            } else {
+                let text = std::str::from_utf8(field);
+                self.row.push_field(text.map_err(|_| format!("field {number} is not UTF-8"))?);
+            }
             start = *end;
         }
-        if self.headed && at.header.is_empty() {
-            at.header.extend(self.row.iter().map(str::to_owned));
+        if is_header {
             return Ok(None);
         }
         let mut names = None;

@@ -159,7 +159,7 @@ impl<D: Decode> Feed<D> {
             return;
         }
         let pause = files.follow.unwrap_or_default();
-        let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let millis = crate::time::millis(pause);
         let at = *self.look_at.get_or_insert(out.now().saturating_add(millis));
         let left = u64::try_from(at.saturating_sub(out.now())).unwrap_or(0);
         out.sleep(std::time::Duration::from_millis(left)).await;

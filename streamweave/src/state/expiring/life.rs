@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::broken::{Broken, broken};
+use crate::time::millis;
 
 /// There is no time yet.
 pub(super) const NEVER: i64 = i64::MIN;
@@ -54,8 +55,7 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn of(ttl: Duration) -> Self {
-        let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        Life { ttl, now: NEVER, floor: NEVER, began: UNTIMED }
+        Life { ttl: millis(ttl), now: NEVER, floor: NEVER, began: UNTIMED }
     }
 
     pub(super) fn ttl(&self) -> Duration {
