@@ -20,7 +20,7 @@ mod timer;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use async_context::{AsyncContext, TimedOut};
+pub use async_context::{AsyncContext, CallFailed, Calling, TimedOut};
 pub use at::At;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
@@ -397,6 +397,22 @@ pub struct CallOptions {
     pub max_backoff: std::time::Duration,
     /// When no calls are made for a while; `None` for never.
     pub breaker: Option<BreakerOptions>,
+}
+
+/// One call at a time, in order, made once and without a limit. Where there are retries, 100 ms before
+/// the first and up to 5 s.
+impl Default for CallOptions {
+    fn default() -> Self {
+        CallOptions {
+            concurrency: 1,
+            ordered: true,
+            timeout: None,
+            retries: 0,
+            backoff: std::time::Duration::from_millis(100),
+            max_backoff: std::time::Duration::from_secs(5),
+            breaker: None,
+        }
+    }
 }
 
 /// A circuit breaker. After so many failed attempts in a span of time, retries among them, no attempt
