@@ -96,6 +96,50 @@ pub trait Node: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Whether a node in this state has had enough: it wants no more records, ever. `None` for a node that always
+    /// does. What feeds nobody else ends then, if it is a source or an input of the graph; what still comes is handed
+    /// to the node as before.
+    ///
+    /// ```
+    /// use streamweave::nodes::from_iter;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Adds numbers up, until they are too many.
+    /// #[node(enough = *state.sum >= self.limit)]
+    /// struct UpTo {
+    ///     #[input] numbers: u64,
+    ///     #[output] sums: u64,
+    ///     #[state] sum: Value<u64>,
+    ///     limit: u64,
+    /// }
+    ///
+    /// impl UpToHandlers for UpTo {
+    ///     fn on_numbers(&self, state: &mut UpToState, n: u64, out: &mut impl UpToOut) -> NodeResult {
+    ///         if *state.sum < self.limit {
+    ///             *state.sum.get_mut() += n;
+    ///             out.sums(*state.sum);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     numbers: from_iter(1_u64..),
+    ///     sum: UpTo { limit: 12 },
+    ///     numbers.out => sum.numbers,
+    ///     sum.sums => graph.sums,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let sums: Vec<_> = std::iter::from_fn(|| run.outputs.sums.try_recv()).collect();
+    /// assert_eq!(sums, [1, 3, 6, 10, 15]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn has_enough(&self, state: &Self::State) -> Option<bool> {
+        let _ = state;
+        None
+    }
+
     /// Of a sink: whether what comes again changes nothing.
     fn is_idempotent(&self) -> bool {
         false
