@@ -205,7 +205,7 @@ pub(crate) fn where_it_fans_out_all_must_have_had_enough() -> Tested {
 /// All that feeds it ends, and nothing that feeds another.
 #[test]
 fn where_it_fans_in_all_end() -> Tested {
-    simulate(SEEDS, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let (n, end) = (sim.below(40), sim.below(60));
         let graph = graph! {
             few: counts(ENDLESS), many: from_iter(1_000_000_u64..), both: counts(end), all: merge(),
