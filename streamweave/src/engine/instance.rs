@@ -529,7 +529,8 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         }
         let mut wanted = Wanted::default();
         self.out.each(&mut wanted);
-        if !wanted.connected && !(self.letters.is_some() && broken(Broken::LettersAreAll)) {
+        let letters_are_all = self.letters.is_some() && broken(Broken::LettersAreAll);
+        if !wanted.connected && !letters_are_all {
             return true;
         }
         wanted.is || self.letters.as_mut().is_some_and(Part::is_wanted)
