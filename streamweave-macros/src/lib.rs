@@ -102,6 +102,9 @@ use proc_macro::TokenStream;
 /// - `source, splits = expression`: the ids of the parts that it reads, a `Vec<String>`, by which it is divided
 ///   under `#[workers(n)]`: `out.owns_split(id)` says which ones an instance reads. Its state is by these ids,
 ///   `Keyed<String, _>`, and goes with them to another number of workers.
+/// - `enough = expression`: when it wants no more records, by its `state` and what it is (`self`). From then on it
+///   never does, and where nobody else wants what comes to it either, what feeds it ends: sources, and inputs of the
+///   graph. Otherwise they go on, and what still comes is handed to it as before: see `streamweave::nodes::take`.
 /// - `dropped = "field"`: saved state of a field that it no longer has is dropped.
 /// - `version = 2`: what its state means has changed since the first version, so that state saved by an
 ///   older one is refused; or, with `migrate = path`, made into its own by the function

@@ -221,6 +221,14 @@ variants! {
     SeveredIsWaitedFor,
     /// Checkpoints go on without what has failed for good.
     SeveredIsLeftOut,
+    /// Whoever feeds a stage that has had enough is not told.
+    EnoughIsNotTold,
+    /// A source ends when one node of its stage has had enough, whoever else wants more.
+    OneHasEnough,
+    /// What feeds a loop ends when a node in there has had enough.
+    LoopHasEnough,
+    /// A sink ends when nobody wants its dead letters.
+    LettersAreAll,
 }
 
 /// Whether this process runs the variant.

@@ -70,6 +70,7 @@ fn node_of(cx: &Cx<'_>, head: &Head) -> Node {
         in_memory: false,
         rewindable: false,
         splits: None,
+        enough: None,
         idempotent: None,
         dropped: Vec::new(),
         version: None,

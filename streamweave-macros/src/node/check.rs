@@ -16,7 +16,7 @@ use crate::node::sized::sized;
 const LIFECYCLE: [&str; 6] = ["start", "stop", "frontier", "timer", "checkpoint", "complete"];
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 22] = [
+const CONTEXT: [&str; 23] = [
     "time",
     "frontier",
     "key",
@@ -27,6 +27,7 @@ const CONTEXT: [&str; 22] = [
     "spawn",
     "sleep",
     "timeout",
+    "call",
     "at",
     "rounds",
     "is_late",

@@ -106,6 +106,7 @@ pub(crate) fn function(
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),
         splits: None,
+        enough: options.enough.take().map(|(_, enough)| enough),
         idempotent: options.idempotent(),
         dropped: std::mem::take(&mut options.dropped),
         version: options.version.take(),

@@ -35,9 +35,12 @@ pub(crate) struct Node {
     pub(crate) in_memory: bool,
     /// A source that goes on from its saved position.
     pub(crate) rewindable: bool,
+    /// The ids of a source's splits.
+    pub(crate) splits: Option<Expr>,
+    /// When it wants no more records.
+    pub(crate) enough: Option<Expr>,
     /// What comes to it again changes nothing.
     /// When: it may depend on the node.
-    pub(crate) splits: Option<Expr>,
     pub(crate) idempotent: Option<Expr>,
     /// State fields that the node no longer has.
     pub(crate) dropped: Vec<LitStr>,

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) rewindable: Option<Ident>,
     /// The ids of a source's splits.
     pub(crate) splits: Option<(Ident, Expr)>,
+    /// When it wants no more records.
+    pub(crate) enough: Option<(Ident, Expr)>,
     /// What is committed is kept in the memory of the process until then.
     pub(crate) in_memory: Option<Ident>,
     pub(crate) idempotent: Option<(Ident, Option<Expr>)>,
@@ -51,7 +53,7 @@ pub(crate) struct Options {
 const KNOWN: &str = "`key = Type`, `source`, `sink`, `async`, `concurrency = n`, `ordered`, \
      `unordered`, `timeout = \"2s\"`, `retry = n`, `backoff = \"100ms..5s\"`, \
      `breaker(failures = 5, within = \"10s\", open = \"30s\")`, `returns = shape`, \
-     `promises`, `estimates`, `settles`, `strict`, `single`, `commits`, `rewindable`, `splits = expression`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
+     `promises`, `estimates`, `settles`, `strict`, `single`, `commits`, `rewindable`, `splits = expression`, `enough = expression`, `idempotent`, `dropped = \"field\"`, `version = 2`, `migrate = path`, `register = false`, `crate = path`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -147,6 +149,10 @@ impl Options {
                 self.splits = Some((name.clone(), value(input)?));
                 false
             }
+            "enough" => {
+                self.enough = Some((name.clone(), value(input)?));
+                false
+            }
             "idempotent" => {
                 let when =
                     input.parse::<Option<Token![=]>>()?.map(|_| input.parse()).transpose()?;
@@ -228,6 +234,7 @@ impl Options {
                 settles,
                 self.strict.as_ref(),
                 self.idempotent.as_ref().map(|(name, _)| name),
+                self.enough.as_ref().map(|(name, _)| name),
             ];
             if let Some(other) = others.into_iter().flatten().next() {
                 errors.error(other, format!("a source cannot have the option `{other}`"));

@@ -64,6 +64,7 @@ pub(crate) fn structure(
         in_memory: options.in_memory.is_some(),
         rewindable: options.rewindable.is_some(),
         splits: options.splits.take().map(|(_, splits)| splits),
+        enough: options.enough.take().map(|(_, enough)| enough),
         idempotent: options.idempotent(),
         dropped: std::mem::take(&mut options.dropped),
         version: options.version.take(),

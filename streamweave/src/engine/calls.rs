@@ -28,13 +28,19 @@ use crate::time::millis;
 /// The attempts of one call: its limit of time, its retries and the waits between them.
 #[derive(Clone, Debug)]
 pub struct Attempts {
-    options: CallOptions,
+    pub(crate) options: CallOptions,
     clock: Clock,
     breaker: Option<Arc<Breaker>>,
-    made: u32,
+    /// How many there were.
+    pub(crate) made: u32,
 }
 
 impl Attempts {
+    /// Of a call that is made once.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Attempts { options: CallOptions::default(), clock, breaker: None, made: 0 }
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.clock.sleep_until(self.clock.now().saturating_add(millis(duration)))
     }

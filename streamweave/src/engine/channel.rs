@@ -17,6 +17,7 @@ use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
 use crate::engine::metrics::EdgeCounters;
+use crate::engine::probe::Probe;
 use crate::engine::records::{Mark, Records};
 use crate::engine::sizes::Sizes;
 use crate::time::Promise;
@@ -106,6 +107,8 @@ struct Channel<T> {
     /// Something may have come since the receiver last found the queue empty, or emptied it.
     /// Only changed under the lock.
     stirred: AtomicBool,
+    /// Whoever receives wants no more.
+    unwanted: AtomicBool,
 }
 
 struct Shared<T> {
@@ -129,6 +132,8 @@ struct Shared<T> {
     promised: Option<Promise>,
     /// Every frontier is handed on: so many wait, and take up room.
     frontiers: Option<usize>,
+    /// The stage that sends; none of an edge of the graph's own input.
+    producer: Option<Arc<Probe>>,
 }
 
 impl<T> Shared<T> {
@@ -235,8 +240,10 @@ pub(crate) fn channel<T: 'static>(
         traced: None,
         promised: None,
         frontiers: None,
+        producer: None,
     });
-    let channel = Arc::new(Channel { shared, stirred: AtomicBool::new(true) });
+    let (stirred, unwanted) = (AtomicBool::new(true), AtomicBool::new(false));
+    let channel = Arc::new(Channel { shared, stirred, unwanted });
     let sender = Sender(Arc::clone(&channel), Arc::clone(&counters));
     (sender, Receiver { channel, stays: None, counters, discard_on_drop: false })
 }

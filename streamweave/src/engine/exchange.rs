@@ -95,6 +95,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         self.targets.iter_mut().for_each(|target| target.outlets(each));
     }
+    fn is_wanted(&mut self) -> bool {
+        self.targets.iter_mut().any(Outbox::is_wanted)
+    }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 

@@ -191,6 +191,9 @@ pub trait AnyInlet {
     /// What comes in has left a loop: it is no longer in a round.
     #[doc(hidden)]
     fn set_exit(&mut self, _: Option<Leaves>) {}
+    /// Nothing that could come in is wanted any more.
+    #[doc(hidden)]
+    fn unwant(&mut self);
     /// Where a record waits whose unit has failed, if there are records at all.
     #[doc(hidden)]
     fn aside(&mut self) -> Option<&mut dyn AnyAside>;
@@ -283,6 +286,10 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
 
     fn discard_on_drop(&mut self) {
         self.receiver.discard_on_drop();
+    }
+
+    fn unwant(&mut self) {
+        self.receiver.unwant();
     }
 
     fn can_be_saved(&self) -> bool {

@@ -32,7 +32,7 @@ use crate::time::{Frontier, Promise, Stamp};
 
 pub use any::AnyInstance;
 pub use each::Flush;
-use each::{Accepted, Begin, Deadline, Forward, Outlets, Pump, Rollback};
+use each::{Accepted, Begin, Deadline, Forward, Outlets, Pump, Rollback, Wanted};
 pub(crate) use each::{Advance, Visit};
 pub use fused::Fused;
 use letters::Letters;
@@ -521,6 +521,20 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn outlets_of_all(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.behind(&mut Outlets(each));
     }
+    /// Whether the node itself wants more, and anybody what it sends, or its dead letters: one that sends nothing else
+    /// is there for what it does.
+    pub(crate) fn wants_more(&mut self) -> bool {
+        if self.node.has_enough(&self.state) == Some(true) {
+            return false;
+        }
+        let mut wanted = Wanted::default();
+        self.out.each(&mut wanted);
+        let letters_are_all = self.letters.is_some() && broken(Broken::LettersAreAll);
+        if !wanted.connected && !letters_are_all {
+            return true;
+        }
+        wanted.is || self.letters.as_mut().is_some_and(Part::is_wanted)
+    }
     pub(crate) fn visit_all(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         visit(self);
         self.behind(&mut Visit(visit));
@@ -561,6 +575,9 @@ impl<N: Lifecycle<O>, O: Emitters> Part for Instance<N, O> {
     }
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.outlets_of_all(each);
+    }
+    fn is_wanted(&mut self) -> bool {
+        self.wants_more()
     }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.visit_all(visit);

@@ -236,6 +236,10 @@ impl<T: Send + 'static> Part for Outbox<T> {
         each(self.leaving.sender.id());
     }
 
+    fn is_wanted(&mut self) -> bool {
+        self.leaving.sender.is_wanted()
+    }
+
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 

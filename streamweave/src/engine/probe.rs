@@ -150,6 +150,11 @@ impl Probe {
         self.tell(|told| told.overtakes = epoch);
     }
 
+    /// What it sends may be wanted no more.
+    pub(crate) fn look_again(&self) {
+        self.stir(&self.lock());
+    }
+
     /// The state of a stage that has ended, well or not.
     pub(crate) fn at_end(&self) -> Option<Arc<[InstanceState]>> {
         let answer = self.lock();

@@ -203,6 +203,9 @@ impl<N: Node, O: Emitters> Part for AsyncRoot<N, O> {
     fn outlets(&mut self, each: &mut dyn FnMut(crate::engine::turns::ChannelId)) {
         self.0.outlets_of_all(each);
     }
+    fn is_wanted(&mut self) -> bool {
+        self.0.wants_more()
+    }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn crate::engine::AnyInstance)) {
         self.0.visit_all(visit);
     }

@@ -74,6 +74,10 @@ impl AnyInlet for Supply {
         None
     }
     fn unstash(&mut self, _: Option<Stamp>) {}
+    /// As if the source had said so: it comes to its end behind what it has sent.
+    fn unwant(&mut self) {
+        self.more = More::End;
+    }
     fn aside(&mut self) -> Option<&mut dyn AnyAside> {
         None
     }

@@ -20,7 +20,7 @@ use crate::engine::chance::Chance;
 use crate::engine::cx::{Cx, Failure, Phase};
 use crate::engine::drive::{Panicked, advance, settle};
 use crate::engine::in_flight::Log;
-use crate::engine::inlet::{Arrival, DriveInlets, Inlets};
+use crate::engine::inlet::{AnyInlet, Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
@@ -150,6 +150,8 @@ pub(crate) struct StageLoop {
     loops: bool,
     /// Something may wait in a local edge.
     pumps: bool,
+    /// Some node may come to want no more, or has.
+    may_have_enough: bool,
     /// The inlet whose records are being driven, and where the next search for one starts.
     current: Option<usize>,
     turn: usize,
@@ -210,6 +212,7 @@ impl StageLoop {
             restored: true,
             loops,
             pumps: true,
+            may_have_enough: false,
             current: None,
             turn: 0,
             steps: 0,
@@ -397,6 +400,9 @@ impl StageLoop {
             if self.cx.timers && self.poll_alarm(root, task) {
                 continue;
             }
+            if self.may_have_enough {
+                self.look_if_wanted(root, inlets);
+            }
             match self.poll_inlets(inlets, task) {
                 Some(Ok(index)) => {
                     self.doing = Doing::Records(index);
@@ -437,7 +443,10 @@ impl StageLoop {
         self.env.probe.listen(task);
         // What was restored is told once more, and its timers may be due.
         let mut restored = false;
-        root.visit(&mut |node| restored |= node.is_restored());
+        root.visit(&mut |node| {
+            restored |= node.is_restored();
+            self.may_have_enough |= node.has_enough().is_some();
+        });
         if restored {
             self.cx.timers = true;
             self.phases.push_back(Phase::Promises);
@@ -516,6 +525,26 @@ impl StageLoop {
         if before.complete < told.complete {
             root.visit(&mut |node| node.settle(told.complete));
             self.phases.push_back(Phase::Complete(told.complete));
+        }
+        self.look_if_wanted(root, inlets);
+    }
+
+    /// Where nobody wants what the stage could send, those that feed it are told. None of them ends by that but a
+    /// source, or an input of the graph: so the end comes in order, behind all that is on its way. What a loop's
+    /// stages say to each other would be true only if all of them said it at once.
+    #[inline(never)]
+    fn look_if_wanted(&mut self, root: &mut dyn Part, inlets: &mut dyn Inlets) {
+        let in_loop = self.cx.looped.turns.contains(&true) && !broken(Broken::LoopHasEnough);
+        let mut one = false;
+        if broken(Broken::OneHasEnough) {
+            root.visit(&mut |node| one |= node.has_enough() == Some(true));
+        }
+        if in_loop || (root.is_wanted() && !one) {
+            return;
+        }
+        self.may_have_enough = false;
+        for index in 0..inlets.count() {
+            inlets.inlet(index).into_iter().for_each(AnyInlet::unwant);
         }
     }
 

@@ -353,6 +353,10 @@ impl<T: Send + 'static> Part for Tray<T> {
         self.target.part().outlets(each);
     }
 
+    fn is_wanted(&mut self) -> bool {
+        self.target.part().is_wanted()
+    }
+
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.target.part().visit(visit);
     }

@@ -511,6 +511,9 @@ where
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         either!(self, part => part.outlets(each));
     }
+    fn is_wanted(&mut self) -> bool {
+        either!(self, part => part.is_wanted())
+    }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         either!(self, part => part.visit(visit));
     }

@@ -1,5 +1,6 @@
 //! A graph that has been built and does not run yet.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -437,12 +438,28 @@ impl<I, O> Graph<I, O> {
         if !self.severable.is_empty() {
             self = self.divide()?;
         }
+        self.tell_producers();
         let undo = self.undo;
         for stage in &mut self.planned {
             stage.part().visit(&mut |node| node.set_undo(undo));
         }
         self.open_state()?;
         Ok(self)
+    }
+
+    /// Says of each edge which stage sends by it.
+    fn tell_producers(&mut self) {
+        let mut producers = BTreeMap::new();
+        for stage in &mut self.planned {
+            let probe = Arc::clone(&stage.probe);
+            stage.part().outlets(&mut |channel| {
+                producers.insert(channel, Arc::clone(&probe));
+            });
+        }
+        for edge in &self.edges {
+            let producer = producers.get(&edge.id());
+            producer.into_iter().for_each(|producer| edge.set_producer(Arc::clone(producer)));
+        }
     }
 
     /// Opens the state that is kept elsewhere: all of it is seen to be there before any becomes what was saved,

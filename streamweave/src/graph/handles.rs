@@ -46,11 +46,12 @@ impl<T> fmt::Debug for Input<T> {
 /// A record that could not be sent comes back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T> {
-    /// The graph has stopped, or the part of it that the input leads to, or its inputs were closed; [`Running::drain`](crate::graph::Running::drain)
-    /// tells why.
+    /// The graph has stopped, or the part of it that the input leads to; its inputs were closed; or all that the
+    /// input leads to has had enough, as [`take`](crate::nodes::take) has. [`Running::drain`](crate::graph::Running::drain)
+    /// tells if something has failed.
     #[error(
-        "the graph, or the part of it that this input leads to, has stopped, or its inputs were \
-         closed: it takes no more records"
+        "the graph, or the part of it that this input leads to, has stopped or has had enough, or its \
+         inputs were closed: it takes no more records"
     )]
     Stopped(T),
     /// There is no room now: step the graph, or use `send`, which waits.
@@ -103,7 +104,8 @@ impl<T: Send + 'static> Input<T> {
     /// Sends a record, waiting for room.
     ///
     /// # Errors
-    /// [`SendError::Stopped`] with the record when the graph has stopped, or its inputs were closed.
+    /// [`SendError::Stopped`] with the record when the graph has stopped or has had enough, or its inputs were
+    /// closed.
     pub async fn send(&self, record: T) -> Result<(), SendError<T>> {
         self.send_marked(Mark::default(), record).await
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::engine::Mark;
+use crate::engine::{Attempts, Mark};
 use crate::node::{AsyncContext, AtRest, BoxFuture, Context, Kept, NodeResult, TimerAt};
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
@@ -131,5 +131,8 @@ impl<C: Context> Context for At<'_, C> {
 impl<C: AsyncContext> AsyncContext for At<'_, C> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.context.sleep(duration)
+    }
+    fn attempts(&self) -> Attempts {
+        self.context.attempts()
     }
 }

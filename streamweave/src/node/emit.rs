@@ -54,6 +54,11 @@ pub trait Part: Send + 'static {
         true
     }
 
+    /// Whether anybody wants what is handed to it. Who has had enough never wants more.
+    fn is_wanted(&mut self) -> bool {
+        true
+    }
+
     /// Shows every node of this part to `visit`, outermost first.
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance));
 }
@@ -139,6 +144,9 @@ impl Part for Unconnected {
     fn is_connected(&self) -> bool {
         false
     }
+    fn is_wanted(&mut self) -> bool {
+        false
+    }
     fn visit(&mut self, _: &mut dyn FnMut(&mut dyn AnyInstance)) {}
 }
 
@@ -197,6 +205,9 @@ macro_rules! delegate_part {
         }
         fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
             $(self.$field.outlets(each);)+
+        }
+        fn is_wanted(&mut self) -> bool {
+            $(self.$field.is_wanted())||+
         }
         fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
             $(self.$field.visit(visit);)+

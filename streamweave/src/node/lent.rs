@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::Mark;
+use crate::engine::{Attempts, Mark};
 use crate::node::{AsyncContext, AtRest, BoxFuture, Context, Kept, NodeResult, TimerAt};
 use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
@@ -92,5 +92,8 @@ impl<T: Context + ?Sized> Context for &mut T {
 impl<T: AsyncContext + ?Sized> AsyncContext for &mut T {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         (**self).sleep(duration)
+    }
+    fn attempts(&self) -> Attempts {
+        (**self).attempts()
     }
 }

@@ -20,7 +20,7 @@ mod timer;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use async_context::{AsyncContext, TimedOut};
+pub use async_context::{AsyncContext, CallFailed, Calling, TimedOut};
 pub use at::At;
 pub use catalogue::{
     Descriptor, InputDescriptor, OutputDescriptor, Registered, StateDescriptor, catalogue,
@@ -93,6 +93,50 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// Of a source: the ids of the parts that it can be divided into, if it can. Its state is by these ids,
     /// and on several workers each instance reads [those that it owns](Context::owns_split).
     fn splits(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Whether a node in this state has had enough: it wants no more records, ever. `None` for a node that always
+    /// does. What feeds nobody else ends then, if it is a source or an input of the graph; what still comes is handed
+    /// to the node as before.
+    ///
+    /// ```
+    /// use streamweave::nodes::from_iter;
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Adds numbers up, until they are too many.
+    /// #[node(enough = *state.sum >= self.limit)]
+    /// struct UpTo {
+    ///     #[input] numbers: u64,
+    ///     #[output] sums: u64,
+    ///     #[state] sum: Value<u64>,
+    ///     limit: u64,
+    /// }
+    ///
+    /// impl UpToHandlers for UpTo {
+    ///     fn on_numbers(&self, state: &mut UpToState, n: u64, out: &mut impl UpToOut) -> NodeResult {
+    ///         if *state.sum < self.limit {
+    ///             *state.sum.get_mut() += n;
+    ///             out.sums(*state.sum);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let graph = graph! {
+    ///     numbers: from_iter(1_u64..),
+    ///     sum: UpTo { limit: 12 },
+    ///     numbers.out => sum.numbers,
+    ///     sum.sums => graph.sums,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// run.step()?;
+    /// let sums: Vec<_> = std::iter::from_fn(|| run.outputs.sums.try_recv()).collect();
+    /// assert_eq!(sums, [1, 3, 6, 10, 15]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn has_enough(&self, state: &Self::State) -> Option<bool> {
+        let _ = state;
         None
     }
 
@@ -397,6 +441,22 @@ pub struct CallOptions {
     pub max_backoff: std::time::Duration,
     /// When no calls are made for a while; `None` for never.
     pub breaker: Option<BreakerOptions>,
+}
+
+/// One call at a time, in order, made once and without a limit. Where there are retries, 100 ms before
+/// the first and up to 5 s.
+impl Default for CallOptions {
+    fn default() -> Self {
+        CallOptions {
+            concurrency: 1,
+            ordered: true,
+            timeout: None,
+            retries: 0,
+            backoff: std::time::Duration::from_millis(100),
+            max_backoff: std::time::Duration::from_secs(5),
+            breaker: None,
+        }
+    }
 }
 
 /// A circuit breaker. After so many failed attempts in a span of time, retries among them, no attempt

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Agenda, Cause, Cx, Failure, Mark};
+use crate::engine::{Agenda, Attempts, Cause, Cx, Failure, Mark};
 use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
     TimerAt, Timing,
@@ -282,5 +282,9 @@ fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis(duration)))
+    }
+
+    fn attempts(&self) -> Attempts {
+        Attempts::new(self.cx.clock.clone())
     }
 }

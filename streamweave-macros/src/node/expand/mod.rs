@@ -191,6 +191,14 @@ fn implementation(names: &Names<'_>) -> TokenStream {
             }
         }
     });
+    let has_enough = node.enough.as_ref().map(|enough| {
+        quote! {
+            fn has_enough(&self, state: &#state) -> ::core::option::Option<bool> {
+                let _ = state;
+                ::core::option::Option::Some(#enough)
+            }
+        }
+    });
     let new_state = state::fresh(names);
     let (descriptor, timer_letter) = (descriptor::descriptor(names), letters::of_timer(names));
     let turbofish = (!args.is_empty()).then(|| quote!(::#args));
@@ -209,6 +217,7 @@ fn implementation(names: &Names<'_>) -> TokenStream {
 
             #is_idempotent
             #splits
+            #has_enough
             fn new_state(&self) -> #state {
                 #new_state
             }

@@ -9,6 +9,8 @@ pub(crate) trait Edge: Send + Sync {
     fn capacity(&self) -> Capacity;
     /// What waits stays; who waits for room looks again.
     fn set_capacity(&self, capacity: Capacity);
+    /// It is this stage that sends.
+    fn set_producer(&self, producer: Arc<Probe>);
     /// Notes what is received in the trace of `chance`, as of edge number `edge`.
     fn trace(&self, chance: Chance, edge: u32);
     /// Hands every frontier on, also those that a later one makes superfluous: how many come does
@@ -37,6 +39,9 @@ impl<T: Send + 'static> Edge for Channel<T> {
         let wakers = std::mem::take(&mut shared.sending);
         drop(shared);
         wakers.into_iter().for_each(Waker::wake);
+    }
+    fn set_producer(&self, producer: Arc<Probe>) {
+        lock(self).producer = Some(producer);
     }
     fn trace(&self, chance: Chance, edge: u32) {
         lock(self).traced = Some((chance, edge));

@@ -103,6 +103,22 @@ impl<T: 'static> Receiver<T> {
         true
     }
 
+    /// No more is wanted: the stage that sends is to know. The graph's own input ends, as if whoever feeds it had
+    /// ended it.
+    pub(crate) fn unwant(&self)
+    where
+        T: Send,
+    {
+        if self.channel.unwanted.swap(true, Ordering::AcqRel) || broken(Broken::EnoughIsNotTold) {
+            return;
+        }
+        let producer = lock(&self.channel).producer.clone();
+        match producer {
+            Some(producer) => producer.look_again(),
+            None => self.channel.close(),
+        }
+    }
+
     /// The waker that is left here stays for all that is sent from then on, so that neither end
     /// handles it for each message, and an empty queue is left alone without a lock. For stages:
     /// they are run again after whatever woke them anyway.

@@ -121,6 +121,11 @@ impl<T: 'static> Sender<T> {
         lock(&self.0).sizes = sizes;
     }
 
+    /// Whether whoever receives wants more.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.0.unwanted.load(Ordering::Acquire)
+    }
+
     /// Sends control; it never waits, as there is a bounded number of it for each batch.
     pub(crate) fn control(&self, control: Control) {
         self.0.control(control);

@@ -91,6 +91,8 @@ pub trait AnyInstance {
     fn timer_tries(&self) -> u32;
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
+    /// Whether the node has had enough; `None` of one that never has.
+    fn has_enough(&self) -> Option<bool>;
     /// Whether it makes something visible when a checkpoint is complete.
     fn commits(&self) -> bool;
     /// Sends a dead letter; whether anybody is there to take it.
@@ -278,6 +280,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         self.agenda.fires(timer.clone(), waited_for);
         self.agenda.commit();
         N::timer_letter(timer, about)
+    }
+    fn has_enough(&self) -> Option<bool> {
+        self.node.has_enough(&self.state)
     }
     fn commits(&self) -> bool {
         N::COMMITS

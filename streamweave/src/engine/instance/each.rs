@@ -106,6 +106,20 @@ impl EachPart for Outlets<'_> {
     }
 }
 
+/// Whether anything goes anywhere, and is wanted there.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) connected: bool,
+    pub(super) is: bool,
+}
+impl EachPart for Wanted {
+    fn part<P: Part>(&mut self, part: &mut P) -> bool {
+        self.connected |= part.is_connected();
+        self.is |= part.is_wanted();
+        true
+    }
+}
+
 pub(crate) struct Visit<'a>(pub(crate) &'a mut dyn FnMut(&mut dyn AnyInstance));
 impl EachPart for Visit<'_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {

@@ -104,6 +104,9 @@ impl<E: Part> Part for Leave<E> {
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.edge.outlets(each);
     }
+    fn is_wanted(&mut self) -> bool {
+        self.edge.is_wanted()
+    }
     fn visit(&mut self, visit: &mut dyn FnMut(&mut dyn AnyInstance)) {
         self.edge.visit(visit);
     }

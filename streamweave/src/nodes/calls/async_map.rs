@@ -249,14 +249,5 @@ where
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn async_map<A, R, F: Fn(A) -> R>(f: F) -> AsyncMap<A, R, F> {
-    let options = CallOptions {
-        concurrency: 1,
-        ordered: true,
-        timeout: None,
-        retries: 0,
-        backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(5),
-        breaker: None,
-    };
-    AsyncMap { f, options, copy: None, items: PhantomData }
+    AsyncMap { f, options: CallOptions::default(), copy: None, items: PhantomData }
 }

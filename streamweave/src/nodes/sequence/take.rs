@@ -6,7 +6,7 @@ use crate::state::Value;
 use crate::{NodeResult, node};
 
 /// Lets the first records through. Made by [`take`].
-#[node(crate = crate)]
+#[node(crate = crate, enough = *state.taken >= self.count)]
 #[derive(Debug)]
 pub struct Take<T: Send + 'static> {
     /// Records.
@@ -37,15 +37,20 @@ impl<T: Send + 'static> TakeHandlers<T> for Take<T> {
     }
 }
 
-/// Lets the first `count` records through and drops the others. What comes before it goes on: to end
-/// a source, let it end by itself.
+/// Lets the first `count` records through and drops the others.
+///
+/// A source that feeds nothing else ends then, when it has handed over what it has begun, and so does an input of
+/// the graph: its [`send`](crate::graph::Input::send) gives the record back. How many records
+/// have come to the nodes before `take` by then depends on batches and on edges between them. A source goes on where
+/// another node wants its records, on another branch or by its dead letters, and where they go through a loop: nobody
+/// in a loop says that it wants no more.
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, take};
 /// use streamweave::prelude::*;
 ///
 /// let graph = graph! {
-///     numbers: from_iter(0..5_u64),
+///     numbers: from_iter(0_u64..),
 ///     some: take(2),
 ///     numbers.out => some.input,
 ///     some.out => graph.some,

@@ -6,7 +6,7 @@ use crate::state::Value;
 use crate::{NodeResult, node};
 
 /// Lets records through until one fails a test. Made by [`take_while`].
-#[node(crate = crate)]
+#[node(crate = crate, enough = *state.over)]
 #[derive(Debug)]
 pub struct TakeWhile<T: Send + 'static, F: Fn(&T) -> bool + Send + Sync + 'static> {
     /// Records.
@@ -40,14 +40,15 @@ impl<T: Send + 'static, F: Fn(&T) -> bool + Send + Sync + 'static> TakeWhileHand
     }
 }
 
-/// Lets records through as long as `f` says `true`; from the first `false` on it drops everything.
+/// Lets records through as long as `f` says `true`; from the first `false` on it drops everything, and a source
+/// that feeds nothing else ends: see [`take`](crate::nodes::take).
 ///
 /// ```
 /// use streamweave::nodes::{from_iter, take_while};
 /// use streamweave::prelude::*;
 ///
 /// let graph = graph! {
-///     numbers: from_iter([1, 2, 5, 1_u64]),
+///     numbers: from_iter([1, 2, 5, 1_u64].into_iter().cycle()),
 ///     some: take_while(|n: &u64| *n < 3),
 ///     numbers.out => some.input,
 ///     some.out => graph.some,
