@@ -109,11 +109,11 @@ pub trait AsyncContext: Context {
         E: Into<NodeError>,
         Self: Sized,
     {
-        Calling { ask, attempts: self.attempts(), lent: PhantomData }
+        Calling { ask, attempts: self.__attempts(), lent: PhantomData }
     }
 
     #[doc(hidden)]
-    fn attempts(&self) -> Attempts;
+    fn __attempts(&self) -> Attempts;
 }
 
 /// A call that is made when it is awaited: see [`AsyncContext::call`].

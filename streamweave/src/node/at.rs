@@ -132,7 +132,7 @@ impl<C: AsyncContext> AsyncContext for At<'_, C> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.context.sleep(duration)
     }
-    fn attempts(&self) -> Attempts {
-        self.context.attempts()
+    fn __attempts(&self) -> Attempts {
+        self.context.__attempts()
     }
 }

@@ -93,7 +93,7 @@ impl<T: AsyncContext + ?Sized> AsyncContext for &mut T {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         (**self).sleep(duration)
     }
-    fn attempts(&self) -> Attempts {
-        (**self).attempts()
+    fn __attempts(&self) -> Attempts {
+        (**self).__attempts()
     }
 }

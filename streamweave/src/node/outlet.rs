@@ -284,7 +284,7 @@ impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
         self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis(duration)))
     }
 
-    fn attempts(&self) -> Attempts {
+    fn __attempts(&self) -> Attempts {
         Attempts::new(self.cx.clock.clone())
     }
 }
