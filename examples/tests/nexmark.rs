@@ -62,7 +62,8 @@ fn generated_events_come_to_the_same_on_any_number_of_threads() {
     assert!(one == rows("2"));
 }
 
-/// The queries without cases: every bid is in one of the rows, or in the counts of them.
+/// The queries without cases (`q11` to `q13`), and `q0` over more: every bid is in one of the rows, or in the counts of
+/// them.
 #[test]
 fn bids_are_counted_once() {
     let text = text(&["--events", "20000", "--rows", "q0", "q11", "q12", "q13"]);

@@ -1,5 +1,5 @@
-//! Cases from the test suites of other systems, run on this one: every case of every file, by its
-//! kind.
+//! Cases from the test suites of other systems, run on this one, by their kind; docs/semantics.md says which are
+//! left out, and why.
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 

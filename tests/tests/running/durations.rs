@@ -5,6 +5,7 @@ use std::time::Duration;
 use streamweave::nodes::window::{Session, Sliding, Tumbling, WindowAssigner};
 use streamweave::nodes::{delay, throttle};
 use streamweave::prelude::*;
+use streamweave::state::Expiring;
 
 use crate::Tested;
 
