@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::graph::Snapshot;
+use crate::graph::{Descent, Snapshot};
 use crate::state::MAX_KEY_GROUPS;
 
 const MAGIC: [u8; 4] = *b"SWCP";
@@ -19,7 +19,15 @@ const HEADER: usize = 4 + 1 + 8 + 8;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) id: u64,
+    /// The one that its run had taken before, or was restored from. Of older ones the one before it by its
+    /// number.
     pub(super) parent: Option<u64>,
+    /// In which attempt it was taken; older ones do not say it.
+    #[serde(default = "first")]
+    pub(super) attempt: u64,
+    /// Whatever its run did can be done again; older ones do not say it, and it is not taken for granted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) repeatable: bool,
     /// What its changes lie on: one that holds everything, then changes one on the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) on: Vec<Link>,
@@ -29,15 +37,19 @@ pub(super) struct Manifest {
     nodes: Vec<Node>,
 }
 
+fn first() -> u64 {
+    1
+}
+
 fn key_groups() -> u16 {
     MAX_KEY_GROUPS
 }
 
-/// Another checkpoint that this one needs, and the checksum of its manifest.
+/// Another checkpoint, and the checksum of its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Link {
-    pub(super) id: u64,
-    pub(super) checksum: u64,
+pub(crate) struct Link {
+    pub(crate) id: u64,
+    pub(crate) checksum: u64,
 }
 
 /// The state of one instance within the file of states.
@@ -56,8 +68,9 @@ impl Manifest {
             let (length, checksum) = (state.len() as u64, xxh3_64(state));
             Node { path: path.to_owned(), length, checksum }
         };
-        let key_groups = key_groups();
-        Manifest { id, parent, on, key_groups, nodes: snapshot.paths().map(node).collect() }
+        let Descent { attempt, repeatable, .. } = snapshot.descent;
+        let (key_groups, nodes) = (key_groups(), snapshot.paths().map(node).collect());
+        Manifest { id, parent, attempt, repeatable, on, key_groups, nodes }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
@@ -132,8 +145,15 @@ pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
     let link = Link { id: 1, checksum: 2 };
     let node = |path: &str| Node { path: path.to_owned(), length: 2, checksum: xxh3_64(b"ab") };
     let nodes = vec![node("one"), node("two")];
-    let manifest =
-        Manifest { id: 3, parent: Some(1), on: vec![link], key_groups: key_groups(), nodes };
+    let manifest = Manifest {
+        id: 3,
+        parent: Some(1),
+        attempt: 2,
+        repeatable: true,
+        on: vec![link],
+        key_groups: key_groups(),
+        nodes,
+    };
     let body = rmp_serde::to_vec_named(&manifest).expect("it can be written");
     if let Ok(manifest) = Manifest::decode(&sealed(CHANGES, &damage(&body))) {
         let _ = manifest.states(b"abab", |_, _| {});
@@ -147,12 +167,13 @@ fn number(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Manifest, key_groups};
+    use crate::graph::Snapshot;
 
     #[test]
     fn keys_that_are_divided_otherwise_are_refused() {
         let other = key_groups() / 2;
-        let manifest =
-            Manifest { id: 1, parent: None, on: Vec::new(), key_groups: other, nodes: Vec::new() };
+        let mut manifest = Manifest::of(1, None, Vec::new(), &Snapshot::default());
+        manifest.key_groups = other;
         let refused = Manifest::decode(&manifest.encode().unwrap()).unwrap_err();
         assert!(refused.contains("16384 groups"), "{refused}");
     }

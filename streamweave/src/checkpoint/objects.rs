@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::keeper::{Keeper, RETAINED, kept};
-use crate::checkpoint::shelf::{MANIFEST, Name, STATES, Shelf};
+use crate::checkpoint::shelf::{self, MANIFEST, Name, STATES, Shelf};
 use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage, Inspection};
 use crate::graph::{CutId, Snapshot};
 
@@ -157,6 +157,11 @@ impl Bucket {
         let mut claims: Vec<_> = claims.iter().filter_map(number).collect();
         claims.sort_unstable();
         Ok(claims)
+    }
+
+    /// The entries of the log.
+    fn entries(&self) -> Result<Vec<Path>, CheckpointError> {
+        self.list(self.prefix.clone().join("committing"))
     }
 
     /// The claim by which this may be changed.
@@ -300,6 +305,23 @@ impl Shelf for Bucket {
             }
         }
         Ok(())
+    }
+
+    fn logged(&self) -> Result<Option<u64>, CheckpointError> {
+        Ok(shelf::greatest(self.entries()?.iter().filter_map(Path::filename)))
+    }
+
+    fn log(&self, id: u64) -> Result<(), CheckpointError> {
+        if self.claim.is_none() {
+            // Who only reads commits nothing here.
+            return Ok(());
+        }
+        let entry = self.prefix.clone().join("committing").join(shelf::entry(id));
+        self.write(&entry, Vec::new())?;
+        // Who takes over from here on has seen it, and who has taken over commits what it has seen itself.
+        self.still_mine()?;
+        let older = self.entries()?.into_iter().filter(|other| *other != entry);
+        older.into_iter().try_for_each(|older| self.remove(&older))
     }
 
     fn taken(&self, name: &Name) -> Option<SystemTime> {

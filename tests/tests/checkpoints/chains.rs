@@ -263,6 +263,9 @@ impl CheckpointStorage for Seen {
     fn takes_changes_since(&self) -> Option<CutId> {
         self.storage.takes_changes_since()
     }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.storage.will_commit(id)
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.storage.latest()
     }

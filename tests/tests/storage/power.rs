@@ -81,6 +81,9 @@ impl CheckpointStorage for Both<'_> {
     fn takes_changes_since(&self) -> Option<CutId> {
         self.real.takes_changes_since()
     }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.real.will_commit(id)
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.sound.latest()
     }
