@@ -72,8 +72,10 @@ fn before(
             return Ok(manifest(id).unwrap_or(None).map_or(below, |manifest| manifest.parent));
         }
     };
-    let Some(manifest_of_it) = manifest(id)? else { return Ok(None) };
-    let parent = if broken(Broken::FallsBackByNumber) { below } else { manifest_of_it.parent };
+    let parent = manifest(id)?.and_then(|manifest| match broken(Broken::FallsBackByNumber) {
+        true => below,
+        false => manifest.parent,
+    });
     let Some(parent) = parent else { return Ok(None) };
     for behind in ids.iter().filter(|id| (parent + 1..=last).contains(id)) {
         if !manifest(*behind)?.is_some_and(|manifest| manifest.repeatable) {

@@ -32,8 +32,9 @@ const PART: usize = 16 << 20;
 /// Checkpoints in an object store: of each an object with its states, `checkpoint-3000000007/states`, and
 /// one that says that it is complete, `checkpoint-3000000007/manifest`. Clones share it.
 ///
-/// What lies on what and which ones are kept is as with
-/// [`FileCheckpointStorage`](crate::checkpoint::FileCheckpointStorage). A manifest is put under its id if
+/// What lies on what, which ones are kept, and what is given where one is damaged is as with
+/// [`FileCheckpointStorage`](crate::checkpoint::FileCheckpointStorage); the log is an object below
+/// `committing`. A manifest is put under its id if
 /// there is none, which a store has to offer (`PutMode::Create`), and has to show at once to who lists.
 ///
 /// Nobody can be kept out of an object store. Who opens it takes it over, by a claim of a greater number

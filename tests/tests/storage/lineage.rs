@@ -455,6 +455,6 @@ pub(super) fn each_record_is_committed_once_or_a_file_is_named() -> Tested {
     })?;
     let (crashes, refusals) = (crashes.into_inner() / 2, refusals.into_inner() / 2);
     println!("{crashes} crashes, {refusals} refusals");
-    assert!(refusals > 20 && crashes > 2 * refusals, "{crashes} {refusals}");
+    assert!(refusals > 20 && crashes > refusals + 50, "{crashes} {refusals}");
     Ok(())
 }
