@@ -1,5 +1,6 @@
 //! How checkpoints are kept, wherever they lie: their ids, what lies on what, and which ones go.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -7,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::checkpoint::chain::{Chain, not_kept};
 use crate::checkpoint::lineage::{Committed, last_whole};
 use crate::checkpoint::manifest::{Link, Manifest};
+use crate::checkpoint::packing::{Stored, stored};
 use crate::checkpoint::shelf::{self, MANIFEST, Name, Shelf};
 use crate::checkpoint::{Checkpoint, CheckpointError, Inspection};
 use crate::graph::{CutId, Snapshot};
@@ -22,6 +24,8 @@ pub(super) struct Keeper<S> {
     ids: Mutex<Ids>,
     /// What the next one may lie on.
     chain: Mutex<Option<Chain>>,
+    /// States are packed.
+    packs: AtomicBool,
 }
 
 /// Of the checkpoints that there ever were.
@@ -44,7 +48,8 @@ impl<S: Shelf> Keeper<S> {
         let committed = logged.unwrap_or(last);
         let begun = greatest.max(committed);
         let ids = Mutex::new(Ids { begun, committed, logged: logged.is_some() });
-        Ok(Keeper { shelf, retained: retained.max(1), ids, chain: Mutex::new(None) })
+        let (chain, packs) = (Mutex::new(None), AtomicBool::new(false));
+        Ok(Keeper { shelf, retained: retained.max(1), ids, chain, packs })
     }
 
     pub(super) fn ids(&self) -> Result<Vec<u64>, CheckpointError> {
@@ -110,8 +115,10 @@ impl<S: Shelf> Keeper<S> {
         let id = self.publish_as(&mut ids, snapshot)?;
         // With what it lies on, as that goes in time.
         let whole = shelf::read(&self.shelf, &Name::Checkpoint(id))?;
-        let manifest = Manifest::of(id, whole.parent(), Vec::new(), whole.snapshot());
-        self.put(&savepoint, &manifest, whole.snapshot())?;
+        let stored = self.stored(whole.snapshot());
+        let descent = whole.snapshot().descent;
+        let manifest = Manifest::of(id, whole.parent(), Vec::new(), descent, &stored);
+        self.put(&savepoint, &manifest, &stored)?;
         Ok(id)
     }
 
@@ -163,8 +170,9 @@ impl<S: Shelf> Keeper<S> {
         });
         let below = below.transpose()?;
         let on = below.as_ref().map_or_else(Vec::new, |chain| chain.links.clone());
-        let checksum =
-            self.put(&Name::Checkpoint(id), &Manifest::of(id, parent, on, snapshot), snapshot)?;
+        let stored = self.stored(snapshot);
+        let manifest = Manifest::of(id, parent, on, snapshot.descent, &stored);
+        let checksum = self.put(&Name::Checkpoint(id), &manifest, &stored)?;
         *self.chain() = Some(Chain::with(below, snapshot, Link { id, checksum }));
         // The checkpoint is complete: what fails from here on costs only room.
         if let Err(error) = self.collect() {
@@ -192,15 +200,25 @@ impl<S: Shelf> Keeper<S> {
         &self,
         name: &Name,
         manifest: &Manifest,
-        snapshot: &Snapshot,
+        stored: &[Stored<'_>],
     ) -> Result<u64, CheckpointError> {
         let encoded = manifest.encode().map_err(|error| {
             let path = self.shelf.place().join(name.to_string()).join(MANIFEST);
             CheckpointError::io("encode", &path)(std::io::Error::other(error))
         })?;
-        let mut states = snapshot.paths().filter_map(|path| snapshot.get(path));
+        let mut states = stored.iter().map(|state| &*state.bytes);
         self.shelf.put(name, &mut states, &encoded)?;
         Ok(xxh3_64(&encoded))
+    }
+
+    fn stored<'a>(&self, snapshot: &'a Snapshot) -> Vec<Stored<'a>> {
+        stored(snapshot, self.packs.load(Ordering::Relaxed))
+    }
+
+    /// What is kept from now on is packed.
+    #[cfg(feature = "zstd")]
+    pub(super) fn pack(&self) {
+        self.packs.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn takes_changes_since(&self) -> Option<CutId> {
@@ -251,6 +269,32 @@ impl<S: Shelf> Keeper<S> {
 macro_rules! kept {
     ($storage:ident) => {
         impl $storage {
+            /// Packs what is kept from now on with zstd, at its level 1, where that makes it smaller. Every
+            /// program with the feature `zstd` can read both.
+            ///
+            /// ```
+            /// use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
+            /// use streamweave::prelude::*;
+            ///
+            /// # let folder = std::env::temp_dir().join(format!("packed-{}", std::process::id()));
+            /// let storage = FileCheckpointStorage::open(&folder)?.compressed();
+            /// let graph = graph! {
+            ///     sum: streamweave::nodes::fold(0_u64, |sum: &mut u64, n: u64| *sum += n),
+            ///     graph.numbers => sum.input,
+            ///     sum.out => graph.sum,
+            /// };
+            /// graph.inline()?.checkpoint(&storage)?;
+            /// # drop(storage);
+            /// # std::fs::remove_dir_all(folder)?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            #[cfg(feature = "zstd")]
+            #[must_use]
+            pub fn compressed(self) -> Self {
+                self.0.pack();
+                self
+            }
+
             /// The ids of the complete checkpoints that are there, the oldest first.
             ///
             /// # Errors

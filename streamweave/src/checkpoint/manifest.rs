@@ -3,17 +3,21 @@
 //! A file of its own: the bytes `SWCP`, the version of the format, the length and the checksum of
 //! what follows, and that in MessagePack with field names. The states lie one after the other in
 //! the file beside it. Version 2 is that of a checkpoint of changes, which names those that it lies
-//! on; one that holds everything is written as version 1.
+//! on; one that holds everything is written as version 1. In version 3 some states are packed.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::graph::{Descent, Snapshot};
+use crate::checkpoint::packing::{Stored, unpack};
+use crate::graph::Descent;
 use crate::state::MAX_KEY_GROUPS;
 
 const MAGIC: [u8; 4] = *b"SWCP";
 const WHOLE: u8 = 1;
 const CHANGES: u8 = 2;
+const PACKED: u8 = 3;
 const HEADER: usize = 4 + 1 + 8 + 8;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -56,26 +60,40 @@ pub(crate) struct Link {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Node {
     path: String,
+    /// Of what is stored.
     length: u64,
     checksum: u64,
+    /// How long it is unpacked, where it is packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unpacked: Option<u64>,
 }
 
 impl Manifest {
-    /// The manifest of a snapshot.
-    pub(super) fn of(id: u64, parent: Option<u64>, on: Vec<Link>, snapshot: &Snapshot) -> Self {
-        let node = |path: &str| {
-            let state = snapshot.get(path).unwrap_or_default();
-            let (length, checksum) = (state.len() as u64, xxh3_64(state));
-            Node { path: path.to_owned(), length, checksum }
+    /// The manifest of a snapshot, of which this is stored.
+    pub(super) fn of(
+        id: u64,
+        parent: Option<u64>,
+        on: Vec<Link>,
+        descent: Descent,
+        stored: &[Stored<'_>],
+    ) -> Self {
+        let node = |Stored { path, bytes, unpacked }: &Stored<'_>| {
+            let (length, checksum) = (bytes.len() as u64, xxh3_64(bytes));
+            Node { path: (*path).to_owned(), length, checksum, unpacked: *unpacked }
         };
-        let Descent { attempt, repeatable, .. } = snapshot.descent;
-        let (key_groups, nodes) = (key_groups(), snapshot.paths().map(node).collect());
+        let Descent { attempt, repeatable, .. } = descent;
+        let (key_groups, nodes) = (key_groups(), stored.iter().map(node).collect());
         Manifest { id, parent, attempt, repeatable, on, key_groups, nodes }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let body = rmp_serde::to_vec_named(self)?;
-        Ok(sealed(if self.on.is_empty() { WHOLE } else { CHANGES }, &body))
+        let version = match self.nodes.iter().any(|node| node.unpacked.is_some()) {
+            true => PACKED,
+            false if self.on.is_empty() => WHOLE,
+            false => CHANGES,
+        };
+        Ok(sealed(version, &body))
     }
 
     /// The manifest, or what is wrong with the bytes.
@@ -85,9 +103,9 @@ impl Manifest {
         if header[..4] != MAGIC {
             return Err("is no manifest of a checkpoint".to_owned());
         }
-        if !(WHOLE..=CHANGES).contains(&header[4]) {
+        if !(WHOLE..=PACKED).contains(&header[4]) {
             return Err(format!(
-                "has version {} of the format, and this program reads up to version {CHANGES}",
+                "has version {} of the format, and this program reads up to version {PACKED}",
                 header[4]
             ));
         }
@@ -112,7 +130,7 @@ impl Manifest {
     pub(super) fn states<'a>(
         &'a self,
         mut states: &'a [u8],
-        mut show: impl FnMut(&'a str, &'a [u8]),
+        mut show: impl FnMut(&'a str, Cow<'a, [u8]>),
     ) -> Result<(), String> {
         for node in &self.nodes {
             let length = usize::try_from(node.length).unwrap_or(usize::MAX);
@@ -121,6 +139,13 @@ impl Manifest {
             if xxh3_64(state) != node.checksum {
                 return Err(format!("holds another state of `{}` than was written", node.path));
             }
+            let state = match node.unpacked {
+                None => Cow::Borrowed(state),
+                Some(length) => {
+                    let wrong = |reason| format!("holds a state of `{}` that {reason}", node.path);
+                    Cow::Owned(unpack(state, length).map_err(wrong)?)
+                }
+            };
             show(&node.path, state);
             states = rest;
         }
@@ -143,8 +168,11 @@ fn sealed(version: u8, body: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
     let link = Link { id: 1, checksum: 2 };
-    let node = |path: &str| Node { path: path.to_owned(), length: 2, checksum: xxh3_64(b"ab") };
-    let nodes = vec![node("one"), node("two")];
+    let node = |path: &str, unpacked| {
+        let path = path.to_owned();
+        Node { path, length: 2, checksum: xxh3_64(b"ab"), unpacked }
+    };
+    let nodes = vec![node("one", None), node("two", Some(2))];
     let manifest = Manifest {
         id: 3,
         parent: Some(1),
@@ -155,7 +183,7 @@ pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
         nodes,
     };
     let body = rmp_serde::to_vec_named(&manifest).expect("it can be written");
-    if let Ok(manifest) = Manifest::decode(&sealed(CHANGES, &damage(&body))) {
+    if let Ok(manifest) = Manifest::decode(&sealed(PACKED, &damage(&body))) {
         let _ = manifest.states(b"abab", |_, _| {});
     }
 }
@@ -167,12 +195,12 @@ fn number(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Manifest, key_groups};
-    use crate::graph::Snapshot;
+    use crate::graph::Descent;
 
     #[test]
     fn keys_that_are_divided_otherwise_are_refused() {
         let other = key_groups() / 2;
-        let mut manifest = Manifest::of(1, None, Vec::new(), &Snapshot::default());
+        let mut manifest = Manifest::of(1, None, Vec::new(), Descent::default(), &[]);
         manifest.key_groups = other;
         let refused = Manifest::decode(&manifest.encode().unwrap()).unwrap_err();
         assert!(refused.contains("16384 groups"), "{refused}");

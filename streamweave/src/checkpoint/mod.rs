@@ -56,6 +56,7 @@ pub(crate) use manifest::Link;
 pub(crate) use manifest::fuzz_manifest;
 #[cfg(feature = "object_store")]
 mod objects;
+mod packing;
 mod shelf;
 
 pub use error::CheckpointError;

@@ -171,7 +171,7 @@ pub(super) fn states(
     let bytes = part(shelf, name, below, STATES)?;
     let mut snapshot = Snapshot::default();
     let read = manifest.states(&bytes, |path, state| {
-        snapshot.insert(path.to_owned(), state.to_vec());
+        snapshot.insert(path.to_owned(), state.into_owned());
     });
     read.map_err(damaged(shelf, name, below, STATES))?;
     Ok(snapshot)
