@@ -220,6 +220,10 @@ impl CheckpointStorage for Kept {
         self.storage.takes_changes_since()
     }
 
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.storage.will_commit(id)
+    }
+
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.storage.latest()
     }

@@ -35,6 +35,10 @@ macro_rules! variants {
 }
 
 variants! {
+    /// What a checkpoint holds is committed before the log says so.
+    CommitsBeforeLog,
+    /// Where a checkpoint is damaged, the one before it by its number is restored, and not its parent.
+    FallsBackByNumber,
     /// The second batch of an edge is counted as sent, and dropped.
     DroppedBatch,
     /// Control goes to the front of its edge's queue.

@@ -227,7 +227,7 @@ fn nothing_is_left_of_what_is_gone() -> Tested {
     let left = |state: &KeepsState| {
         (state.counts.iter().count(), state.lists.iter().count(), state.maps.iter().count())
     };
-    assert_eq!(run.query("keeps", left)?, [(1, 1, 1)]);
+    assert_eq!(run.query("keeps", left)?.of_each, [(1, 1, 1)]);
     let small = run.cut()?.bytes();
     assert!(full > 20_000 && small < 3000, "{full}, then {small}");
     Ok(())

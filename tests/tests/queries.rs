@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint};
 use streamweave::graph::{CutQuery, RunError};
 use streamweave::nodes::{async_map, map};
 use streamweave::prelude::*;
+use streamweave::supervision::RestartSpec;
 use streamweave::testing::simulate;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
@@ -57,9 +59,11 @@ fn each_instance_says_what_it_has() -> Tested {
         for number in 0..25 {
             run.inputs.numbers.try_send(number)?;
         }
-        let of_each = run.query("counts/digits", |state: &DigitsState| {
-            state.seen.iter().map(|(digit, seen)| (*digit, *seen)).collect::<Vec<_>>()
-        })?;
+        let of_each = run
+            .query("counts/digits", |state: &DigitsState| {
+                state.seen.iter().map(|(digit, seen)| (*digit, *seen)).collect::<Vec<_>>()
+            })?
+            .of_each;
         assert_eq!(of_each.len(), workers);
         let mut all = of_each.concat();
         all.sort_unstable();
@@ -76,7 +80,7 @@ async fn what_cannot_be_answered_is_told() -> Tested {
     run.inputs.numbers.send(7).await?;
     assert_eq!(run.outputs.counts.recv().await, Some(1));
     let seven = |state: &DigitsState| state.seen.get(&7).copied();
-    assert_eq!(run.query("counts/digits", LIMIT, seven).await?, [Some(1)]);
+    assert_eq!(run.query("counts/digits", LIMIT, seven).await?.of_each, [Some(1)]);
     let refused = run.query("digits", LIMIT, seven).await.unwrap_err();
     assert!(matches!(&refused, RunError::Query { node, .. } if node == "digits"), "{refused}");
     let refused = run.query("counts/digits", LIMIT, |_: &u64| ()).await.unwrap_err().to_string();
@@ -135,6 +139,57 @@ async fn a_run_that_has_failed_does_not_answer() -> Tested {
     Ok(())
 }
 
+/// Each attempt has a number of its own, and begins with what is durable; no answer is of less than that.
+#[tokio::test]
+async fn answers_say_what_they_rest_on() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let make = || {
+        let mut graph = graph! {
+            ledger: Ledger {}, fails: Fails {},
+            graph.numbers => ledger.input,
+            graph.bad => fails.input,
+            fails.out => graph.never,
+        };
+        graph.allow_loss("graph.numbers");
+        graph.allow_loss("graph.bad");
+        Ok(graph)
+    };
+    let entries = |state: &LedgerState| *state.entries;
+    let mut told = Vec::new();
+    let restart = RestartSpec { max: 5, within: None, ..RestartSpec::default() };
+    restart_from_checkpoint(&storage, &restart, make, async |run| {
+        run.inputs.numbers.send(1).await?;
+        let answers = run.query("ledger", LIMIT, entries).await?;
+        let begun = (answers.attempt, answers.durable);
+        // The second comes to nothing.
+        if answers.attempt != 2 {
+            run.checkpoint(&storage, LIMIT).await?;
+        }
+        run.inputs.numbers.send(2).await?;
+        let mut query = CutQuery::new();
+        let asked = query.ask("ledger", entries);
+        run.query_cut(query, LIMIT).await?;
+        let answers = asked.answers()?;
+        told.push((begun, (answers.attempt, answers.durable, answers.of_each[0])));
+        if answers.attempt < 4 {
+            run.inputs.bad.send(1).await?;
+        }
+        Ok(run.drain_into(&storage).await?)
+    })
+    .await?;
+    let expected = [
+        ((1, None), (1, Some(1), 2)),
+        ((2, Some(1)), (2, Some(1), 3)),
+        ((3, Some(1)), (3, Some(2), 3)),
+        ((4, Some(2)), (4, Some(3), 4)),
+    ];
+    assert_eq!(told, expected);
+    let last = storage.latest()?.ok_or("there is one")?;
+    assert_eq!((last.id(), last.parent(), last.snapshot().attempt()), (4, Some(3), 4));
+    Ok(())
+}
+
 /// Counts what it is sent.
 #[node(sink)]
 struct Ledger {
@@ -182,8 +237,11 @@ fn what_is_asked_at_a_cut_fits_together() -> Tested {
             let entries = |state: &LedgerState| *state.entries;
             let (ledger, slow) = (query.ask("ledger", entries), query.ask("slow", entries));
             run.query_cut(query)?;
-            assert_eq!(digits.answers()?.iter().sum::<u64>(), sent);
-            assert_eq!((ledger.answers()?, slow.answers()?), (vec![sent], vec![sent]));
+            assert_eq!(digits.answers()?.of_each.iter().sum::<u64>(), sent);
+            assert_eq!(
+                (ledger.answers()?.of_each, slow.answers()?.of_each),
+                (vec![sent], vec![sent])
+            );
         }
         // It is in the way of no checkpoint.
         let cut = run.cut()?;
@@ -207,7 +265,7 @@ async fn what_a_cut_is_not_asked_is_told() -> Tested {
     let wrong = query.ask("ledger", |_: &u64| ());
     let right = query.ask("ledger", |state: &LedgerState| *state.entries);
     run.query_cut(query, LIMIT).await?;
-    assert_eq!(right.answers()?, [0]);
+    assert_eq!(right.answers()?.of_each, [0]);
     let refused = wrong.answers().unwrap_err().to_string();
     assert!(refused.contains("its state is no `u64`"), "{refused}");
     run.inputs.more.send(1).await?;
@@ -291,7 +349,7 @@ async fn who_is_stuck_does_not_answer() -> Tested {
     run.inputs.numbers.send(3).await?;
     tokio::task::yield_now().await;
     let seen = |state: &DigitsState| state.seen.len();
-    assert_eq!(run.query("digits", LIMIT, seen).await?, [1]);
+    assert_eq!(run.query("digits", LIMIT, seen).await?.of_each, [1]);
     let refused = run.query("stuck", LIMIT, |state: &StuckState| *state.seen).await.unwrap_err();
     assert!(
         matches!(&refused, RunError::TimedOut { stage, .. } if &**stage == "stuck"),

@@ -12,6 +12,8 @@ const LONGEST: usize = 32;
 /// The last complete checkpoint of this process, with all that it lies on.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
+    /// The run that it is of.
+    run: Option<u64>,
     /// Its cut, if changes since that are known to somebody.
     cut: Option<CutId>,
     /// From the one of everything to the last.
@@ -24,9 +26,9 @@ pub(super) struct Chain {
 impl Chain {
     /// A checkpoint is complete: alone, or on `below`.
     pub(super) fn with(below: Option<Chain>, snapshot: &Snapshot, link: Link) -> Self {
-        let (cut, bytes) = (snapshot.cut(), snapshot.bytes());
+        let (run, cut, bytes) = (snapshot.descent.run, snapshot.cut(), snapshot.bytes());
         match below {
-            None => Chain { cut, links: vec![link], base: bytes, changes: 0 },
+            None => Chain { run, cut, links: vec![link], base: bytes, changes: 0 },
             Some(mut chain) => {
                 chain.links.push(link);
                 Chain { cut, changes: chain.changes + bytes, ..chain }
@@ -38,6 +40,12 @@ impl Chain {
     /// restore reads no more than twice the state, and what is written is at most doubled.
     pub(super) fn takes_changes_since(&self) -> Option<CutId> {
         self.cut.filter(|_| self.links.len() <= LONGEST && self.changes <= self.base)
+    }
+
+    /// Its id, where it is of the same run as this snapshot.
+    pub(super) fn parent_of(&self, snapshot: &Snapshot) -> Option<u64> {
+        let same = self.run.is_some() && self.run == snapshot.descent.run;
+        self.links.last().filter(|_| same).map(|link| link.id)
     }
 
     /// Changes since this cut may lie here.

@@ -65,8 +65,8 @@ pub enum CheckpointError {
     },
     /// A file is not what was written.
     #[error(
-        "checkpoint {id} is damaged: `{}` {reason}. To go on from the one before it, which may send \
-         again what this one has seen sent, use `latest_intact`",
+        "checkpoint {id} is damaged: `{}` {reason}. To go on from one before it, which may commit or send \
+         again what this one has seen committed or sent, use `latest_intact`",
         file.display()
     )]
     Damaged {

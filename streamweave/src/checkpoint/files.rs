@@ -22,6 +22,11 @@ use crate::graph::{CutId, Snapshot};
 /// before, and name those that they lie on, until these changes outweigh what they lie on or there are
 /// 32 of them: then the next holds everything again. The last few are kept, with all that they need,
 /// and at least so many that two of them need nothing in common.
+///
+/// Beside them is the log, an empty folder `committing-7-3f0c..` with a checksum in its name: what the
+/// checkpoints up to the seventh hold may have been committed. Where the last one is damaged,
+/// [`latest`](CheckpointStorage::latest) gives nothing behind that, unless all that the run did since can be
+/// done again: where everything comes from `rewindable` sources and ends in `idempotent` sinks.
 #[derive(Clone, Debug)]
 pub struct FileCheckpointStorage(Arc<Keeper<Folder>>);
 

@@ -9,11 +9,14 @@ use std::time::SystemTime;
 use crate::broken::{Broken, broken};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::disk::{Disk, RealDisk, folder_of};
-use crate::checkpoint::shelf::{MANIFEST, Name, STATES, Shelf};
+use crate::checkpoint::shelf::{self, MANIFEST, Name, STATES, Shelf};
 
 /// What is not complete, or no more, has a name that begins so; its id follows, or the whole name of a
 /// savepoint.
 const BEGUN: &str = "begun-";
+
+/// The one entry of the log is an empty folder of a name that begins so.
+const COMMITTING: &str = "committing-";
 
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -166,6 +169,28 @@ impl Shelf for Folder {
         }
         renamed.iter().try_for_each(|path| self.remove(path))?;
         all
+    }
+
+    fn logged(&self) -> Result<Option<u64>, CheckpointError> {
+        let names = self.list()?;
+        Ok(shelf::greatest(names.iter().filter_map(|name| name.strip_prefix(COMMITTING))))
+    }
+
+    fn log(&self, id: u64) -> Result<(), CheckpointError> {
+        let to = self.path.join(format!("{COMMITTING}{}", shelf::entry(id)));
+        let mut entries = self.list()?.into_iter().filter(|name| name.starts_with(COMMITTING));
+        match entries.next().map(|name| self.path.join(name)) {
+            Some(from) => {
+                self.disk.rename(&from, &to).map_err(CheckpointError::io("rename to", &to))?;
+            }
+            None => {
+                let made = self.disk.create_folder(&to);
+                made.map_err(CheckpointError::io("make the folder", &to))?;
+            }
+        }
+        self.flush()?;
+        // There is another only where somebody has put it there.
+        entries.try_for_each(|name| self.remove(&self.path.join(name)))
     }
 
     fn taken(&self, name: &Name) -> Option<SystemTime> {

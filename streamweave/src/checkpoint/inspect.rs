@@ -43,8 +43,10 @@ use crate::state::{Shape, StateError, read_layers, table_entries, table_length};
 pub struct Inspection {
     /// Its number.
     pub id: u64,
-    /// The checkpoint before it.
+    /// The checkpoint that it [descends from](crate::checkpoint::Checkpoint::parent).
     pub parent: Option<u64>,
+    /// In which attempt it was taken.
+    pub attempt: u64,
     /// The checkpoints that it lies on, that of everything first; none where it holds everything.
     pub on: Vec<u64>,
     /// When it was complete, as the storage tells it.
@@ -142,6 +144,7 @@ impl Inspection {
         Ok(Inspection {
             id: checkpoint.id(),
             parent: checkpoint.parent(),
+            attempt: snapshot.attempt(),
             on: manifest.on.iter().map(|link| link.id).collect(),
             taken: shelf.taken(name),
             nodes: nodes.collect::<Result<_, _>>()?,

@@ -3,23 +3,35 @@
 //! A file of its own: the bytes `SWCP`, the version of the format, the length and the checksum of
 //! what follows, and that in MessagePack with field names. The states lie one after the other in
 //! the file beside it. Version 2 is that of a checkpoint of changes, which names those that it lies
-//! on; one that holds everything is written as version 1.
+//! on; one that holds everything is written as version 1. In version 3 some states are packed.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::graph::Snapshot;
+use crate::checkpoint::packing::{Stored, unpack};
+use crate::graph::Descent;
 use crate::state::MAX_KEY_GROUPS;
 
 const MAGIC: [u8; 4] = *b"SWCP";
 const WHOLE: u8 = 1;
 const CHANGES: u8 = 2;
+const PACKED: u8 = 3;
 const HEADER: usize = 4 + 1 + 8 + 8;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) id: u64,
+    /// The one that its run had taken before, or was restored from. Of older ones the one before it by its
+    /// number.
     pub(super) parent: Option<u64>,
+    /// In which attempt it was taken; older ones do not say it.
+    #[serde(default = "first")]
+    pub(super) attempt: u64,
+    /// Whatever its run did can be done again; older ones do not say it, and it is not taken for granted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) repeatable: bool,
     /// What its changes lie on: one that holds everything, then changes one on the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) on: Vec<Link>,
@@ -29,40 +41,59 @@ pub(super) struct Manifest {
     nodes: Vec<Node>,
 }
 
+fn first() -> u64 {
+    1
+}
+
 fn key_groups() -> u16 {
     MAX_KEY_GROUPS
 }
 
-/// Another checkpoint that this one needs, and the checksum of its manifest.
+/// Another checkpoint, and the checksum of its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Link {
-    pub(super) id: u64,
-    pub(super) checksum: u64,
+pub(crate) struct Link {
+    pub(crate) id: u64,
+    pub(crate) checksum: u64,
 }
 
 /// The state of one instance within the file of states.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Node {
     path: String,
+    /// Of what is stored.
     length: u64,
     checksum: u64,
+    /// How long it is unpacked, where it is packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unpacked: Option<u64>,
 }
 
 impl Manifest {
-    /// The manifest of a snapshot.
-    pub(super) fn of(id: u64, parent: Option<u64>, on: Vec<Link>, snapshot: &Snapshot) -> Self {
-        let node = |path: &str| {
-            let state = snapshot.get(path).unwrap_or_default();
-            let (length, checksum) = (state.len() as u64, xxh3_64(state));
-            Node { path: path.to_owned(), length, checksum }
+    /// The manifest of a snapshot, of which this is stored.
+    pub(super) fn of(
+        id: u64,
+        parent: Option<u64>,
+        on: Vec<Link>,
+        descent: Descent,
+        stored: &[Stored<'_>],
+    ) -> Self {
+        let node = |Stored { path, bytes, unpacked }: &Stored<'_>| {
+            let (length, checksum) = (bytes.len() as u64, xxh3_64(bytes));
+            Node { path: (*path).to_owned(), length, checksum, unpacked: *unpacked }
         };
-        let key_groups = key_groups();
-        Manifest { id, parent, on, key_groups, nodes: snapshot.paths().map(node).collect() }
+        let Descent { attempt, repeatable, .. } = descent;
+        let (key_groups, nodes) = (key_groups(), stored.iter().map(node).collect());
+        Manifest { id, parent, attempt, repeatable, on, key_groups, nodes }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let body = rmp_serde::to_vec_named(self)?;
-        Ok(sealed(if self.on.is_empty() { WHOLE } else { CHANGES }, &body))
+        let version = match self.nodes.iter().any(|node| node.unpacked.is_some()) {
+            true => PACKED,
+            false if self.on.is_empty() => WHOLE,
+            false => CHANGES,
+        };
+        Ok(sealed(version, &body))
     }
 
     /// The manifest, or what is wrong with the bytes.
@@ -72,9 +103,9 @@ impl Manifest {
         if header[..4] != MAGIC {
             return Err("is no manifest of a checkpoint".to_owned());
         }
-        if !(WHOLE..=CHANGES).contains(&header[4]) {
+        if !(WHOLE..=PACKED).contains(&header[4]) {
             return Err(format!(
-                "has version {} of the format, and this program reads up to version {CHANGES}",
+                "has version {} of the format, and this program reads up to version {PACKED}",
                 header[4]
             ));
         }
@@ -99,7 +130,7 @@ impl Manifest {
     pub(super) fn states<'a>(
         &'a self,
         mut states: &'a [u8],
-        mut show: impl FnMut(&'a str, &'a [u8]),
+        mut show: impl FnMut(&'a str, Cow<'a, [u8]>),
     ) -> Result<(), String> {
         for node in &self.nodes {
             let length = usize::try_from(node.length).unwrap_or(usize::MAX);
@@ -108,6 +139,13 @@ impl Manifest {
             if xxh3_64(state) != node.checksum {
                 return Err(format!("holds another state of `{}` than was written", node.path));
             }
+            let state = match node.unpacked {
+                None => Cow::Borrowed(state),
+                Some(length) => {
+                    let wrong = |reason| format!("holds a state of `{}` that {reason}", node.path);
+                    Cow::Owned(unpack(state, length).map_err(wrong)?)
+                }
+            };
             show(&node.path, state);
             states = rest;
         }
@@ -130,12 +168,22 @@ fn sealed(version: u8, body: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 pub(crate) fn fuzz_manifest(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
     let link = Link { id: 1, checksum: 2 };
-    let node = |path: &str| Node { path: path.to_owned(), length: 2, checksum: xxh3_64(b"ab") };
-    let nodes = vec![node("one"), node("two")];
-    let manifest =
-        Manifest { id: 3, parent: Some(1), on: vec![link], key_groups: key_groups(), nodes };
+    let node = |path: &str, unpacked| {
+        let path = path.to_owned();
+        Node { path, length: 2, checksum: xxh3_64(b"ab"), unpacked }
+    };
+    let nodes = vec![node("one", None), node("two", Some(2))];
+    let manifest = Manifest {
+        id: 3,
+        parent: Some(1),
+        attempt: 2,
+        repeatable: true,
+        on: vec![link],
+        key_groups: key_groups(),
+        nodes,
+    };
     let body = rmp_serde::to_vec_named(&manifest).expect("it can be written");
-    if let Ok(manifest) = Manifest::decode(&sealed(CHANGES, &damage(&body))) {
+    if let Ok(manifest) = Manifest::decode(&sealed(PACKED, &damage(&body))) {
         let _ = manifest.states(b"abab", |_, _| {});
     }
 }
@@ -147,12 +195,13 @@ fn number(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Manifest, key_groups};
+    use crate::graph::Descent;
 
     #[test]
     fn keys_that_are_divided_otherwise_are_refused() {
         let other = key_groups() / 2;
-        let manifest =
-            Manifest { id: 1, parent: None, on: Vec::new(), key_groups: other, nodes: Vec::new() };
+        let mut manifest = Manifest::of(1, None, Vec::new(), Descent::default(), &[]);
+        manifest.key_groups = other;
         let refused = Manifest::decode(&manifest.encode().unwrap()).unwrap_err();
         assert!(refused.contains("16384 groups"), "{refused}");
     }

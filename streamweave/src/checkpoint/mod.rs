@@ -49,11 +49,14 @@ mod files;
 pub(crate) mod folder;
 mod inspect;
 mod keeper;
+mod lineage;
 mod manifest;
+pub(crate) use manifest::Link;
 #[cfg(test)]
 pub(crate) use manifest::fuzz_manifest;
 #[cfg(feature = "object_store")]
 mod objects;
+mod packing;
 mod shelf;
 
 pub use error::CheckpointError;
@@ -63,7 +66,7 @@ pub use inspect::{InspectedField, InspectedNode, InspectedPosition, Inspection};
 pub use objects::ObjectCheckpointStorage;
 
 pub use crate::graph::restart_from_checkpoint;
-use crate::graph::{CutId, Snapshot};
+use crate::graph::{CutId, Descent, Snapshot};
 
 /// Where checkpoints are kept.
 ///
@@ -101,7 +104,20 @@ pub trait CheckpointStorage: Send + Sync {
         Err(CheckpointError::NoSavepoints)
     }
 
+    /// Notes, durably, that what the checkpoint `id` holds is about to be committed: sinks show it, and
+    /// sources are told that they need not give it again. A run says so behind `publish`, and goes on with
+    /// it only when this has returned without an error. From then on nothing older may be restored, unless
+    /// somebody insists on it or all of that can be done again. A storage that never restores anything
+    /// but the last one needs to note nothing.
+    ///
+    /// # Errors
+    /// When it cannot be noted, or another run has taken over: then nothing is committed.
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError>;
+
     /// The last complete checkpoint; `None` where there is none yet.
+    ///
+    /// Where that is damaged, and nothing of it was committed, it is the one that it descends from: its
+    /// [parent](Checkpoint::parent), or the parent of that; never one behind what was committed.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged: which file, and what can be done.
@@ -117,8 +133,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// What a storage has kept: its number, that of the one before it, and the state.
-    pub fn new(id: u64, parent: Option<u64>, snapshot: Snapshot) -> Self {
+    /// What a storage has kept: its number, that of the one that it descends from, and the state.
+    pub fn new(id: u64, parent: Option<u64>, mut snapshot: Snapshot) -> Self {
+        // It is in no folder in which it could be looked for.
+        let from = Some(Link { id, checksum: 0 });
+        snapshot.descent = Descent { run: None, from, ..snapshot.descent };
         Checkpoint { id, parent, snapshot }
     }
 
@@ -127,7 +146,8 @@ impl Checkpoint {
         self.id
     }
 
-    /// The checkpoint before it.
+    /// The checkpoint that it descends from: the one that its run took before it, or was restored from.
+    /// `None` where that run began anew, or with what is in another storage.
     pub fn parent(&self) -> Option<u64> {
         self.parent
     }

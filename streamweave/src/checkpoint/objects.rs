@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::broken::{Broken, broken};
 use crate::checkpoint::keeper::{Keeper, RETAINED, kept};
-use crate::checkpoint::shelf::{MANIFEST, Name, STATES, Shelf};
+use crate::checkpoint::shelf::{self, MANIFEST, Name, STATES, Shelf};
 use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStorage, Inspection};
 use crate::graph::{CutId, Snapshot};
 
@@ -32,8 +32,9 @@ const PART: usize = 16 << 20;
 /// Checkpoints in an object store: of each an object with its states, `checkpoint-3000000007/states`, and
 /// one that says that it is complete, `checkpoint-3000000007/manifest`. Clones share it.
 ///
-/// What lies on what and which ones are kept is as with
-/// [`FileCheckpointStorage`](crate::checkpoint::FileCheckpointStorage). A manifest is put under its id if
+/// What lies on what, which ones are kept, and what is given where one is damaged is as with
+/// [`FileCheckpointStorage`](crate::checkpoint::FileCheckpointStorage); the log is an object below
+/// `committing`. A manifest is put under its id if
 /// there is none, which a store has to offer (`PutMode::Create`), and has to show at once to who lists.
 ///
 /// Nobody can be kept out of an object store. Who opens it takes it over, by a claim of a greater number
@@ -157,6 +158,11 @@ impl Bucket {
         let mut claims: Vec<_> = claims.iter().filter_map(number).collect();
         claims.sort_unstable();
         Ok(claims)
+    }
+
+    /// The entries of the log.
+    fn entries(&self) -> Result<Vec<Path>, CheckpointError> {
+        self.list(self.prefix.clone().join("committing"))
     }
 
     /// The claim by which this may be changed.
@@ -300,6 +306,23 @@ impl Shelf for Bucket {
             }
         }
         Ok(())
+    }
+
+    fn logged(&self) -> Result<Option<u64>, CheckpointError> {
+        Ok(shelf::greatest(self.entries()?.iter().filter_map(Path::filename)))
+    }
+
+    fn log(&self, id: u64) -> Result<(), CheckpointError> {
+        if self.claim.is_none() {
+            // Who only reads commits nothing here.
+            return Ok(());
+        }
+        let entry = self.prefix.clone().join("committing").join(shelf::entry(id));
+        self.write(&entry, Vec::new())?;
+        // Who takes over from here on has seen it, and who has taken over commits what it has seen itself.
+        self.still_mine()?;
+        let older = self.entries()?.into_iter().filter(|other| *other != entry);
+        older.into_iter().try_for_each(|older| self.remove(&older))
     }
 
     fn taken(&self, name: &Name) -> Option<SystemTime> {

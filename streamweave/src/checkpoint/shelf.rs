@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::manifest::Manifest;
+use crate::checkpoint::manifest::{Link, Manifest};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::graph::Snapshot;
+use crate::graph::{Descent, Snapshot};
 
 /// The two parts of a checkpoint.
 pub(super) const STATES: &str = "states";
@@ -70,6 +70,14 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync {
     /// Removes some, in this order: none of them is ever there in part under its name.
     fn discard(&self, names: &[Name]) -> Result<(), CheckpointError>;
 
+    /// The greatest id that the log says may have been committed. `None` where there is no log, or it is
+    /// damaged.
+    fn logged(&self) -> Result<Option<u64>, CheckpointError>;
+
+    /// Puts this id, greater than all before, into the log: durably, and only if nobody has taken over,
+    /// once this returns.
+    fn log(&self, id: u64) -> Result<(), CheckpointError>;
+
     /// Nobody has taken over what is here from who opened it.
     fn still_mine(&self) -> Result<(), CheckpointError> {
         Ok(())
@@ -80,6 +88,29 @@ pub(super) trait Shelf: fmt::Debug + Send + Sync {
 
     /// Where that is, for who reads an error.
     fn place(&self) -> PathBuf;
+}
+
+/// The entry of the log that this checkpoint may have been committed: all of it is in its name. So it takes
+/// the place of the one before it by one call, and there is no part of it that could be there alone.
+pub(super) fn entry(id: u64) -> String {
+    format!("{id}-{:016x}", xxh3_64(&id.to_le_bytes()))
+}
+
+/// The greatest id of these entries. `None` where there is none, or one of them is none that was written:
+/// it may have been greater than all others.
+pub(super) fn greatest<'a>(entries: impl Iterator<Item = &'a str>) -> Option<u64> {
+    let ids = entries.map(|written| {
+        let id = written.split_once('-').and_then(|(id, _)| id.parse().ok());
+        let id = id.filter(|id| entry(*id) == written);
+        if id.is_none() {
+            tracing::warn!(
+                entry = written,
+                "the log of what was committed is damaged: all that is there counts as committed"
+            );
+        }
+        id
+    });
+    ids.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The ids of the complete checkpoints, the oldest first.
@@ -95,19 +126,22 @@ pub(super) fn ids(shelf: &dyn Shelf) -> Result<Vec<u64>, CheckpointError> {
 
 /// Reads a checkpoint, with all that it lies on.
 pub(super) fn read(shelf: &dyn Shelf, name: &Name) -> Result<Checkpoint, CheckpointError> {
-    let (manifest, _) = manifest(shelf, name, name)?;
+    let (manifest, checksum) = manifest(shelf, name, name)?;
     let mut snapshot = Snapshot::default();
     for link in &manifest.on {
         let below = Name::Checkpoint(link.id);
-        let (part, checksum) = self::manifest(shelf, name, &below)?;
-        if checksum != link.checksum {
+        let (part, written) = self::manifest(shelf, name, &below)?;
+        if written != link.checksum {
             let reason = format!("is another than the one that `{name}` lies on");
             return Err(damaged(shelf, name, &below, MANIFEST)(reason));
         }
         snapshot = states(shelf, name, &below, &part)?.onto(snapshot);
     }
-    let snapshot = states(shelf, name, name, &manifest)?.onto(snapshot);
-    Ok(Checkpoint { id: manifest.id, parent: manifest.parent, snapshot })
+    let mut snapshot = states(shelf, name, name, &manifest)?.onto(snapshot);
+    let Manifest { id, parent, attempt, repeatable, .. } = manifest;
+    let from = Some(Link { id, checksum });
+    snapshot.descent = Descent { run: None, attempt, from, repeatable };
+    Ok(Checkpoint { id, parent, snapshot })
 }
 
 /// The manifest of `below`, for checkpoint `name`, which needs it, and the checksum of its bytes.
@@ -137,7 +171,7 @@ pub(super) fn states(
     let bytes = part(shelf, name, below, STATES)?;
     let mut snapshot = Snapshot::default();
     let read = manifest.states(&bytes, |path, state| {
-        snapshot.insert(path.to_owned(), state.to_vec());
+        snapshot.insert(path.to_owned(), state.into_owned());
     });
     read.map_err(damaged(shelf, name, below, STATES))?;
     Ok(snapshot)

@@ -109,6 +109,7 @@ where
     #[allow(clippy::disallowed_methods, reason = "between two attempts no run has a clock")]
     let begun = Instant::now();
     let mut restarts = Restarts::default();
+    let mut attempt = 0;
     loop {
         let mut graph = make()?;
         let name = graph.name().to_owned();
@@ -119,6 +120,8 @@ where
         if let Some(checkpoint) = latest?? {
             graph.restore(checkpoint.snapshot())?;
         }
+        attempt = graph.carried.descent.attempt.max(attempt + 1);
+        graph.carried.descent.attempt = attempt;
         // What has failed begins again with all the rest.
         graph.severable.clear();
         let run = graph.start()?;

@@ -21,7 +21,9 @@ pub(crate) struct Barriers {
     /// The run, as cuts name it: another for each in this process.
     run: u64,
     epoch: AtomicU64,
-    /// State that no node has.
+    /// The last complete checkpoint; 0 where there is none.
+    durable: AtomicU64,
+    /// State that no node has, and the line that all snapshots are of.
     carried: Snapshot,
     /// A state field that no checkpoint holds, but only names.
     pub(crate) elsewhere: Option<String>,
@@ -37,11 +39,13 @@ impl Barriers {
         inputs: Vec<Arc<dyn Edge>>,
         probes: Vec<(Arc<str>, Arc<Probe>)>,
         barred: Option<String>,
-        carried: Snapshot,
+        mut carried: Snapshot,
         counters: Arc<Counters>,
     ) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        carried.descent.run = Some(run);
+        let durable = AtomicU64::new(carried.descent.from.map_or(0, |from| from.id));
         let epoch = AtomicU64::new(0);
         let severed = Mutex::default();
         let elsewhere = None;
@@ -53,6 +57,7 @@ impl Barriers {
             barred,
             run,
             epoch,
+            durable,
             carried,
             elsewhere,
             counters,
@@ -166,6 +171,13 @@ impl Barriers {
         self.probes.iter().for_each(|(_, probe)| probe.stand_behind(0));
     }
 
+    /// In which attempt of the graph this is, and the last complete checkpoint of it, or that it was restored
+    /// from.
+    pub(crate) fn standing(&self) -> (u64, Option<u64>) {
+        let durable = self.durable.load(Ordering::Acquire);
+        (self.carried.attempt(), (durable > 0).then_some(durable))
+    }
+
     /// Ready once all stages have committed what the checkpoint of this barrier holds.
     pub(crate) async fn committed(&self, epoch: u64) {
         for (_, probe) in &self.probes {
@@ -180,8 +192,14 @@ impl Barriers {
         }
     }
 
-    /// The checkpoint of this barrier is complete, or everything is.
-    pub(crate) fn completes(&self, epoch: u64) {
+    /// The checkpoint of this barrier is complete.
+    pub(crate) fn completes(&self, epoch: u64, id: u64) {
+        self.durable.store(id, Ordering::Release);
+        self.commits(epoch);
+    }
+
+    /// What is before this barrier, or everything, is to be committed.
+    pub(crate) fn commits(&self, epoch: u64) {
         self.probes.iter().for_each(|(_, probe)| probe.completes(epoch));
     }
 
@@ -231,7 +249,8 @@ impl Barriers {
         if self.own(since).is_some() {
             snapshot.is_unchanged();
             if broken(Broken::CarriedIsForgotten) {
-                snapshot = Snapshot::default();
+                let descent = std::mem::take(&mut snapshot).descent;
+                snapshot.descent = descent;
             }
         }
         for (stage, probe) in &self.probes {

@@ -231,7 +231,7 @@ impl Cuts {
             return Ok(None);
         }
         let Some(storage) = storage else {
-            self.barriers.completes(ALL_SO_FAR);
+            self.barriers.commits(ALL_SO_FAR);
             return Ok(None);
         };
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
@@ -258,7 +258,8 @@ impl Cuts {
             let _keeping = keeping;
             let snapshot = snapshot(&barriers)?;
             let id = publish(&storage, &snapshot)?;
-            barriers.completes(epoch);
+            storage.will_commit(id)?;
+            barriers.completes(epoch, id);
             Ok((id, snapshot.bytes()))
         });
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());

@@ -22,7 +22,7 @@ use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::parts::Parts;
 use crate::graph::progress::ProgressHandle;
-use crate::graph::queries::{CutQuery, Queries};
+use crate::graph::queries::{Answers, CutQuery, Queries};
 use crate::graph::schedule::Schedule;
 use crate::graph::snapshot::{CutId, Snapshot};
 use crate::node::{BoxFuture, NodeError};
@@ -346,7 +346,8 @@ impl Driver {
 
     /// Has questions answered as of one cut, that overtakes nothing.
     pub(crate) fn ask(&mut self, query: CutQuery) -> Result<(), RunError> {
-        let epoch = self.barriers.ask(query.questions(&self.queries, &self.name)?)?;
+        let standing = self.barriers.standing();
+        let epoch = self.barriers.ask(query.questions(&self.queries, &self.name, standing)?)?;
         self.get_through(epoch, false)
     }
 
@@ -380,11 +381,16 @@ impl Driver {
         let committed = self.barriers.send(since, false)?;
         let snapshot = self.pass(committed, since)?;
         if broken(Broken::CommitsBeforeComplete) {
-            self.barriers.completes(committed);
+            self.barriers.commits(committed);
             self.step()?;
         }
         let id = storage.publish(&snapshot)?;
-        self.barriers.completes(committed);
+        if broken(Broken::CommitsBeforeLog) {
+            self.barriers.commits(committed);
+            self.step()?;
+        }
+        storage.will_commit(id)?;
+        self.barriers.completes(committed, id);
         self.step()?;
         Ok(id)
     }
@@ -398,7 +404,7 @@ impl Driver {
                 let stages = self.tasks.iter_mut().filter(|task| task.probe.is_some());
                 stages.for_each(|stage| stage.future = None);
             }
-            true => self.barriers.completes(ALL_SO_FAR),
+            true => self.barriers.commits(ALL_SO_FAR),
             false => {}
         }
         self.step()?;
@@ -431,8 +437,9 @@ impl Driver {
         &mut self,
         node: &str,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
-    ) -> Result<Vec<R>, RunError> {
+    ) -> Result<Answers<R>, RunError> {
         self.step()?;
+        let (attempt, durable) = self.barriers.standing();
         let asked = self.queries.ask(node, read);
         self.answer();
         let silent = |error| match error {
@@ -443,6 +450,7 @@ impl Driver {
             .and_then(|asked| {
                 asked.into_iter().map(|mut told| told.try_recv().unwrap_or_else(silent)).collect()
             })
+            .map(|of_each| Answers { attempt, durable, of_each })
             .map_err(|reason| RunError::query(&self.name, node, reason))
     }
 

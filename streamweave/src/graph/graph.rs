@@ -444,6 +444,7 @@ impl<I, O> Graph<I, O> {
             stage.part().visit(&mut |node| node.set_undo(undo));
         }
         self.open_state()?;
+        self.carried.descent.repeatable = guarantees::is_repeatable(&self.guarantees());
         Ok(self)
     }
 

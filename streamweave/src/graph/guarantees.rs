@@ -209,6 +209,15 @@ impl Required {
     }
 }
 
+/// Whether all that a run of these paths does can be done again: nothing that was given has to be there
+/// for it, and what comes again changes nothing.
+pub(crate) fn is_repeatable(paths: &[PathGuarantee]) -> bool {
+    let repeatable = |path: &PathGuarantee| {
+        (path.replay, path.delivery) == (Replay::Rewindable, Delivery::Idempotent)
+    };
+    !paths.is_empty() && paths.iter().all(repeatable)
+}
+
 /// What holds between each two ends of a graph.
 pub(crate) fn paths(
     spec: &GraphSpec,

@@ -9,7 +9,7 @@ use crate::graph::driver::Driver;
 use crate::graph::error::RunError;
 use crate::graph::graph::Graph;
 use crate::graph::progress::ProgressHandle;
-use crate::graph::queries::CutQuery;
+use crate::graph::queries::{Answers, CutQuery};
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
 use crate::supervision::FailureReports;
@@ -164,7 +164,7 @@ impl<I, O> Inline<I, O> {
         &mut self,
         node: &str,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
-    ) -> Result<Vec<R>, RunError> {
+    ) -> Result<Answers<R>, RunError> {
         self.driver.query(node, read)
     }
 

@@ -18,7 +18,23 @@ use crate::node::Part;
 pub(crate) struct Queries(Vec<(Arc<str>, usize, Arc<Probe>)>);
 
 /// What one instance says, or why it says nothing.
-pub(crate) type Answer<R> = oneshot::Receiver<Result<R, String>>;
+pub(crate) type Reply<R> = oneshot::Receiver<Result<R, String>>;
+
+/// What a node of a running graph answers, and what that rests on.
+///
+/// A run that fails may begin again from its last checkpoint. So an answer of a later attempt may be of less
+/// than one of an earlier was, but not of less than its `durable` checkpoint, as long as that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answers<R> {
+    /// In which attempt of the graph they were given: see [`Snapshot::attempt`](crate::graph::Snapshot::attempt).
+    pub attempt: u64,
+    /// The last checkpoint that was complete when the node was asked, of this attempt or the one that it was
+    /// restored from: the answers are of what it holds, or of more. `None` where there was none.
+    pub durable: Option<u64>,
+    /// The answer of each instance, in the order of the workers.
+    pub of_each: Vec<R>,
+}
 
 impl Queries {
     pub(crate) fn of(planned: &mut [Planned]) -> Self {
@@ -37,7 +53,7 @@ impl Queries {
         &self,
         node: &str,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
-    ) -> Result<Vec<Answer<R>>, String> {
+    ) -> Result<Vec<Reply<R>>, String> {
         self.each(node, read, |_, probe, question| probe.ask(question))
     }
 
@@ -47,7 +63,7 @@ impl Queries {
         node: &str,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
         mut hand: impl FnMut(usize, &Probe, Question),
-    ) -> Result<Vec<Answer<R>>, String> {
+    ) -> Result<Vec<Reply<R>>, String> {
         let asked = self.0.iter().filter(|(path, ..)| base(path) == node);
         let answers: Vec<_> = asked
             .map(|(path, stage, probe)| {
@@ -79,7 +95,10 @@ impl Queries {
 pub struct CutQuery(Vec<Ask>);
 
 /// Makes the questions to one node of a graph of this name.
-type Ask = Box<dyn FnOnce(&str, &Queries, &mut ByStage) -> Result<(), RunError> + Send>;
+type Ask = Box<dyn FnOnce(&str, &Queries, Standing, &mut ByStage) -> Result<(), RunError> + Send>;
+
+/// In which attempt a graph is, and its last complete checkpoint.
+pub(crate) type Standing = (u64, Option<u64>);
 
 /// Questions, by the number of their stage.
 type ByStage = Vec<Vec<Question>>;
@@ -106,23 +125,28 @@ impl CutQuery {
         let (tell, answers) = oneshot::channel();
         let node = node.to_owned();
         let asked = Asked { node: node.clone(), answers };
-        self.0.push(Box::new(move |graph, queries, by_stage| {
+        self.0.push(Box::new(move |graph, queries, standing, by_stage| {
             let all = queries
                 .each(&node, read, |stage, _, question| {
                     by_stage.resize_with(by_stage.len().max(stage + 1), Vec::new);
                     by_stage[stage].push(question);
                 })
                 .map_err(|reason| RunError::query(graph, &node, reason))?;
-            let _ = tell.send((graph.to_owned(), all));
+            let _ = tell.send((graph.to_owned(), standing, all));
             Ok(())
         }));
         asked
     }
 
-    pub(crate) fn questions(self, queries: &Queries, graph: &str) -> Result<ByStage, RunError> {
+    pub(crate) fn questions(
+        self,
+        queries: &Queries,
+        graph: &str,
+        standing: Standing,
+    ) -> Result<ByStage, RunError> {
         let mut by_stage = ByStage::new();
         for ask in self.0 {
-            ask(graph, queries, &mut by_stage)?;
+            ask(graph, queries, standing, &mut by_stage)?;
         }
         Ok(by_stage)
     }
@@ -132,22 +156,22 @@ impl CutQuery {
 #[derive(Debug)]
 pub struct Asked<R> {
     node: String,
-    answers: oneshot::Receiver<(String, Vec<Answer<R>>)>,
+    answers: oneshot::Receiver<(String, Standing, Vec<Reply<R>>)>,
 }
 
 impl<R> Asked<R> {
-    /// The answers of each instance, in the order of the workers.
+    /// The answers of each instance.
     ///
     /// # Errors
     /// [`RunError::Query`] when the state is another type, an instance of the node has ended, `read` panicked, or
     /// the query was not answered.
-    pub fn answers(mut self) -> Result<Vec<R>, RunError> {
+    pub fn answers(mut self) -> Result<Answers<R>, RunError> {
         let refused =
             |graph: &str, reason: &str| RunError::query(graph, &self.node, reason.to_owned());
-        let Ok((graph, answers)) = self.answers.try_recv() else {
+        let Ok((graph, (attempt, durable), answers)) = self.answers.try_recv() else {
             return Err(refused("?", "the query was not answered"));
         };
-        let one = |mut answer: Answer<R>| {
+        let one = |mut answer: Reply<R>| {
             let silent = |error| match error {
                 TryRecvError::Empty => refused(&graph, "the cut did not get through"),
                 TryRecvError::Closed => refused(&graph, "it has ended"),
@@ -155,7 +179,8 @@ impl<R> Asked<R> {
             let said = answer.try_recv().map_err(silent)?;
             said.map_err(|reason| refused(&graph, &reason))
         };
-        answers.into_iter().map(one).collect()
+        let of_each = answers.into_iter().map(one).collect::<Result<_, _>>()?;
+        Ok(Answers { attempt, durable, of_each })
     }
 }
 

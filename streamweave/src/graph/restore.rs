@@ -12,7 +12,7 @@ use crate::engine::in_flight::SUFFIX;
 use crate::graph::error::RestoreError;
 use crate::graph::flow::base;
 use crate::graph::graph::Graph;
-use crate::graph::snapshot::Snapshot;
+use crate::graph::snapshot::{Descent, Snapshot};
 use crate::state::{ALL_GROUPS, SavedField, StateError, read_layers, split_fields};
 
 /// What the paths of states end in that are of fields which a node no longer has.
@@ -99,6 +99,10 @@ impl<I, O> Graph<I, O> {
             self.renew();
         }
         self.restored = restored.is_ok();
+        if self.restored {
+            let Descent { attempt, from, .. } = snapshot.descent;
+            self.carried.descent = Descent { attempt: attempt + 1, from, ..Descent::default() };
+        }
         restored
     }
 

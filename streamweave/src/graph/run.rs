@@ -20,7 +20,7 @@ use crate::graph::intervals::Checkpoints;
 use crate::graph::life::Life;
 use crate::graph::mode::ExecutionMode;
 use crate::graph::progress::ProgressHandle;
-use crate::graph::queries::{CutQuery, Queries};
+use crate::graph::queries::{Answers, CutQuery, Queries};
 use crate::graph::snapshot::Snapshot;
 use crate::graph::watchdog::Watchdog;
 use crate::supervision::{FailureReports, Reports};
@@ -221,7 +221,8 @@ impl<I, O> Running<I, O> {
 
     /// What `read` makes of the state of the node at this path, while the graph runs: of each of its
     /// instances between two of its units, in the order of its workers. It is the latest state, which a
-    /// restart may take back; what all nodes say together is no cut.
+    /// restart may take back (the [`Answers`] say in which attempt they were given, and the last checkpoint
+    /// that was complete then); what all nodes say together is no cut.
     ///
     /// The stage does nothing else meanwhile: copy what is wanted, and work with it outside.
     ///
@@ -266,8 +267,10 @@ impl<I, O> Running<I, O> {
     /// }
     /// let visits = |state: &VisitsState| state.visits.get("/").copied();
     /// // Of two workers one has the page.
-    /// let of_each = run.query("visits", Duration::from_secs(10), visits).await?;
-    /// assert_eq!(of_each.into_iter().flatten().sum::<u64>(), 2);
+    /// let answers = run.query("visits", Duration::from_secs(10), visits).await?;
+    /// assert_eq!(answers.of_each.into_iter().flatten().sum::<u64>(), 2);
+    /// // It is the first attempt, of which no checkpoint holds anything yet.
+    /// assert_eq!((answers.attempt, answers.durable), (1, None));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -282,7 +285,7 @@ impl<I, O> Running<I, O> {
         node: &str,
         limit: Duration,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
-    ) -> Result<Vec<R>, RunError> {
+    ) -> Result<Answers<R>, RunError> {
         self.run.query(node, limit, read).await
     }
 
@@ -328,7 +331,7 @@ impl<I, O> Running<I, O> {
     /// let some = query.ask("some", |state: &TotalState| *state.total);
     /// let all = query.ask("all", |state: &TotalState| *state.total);
     /// run.query_cut(query, Duration::from_secs(10)).await?;
-    /// assert_eq!((some.answers()?, all.answers()?), (vec![1_000], vec![1_000]));
+    /// assert_eq!((some.answers()?.of_each, all.answers()?.of_each), (vec![1_000], vec![1_000]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -338,7 +341,8 @@ impl<I, O> Running<I, O> {
     /// [`RunError::Query`] when there is no such node; when the cut does not get through within `limit`, as it
     /// overtakes nothing. What a single node does not answer its [`Asked`](crate::graph::Asked) tells.
     pub async fn query_cut(&self, query: CutQuery, limit: Duration) -> Result<(), RunError> {
-        let questions = query.questions(&self.run.queries, &self.run.name)?;
+        let standing = self.run.cuts.barriers.standing();
+        let questions = query.questions(&self.run.queries, &self.run.name, standing)?;
         self.run.cuts.ask(questions, limit).await
     }
 
@@ -646,14 +650,15 @@ impl Run {
         node: &str,
         limit: Duration,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
-    ) -> Result<Vec<R>, RunError> {
+    ) -> Result<Answers<R>, RunError> {
         let refused = |reason| RunError::query(&self.name, node, reason);
         #[allow(
             clippy::disallowed_methods,
             reason = "how long a caller waits is no time of the run"
         )]
         let deadline = tokio::time::Instant::now() + limit;
-        let mut all = Vec::new();
+        let (attempt, durable) = self.cuts.barriers.standing();
+        let mut of_each = Vec::new();
         for answer in self.queries.ask(node, read).map_err(refused)? {
             let answered = pin!(tokio::time::timeout_at(deadline, answer.map_err(drop)));
             let answered = match select(answered, pin!(self.cuts.ended())).await {
@@ -662,7 +667,7 @@ impl Run {
                 Either::Right((_, answered)) => answered.now_or_never().unwrap_or(Ok(Err(()))),
             };
             match answered {
-                Ok(Ok(said)) => all.push(said.map_err(refused)?),
+                Ok(Ok(said)) => of_each.push(said.map_err(refused)?),
                 Ok(Err(_)) => return Err(refused("it has ended".to_owned())),
                 Err(_) => {
                     let (graph, stage) = (self.name.clone(), node.into());
@@ -670,6 +675,6 @@ impl Run {
                 }
             }
         }
-        Ok(all)
+        Ok(Answers { attempt, durable, of_each })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Link;
 use crate::engine::InstanceState;
 use crate::graph::error::RunError;
 use crate::state::{NodeSnapshot, lay};
@@ -22,6 +23,27 @@ pub struct Snapshot {
     cut: Option<CutId>,
     #[serde(skip)]
     since: Option<CutId>,
+    #[serde(skip)]
+    pub(crate) descent: Descent,
+}
+
+/// The line that a snapshot is of: not its state, so equal snapshots may be of several.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Descent {
+    /// The run that it was taken of; `None` of what was read.
+    pub(crate) run: Option<u64>,
+    /// Which attempt that was: each run that is restored is one more than what it was restored from.
+    pub(crate) attempt: u64,
+    /// The checkpoint that it is, where it was read; else the one that its run was restored from.
+    pub(crate) from: Option<Link>,
+    /// Whatever its run does can be done again: see [`Graph::is_repeatable`](super::Graph).
+    pub(crate) repeatable: bool,
+}
+
+impl Default for Descent {
+    fn default() -> Self {
+        Descent { run: None, attempt: 1, from: None, repeatable: false }
+    }
 }
 
 /// Which cut through which run it is. No other cut of this process has the same.
@@ -83,6 +105,13 @@ impl Snapshot {
     /// How much all of it takes.
     pub fn bytes(&self) -> u64 {
         self.nodes.values().map(|state| state.len() as u64).sum()
+    }
+
+    /// In which attempt it was taken: 1 of a run that began anew, and one more than that of the checkpoint
+    /// of one that was restored. [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint)
+    /// counts those that took no checkpoint, too.
+    pub fn attempt(&self) -> u64 {
+        self.descent.attempt
     }
 
     /// The cut that it was taken at, if it is one through a run of this process.

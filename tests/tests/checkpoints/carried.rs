@@ -164,6 +164,9 @@ impl CheckpointStorage for Memory {
     fn takes_changes_since(&self) -> Option<CutId> {
         self.0.lock().unwrap().last()?.cut()
     }
+    fn will_commit(&self, _: u64) -> Result<(), CheckpointError> {
+        Ok(())
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(None)
     }

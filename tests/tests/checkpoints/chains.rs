@@ -155,9 +155,13 @@ pub(super) fn what_a_kept_one_lies_on_is_kept() -> Tested {
     Ok(())
 }
 
-/// A chain of three on disk, and what is at each of them.
-fn chain_of_three(folder: &Path) -> Result<Vec<Snapshot>, Box<dyn std::error::Error>> {
+/// A chain of three on disk, `packed` or as it is, and what is at each of them.
+fn chain_of_three(
+    folder: &Path,
+    packed: bool,
+) -> Result<Vec<Snapshot>, Box<dyn std::error::Error>> {
     let storage = FileCheckpointStorage::open(folder)?;
+    let storage = if packed { storage.compressed() } else { storage };
     let mut run = last!().inline()?;
     let mut expected = Vec::new();
     sent!(run, (0..100).map(|key| (key, 1)));
@@ -172,10 +176,9 @@ fn chain_of_three(folder: &Path) -> Result<Vec<Snapshot>, Box<dyn std::error::Er
 
 /// Whatever happens to a byte of any file of a chain is noticed, told with the file's name, and what
 /// does not need that file is still there.
-#[test]
-fn every_damage_of_a_chain_is_noticed() -> Tested {
+fn every_damage(packed: bool) -> Tested {
     let folder = tempfile::tempdir()?;
-    let expected = chain_of_three(folder.path())?;
+    let expected = chain_of_three(folder.path(), packed)?;
     let storage = FileCheckpointStorage::open(folder.path())?;
     let mut damages = 0;
     for part in 1..=3 {
@@ -230,11 +233,43 @@ fn every_damage_of_a_chain_is_noticed() -> Tested {
     Ok(())
 }
 
+#[test]
+fn every_damage_of_a_chain_is_noticed() -> Tested {
+    every_damage(false)
+}
+
+#[test]
+fn every_damage_of_a_packed_chain_is_noticed() -> Tested {
+    every_damage(true)
+}
+
+/// Packed it is the same, in less room; and what is packed lies on what is not, and the other way round.
+#[test]
+fn a_packed_checkpoint_is_the_same_in_less_room() -> Tested {
+    let (plain, packed) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let size = |folder: &Path, id| -> Result<u64, Box<dyn std::error::Error>> {
+        let folder = folder.join(format!("checkpoint-{id}"));
+        Ok(std::fs::metadata(folder.join("states"))?.len())
+    };
+    assert_eq!(chain_of_three(plain.path(), false)?, chain_of_three(packed.path(), true)?);
+    let (less, more) = (size(packed.path(), 1)?, size(plain.path(), 1)?);
+    assert!(less < more / 2, "{less} bytes of {more}");
+    // One process of many may not pack.
+    let storage = FileCheckpointStorage::open(packed.path())?;
+    let last = storage.latest()?.unwrap();
+    assert_eq!(storage.inspect(3)?.nodes.len(), 1);
+    let mut graph = last!();
+    graph.restore(last.snapshot())?;
+    graph.inline()?.checkpoint(&storage)?;
+    assert_eq!(restored(&storage.latest()?.unwrap())?, restored(&last)?);
+    Ok(())
+}
+
 /// A checkpoint of the same number that another run has written is not what the changes lie on.
 #[test]
 fn what_it_lies_on_is_known_by_its_checksum() -> Tested {
     let [folder, other] = [tempfile::tempdir()?, tempfile::tempdir()?];
-    chain_of_three(folder.path())?;
+    chain_of_three(folder.path(), false)?;
     let storage = FileCheckpointStorage::open(other.path())?;
     let mut run = last!().inline()?;
     sent!(run, [(9, 9)]);
@@ -262,6 +297,9 @@ impl CheckpointStorage for Seen {
     }
     fn takes_changes_since(&self) -> Option<CutId> {
         self.storage.takes_changes_since()
+    }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.storage.will_commit(id)
     }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.storage.latest()

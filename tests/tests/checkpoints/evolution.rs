@@ -373,7 +373,31 @@ fn the_checkpoint_of_version_2() -> Tested {
     all_of_it_is_there("version-2")
 }
 
-fn all_of_it_is_there(version: &str) -> Tested {
+/// They have no log: nothing behind the last is restored, unless somebody insists. What this version adds
+/// descends from them, and has a log.
+#[test]
+fn without_a_log_all_is_committed() -> Tested {
+    let folder = copied("version-2")?;
+    let files = |id: u64| folder.path().join(format!("checkpoint-{id}")).join("states");
+    let sound = std::fs::read(files(3))?;
+    std::fs::write(files(3), b"damaged")?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let refused = storage.latest().unwrap_err().to_string();
+    assert!(refused.contains("checkpoint-3/states"), "{refused}");
+    assert_eq!(storage.latest_intact()?.map(|found| found.id()), Some(2));
+    std::fs::write(files(3), sound)?;
+    let mut graph = everything!();
+    graph.restore(storage.latest()?.ok_or("no checkpoint")?.snapshot())?;
+    storage.publish(&graph.inline()?.cut()?)?;
+    drop(storage);
+    // Nothing of that was committed.
+    std::fs::write(files(4), b"damaged")?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    assert_eq!(storage.latest()?.map(|found| found.id()), Some(3));
+    Ok(())
+}
+
+fn copied(version: &str) -> Result<tempfile::TempDir, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     for checkpoint in std::fs::read_dir(Path::new(KEPT).join(version))? {
         let checkpoint = checkpoint?;
@@ -384,6 +408,11 @@ fn all_of_it_is_there(version: &str) -> Tested {
             std::fs::copy(file.path(), copied.join(file.file_name()))?;
         }
     }
+    Ok(folder)
+}
+
+fn all_of_it_is_there(version: &str) -> Tested {
+    let folder = copied(version)?;
     let storage = FileCheckpointStorage::open(folder.path())?;
     let checkpoint = storage.latest()?.ok_or("no checkpoint")?;
     let mut graph = everything!();

@@ -60,6 +60,9 @@ impl CheckpointStorage for Memory {
         let last = self.last.lock().unwrap();
         last.as_ref().filter(|_| self.fault.load(Ordering::Relaxed) != 3)?.cut()
     }
+    fn will_commit(&self, _: u64) -> Result<(), CheckpointError> {
+        Ok(())
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(self.kept.lock().unwrap().last().cloned())
     }
@@ -445,6 +448,9 @@ fn changes_alone_are_no_state() -> Tested {
         }
         fn takes_changes_since(&self) -> Option<CutId> {
             self.0.lock().unwrap().last()?.cut()
+        }
+        fn will_commit(&self, _: u64) -> Result<(), CheckpointError> {
+            Ok(())
         }
         fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
             Ok(None)

@@ -42,6 +42,9 @@ impl CheckpointStorage for Memory {
         kept.push(Ok(snapshot.bytes()));
         Ok(id)
     }
+    fn will_commit(&self, _: u64) -> Result<(), CheckpointError> {
+        Ok(())
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(None)
     }
@@ -219,6 +222,9 @@ impl CheckpointStorage for Gate {
         let id = self.entered.fetch_add(1, Ordering::SeqCst) + 1;
         self.open.lock().unwrap().recv().unwrap();
         Ok(id)
+    }
+    fn will_commit(&self, _: u64) -> Result<(), CheckpointError> {
+        Ok(())
     }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         Ok(None)

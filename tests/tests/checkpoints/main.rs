@@ -35,16 +35,21 @@ streamweave_tests::broken_variants! {
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
+macro_rules! sums {
+    () => {
+        graph! {
+            sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+            more: scan(1_u64, |product: &mut u64, n: u64| { *product = product.wrapping_mul(n + 1); *product }),
+            graph.numbers => [sums.input, more.input],
+            sums.out => graph.sums,
+            more.out => graph.products,
+        }
+    };
+}
+
 /// The state of a graph that has added up to `n`.
 fn snapshot(n: u64) -> Result<Snapshot, Box<dyn std::error::Error>> {
-    let graph = graph! {
-        sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
-        more: scan(1_u64, |product: &mut u64, n: u64| { *product = product.wrapping_mul(n + 1); *product }),
-        graph.numbers => [sums.input, more.input],
-        sums.out => graph.sums,
-        more.out => graph.products,
-    };
-    let mut run = graph.inline()?;
+    let mut run = sums!().inline()?;
     for n in 0..n {
         run.inputs.numbers.try_send(n)?;
     }
@@ -63,11 +68,20 @@ fn the_last_few_are_kept_and_ids_only_grow() -> Tested {
     drop(storage);
     let storage = FileCheckpointStorage::open_with(folder.path(), 1)?;
     let latest = storage.latest()?.unwrap();
-    assert_eq!((latest.id(), latest.parent()), (5, Some(4)));
+    // Each is of a run that began anew.
+    assert_eq!((latest.id(), latest.parent()), (5, None));
     assert_eq!(*latest.snapshot(), snapshot(5)?);
     assert_eq!(storage.publish(&snapshot(6)?)?, 6);
     assert_eq!(storage.ids()?, [6]);
-    assert_eq!(storage.read(6)?.parent(), Some(5));
+    assert_eq!(storage.read(6)?.parent(), None);
+    let mut graph = sums!();
+    graph.restore(latest.snapshot())?;
+    assert_eq!(graph.inline()?.checkpoint(&storage)?, 7);
+    assert_eq!(storage.read(7)?.parent(), None, "what it was restored from is gone");
+    let mut graph = sums!();
+    graph.restore(storage.latest()?.unwrap().snapshot())?;
+    assert_eq!(graph.inline()?.checkpoint(&storage)?, 8);
+    assert_eq!(storage.read(8)?.parent(), Some(7));
     Ok(())
 }
 
@@ -140,8 +154,11 @@ fn files(folder: &Path, id: u64) -> [std::path::PathBuf; 2] {
 fn every_flipped_bit_and_every_truncation_is_noticed() -> Tested {
     let folder = tempfile::tempdir()?;
     let storage = FileCheckpointStorage::open(folder.path())?;
-    storage.publish(&snapshot(3)?)?;
-    storage.publish(&snapshot(4)?)?;
+    let mut run = sums!().inline()?;
+    for n in 0..2 {
+        run.inputs.numbers.try_send(n)?;
+        run.checkpoint(&storage)?;
+    }
     let sound = storage.latest()?;
     let mut damages = 0;
     for file in files(folder.path(), 2) {

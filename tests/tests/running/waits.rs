@@ -64,7 +64,7 @@ fn whatever_else_there_is_to_do_comes_in_between() -> Tested {
     let mut run = patient!().inline()?;
     run.step()?;
     run.advance(TEN)?;
-    assert_eq!(run.query("patient", |state: &PatientState| *state.next)?, [0]);
+    assert_eq!(run.query("patient", |state: &PatientState| *state.next)?.of_each, [0]);
     run.advance(TEN)?;
     assert_eq!(run.outputs.numbers.try_recv(), None);
     run.advance(TEN)?;
@@ -88,7 +88,10 @@ async fn a_started_run_is_asked_cut_and_stopped_while_its_source_waits() -> Test
     assert_eq!(run.outputs.numbers.recv().await, Some(0));
     let second = Duration::from_secs(1);
     let began = tokio::time::Instant::now();
-    assert_eq!(run.query("patient", second, |state: &PatientState| *state.next).await?, [1]);
+    assert_eq!(
+        run.query("patient", second, |state: &PatientState| *state.next).await?.of_each,
+        [1]
+    );
     run.cut(second).await?;
     assert_eq!(began.elapsed(), Duration::ZERO);
     tokio::time::sleep(TEN + TEN / 2).await;

@@ -124,6 +124,17 @@ impl SimDisk {
         (state.is_dead, state.fault) = (false, None);
     }
 
+    /// Something happens to the bytes of a file.
+    pub(super) fn damage(&self, path: &Path, damage: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.find(path)?;
+        match &mut state.inodes[inode] {
+            Inode::File { bytes, .. } => damage(bytes),
+            Inode::Folder { .. } => return Err(ErrorKind::IsADirectory.into()),
+        }
+        Ok(())
+    }
+
     /// What may be there when the power is back; another each time.
     pub(super) fn after_power_loss(&self) -> SimDisk {
         let mut state = self.state();

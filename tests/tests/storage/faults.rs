@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use streamweave::checkpoint::disk::Disk;
-use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
+use streamweave::checkpoint::{
+    Checkpoint, CheckpointError, CheckpointStorage, FileCheckpointStorage,
+};
+use streamweave::graph::{CutId, Snapshot};
 use streamweave::prelude::*;
 
 use crate::disk::{Fault, SimDisk};
@@ -25,11 +29,34 @@ fn is_clear(error: &CheckpointError) {
     assert!(told.contains("Make room there") || told.contains("whether the disk, or"), "{told}");
 }
 
+/// Remembers the last that is complete, committed or not.
+struct Seen {
+    storage: FileCheckpointStorage,
+    complete: AtomicU64,
+}
+
+impl CheckpointStorage for Seen {
+    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        let id = self.storage.publish(snapshot)?;
+        self.complete.store(id, Ordering::Relaxed);
+        Ok(id)
+    }
+    fn takes_changes_since(&self) -> Option<CutId> {
+        self.storage.takes_changes_since()
+    }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.storage.will_commit(id)
+    }
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        self.storage.latest()
+    }
+}
+
 /// Ten checkpoints, of everything and of changes, of which the fault comes behind so many calls; how
 /// many failed, or `None` where there were fewer calls.
 fn ten(calls: u64, fault: Fault) -> Result<Option<usize>, Box<dyn std::error::Error>> {
     let disk = SimDisk::new(calls | 1);
-    let storage = open(&disk)?;
+    let storage = Seen { storage: open(&disk)?, complete: AtomicU64::new(0) };
     let mut run = last!().inline()?;
     let (mut failed, mut wholes, mut left) = (0, BTreeMap::new(), Some((calls, fault)));
     for round in 0..10_u64 {
@@ -42,15 +69,16 @@ fn ten(calls: u64, fault: Fault) -> Result<Option<usize>, Box<dyn std::error::Er
         let published = run.checkpoint(&storage);
         left = disk.heals();
         match published {
-            Ok(id) => {
-                assert_eq!(id, round + 1, "no other gets the id of one that failed");
-                wholes.insert(id, run.cut()?);
-            }
+            Ok(id) => assert_eq!(id, round + 1, "no other gets the id of one that failed"),
             Err(error) => {
                 is_clear(&error);
                 failed += 1;
             }
         }
+        if storage.complete.load(Ordering::Relaxed) == round + 1 {
+            wholes.insert(round + 1, run.cut()?);
+        }
+        let storage = &storage.storage;
         assert_eq!(storage.latest()?.map(|last| last.id()), wholes.keys().last().copied());
         let ids = storage.ids()?;
         assert!(ids.len() >= wholes.len().min(2));
@@ -61,7 +89,10 @@ fn ten(calls: u64, fault: Fault) -> Result<Option<usize>, Box<dyn std::error::Er
     drop(storage);
     let storage = open(&disk)?;
     let names = disk.list(Path::new(FOLDER))?;
+    let entry = format!("committing-{}-", wholes.keys().last().ok_or("none is complete")?);
+    let (log, names): (Vec<_>, _) = names.into_iter().partition(|name| name.starts_with(&entry));
     assert!(names.iter().all(|name| name.starts_with("checkpoint-")), "{names:?}");
+    assert_eq!(log.len(), 1);
     assert_eq!(storage.latest()?.map(|last| last.id()), wholes.keys().last().copied());
     Ok(left.is_none().then_some(failed))
 }

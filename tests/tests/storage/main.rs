@@ -5,6 +5,7 @@
 mod disk;
 mod faults;
 mod inspection;
+mod lineage;
 mod objects;
 mod power;
 mod savepoints;
@@ -14,6 +15,8 @@ use streamweave::graph::Snapshot;
 use streamweave::prelude::*;
 
 streamweave_tests::broken_variants! {
+    CommitsBeforeLog => lineage::each_record_is_committed_once_or_a_file_is_named;
+    FallsBackByNumber => lineage::what_is_restored_is_of_one_line;
     FencedGoesOn => objects::who_is_fenced_off_ends;
     FenceIsAskedOnce => objects::who_is_fenced_off_publishes_nothing;
     NoFileFlush => power::what_publish_returned_is_there;

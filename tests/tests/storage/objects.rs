@@ -51,6 +51,10 @@ impl CheckpointStorage for Both {
         assert_eq!(since, self.1.takes_changes_since());
         since
     }
+    fn will_commit(&self, id: u64) -> std::result::Result<(), CheckpointError> {
+        self.0.will_commit(id)?;
+        self.1.will_commit(FIRST + id)
+    }
     fn latest(&self) -> std::result::Result<Option<Checkpoint>, CheckpointError> {
         self.0.latest()
     }
@@ -378,8 +382,8 @@ fn what_was_begun_is_removed_in_time() -> Tested {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let left: Vec<_> = runtime.block_on(store.store.list(None).collect());
-    // Of two checkpoints both parts, and a claim.
-    assert_eq!((storage.ids()?.len(), left.len()), (2, 5), "{left:?}");
+    // Of two checkpoints both parts, a claim and the log.
+    assert_eq!((storage.ids()?.len(), left.len()), (2, 6), "{left:?}");
     Ok(())
 }
 
@@ -425,6 +429,43 @@ pub(super) fn who_is_fenced_off_publishes_nothing() -> Tested {
         for _ in 0..3 {
             let id = run.checkpoint(&other)?;
             assert_eq!(other.latest()?.unwrap().id(), id);
+        }
+    }
+    Ok(())
+}
+
+/// Another takes over at each call: either it knows that something was committed, or nothing is.
+#[test]
+fn who_is_fenced_off_commits_nothing() -> Tested {
+    let mut fenced = 0;
+    for calls in 0.. {
+        let store = Faulty::new();
+        let storage = open(&store, 2)?;
+        let mut run = last!().inline()?;
+        run.checkpoint(&storage)?;
+        let last = storage.publish(&run.cut()?)?;
+        let (tell, told) = std::sync::mpsc::channel();
+        let bare = Arc::clone(&store.store);
+        store.set(calls, Plan::Else(Box::new(move || tell.send(open(&bare, 2).unwrap()).unwrap())));
+        let committed = storage.will_commit(last);
+        if store.heals().is_some() {
+            committed?;
+            assert!(calls > 3 && (1..calls).contains(&fenced), "{calls} {fenced}");
+            return Ok(());
+        }
+        let other = told.recv()?;
+        let path = Path::from(format!("jobs/one/checkpoint-{last}/states"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(store.store.put(&path, PutPayload::from_static(b"damaged")))?;
+        match committed {
+            Ok(()) => {
+                let error = other.latest().unwrap_err().to_string();
+                assert!(error.contains(path.as_ref()), "{error}");
+            }
+            Err(error) => {
+                assert!(matches!(error, CheckpointError::Fenced { .. }), "{error}");
+                fenced += 1;
+            }
         }
     }
     Ok(())

@@ -81,6 +81,9 @@ impl CheckpointStorage for Named<'_> {
     fn takes_changes_since(&self) -> Option<streamweave::graph::CutId> {
         self.0.takes_changes_since()
     }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.0.will_commit(id)
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.0.latest()
     }

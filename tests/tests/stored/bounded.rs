@@ -29,7 +29,7 @@ fn so_many_entries_are_in_memory() -> Tested {
         assert_eq!(run.outputs.counts.try_recv(), Some(1 + n / keys));
         if n % 101 == 0 {
             let held = run.query("count", |state: &CountState| state.counts.in_memory())?;
-            most = most.max(held[0]);
+            most = most.max(held.of_each[0]);
         }
         if n % 4_000 == 3_999 {
             run.checkpoint(&storage)?;

@@ -445,7 +445,7 @@ fn queries_and_new_names() -> Tested {
             let count = |n: u64| state.counts.peek(&n).unwrap();
             ((0..31).map(count).collect::<Vec<_>>(), state.counts.in_memory())
         };
-        let answer = run.query("count", read)?.remove(0);
+        let answer = run.query("count", read)?.of_each.remove(0);
         let expected: Vec<_> = (0..31).map(|n| (n < 30).then_some(1)).collect();
         assert_eq!(answer.0, expected);
         assert!(answer.1 <= 8);

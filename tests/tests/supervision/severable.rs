@@ -227,7 +227,7 @@ pub(crate) fn no_checkpoint_is_without_it() -> Tested {
     let sum = |state: &AuditState| *state.sum;
     let (total, gone) = (query.ask("total", sum), query.ask("audit", sum));
     run.query_cut(query)?;
-    assert_eq!(total.answers()?, [2 * (0..40).sum::<i64>()]);
+    assert_eq!(total.answers()?.of_each, [2 * (0..40).sum::<i64>()]);
     assert!(gone.answers().unwrap_err().to_string().contains("it has ended"));
     assert_eq!(failed_in(run.drain()), "audit");
     let mut graph = kept!(audit(u64::MAX));
@@ -236,7 +236,7 @@ pub(crate) fn no_checkpoint_is_without_it() -> Tested {
     for n in 20..40 {
         run.inputs.numbers.try_send(n)?;
     }
-    assert_eq!(run.query("audit", sum)?, [2 * (0..40).sum::<i64>()]);
+    assert_eq!(run.query("audit", sum)?.of_each, [2 * (0..40).sum::<i64>()]);
     run.drain()?;
     let mut rows = Vec::new();
     for part in std::fs::read_dir(&parts)? {
@@ -431,7 +431,7 @@ async fn a_restart_from_the_checkpoint_is_of_the_whole() -> Tested {
     graph.carry_unclaimed();
     graph.restore(&state)?;
     let sum = |state: &AuditState| *state.sum;
-    assert_eq!(graph.inline()?.query("audit", sum)?, [(0..1_000).sum::<i64>()]);
+    assert_eq!(graph.inline()?.query("audit", sum)?.of_each, [(0..1_000).sum::<i64>()]);
     assert_eq!(made.load(Ordering::Relaxed), 2);
     Ok(())
 }
