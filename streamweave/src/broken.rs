@@ -161,6 +161,8 @@ variants! {
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
     IdleComesBackLevel,
+    /// A loop that rests does not wait for what may come round when it wakes.
+    RestingIsIdle,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
     /// What a node sends at the time of its record is not compared with what it has promised.

@@ -13,6 +13,9 @@ pub(crate) enum InputState {
     CatchingUp,
     /// It has nothing for now: the others do not wait for it.
     Idle,
+    /// It is one of a loop that rests: it has nothing for now, but the others wait for it all the
+    /// same, as what wakes them may come round by it.
+    Resting,
     /// Its producer is down or paused: the others wait for it.
     Held,
     /// It has no more records.
@@ -42,8 +45,8 @@ pub(crate) enum Over {
 
 /// The inputs of a node, by number.
 ///
-/// The promise is the minimum over the active, the held and those that have failed. If there are none of these but some
-/// are catching up it stays as it is; if all are idle or ended it is the maximum, whatever the
+/// The promise is the minimum over the active, the resting, the held and those that have failed. If there are none of
+/// these but some are catching up it stays as it is; if all are idle or ended it is the maximum, whatever the
 /// order in which they became so. It never falls.
 #[derive(Debug)]
 pub(crate) struct Inputs {
@@ -78,10 +81,18 @@ impl Inputs {
         }
     }
 
+    /// The input is one of a loop, and has nothing for now.
+    pub(crate) fn rests(&mut self, input: usize) {
+        self.idles(input);
+        if self.state(input) == InputState::Idle && !broken(Broken::RestingIsIdle) {
+            self.each[input].0 = InputState::Resting;
+        }
+    }
+
     /// The input is back.
     pub(crate) fn wakes(&mut self, input: usize) {
         let (state, at) = &mut self.each[input];
-        if matches!(state, InputState::Idle | InputState::Held) {
+        if matches!(state, InputState::Idle | InputState::Resting | InputState::Held) {
             let behind = *at < self.promise && !broken(Broken::IdleComesBackLevel);
             *state = if behind { InputState::CatchingUp } else { InputState::Active };
         }
@@ -139,19 +150,20 @@ impl Inputs {
 
     /// The promise as of now.
     pub(crate) fn outlook(&mut self) -> Outlook {
+        use InputState::{Active, CatchingUp, Ended, Failed, Held, Idle, Resting};
         let of = |wanted: &[InputState]| {
             let wanted = wanted.to_vec();
             self.each.iter().filter(move |(state, _)| wanted.contains(state)).map(|(_, at)| *at)
         };
-        let waited_for = of(&[InputState::Active, InputState::Held, InputState::Failed]).min();
-        let catching_up = of(&[InputState::CatchingUp]).next().is_some();
-        let ended = of(&[InputState::Ended]).count() == self.each.len();
-        let idle = waited_for.is_none() && !catching_up && !ended;
+        let waited_for = of(&[Active, Resting, Held, Failed]).min();
+        let catching_up = of(&[CatchingUp]).next().is_some();
+        let ended = of(&[Ended]).count() == self.each.len();
+        let idle = !catching_up && !ended && of(&[Active, Held, Failed]).next().is_none();
         let next = match waited_for {
             // `None` is the minimum: there is no promise before every one of them has one.
             Some(least) => least,
             None if catching_up => self.promise,
-            None => of(&[InputState::Idle, InputState::Ended]).max().flatten(),
+            None => of(&[Idle, Ended]).max().flatten(),
         };
         self.promise = self.promise.max(next);
         Outlook { promise: self.promise, idle }
@@ -258,6 +270,27 @@ mod tests {
         // What has ended is not held.
         inputs.ends(0);
         inputs.holds(0);
+        assert!(inputs.has_ended(0));
+    }
+
+    /// In a loop that rests one entry wakes: what it has sent comes round ahead of the loop's promise.
+    #[test]
+    fn what_rests_is_waited_for_and_is_idle_all_the_same() {
+        let mut inputs = Inputs::new(2);
+        inputs.promises(0, at(10));
+        inputs.promises(1, at(10));
+        inputs.rests(0);
+        inputs.idles(1);
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(10)), idle: true });
+        inputs.promises(1, at(20));
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(10)), idle: false });
+        inputs.wakes(0);
+        assert_eq!(inputs.state(0), InputState::Active);
+        inputs.promises(0, at(15));
+        assert_eq!(promise(&mut inputs), Some(15));
+        // What has ended does not rest.
+        inputs.ends(0);
+        inputs.rests(0);
         assert!(inputs.has_ended(0));
     }
 

@@ -301,13 +301,16 @@ impl StageLoop {
             }
             Control::Barrier { epoch, .. } => self.barrier_came(inlets, from, epoch),
             Control::Frontier(promise) => inputs.promises(from, promise),
+            Control::Idle if self.gathered.as_ref().is_some_and(|turns| !turns.is_entry(from)) => {
+                inputs.rests(from);
+            }
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
             Control::Held => inputs.holds(from),
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
                 if turn.rests {
-                    inputs.idles(from);
+                    inputs.rests(from);
                 }
                 if let Some(gathered) = &mut self.gathered {
                     gathered.arrives(turn);
