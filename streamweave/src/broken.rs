@@ -163,6 +163,8 @@ variants! {
     IdleComesBackLevel,
     /// A loop that rests does not wait for what may come round when it wakes.
     RestingIsIdle,
+    /// What was promised before a restore says nothing of what an input brings behind it.
+    RestoredIsLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
     /// What a node sends at the time of its record is not compared with what it has promised.
