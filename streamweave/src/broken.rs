@@ -165,6 +165,10 @@ variants! {
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
     IdleComesBackLevel,
+    /// A loop that rests does not wait for what may come round when it wakes.
+    RestingIsIdle,
+    /// What was promised before a restore says nothing of what an input brings behind it.
+    RestoredIsLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
     /// What a node sends at the time of its record is not compared with what it has promised.

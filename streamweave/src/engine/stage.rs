@@ -330,7 +330,7 @@ impl StageLoop {
     ) -> Poll<Todo> {
         self.idle = false;
         if !std::mem::replace(&mut self.listening, true) {
-            self.listen(root, task);
+            self.listen(root, inlets.count(), task);
         }
         if self.env.probe.is_stirred() {
             self.hear(root, inlets);
@@ -439,7 +439,7 @@ impl StageLoop {
     /// The first poll.
     #[cold]
     #[inline(never)]
-    fn listen(&mut self, root: &mut dyn Part, task: &Task<'_>) {
+    fn listen(&mut self, root: &mut dyn Part, inlets: usize, task: &Task<'_>) {
         self.env.probe.listen(task);
         // What was restored is told once more, and its timers may be due.
         let mut restored = false;
@@ -450,6 +450,7 @@ impl StageLoop {
         if restored {
             self.cx.timers = true;
             self.phases.push_back(Phase::Promises);
+            self.restore_inputs(root, inlets);
         }
     }
 

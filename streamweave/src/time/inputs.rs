@@ -13,6 +13,12 @@ pub(crate) enum InputState {
     CatchingUp,
     /// It has nothing for now: the others do not wait for it.
     Idle,
+    /// It is one of a loop that rests: it has nothing for now, but the others wait for it all the
+    /// same, as what wakes them may come round by it.
+    Resting,
+    /// Its node was restored, and it has not said yet how far it is: the others wait for it, and what it
+    /// brings behind what had been promised is late.
+    Restored,
     /// Its producer is down or paused: the others wait for it.
     Held,
     /// It has no more records.
@@ -42,8 +48,8 @@ pub(crate) enum Over {
 
 /// The inputs of a node, by number.
 ///
-/// The promise is the minimum over the active, the held and those that have failed. If there are none of these but some
-/// are catching up it stays as it is; if all are idle or ended it is the maximum, whatever the
+/// The promise is the minimum over the active, the resting, the restored, the held and those that have failed. If there
+/// are none of these but some are catching up it stays as it is; if all are idle or ended it is the maximum, whatever the
 /// order in which they became so. It never falls.
 #[derive(Debug)]
 pub(crate) struct Inputs {
@@ -57,6 +63,20 @@ impl Inputs {
         Inputs { each: vec![(InputState::Active, None); count], promise: None }
     }
 
+    /// Which node had promised this when its state was saved. Where `input` was then is not known: that of a
+    /// loop is where its turns are, and any other may have been idle, and behind.
+    pub(crate) fn restore(&mut self, promise: Promise, turns: impl Fn(usize) -> bool) {
+        if broken(Broken::RestoredIsLevel) {
+            return;
+        }
+        self.promise = Some(promise);
+        for (input, (state, _)) in self.each.iter_mut().enumerate() {
+            if *state == InputState::Active && !turns(input) {
+                *state = InputState::Restored;
+            }
+        }
+    }
+
     pub(crate) fn state(&self, input: usize) -> InputState {
         self.each[input].0
     }
@@ -66,8 +86,9 @@ impl Inputs {
         self.wakes(input);
         let (state, at) = &mut self.each[input];
         *at = (*at).max(Some(promise));
-        if *state == InputState::CatchingUp && *at >= self.promise {
-            *state = InputState::Active;
+        if matches!(state, InputState::CatchingUp | InputState::Restored) {
+            let level = *at >= self.promise;
+            *state = if level { InputState::Active } else { InputState::CatchingUp };
         }
     }
 
@@ -78,10 +99,18 @@ impl Inputs {
         }
     }
 
+    /// The input is one of a loop, and has nothing for now.
+    pub(crate) fn rests(&mut self, input: usize) {
+        self.idles(input);
+        if self.state(input) == InputState::Idle && !broken(Broken::RestingIsIdle) {
+            self.each[input].0 = InputState::Resting;
+        }
+    }
+
     /// The input is back.
     pub(crate) fn wakes(&mut self, input: usize) {
         let (state, at) = &mut self.each[input];
-        if matches!(state, InputState::Idle | InputState::Held) {
+        if matches!(state, InputState::Idle | InputState::Resting | InputState::Held) {
             let behind = *at < self.promise && !broken(Broken::IdleComesBackLevel);
             *state = if behind { InputState::CatchingUp } else { InputState::Active };
         }
@@ -133,25 +162,26 @@ impl Inputs {
 
     /// Whether a record of this input is behind what has been promised for all.
     pub(crate) fn is_late(&self, input: usize, stamp: Stamp) -> bool {
-        self.state(input) == InputState::CatchingUp
+        matches!(self.state(input), InputState::CatchingUp | InputState::Restored)
             && self.promise.is_some_and(|promise| Promise::from(stamp) < promise)
     }
 
     /// The promise as of now.
     pub(crate) fn outlook(&mut self) -> Outlook {
+        use InputState::{Active, CatchingUp, Ended, Failed, Held, Idle, Resting, Restored};
         let of = |wanted: &[InputState]| {
             let wanted = wanted.to_vec();
             self.each.iter().filter(move |(state, _)| wanted.contains(state)).map(|(_, at)| *at)
         };
-        let waited_for = of(&[InputState::Active, InputState::Held, InputState::Failed]).min();
-        let catching_up = of(&[InputState::CatchingUp]).next().is_some();
-        let ended = of(&[InputState::Ended]).count() == self.each.len();
-        let idle = waited_for.is_none() && !catching_up && !ended;
+        let waited_for = of(&[Active, Resting, Restored, Held, Failed]).min();
+        let catching_up = of(&[CatchingUp]).next().is_some();
+        let ended = of(&[Ended]).count() == self.each.len();
+        let idle = !catching_up && !ended && of(&[Active, Restored, Held, Failed]).next().is_none();
         let next = match waited_for {
             // `None` is the minimum: there is no promise before every one of them has one.
             Some(least) => least,
             None if catching_up => self.promise,
-            None => of(&[InputState::Idle, InputState::Ended]).max().flatten(),
+            None => of(&[Idle, Ended]).max().flatten(),
         };
         self.promise = self.promise.max(next);
         Outlook { promise: self.promise, idle }
@@ -259,6 +289,57 @@ mod tests {
         inputs.ends(0);
         inputs.holds(0);
         assert!(inputs.has_ended(0));
+    }
+
+    /// In a loop that rests one entry wakes: what it has sent comes round ahead of the loop's promise.
+    #[test]
+    fn what_rests_is_waited_for_and_is_idle_all_the_same() {
+        let mut inputs = Inputs::new(2);
+        inputs.promises(0, at(10));
+        inputs.promises(1, at(10));
+        inputs.rests(0);
+        inputs.idles(1);
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(10)), idle: true });
+        inputs.promises(1, at(20));
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(10)), idle: false });
+        inputs.wakes(0);
+        assert_eq!(inputs.state(0), InputState::Active);
+        inputs.promises(0, at(15));
+        assert_eq!(promise(&mut inputs), Some(15));
+        // What has ended does not rest.
+        inputs.ends(0);
+        inputs.rests(0);
+        assert!(inputs.has_ended(0));
+    }
+
+    /// After a restore all are waited for until they have said how far they are, and who is behind what had
+    /// been promised is late until it is level.
+    #[test]
+    fn where_an_input_was_is_found_when_it_says_so_again() {
+        let mut inputs = Inputs::new(4);
+        inputs.restore(at(20), |input| input == 3);
+        inputs.promises(0, at(50));
+        inputs.promises(3, Promise::LOWEST);
+        assert_eq!(inputs.state(3), InputState::Active);
+        assert_eq!(inputs.outlook(), Outlook { promise: Some(at(20)), idle: false });
+        assert!(inputs.is_late(1, LogicalTime(19).into()));
+        assert!(!inputs.is_late(1, LogicalTime(20).into()));
+        inputs.promises(3, at(50));
+        inputs.promises(1, at(20));
+        assert!(!inputs.is_late(1, LogicalTime(19).into()));
+        assert_eq!(promise(&mut inputs), Some(20));
+        inputs.promises(1, at(40));
+        assert_eq!(promise(&mut inputs), Some(20));
+        inputs.promises(2, at(7));
+        assert_eq!((inputs.state(2), promise(&mut inputs)), (InputState::CatchingUp, Some(40)));
+        // One that is idle and had promised nothing.
+        let mut inputs = Inputs::new(2);
+        inputs.restore(at(20), |_| false);
+        inputs.idles(0);
+        inputs.promises(1, at(30));
+        assert_eq!(promise(&mut inputs), Some(30));
+        inputs.wakes(0);
+        assert!(inputs.is_late(0, LogicalTime(29).into()));
     }
 
     /// What one that has failed might have brought stays open, and nothing is as if it had ended.

@@ -401,5 +401,6 @@ streamweave_tests::broken_variants! {
     NothingCameBack => random::two_entries_two_cuts_and_a_diamond;
     CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;
     EntryForgotten => random::the_same_on_workers;
+    RestingIsIdle => waiting::a_loop_that_wakes_waits_for_what_goes_round;
     ExitForgotten => nested::what_is_behind_the_loop_in_a_graph_of_it;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamweave::nodes::merge;
+use streamweave::nodes::{Late, merge, settle};
 use streamweave::prelude::*;
 
 use crate::Tested;
@@ -249,5 +249,34 @@ fn a_loop_is_idle_when_its_entries_are() -> Tested {
         assert_eq!(run.outputs.done.frontier(), Some(Frontier::Ended));
         run.drain()?;
     }
+    Ok(())
+}
+
+/// A loop that rests is at its promise until its turns have come round: also where what wakes it is
+/// ahead of what it brought at once.
+#[test]
+pub(crate) fn a_loop_that_wakes_waits_for_what_goes_round() -> Tested {
+    let graph = graph! {
+        #[rounds(max = 100)] loop down { both: merge(), less: Less {} },
+        in_time: settle(Late::Aside),
+        graph.numbers => both.left,
+        both.out => less.numbers,
+        less.again => feedback both.right,
+        less.done => in_time.input,
+        in_time.out => graph.done,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.numbers.advance(LogicalTime(10));
+    run.inputs.numbers.idle();
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(10));
+    run.inputs.numbers.try_send_at(LogicalTime(12), 3)?;
+    run.inputs.numbers.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(12)), 3)));
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(20));
+    run.close_inputs()?.drain()?;
     Ok(())
 }

@@ -333,4 +333,5 @@ streamweave_tests::broken_variants! {
     FrontierBeforeTimers => random::topologies;
     ControlOvertakes => random::topologies;
     IdleComesBackLevel => random::topologies;
+    RestoredIsLevel => snapshots::idle_inputs;
 }

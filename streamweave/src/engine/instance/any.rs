@@ -20,6 +20,8 @@ pub trait AnyInstance {
     fn idle_after(&self) -> Option<std::time::Duration>;
     /// Whether it has been restored with something to tell, or to wait for.
     fn is_restored(&self) -> bool;
+    /// The frontier that has come in.
+    fn frontier(&self) -> Option<Promise>;
     /// Makes the counters of this instance visible outside the stage.
     fn publish(&mut self);
     /// The node's state, of the type that its macro has generated.
@@ -120,6 +122,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn is_restored(&self) -> bool {
         self.agenda.is_restored()
+    }
+    fn frontier(&self) -> Option<Promise> {
+        self.agenda.reached.frontier
     }
     fn publish(&mut self) {
         let out = self.emitted();

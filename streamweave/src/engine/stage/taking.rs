@@ -272,8 +272,22 @@ impl StageLoop {
         if let Some(inlet) = inlets.inlet(from) {
             inlet.mark_late(&|stamp| inputs.is_late(from, stamp));
         }
-        if was != InputState::CatchingUp {
+        if !matches!(was, InputState::CatchingUp | InputState::Restored) {
             self.look_out();
+        }
+    }
+
+    /// The stage begins with the state of a cut: who brings what is behind its first node's frontier was idle
+    /// then, or catching up.
+    pub(super) fn restore_inputs(&mut self, root: &mut dyn Part, count: usize) {
+        let mut first = None;
+        root.visit(&mut |node| _ = first.get_or_insert(node.frontier()));
+        if let Some(promise) = first.flatten() {
+            let gathered = &self.gathered;
+            let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
+            inputs.restore(promise, |inlet| {
+                gathered.as_ref().is_some_and(|turns| !turns.is_entry(inlet))
+            });
         }
     }
 
@@ -301,13 +315,16 @@ impl StageLoop {
             }
             Control::Barrier { epoch, .. } => self.barrier_came(inlets, from, epoch),
             Control::Frontier(promise) => inputs.promises(from, promise),
+            Control::Idle if self.gathered.as_ref().is_some_and(|turns| !turns.is_entry(from)) => {
+                inputs.rests(from);
+            }
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
             Control::Held => inputs.holds(from),
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
                 if turn.rests {
-                    inputs.idles(from);
+                    inputs.rests(from);
                 }
                 if let Some(gathered) = &mut self.gathered {
                     gathered.arrives(turn);
