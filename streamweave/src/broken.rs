@@ -215,6 +215,8 @@ variants! {
     ExitForgotten,
     /// A run begins again while tasks of the one before may still do something.
     AttemptsOverlap,
+    /// A node that restarts without its state is taken for one that keeps it.
+    FreshLooksKept,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.

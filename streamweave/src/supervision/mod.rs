@@ -92,4 +92,4 @@ pub(crate) use report::Reports;
 pub use report::{FailureReport, FailureReports};
 pub(crate) use restarts::Restarts;
 pub(crate) use supervised::{Order, Supervised, Supervision};
-pub(crate) use supervisor::{Supervisor, Treatment};
+pub(crate) use supervisor::{Supervisor, Treatment, is_within};

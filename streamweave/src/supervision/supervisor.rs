@@ -242,7 +242,7 @@ impl Unit {
 }
 
 /// Whether `path` is that of `unit`, or of something in it.
-fn is_within(path: &str, unit: &str) -> bool {
+pub(crate) fn is_within(path: &str, unit: &str) -> bool {
     let rest = path.strip_prefix(unit);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
