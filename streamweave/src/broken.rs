@@ -217,6 +217,10 @@ variants! {
     AttemptsOverlap,
     /// A node that restarts without its state is taken for one that keeps it.
     FreshLooksKept,
+    /// A supervisor that is restarted itself keeps the count of its restarts.
+    CountsOutliveRestart,
+    /// The failure of a node that restarts because of another's is counted for itself.
+    OneCauseCountsTwice,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.

@@ -46,7 +46,10 @@
 //! comes in waits, and so does what feeds it, by backpressure.
 //!
 //! What the attempts are used up on goes to the next supervisor outwards ([`FailureAction`]), and
-//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors. Where the
+//! beyond the outermost one it stops the graph. Strategies and counts are those of Erlang/OTP's supervisors:
+//! one that is restarted itself begins to count anew, and what fails while it is to restart because of
+//! another's failure counts no more than that one. What OTP calls the types of children is not there: each
+//! restarts, what has ended does not, and what the rest can do without is told by its edges. Where the
 //! state of the last checkpoint is what the graph is to go on with,
 //! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
 //!
