@@ -221,6 +221,8 @@ variants! {
     CountsOutliveRestart,
     /// The failure of a node that restarts because of another's is counted for itself.
     OneCauseCountsTwice,
+    /// A call that panics does not count for the circuit breaker.
+    PanicIsNoFailedCall,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.

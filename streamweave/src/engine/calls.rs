@@ -49,14 +49,14 @@ impl Attempts {
         call: impl Future<Output = Result<T, E>>,
     ) -> NodeResult<T> {
         self.made += 1;
-        let breaker = self.breaker.clone();
+        let (breaker, clock) = (self.breaker.clone(), self.clock.clone());
         let attempt = match &breaker {
-            Some(breaker) => Some(breaker.admit(&self.clock).await),
+            Some(breaker) => Some(breaker.admit(&clock).await),
             None => None,
         };
         let answer = self.within_limit(call).await;
         if let Some(attempt) = attempt {
-            attempt.ends(answer.is_err(), self.clock.now());
+            attempt.ends(answer.is_err());
         }
         answer
     }
