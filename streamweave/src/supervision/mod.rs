@@ -53,6 +53,10 @@
 //! state of the last checkpoint is what the graph is to go on with,
 //! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
 //!
+//! Code of a record's own type may panic before any handler sees it, in its `Clone`: that is the failure of
+//! the node that was about to take it, and the record, which is there still, is treated as any other. What
+//! panics in a `Serialize` fails the checkpoint, and the run goes on.
+//!
 //! What the rest can do without is told by its edges: a failure at one end of a `#[severable]` edge leaves
 //! [what is at the other](crate::graph::EdgeSpec::severable).
 //!

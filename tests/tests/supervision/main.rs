@@ -5,6 +5,7 @@
 use std::error::Error;
 
 mod bomb;
+mod copies;
 mod every_unit;
 mod groups;
 mod idle;

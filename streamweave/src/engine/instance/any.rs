@@ -1,6 +1,7 @@
 //! An instance as the stage sees it, whatever its node is.
 
 use super::*;
+use crate::engine::drive::caught;
 use crate::state::Opening;
 
 /// What a stage can ask of any of its nodes.
@@ -12,6 +13,8 @@ pub trait AnyInstance {
     fn was_entered(&self) -> bool;
     /// What it was doing when it was entered last, and its record's position.
     fn doing(&self) -> (&'static str, u64);
+    /// A record came that panicked before it could be handed over.
+    fn take_panicked(&mut self);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
     /// The unit stands: what it changed of the node's timers and promises applies.
@@ -97,6 +100,11 @@ pub trait AnyInstance {
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool;
 }
 
+/// What saving the state of this node gives: where the `Serialize` of what is in it panics, it refuses.
+fn guarded<T>(path: &str, save: impl FnOnce() -> Result<T, StateError>) -> Result<T, StateError> {
+    caught(save).unwrap_or_else(|panicked| Err(panicked.in_serialize().in_node(path)))
+}
+
 impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn path(&self) -> &Arc<str> {
         &self.path
@@ -106,6 +114,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn doing(&self) -> (&'static str, u64) {
         (self.input, self.accepted().saturating_sub(1))
+    }
+    fn take_panicked(&mut self) {
+        self.enter();
     }
     fn leave(&mut self) {
         self.returned = self.entered;
@@ -160,15 +171,17 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         let since = since.filter(|since| since >> 32 == epoch >> 32).map(|since| since as u32);
         self.state.set_epoch(epoch as u32);
         let schema = self.schema.get_or_insert_with(N::State::schema);
-        let saving = self.state.begin_snapshot(&self.path, schema, since);
-        self.saving = Some(saving.and_then(|mut saving| {
-            self.agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(&self.path))?;
+        let (state, agenda, path) = (&mut self.state, &mut self.agenda, &self.path);
+        self.saving = Some(guarded(path, || {
+            let mut saving = state.begin_snapshot(path, schema, since)?;
+            agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(path))?;
             Ok(saving)
         }));
     }
     fn save_some(&mut self, entries: usize) -> bool {
         let Some(Ok(saving)) = &mut self.saving else { return true };
-        match self.state.advance_snapshot(&self.path, saving, entries) {
+        let (state, path) = (&mut self.state, &self.path);
+        match guarded(path, || state.advance_snapshot(path, saving, entries)) {
             Ok(complete) => complete,
             Err(error) => {
                 self.saving = Some(Err(error));
