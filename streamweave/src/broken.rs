@@ -223,6 +223,8 @@ variants! {
     OneCauseCountsTwice,
     /// A call that panics does not count for the circuit breaker.
     PanicIsNoFailedCall,
+    /// A restart from a checkpoint that does not come about is the last.
+    FailedRestartIsFinal,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.
