@@ -225,6 +225,8 @@ variants! {
     PanicIsNoFailedCall,
     /// A restart from a checkpoint that does not come about is the last.
     FailedRestartIsFinal,
+    /// What is tried again counts as taken each time.
+    RetriedCountsTwice,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.

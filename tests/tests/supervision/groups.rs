@@ -138,6 +138,67 @@ pub(crate) fn who_restarts_counts_anew() -> Tested {
     Ok(())
 }
 
+/// Passes each number on twice.
+#[node]
+struct Twice {
+    #[input]
+    input: u64,
+    #[output]
+    out: u64,
+}
+
+impl TwiceHandlers for Twice {
+    fn on_input(&self, n: u64, out: &mut impl TwiceOut) -> NodeResult {
+        out.out(n);
+        out.out(n);
+        Ok(())
+    }
+}
+
+graph! {
+    struct Chain(bomb: Bomb) {
+        #[input] numbers: u64,
+        #[output] out: u64,
+
+        first: Twice {},
+        second: Twice {},
+        third: Pass { bomb },
+        last: Twice {},
+
+        graph.numbers => first.input,
+        first.out => second.input,
+        second.out => third.input,
+        third.out => last.input,
+        last.out => graph.out,
+    }
+}
+
+/// Nodes of one stage count what stands, wherever in it a unit fails that is tried again.
+#[test]
+pub(crate) fn what_is_tried_again_counts_once() -> Tested {
+    simulate(40, |sim| {
+        let at = sim.seed() % 40;
+        let graph = graph! {
+            #[restart(max = 1)]
+            inner: Chain::new(Bomb::at(at, false)),
+            graph.numbers => inner.numbers,
+            inner.out => graph.out,
+        };
+        let (inputs, outputs, mut run) = sim.start(graph)?.split();
+        let (out, mut failures) = (run.capture(outputs.out), run.failures());
+        run.feed(inputs.numbers, 0..10);
+        run.until_idle()?;
+        assert_eq!(out.items().len(), 80);
+        let mut taken: Vec<_> = run.metrics().nodes.iter().map(|node| node.records_in).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, [10, 20, 40, 40], "the one at {at} failed");
+        let failure = failures.try_recv().ok_or("it failed")?.failure;
+        assert_eq!((&*failure.node, failure.position), ("inner/third", at));
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// Fails with the connection that it shares with others, when that has been lost for so long.
 #[node(async)]
 struct Connected {

@@ -92,6 +92,8 @@ pub trait AnyInstance {
     fn treated(&mut self, treatment: Treatment, is_timer: bool);
     /// How often the timer whose unit has failed had been tried again before.
     fn timer_tries(&self) -> u32;
+    /// What it has taken in the failed unit comes again: it has not been taken yet.
+    fn takes_again(&mut self);
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
     /// Whether it makes something visible when a checkpoint is complete.
@@ -274,12 +276,14 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
         }
         match treatment {
-            // It has not been taken yet.
-            Treatment::Retry => self.phases += u64::from(!is_timer),
+            Treatment::Retry => {}
             Treatment::Skip => self.failures.skipped += 1,
             Treatment::DeadLetter => self.failures.letters += 1,
             Treatment::Stop => {}
         }
+    }
+    fn takes_again(&mut self) {
+        self.phases += self.accepted() - self.began;
     }
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter> {
         // Where it was a promise of a node before that made it due, the frontier is known here.
