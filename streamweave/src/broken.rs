@@ -223,6 +223,18 @@ variants! {
     ExitForgotten,
     /// A run begins again while tasks of the one before may still do something.
     AttemptsOverlap,
+    /// A node that restarts without its state is taken for one that keeps it.
+    FreshLooksKept,
+    /// A supervisor that is restarted itself keeps the count of its restarts.
+    CountsOutliveRestart,
+    /// The failure of a node that restarts because of another's is counted for itself.
+    OneCauseCountsTwice,
+    /// A call that panics does not count for the circuit breaker.
+    PanicIsNoFailedCall,
+    /// A restart from a checkpoint that does not come about is the last.
+    FailedRestartIsFinal,
+    /// What is tried again counts as taken each time.
+    RetriedCountsTwice,
     /// What has failed for good counts as ended.
     FailedIsEnd,
     /// Questions wait for what has failed for good.

@@ -44,7 +44,7 @@
 /// | `group name { .. },` | nodes that belong together; `name/node` is their path |
 /// | `#[rounds(max = n)] loop name { .. },` | the nodes of a loop, and its bound: beyond it is an error (`max`) or the result (`limit`) |
 /// | `#[on_failure(..)]` before a node or a group | what becomes of a record whose unit fails: `stop`, `retry`, `skip` or `dead_letter`, which gives the node the output `dead_letters`; `#[on_failure(dead_letter, retry = 3, backoff = "100ms..5s")]` tries each record so often before; see [`supervision`](crate::supervision) |
-/// | `#[restart(max = 3, within = "10s", backoff = "100ms..5s")]` before a node or a group | how often there may be a restart; `then = "escalate"`, `"stop"`, `"restart"` or `"restart_group"` when that is used up, `state = "fresh"` to start without state |
+/// | `#[restart(max = 3, within = "10s", backoff = "100ms..5s")]` before a node or a group | how often there may be a restart; `then = "escalate"`, `"stop"`, `"restart"` (with `backoff = "100ms..5s"` where none is said) or `"restart_group"` when that is used up, `state = "fresh"` to start without state |
 /// | `#[renamed_from = "old"]` before a node or a group | its name before, in the same group: state that was saved under that is its own |
 /// | `group name one_for_all { .. },` | a supervision unit: which members restart when one fails (`one_for_one`, `one_for_all`, `rest_for_one`) |
 ///

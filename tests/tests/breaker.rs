@@ -166,3 +166,53 @@ fn a_run_ends_while_it_is_open() -> Tested {
     assert!(run.drain().unwrap_err().to_string().contains("busy"));
     Ok(())
 }
+
+/// Panics at the first calls, and counts all.
+#[node(async, concurrency = 1, breaker(failures = 2, within = "1s", open = "100ms"))]
+struct Bug {
+    #[input]
+    numbers: &u64,
+    #[output]
+    out: u64,
+    service: Service,
+}
+
+impl BugHandlers for Bug {
+    type Answer = u64;
+    async fn call(&self, number: &u64) -> NodeResult<u64> {
+        Ok(self.service.ask(*number).expect("a bug"))
+    }
+    fn complete(&self, answer: u64, out: &mut impl BugOut) -> NodeResult {
+        out.out(answer);
+        Ok(())
+    }
+}
+
+/// A call that panics has failed: it opens the circuit, also as the trial.
+#[test]
+fn a_panic_is_a_failure() -> Tested {
+    let service = Service::failing(3);
+    let mut run = graph! {
+        #[restart(max = 9)]
+        bug: Bug { service: service.clone() },
+        graph.numbers => bug.numbers,
+        bug.out => graph.out,
+    }
+    .inline()?;
+    run.inputs.numbers.try_send(1)?;
+    run.step()?;
+    assert_eq!(service.asked(), 2);
+    run.advance(Duration::from_millis(99))?;
+    assert_eq!(service.asked(), 2);
+    run.advance(Duration::from_millis(1))?;
+    assert_eq!(service.asked(), 3);
+    run.advance(Duration::from_millis(99))?;
+    assert_eq!(service.asked(), 3);
+    run.advance(Duration::from_millis(1))?;
+    assert_eq!((service.asked(), run.outputs.out.try_recv()), (4, Some(2)));
+    Ok(())
+}
+
+streamweave_tests::broken_variants! {
+    PanicIsNoFailedCall => a_panic_is_a_failure;
+}

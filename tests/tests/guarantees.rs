@@ -155,3 +155,83 @@ fn who_appends_may_write_twice() {
     assert_eq!(of(FileLinesSink::create("lines")), Guarantee::ExactlyOnce);
     assert_eq!(of(FileLinesSink::append("lines")), Guarantee::AtLeastOnce);
 }
+
+/// Counts, in state.
+#[node]
+struct Count {
+    #[input]
+    values: u64,
+    #[output]
+    out: u64,
+    #[state]
+    count: Value<u64>,
+}
+
+impl CountHandlers for Count {
+    fn on_values(&self, state: &mut CountState, _: u64, out: &mut impl CountOut) -> NodeResult {
+        *state.count.get_mut() += 1;
+        out.out(*state.count);
+        Ok(())
+    }
+}
+
+#[test]
+fn who_restarts_without_its_state_loses_it() {
+    let (nothing, most, exactly) =
+        (Guarantee::Nothing, Guarantee::AtMostOnce, Guarantee::ExactlyOnce);
+    let told = |graph: Graph<_, _>| -> Vec<_> {
+        graph.guarantees().into_iter().map(|path| (path.to.clone(), path.guarantee())).collect()
+    };
+    let expected = |show, set| vec![("set".to_owned(), set), ("show".to_owned(), show)];
+    macro_rules! counts {
+        ([$($numbers:tt)*] [$($count:tt)*] [$($desk:tt)*] [$($show:tt)*]) => {
+            graph! {
+                $($numbers)* numbers: from_iter([1_u64]),
+                $($desk)* group desk {
+                    $($count)* count: Count {},
+                }
+                $($show)* show: Show {},
+                set: Set {},
+                numbers.out => [count.values, set.values],
+                count.out => show.values,
+            }
+        };
+    }
+    let kept = counts!([] [#[restart(max = 3)]] [] []);
+    assert_eq!(told(kept), expected(exactly, exactly));
+    let graph = counts!([] [#[restart(max = 3, state = "fresh")]] [] []);
+    let path = &graph.guarantees()[1];
+    assert_eq!(path.fresh.as_deref(), Some("desk/count"));
+    let text = path.to_string();
+    assert!(
+        text.starts_with("numbers -> show: at most once (rewindable, transactional, `desk/"),
+        "{text}"
+    );
+    // What goes another way is as it was.
+    assert_eq!(told(graph), expected(most, exactly));
+    let group = counts!([] [] [#[restart(max = 3, state = "fresh")]] []);
+    assert_eq!(told(group), expected(most, exactly));
+    let sink = counts!([] [] [] [#[restart(max = 3, state = "fresh")]]);
+    assert_eq!(told(sink), expected(most, exactly));
+    // A source begins anew: what it has given comes again, too.
+    let source = counts!([#[restart(max = 3, state = "fresh")]] [] [] []);
+    assert_eq!(told(source), expected(nothing, nothing));
+
+    let mut graph = counts!([] [#[restart(max = 3, state = "fresh")]] [] []);
+    graph.require(Guarantee::ExactlyOnce);
+    let told = graph.inline().err().unwrap().to_string();
+    assert!(told.contains("`desk/count` restarts without its state"), "{told}");
+    assert!(told.contains("allow_loss(\"desk/count\")"), "{told}");
+    let mut graph = counts!([] [#[restart(max = 3, state = "fresh")]] [] []);
+    graph.require(Guarantee::ExactlyOnce);
+    graph.allow_loss("desk/count");
+    graph.inline().unwrap();
+    let mut graph = counts!([#[restart(max = 3, state = "fresh")]] [] [] []);
+    graph.require(Guarantee::AtMostOnce);
+    let told = graph.inline().err().unwrap().to_string();
+    assert!(told.contains("allow_duplicates(\"set\")"), "{told}");
+}
+
+streamweave_tests::broken_variants! {
+    FreshLooksKept => who_restarts_without_its_state_loses_it;
+}

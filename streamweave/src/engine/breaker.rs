@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use crate::broken::{Broken, broken};
 use crate::engine::Clock;
 use crate::node::BreakerOptions;
 use crate::time::millis;
@@ -91,6 +92,7 @@ impl Circuit {
 #[derive(Debug)]
 pub(crate) struct Attempt<'a> {
     breaker: &'a Breaker,
+    clock: &'a Clock,
     is_trial: bool,
     is_over: bool,
 }
@@ -107,14 +109,14 @@ impl Breaker {
     }
 
     /// Ready when an attempt may be made.
-    pub(crate) async fn admit(&self, clock: &Clock) -> Attempt<'_> {
+    pub(crate) async fn admit<'a>(&'a self, clock: &'a Clock) -> Attempt<'a> {
         // Of a clock that stands only the waits are known.
         let mut waited_until = i64::MIN;
         loop {
             let admission = self.lock().admit(clock.now().max(waited_until));
             match admission {
                 Admission::Go { is_trial } => {
-                    return Attempt { breaker: self, is_trial, is_over: false };
+                    return Attempt { breaker: self, clock, is_trial, is_over: false };
                 }
                 Admission::WaitUntil(until) => {
                     clock.sleep_until(until).await;
@@ -147,10 +149,14 @@ impl Breaker {
 
 impl Attempt<'_> {
     /// The attempt is over.
-    pub(crate) fn ends(mut self, has_failed: bool, now: i64) {
+    pub(crate) fn ends(mut self, has_failed: bool) {
+        self.is_over(has_failed);
+    }
+
+    fn is_over(&mut self, has_failed: bool) {
         self.is_over = true;
         let Breaker { path, options, .. } = self.breaker;
-        let is_trial = self.is_trial;
+        let (is_trial, now) = (self.is_trial, self.clock.now());
         if self.breaker.change(|circuit| circuit.ends(is_trial, has_failed, now, options)) {
             match has_failed {
                 true => {
@@ -162,10 +168,15 @@ impl Attempt<'_> {
     }
 }
 
-/// The next one is the trial, where one was given up.
+/// One that panics has failed. The next one is the trial, where one was given up.
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if self.is_trial && !self.is_over {
+        if self.is_over {
+            return;
+        }
+        if std::thread::panicking() && !broken(Broken::PanicIsNoFailedCall) {
+            self.is_over(true);
+        } else if self.is_trial {
             self.breaker.change(|circuit| {
                 circuit.state = State::Open { until: i64::MIN };
                 false

@@ -1,7 +1,6 @@
 //! Stages headed by a node with many calls in flight.
 
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{Future, poll_fn, ready};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
@@ -13,12 +12,11 @@ use crate::engine::Clock;
 use crate::engine::aside::AnyAside;
 use crate::engine::breaker::Breaker;
 use crate::engine::cx::Phase;
-use crate::engine::drive::Panicked;
+use crate::engine::drive::{Panicked, caught};
 use crate::engine::inlet::PopInlets;
 use crate::engine::instance::Instance;
 use crate::engine::records::Mark;
 use crate::engine::serial::catch;
-use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Doing, Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{
     BoxFuture, Call, CallOptions, Emitters, InputPort, Lifecycle, NodeError, NodeResult, TimedOut,
@@ -55,14 +53,14 @@ impl Attempts {
         call: impl Future<Output = Result<T, E>>,
     ) -> NodeResult<T> {
         self.made += 1;
-        let breaker = self.breaker.clone();
+        let (breaker, clock) = (self.breaker.clone(), self.clock.clone());
         let attempt = match &breaker {
-            Some(breaker) => Some(breaker.admit(&self.clock).await),
+            Some(breaker) => Some(breaker.admit(&clock).await),
             None => None,
         };
         let answer = self.within_limit(call).await;
         if let Some(attempt) = attempt {
-            attempt.ends(answer.is_err(), self.clock.now());
+            attempt.ends(answer.is_err());
         }
         answer
     }
@@ -136,9 +134,7 @@ impl<T: Send + 'static, A: Send + 'static> Flight<T, A> {
     }
 
     /// Starts a call: before those that are in flight where it is made `again`.
-    fn start(&mut self, asked: Asked<T>, again: bool, call: BoxFuture<'static, NodeResult<A>>) {
-        let call: BoxFuture<'static, Answer<T, A>> =
-            Box::pin(async move { (asked, catch(call).await) });
+    fn start(&mut self, again: bool, call: BoxFuture<'static, Answer<T, A>>) {
         match self {
             Flight::Ordered(calls) if again && !broken(Broken::RetriedGoesLast) => {
                 calls.push_front(call)
@@ -231,9 +227,23 @@ where
                     let number = *place;
                     *place += if again { -1 } else { 1 };
                     inlet.asks(number, mark, &item, saves && stage.has_passed_barrier());
-                    let kept = inlet.aside.copy_of(&item);
-                    let asked = Asked { mark, inlet: index, number, kept, tries };
-                    flight.start(asked, again, Arc::clone(&root.node).call(item, attempts));
+                    let copied = caught(|| inlet.aside.copy_of(&item));
+                    let mut asked = Asked { mark, inlet: index, number, kept: None, tries };
+                    match copied {
+                        Ok(kept) => {
+                            asked.kept = kept;
+                            let node = Arc::clone(&root.node);
+                            // What makes the call may panic, too.
+                            let call = async move { node.call(item, attempts).await };
+                            let call = async move { (asked, catch(call).await) };
+                            flight.start(again, Box::pin(call));
+                        }
+                        // It fails when it is its turn.
+                        Err(panicked) => {
+                            asked.kept = Some(item);
+                            flight.start(again, Box::pin(ready((asked, Err(panicked)))));
+                        }
+                    }
                 }
                 Ok(())
             }
@@ -292,10 +302,7 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     let answer = answer?;
     let result = {
         let (node, state, mut out) = root.split(&mut stage.cx);
-        catch_unwind(AssertUnwindSafe(|| {
-            answer.and_then(|answer| node.complete(state, answer, &mut out))
-        }))
-        .map_err(|panic| Panicked(panic_message(&*panic)))?
+        caught(|| answer.and_then(|answer| node.complete(state, answer, &mut out)))?
     };
     root.leave_with(&mut stage.cx, unit, result);
     Ok(())

@@ -14,6 +14,7 @@ use crate::engine::cx::{Cause, Cx, Failure, Phase};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, Lifecycle, Part, Receive};
+use crate::state::StateError;
 
 /// Records that wait to be driven.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
 ) -> Result<(), Panicked> {
     if A::LENDS {
         let Pending { records, next, .. } = pending;
-        let ran = catch(|| {
+        let ran = caught(|| {
             while *next < records.len() {
                 to.enter();
                 let (items, stamps) = records.lend(*next);
@@ -165,7 +166,7 @@ fn run_all<T, Port, A: Accept<T, Port>>(
         return ran;
     }
     let (mut drain, mut stamps) = pending.records.drain();
-    let ran = catch(|| {
+    let ran = caught(|| {
         while drain.len() > 0 {
             to.enter();
             stamps = run(&mut drain, stamps, to, cx);
@@ -249,11 +250,12 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
     while let Some((record, mark, tries)) = aside.take_again().or_else(|| pending.pop_first()) {
         to.enter();
         cx.mark = mark;
-        let copy = if A::LENDS { None } else { aside.copy_of(&record) };
         let mut kept = Some(record);
-        let mut has_run = false;
-        let ran = catch(|| {
+        let (mut is_copied, mut has_run) = (A::LENDS, false);
+        let ran = caught(|| {
             to.begin();
+            let copy = kept.as_ref().filter(|_| !A::LENDS).and_then(|record| aside.copy_of(record));
+            is_copied = true;
             match copy {
                 Some(copy) => to.accept(cx, copy),
                 None if A::LENDS => kept.iter().for_each(|record| to.accept_lent(cx, record)),
@@ -262,6 +264,9 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
             has_run = !cx.has_failure();
             unit_stands(to, cx);
         });
+        if !is_copied {
+            enter_first(to);
+        }
         if let Some(record) = kept.filter(|_| !has_run) {
             aside.put(record, mark, tries);
         }
@@ -274,13 +279,32 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
     Ok(())
 }
 
-fn catch(run: impl FnOnce()) -> Result<(), Panicked> {
+/// Runs it; a panic in it is told, not passed on.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Panicked(panic_message(&*panic)))
+}
+
+/// A record could not even be handed over, as its copy panicked: it is the first node's all the same.
+#[cold]
+fn enter_first(root: &mut dyn Part) {
+    let mut is_first = true;
+    root.visit(&mut |node| {
+        if std::mem::take(&mut is_first) {
+            node.take_panicked();
+        }
+    });
 }
 
 /// A handler panicked with this message.
 #[derive(Debug)]
 pub(crate) struct Panicked(pub(crate) String);
+
+impl Panicked {
+    /// It did so while it was asked for its bytes: it refuses.
+    pub(crate) fn in_serialize(self) -> StateError {
+        StateError::encode(format_args!("panicked: {}", self.0))
+    }
+}
 
 /// Names the node that panicked: the innermost that was entered and not left.
 pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
@@ -371,7 +395,7 @@ pub(crate) fn advance(
     phase: Phase,
 ) -> (bool, Result<(), Panicked>) {
     let mut done = false;
-    let ran = catch(|| {
+    let ran = caught(|| {
         done = run_phase(part, cx, phase);
         if done && cx.promised() {
             keep_promises(part, cx);

@@ -8,6 +8,7 @@ use std::task::Context as Task;
 use serde::{Deserialize, Serialize};
 
 use crate::broken::{Broken, broken};
+use crate::engine::drive::caught;
 use crate::engine::inlet::Inlets;
 use crate::engine::merge::Merge;
 use crate::engine::probe::InstanceState;
@@ -49,7 +50,8 @@ impl Waiting {
         codec: &Codec<T>,
     ) -> Result<Self, StateError> {
         let mut bytes = Vec::new();
-        codec.encode(record, &mut bytes)?;
+        let encoded = caught(|| codec.encode(record, &mut bytes));
+        encoded.unwrap_or_else(|panicked| Err(panicked.in_serialize()))?;
         Ok(Waiting { place, mark, record: bytes })
     }
 

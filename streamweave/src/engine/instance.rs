@@ -63,6 +63,8 @@ pub struct Instance<N: Node, O> {
     returned: u64,
     /// How many of the units that entered were no records.
     phases: u64,
+    /// How many records had been taken when the unit began, where its state is undone.
+    began: u64,
     input: &'static str,
     progress: Progress,
     /// The frontier that the counters know.
@@ -130,6 +132,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
             entered: 0,
             returned: 0,
             phases: 0,
+            began: 0,
             input: "on_start",
             progress: Progress::default(),
             told: None,
@@ -434,6 +437,7 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn begin_unit(&mut self) {
         if self.undo {
             self.state.begin();
+            self.began = self.accepted();
         }
         self.out.each(&mut Begin);
     }

@@ -1,17 +1,15 @@
 //! Stages headed by an asynchronous node: its handlers are awaited, one record at a time.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use crate::engine::Sending;
 use crate::engine::cx::{Cx, Phase};
-use crate::engine::drive::Panicked;
+use crate::engine::drive::{Panicked, caught};
 use crate::engine::inlet::{Inlets, PortInlets};
 use crate::engine::instance::{ALL_SO_FAR, Due, Flush, Instance};
-use crate::engine::spawn::panic_message;
 use crate::engine::stage::{Stage, StageEnd, StageEnv, StageLoop, Todo};
 use crate::node::{Emitters, LifecycleAsync, Node, NodeResult, Part, ReceiveAsync};
 
@@ -54,11 +52,17 @@ where
             return self.rest.drive(index - before, root, cx).await;
         };
         let Some((item, mark, tries)) = inlet.pop() else { return Ok(()) };
-        let kept = inlet.aside.copy_of(&item);
         cx.mark = mark;
         root.begin_unit();
         root.enter_by(N::NAME);
         let unit = root.enter();
+        let kept = match caught(|| inlet.aside.copy_of(&item)) {
+            Ok(kept) => kept,
+            Err(panicked) => {
+                inlet.aside.put(item, mark, tries);
+                return Err(panicked);
+            }
+        };
         let result = {
             let (node, state, mut out) = root.split(cx);
             catch(node.receive(state, item, &mut out)).await
@@ -74,9 +78,9 @@ where
 /// Awaits a handler's future; a panic in it is told, not passed on.
 pub(crate) async fn catch<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut future = pin!(future);
-    poll_fn(move |task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+    poll_fn(move |task| match caught(|| future.as_mut().poll(task)) {
         Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(Panicked(panic_message(&*panic)))),
+        Err(panicked) => Poll::Ready(Err(panicked)),
     })
     .await
 }

@@ -1,6 +1,7 @@
 //! Runs that begin again from the last checkpoint when they fail.
 
 use std::error::Error;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -31,7 +32,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// error. What it gives of a run that has failed is dropped. The next attempt begins when no task of the last
 /// is left, those that nodes have [spawned](crate::node::Context::spawn) included, so nothing of it can come
 /// in between; a run that [hangs](Graph::set_watchdog), or of which something is left after a minute, is not
-/// tried again. Nor is one whose storage another run has taken over ([`CheckpointError::Fenced`]).
+/// tried again. Nor is one whose storage another run has taken over ([`CheckpointError::Fenced`]). A restart
+/// that does not come about, as the storage cannot be read just then or `make` gives an error, counts as one
+/// that failed, and is tried again.
 ///
 /// What `restart` says of the state has no meaning here. Beyond its restarts the error of the last
 /// attempt is given back, whatever it says is `then` to happen, but for
@@ -95,8 +98,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 ///
 /// # Errors
-/// What `make` and `attend` give; when the last checkpoint cannot be read, or does not fit the graph, or
-/// the graph does not start.
+/// What `attend` gives; what `make` gives, when the last checkpoint cannot be read, or does not fit the
+/// graph, or the graph does not start: at once if it has never run, and otherwise beyond the restarts.
 pub async fn restart_from_checkpoint<S, I, O, T>(
     storage: &S,
     restart: &RestartSpec,
@@ -108,35 +111,39 @@ where
 {
     #[allow(clippy::disallowed_methods, reason = "between two attempts no run has a clock")]
     let begun = Instant::now();
+    let now = || i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
     let mut restarts = Restarts::default();
+    // Of the graph, once it has run.
+    let mut named = None;
     let mut attempt = 0;
     loop {
-        let mut graph = make()?;
-        let name = graph.name().to_owned();
-        graph.check_replay()?;
-        let from = storage.clone();
-        #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
-        let latest = tokio::task::spawn_blocking(move || from.latest()).await;
-        if let Some(checkpoint) = latest?? {
-            graph.restore(checkpoint.snapshot())?;
-        }
-        attempt = graph.carried.descent.attempt.max(attempt + 1);
-        graph.carried.descent.attempt = attempt;
-        // What has failed begins again with all the rest.
-        graph.severable.clear();
-        let run = graph.start()?;
-        let life = run.life();
+        let (name, run) = match begin(storage, &mut make, &mut attempt).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                // A restart that fails is one all the same; what never ran is not tried again.
+                let is_final =
+                    CheckpointError::is_fenced(&*error) || broken(Broken::FailedRestartIsFinal);
+                let name = named.as_ref().filter(|_| !is_final);
+                let again = name.and_then(|name: &String| restarts.again(restart, name, now()));
+                let Some(wait) = again else { return Err(error) };
+                tracing::warn!(graph = named, ?wait, "the graph could not begin again: {error}");
+                sleep(wait).await;
+                continue;
+            }
+        };
+        let mut life = run.life();
         let error = match attend(run).await {
             Ok(done) if !life.has_failed() || broken(Broken::FailedLooksDone) => return Ok(done),
             // What it has is of a run that came to nothing.
             Ok(_) => RunError::Aborted { graph: name.clone() }.into(),
             Err(error) => error,
         };
-        let Some(failure) = life.failure().await else { return Err(error) };
-        let now = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let again = restarts.again(restart, &name, now);
-        // What is in the storage now is another run's.
-        let Some(wait) = again.filter(|_| !CheckpointError::is_fenced(&*failure)) else {
+        let is_over = life.is_over().await;
+        let Some(failure) = life.failure() else { return Err(error) };
+        // What is in the storage now may be another run's.
+        let is_final = !is_over || CheckpointError::is_fenced(&*failure);
+        let again = if is_final { None } else { restarts.again(restart, &name, now()) };
+        let Some(wait) = again else {
             return Err(match error.downcast_ref() {
                 Some(RunError::Aborted { graph }) => {
                     RunError::Failed { graph: graph.clone(), failure }.into()
@@ -150,8 +157,38 @@ where
             ?wait,
             "the graph has failed, and begins again from its last checkpoint: {failure}"
         );
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
+        named = Some(name);
+        sleep(wait).await;
+    }
+}
+
+/// A run of the graph from the last checkpoint, and the graph's name. It is one attempt more.
+async fn begin<S, I, O>(
+    storage: &S,
+    make: &mut impl FnMut() -> Result<Graph<I, O>, BoxError>,
+    attempt: &mut u64,
+) -> Result<(String, Running<I, O>), BoxError>
+where
+    S: CheckpointStorage + Clone + 'static,
+{
+    let mut graph = make()?;
+    let name = graph.name().to_owned();
+    graph.check_replay()?;
+    let from = storage.clone();
+    #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
+    let latest = tokio::task::spawn_blocking(move || from.latest()).await;
+    if let Some(checkpoint) = latest?? {
+        graph.restore(checkpoint.snapshot())?;
+    }
+    *attempt = graph.carried.descent.attempt.max(*attempt + 1);
+    graph.carried.descent.attempt = *attempt;
+    // What has failed begins again with all the rest.
+    graph.severable.clear();
+    Ok((name, graph.start()?))
+}
+
+async fn sleep(wait: Duration) {
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
     }
 }

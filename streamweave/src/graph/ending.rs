@@ -41,6 +41,10 @@ impl Severing {
         part
     }
 
+    fn stage_of(&self, task: tokio::task::Id) -> Option<usize> {
+        self.tasks.iter().position(|stage| stage.id() == task)
+    }
+
     fn is_waited_for(&self, task: tokio::task::Id, waited_for: &BTreeSet<usize>) -> bool {
         waited_for.iter().any(|stage| self.tasks[*stage].id() == task)
     }
@@ -76,40 +80,38 @@ pub(super) async fn supervise(
                 break;
             }
         };
-        match stage {
+        let (stage, failure) = match stage {
+            Ok((stage, StageEnd::Failed(failure))) => (Some(stage), failure),
             Ok((stage, end)) => {
                 waited_for.remove(&stage);
                 cancelled |= matches!(end, StageEnd::Cancelled);
-                if let StageEnd::Failed(failure) = end {
-                    let severed = severing.sever(stage, &failure);
-                    let failed = fails(failure);
-                    if matches!(ended, Ended::Finished) {
-                        ended = failed;
-                    }
-                    if severed.is_empty() {
-                        break;
-                    }
-                    waited_for.retain(|stage| !severed.contains(stage));
-                }
+                continue;
             }
             // Of a part that has failed, also where dropping it panics.
-            Err(error) if !severing.is_waited_for(error.id(), &waited_for) => {}
-            Err(error) => {
-                // The engine's own code panicked: it must not look like an end of input.
-                ended = Ended::Failed(Arc::new(Failure::of_engine(error)));
-                break;
-            }
+            Err(error) if !severing.is_waited_for(error.id(), &waited_for) => continue,
+            // The engine's own code panicked: it must not look like an end of input.
+            Err(error) => (severing.stage_of(error.id()), Arc::new(Failure::of_engine(error))),
+        };
+        let severed = stage.map_or_else(Vec::new, |stage| severing.sever(stage, &failure));
+        let failed = fails(failure);
+        if matches!(ended, Ended::Finished) {
+            ended = failed;
         }
+        if severed.is_empty() {
+            break;
+        }
+        waited_for.retain(|stage| !severed.contains(stage));
     }
     if cancelled && matches!(ended, Ended::Finished) {
         ended = Ended::Aborted;
     }
-    // Not awaited, for the same reason.
-    stages.abort_all();
-    stages.detach_all();
+    // Before anything ends by it: what has been read until then is no result.
     if let Ended::Failed(failure) = &ended {
         life.fails(failure);
     }
+    // Not awaited, for the same reason.
+    stages.abort_all();
+    stages.detach_all();
     let _ = tell.send(Some(ended));
     let _ = over.send(true);
 }

@@ -190,7 +190,8 @@ impl<I, O> Graph<I, O> {
     }
 
     /// Where more is [required](Graph::require): what this source or input (`graph.orders`) gives may
-    /// be lost, or what this output (`graph.breaches`) has not handed over yet.
+    /// be lost, or what this output (`graph.breaches`) has not handed over yet, or what is in the state
+    /// of this node, which a policy restarts without it (`#[restart(state = "fresh")]`).
     pub fn allow_loss(&mut self, from: impl Into<String>) {
         self.required.losses.insert(from.into());
     }

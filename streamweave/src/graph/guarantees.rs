@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::broken::{Broken, broken};
 use crate::graph::flow::{NodeTiming, base, from_place, to_place};
 use crate::graph::spec::GraphSpec;
 use crate::node::{Descriptor, Node};
+use crate::supervision::{RestartedState, SupervisionPolicy, is_within};
 
 /// What is known of a record that a graph takes in, whatever happens to the process: see
 /// [`Graph::guarantees`](crate::graph::Graph::guarantees).
@@ -103,26 +105,37 @@ pub struct PathGuarantee {
     pub to: String,
     /// When it is seen.
     pub delivery: Delivery,
+    /// A node on the way, both ends included, that a policy restarts
+    /// [without its state](RestartedState::Fresh): what was in it is lost. A source loses its position,
+    /// and gives again what it has given.
+    pub fresh: Option<String>,
 }
 
 impl PathGuarantee {
     /// What holds, also when the process is killed.
     pub fn guarantee(&self) -> Guarantee {
-        let is_lost = self.replay.is_lost() || self.delivery == Delivery::Handed;
-        Guarantee::of(is_lost, self.repeats())
+        let is_handed = self.delivery == Delivery::Handed;
+        Guarantee::of(self.replay.is_lost() || is_handed || self.fresh.is_some(), self.repeats())
     }
 
     fn repeats(&self) -> bool {
-        matches!(self.delivery, Delivery::Visible | Delivery::Handed)
+        matches!(self.delivery, Delivery::Visible | Delivery::Handed) || self.rewinds()
+    }
+
+    /// Whether the source itself begins anew.
+    fn rewinds(&self) -> bool {
+        self.fresh.as_ref() == Some(&self.from)
     }
 }
 
 impl fmt::Display for PathGuarantee {
     /// `orders -> audit: exactly once (rewindable, transactional)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PathGuarantee { from, replay, to, delivery } = self;
+        let PathGuarantee { from, replay, to, delivery, fresh } = self;
         let how = format!("{replay:?}, {delivery:?}").to_lowercase();
-        write!(f, "{from} -> {to}: {} ({how})", self.guarantee())
+        write!(f, "{from} -> {to}: {} ({how}", self.guarantee())?;
+        fresh.iter().try_for_each(|node| write!(f, ", `{node}` restarts without its state"))?;
+        f.write_str(")")
     }
 }
 
@@ -177,7 +190,14 @@ impl Required {
         let required = self.guarantee?;
         let (no_loss, no_repetition) = required.excludes();
         let refuses = |path: &PathGuarantee| {
-            let PathGuarantee { from, to, .. } = path;
+            let PathGuarantee { from, to, fresh, .. } = path;
+            let begins_fresh = |allowed: &str| match fresh {
+                Some(node) => format!(
+                    "`{node}` restarts without its state: let it keep it (`state = \"kept\"`), or say \
+                     `{allowed}`"
+                ),
+                None => String::new(),
+            };
             let advice = if no_loss && path.replay.is_lost() && !self.losses.contains(from) {
                 let gone = match path.replay {
                     Replay::Remembered => "is kept in memory, and gone with the process",
@@ -192,6 +212,13 @@ impl Required {
                     "what has reached `{to}` and has not been read is in no checkpoint: let a sink \
                      take it, or say `allow_loss(\"{to}\")`"
                 )
+            } else if no_loss
+                && let Some(node) = fresh
+                && !self.losses.contains(node)
+            {
+                begins_fresh(&format!("allow_loss(\"{node}\")"))
+            } else if no_repetition && path.rewinds() && !self.duplicates.contains(to) {
+                begins_fresh(&format!("allow_duplicates(\"{to}\")"))
             } else if no_repetition && path.repeats() && !self.duplicates.contains(to) {
                 format!(
                     "what reaches `{to}` is seen before a checkpoint holds it: use a sink that commits \
@@ -232,6 +259,17 @@ pub(crate) fn paths(
         let to = to_place(&edge.to, &nodes);
         next.entry(from_place(&edge.from, &nodes)).or_default().push(to);
     }
+    let fresh: Vec<&str> = nodes.keys().copied().filter(|node| begins_fresh(spec, node)).collect();
+    let reached_from = |start: &str| {
+        let (mut reached, mut todo) = (BTreeSet::new(), vec![start.to_owned()]);
+        while let Some(place) = todo.pop() {
+            if reached.insert(place.clone()) {
+                todo.extend(next.get(&place).into_iter().flatten().cloned());
+            }
+        }
+        reached
+    };
+    let behind_fresh: Vec<_> = fresh.iter().map(|node| (*node, reached_from(node))).collect();
     let mut paths = Vec::new();
     for start in next.keys() {
         let (from, replay) = match (ends.get(start.as_str()), start.strip_prefix("input graph.")) {
@@ -239,20 +277,34 @@ pub(crate) fn paths(
             (_, Some(input)) => (format!("graph.{input}"), Replay::Volatile),
             _ => continue,
         };
-        let (mut reached, mut todo) = (BTreeSet::new(), vec![start]);
-        while let Some(place) = todo.pop() {
-            if reached.insert(place) {
-                todo.extend(next.get(place).into_iter().flatten());
-            }
-        }
-        for place in reached {
+        let reached = reached_from(start);
+        for place in &reached {
             let delivery = match ends.get(place.as_str()) {
                 Some(End::Sink(delivery)) => *delivery,
                 None if place.starts_with("graph.") => Delivery::Handed,
                 _ => continue,
             };
-            paths.push(PathGuarantee { from: from.clone(), replay, to: place.clone(), delivery });
+            // Of several the source is worst.
+            let mut on_the_way = behind_fresh
+                .iter()
+                .filter(|(node, behind)| reached.contains(*node) && behind.contains(place));
+            let worst = on_the_way.clone().find(|(node, _)| node == start);
+            let fresh = worst.or_else(|| on_the_way.next()).map(|(node, _)| (*node).to_owned());
+            let (from, to) = (from.clone(), place.clone());
+            paths.push(PathGuarantee { from, replay, to, delivery, fresh });
         }
     }
     paths
+}
+
+/// Whether a policy restarts the node without its state: its own, or one of what is around it.
+fn begins_fresh(spec: &GraphSpec, node: &str) -> bool {
+    let is_fresh = |policy: &SupervisionPolicy| {
+        let restart = policy.restart.as_ref();
+        restart.is_some_and(|restart| restart.state == RestartedState::Fresh)
+            && !broken(Broken::FreshLooksKept)
+    };
+    let of_nodes = spec.nodes.iter().map(|node| (&node.path, &node.policy));
+    let of_groups = spec.groups.iter().map(|group| (&group.path, &group.policy));
+    of_nodes.chain(of_groups).any(|(path, policy)| is_within(node, path) && is_fresh(policy))
 }

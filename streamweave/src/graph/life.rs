@@ -52,24 +52,32 @@ impl Life {
         let _ = self.failure.set(Arc::clone(failure));
     }
 
-    /// The failure that stopped the run, if one did, once no task of it is left, and no checkpoint on
-    /// its way to a storage. Of one that hangs nothing, as it may never be gone.
-    pub(super) async fn failure(mut self) -> Option<Arc<Failure>> {
-        let hangs = |failure: &Arc<Failure>| matches!(failure.cause, Cause::Hung(_));
-        if self.failure.get().is_some_and(hangs) {
-            return None;
+    /// The failure that stopped the run, if one did.
+    pub(super) fn failure(&self) -> Option<Arc<Failure>> {
+        self.failure.get().cloned()
+    }
+
+    /// Waits until no task of the run is left, and no checkpoint of it on its way to a storage; whether
+    /// that is so. Of one that hangs it may never be.
+    pub(super) async fn is_over(&mut self) -> bool {
+        if self.failure.get().is_some_and(|failure| matches!(failure.cause, Cause::Hung(_))) {
+            return false;
         }
         if !broken(Broken::AttemptsOverlap) {
             let gone = async { while self.tasks.changed().await.is_ok() {} };
             if tokio::time::timeout(PATIENCE, gone).await.is_err() {
-                tracing::error!(
-                    "tasks of the failed graph are still there after {PATIENCE:?}: it does not begin again"
+                let left = format!(
+                    "tasks of the graph are still there after {PATIENCE:?}: it does not begin again"
                 );
-                return None;
+                tracing::error!("{left}");
+                if let Some(failure) = self.failure.get() {
+                    let _ = failure.gave_up.set(left);
+                }
+                return false;
             }
             self.cuts.kept().await;
         }
-        self.failure.get().cloned()
+        true
     }
 }
 

@@ -46,9 +46,16 @@
 //! comes in waits, and so does what feeds it, by backpressure.
 //!
 //! What the attempts are used up on goes to the next supervisor outwards ([`FailureAction`]), and
-//! beyond the outermost one it stops the graph. The rules follow Erlang/OTP's supervisors. Where the
+//! beyond the outermost one it stops the graph. Strategies and counts are those of Erlang/OTP's supervisors:
+//! one that is restarted itself begins to count anew, and what fails while it is to restart because of
+//! another's failure counts no more than that one. What OTP calls the types of children is not there: each
+//! restarts, what has ended does not, and what the rest can do without is told by its edges. Where the
 //! state of the last checkpoint is what the graph is to go on with,
 //! [`restart_from_checkpoint`](crate::checkpoint::restart_from_checkpoint) starts it again as a whole.
+//!
+//! Code of a record's own type may panic before any handler sees it, in its `Clone`: that is the failure of
+//! the node that was about to take it, and the record, which is there still, is treated as any other. What
+//! panics in a `Serialize` fails the checkpoint, and the run goes on.
 //!
 //! What the rest can do without is told by its edges: a failure at one end of a `#[severable]` edge leaves
 //! [what is at the other](crate::graph::EdgeSpec::severable).
@@ -92,4 +99,4 @@ pub(crate) use report::Reports;
 pub use report::{FailureReport, FailureReports};
 pub(crate) use restarts::Restarts;
 pub(crate) use supervised::{Order, Supervised, Supervision};
-pub(crate) use supervisor::{Supervisor, Treatment};
+pub(crate) use supervisor::{Supervisor, Treatment, is_within};

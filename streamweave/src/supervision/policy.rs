@@ -37,7 +37,8 @@ pub enum OnFailure {
 /// How often there may be a restart, within which time, and the waits before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestartSpec {
-    /// The most restarts within the period.
+    /// The most restarts within the period. Where one that is further out restarts what this counts for,
+    /// the count begins again.
     pub max: u32,
     /// The period, which slides; `None` for ever.
     pub within: Option<Duration>,
@@ -67,7 +68,8 @@ impl Default for RestartSpec {
 /// What a supervisor does when the restarts that it may make are used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailureAction {
-    /// It goes on: the count begins again, after the longest wait.
+    /// It goes on: the count begins again, after the longest wait. Where no
+    /// [backoff](RestartSpec::backoff) is said the waits are from 100 ms to 5 s.
     Restart,
     /// All members of the group around restart, whatever its strategy, if the group may.
     RestartGroup,

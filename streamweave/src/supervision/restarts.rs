@@ -8,6 +8,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::supervision::{FailureAction, RestartSpec};
 use crate::time::millis;
 
+/// The first and the longest wait of what restarts without an end, where none is said: otherwise what
+/// always fails would keep a core busy.
+const WITHOUT_AN_END: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
 /// When something last restarted, the earliest first, in milliseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Restarts(VecDeque<i64>);
@@ -21,6 +25,8 @@ impl Restarts {
             let within = millis(within).max(1);
             self.0.retain(|at| now.saturating_sub(*at) < within);
         }
+        let goes_on = spec.then == FailureAction::Restart;
+        let backoff = spec.backoff.or(goes_on.then_some(WITHOUT_AN_END));
         let made = self.0.len();
         if made >= spec.max as usize {
             if spec.then != FailureAction::Restart {
@@ -28,10 +34,10 @@ impl Restarts {
             }
             self.0.clear();
             self.0.push_back(now);
-            return Some(spec.backoff.map_or(Duration::ZERO, |(_, longest)| longest));
+            return Some(backoff.map_or(Duration::ZERO, |(_, longest)| longest));
         }
         self.0.push_back(now);
-        Some(wait(spec.backoff, who, made))
+        Some(wait(backoff, who, made))
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Waker};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use crate::broken::{Broken, broken};
 use crate::engine::{Cause, Clock, Failure};
 use crate::supervision::supervisor::{Decision, Failed, Supervisor};
 use crate::supervision::{FailureReport, OnFailure, RestartedState, Treatment};
@@ -89,8 +91,22 @@ impl Supervised {
         let now = self.clock.now();
         let node = failure.node.split('#').next().unwrap_or_default();
         let is_error = matches!(failure.cause, Cause::Error(_));
-        let failed = Failed { stage: self.stage, node, is_of_data, is_error, tries };
-        let decision = lock(&shared.supervisor).failed(failed, now);
+        // Who decides also tells, so that of two that fail together one is first.
+        let mut supervisor = lock(&shared.supervisor);
+        let told = lock(&shared.slots[self.stage]).order.take();
+        let is_told = told.is_some() && !broken(Broken::OneCauseCountsTwice);
+        let failed = Failed { stage: self.stage, node, is_of_data, is_error, tries, is_told };
+        let mut decision = supervisor.failed(failed, now);
+        if let Some(told) = told.filter(|_| decision.treatment != OnFailure::Stop) {
+            let left = told.at.saturating_sub(now).try_into().unwrap_or(0);
+            decision.wait = decision.wait.max(Duration::from_millis(left));
+            if told.state == RestartedState::Fresh {
+                decision.state = told.state;
+            }
+            if !decision.restarts.contains(&self.stage) {
+                decision.restarts.push(self.stage);
+            }
+        }
         self.report(failure, &decision);
         if decision.treatment == OnFailure::Stop {
             if let Some(gave_up) = decision.gave_up {
@@ -99,14 +115,16 @@ impl Supervised {
             return None;
         }
         let order = Order { at: now.saturating_add(millis(decision.wait)), state: decision.state };
-        for other in decision.restarts.iter().filter(|other| **other != self.stage) {
-            let waker = {
+        let others = decision.restarts.iter().filter(|other| **other != self.stage);
+        let wakers: Vec<_> = others
+            .filter_map(|other| {
                 let mut slot = lock(&shared.slots[*other]);
                 slot.order = Some(slot.order.map_or(order, |before| before.and(order)));
                 slot.waker.take()
-            };
-            waker.into_iter().for_each(Waker::wake);
-        }
+            })
+            .collect();
+        drop(supervisor);
+        wakers.into_iter().for_each(Waker::wake);
         let restarts = decision.restarts.contains(&self.stage);
         Some((decision.treatment, restarts.then_some(order), order.at))
     }

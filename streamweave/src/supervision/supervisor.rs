@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broken::{Broken, broken};
 use crate::graph::GraphSpec;
 use crate::supervision::restarts::{Restarts, wait};
 use crate::supervision::{
@@ -71,6 +72,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_error: bool,
     /// How often its record had been tried again before.
     pub(crate) tries: u32,
+    /// It is to restart because of another's failure, and has not begun to: this one comes of the same.
+    pub(crate) is_told: bool,
 }
 
 impl Supervisor {
@@ -160,6 +163,10 @@ impl Supervisor {
             // It is to be tried again, and nothing says how often.
             supervisors.extend(around.first());
         }
+        if failed.is_told {
+            let by = supervisors.first().map(|unit| Arc::clone(&self.units[*unit].path));
+            return Decision::of(treatment, by);
+        }
         let (mut child, mut all) = (failed.node.to_owned(), false);
         let mut gave_up = None;
         for unit in supervisors {
@@ -181,25 +188,38 @@ impl Supervisor {
             };
             let is_alone = *path == *failed.node;
             let goes_on = is_alone && failed.is_error && treatment != OnFailure::Retry;
-            let restarts = match self.units[unit].strategy {
-                _ if goes_on => Vec::new(),
-                _ if is_alone => vec![failed.stage],
-                _ if all => self.within(|node| is_within(node, &path)),
-                Some(Strategy::OneForAll) => self.within(|node| is_within(node, &path)),
+            // What restarts, by its path.
+            let places: Vec<String> = match self.units[unit].strategy {
+                _ if is_alone => Vec::new(),
+                Some(Strategy::OneForAll) => vec![path.to_string()],
+                _ if all => vec![path.to_string()],
                 Some(Strategy::RestForOne) => {
                     let behind = self.downstream(member(&child, &path), &path);
-                    let meant = |node: &str| behind.iter().any(|place| is_within(node, place));
-                    let mut restarts = self.within(meant);
+                    behind.into_iter().map(str::to_owned).collect()
+                }
+                _ => vec![child.clone()],
+            };
+            let is_meant = |path: &str| places.iter().any(|place| is_within(path, place));
+            let restarts = match &*places {
+                _ if goes_on => Vec::new(),
+                [] => vec![failed.stage],
+                // A member that is a node fails with the stage of the worker it runs on.
+                [node] if *node == failed.node => vec![failed.stage],
+                _ => {
+                    let mut restarts = self.within(is_meant);
                     // A stage of a nested graph may be headed by something else.
                     if !restarts.contains(&failed.stage) {
                         restarts.push(failed.stage);
                     }
                     restarts
                 }
-                // A member that is a node fails with the stage of the worker it runs on.
-                _ if child == failed.node => vec![failed.stage],
-                _ => self.within(|node| is_within(node, &child)),
             };
+            // A supervisor that is restarted itself has restarted nothing yet.
+            if !broken(Broken::CountsOutliveRestart) {
+                let inner = self.units.iter_mut();
+                let inner = inner.filter(|unit| unit.path != path && is_meant(&unit.path));
+                inner.for_each(|unit| unit.restarts = Restarts::default());
+            }
             return Decision {
                 restarts,
                 wait,
@@ -242,7 +262,7 @@ impl Unit {
 }
 
 /// Whether `path` is that of `unit`, or of something in it.
-fn is_within(path: &str, unit: &str) -> bool {
+pub(crate) fn is_within(path: &str, unit: &str) -> bool {
     let rest = path.strip_prefix(unit);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

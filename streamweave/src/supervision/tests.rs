@@ -53,7 +53,10 @@ fn supervisor(
 }
 
 fn fails(supervisor: &mut Supervisor, stage: usize, node: &str, at: i64) -> Decision {
-    supervisor.failed(Failed { stage, node, is_of_data: true, is_error: true, tries: 0 }, at)
+    supervisor.failed(
+        Failed { stage, node, is_of_data: true, is_error: true, tries: 0, is_told: false },
+        at,
+    )
 }
 
 #[test]
@@ -125,9 +128,36 @@ fn what_is_used_up_goes_outwards() {
         let decision = fails(&mut supervisor, 2, "desk/inner/c", 1);
         let decided = decision.by.map(|by| (by.to_string(), decision.restarts));
         assert_eq!(decided, second.map(|(by, stages)| (by.to_owned(), stages)), "{then:?}");
-        if then == FailureAction::Escalate {
-            assert_eq!(fails(&mut supervisor, 2, "desk/inner/c", 2).treatment, OnFailure::Stop);
+        if then == FailureAction::Escalate || then == FailureAction::RestartGroup {
+            // What has been restarted has restarted nothing yet.
+            let again = fails(&mut supervisor, 2, "desk/inner/c", 2);
+            assert_eq!(again.by.as_deref(), Some("desk/inner"), "{then:?}");
+            assert_eq!(fails(&mut supervisor, 2, "desk/inner/c", 3).treatment, OnFailure::Stop);
         }
+    }
+}
+
+/// A restarted member counts anew, and no other does.
+#[test]
+fn who_restarts_counts_anew() {
+    let strategies = [
+        (Strategy::OneForOne, OnFailure::Stop),
+        (Strategy::RestForOne, OnFailure::Retry),
+        (Strategy::OneForAll, OnFailure::Retry),
+    ];
+    for (strategy, expected) in strategies {
+        let group = restart(1, FailureAction::Escalate);
+        let groups =
+            [("desk", Some(strategy), group), ("desk/inner", None, SupervisionPolicy::default())];
+        let node = || restart(1, FailureAction::Stop);
+        let mut supervisor = supervisor(&[("desk/inner/c", node()), ("e", node())], &groups);
+        assert_eq!(fails(&mut supervisor, 2, "desk/inner/c", 0).treatment, OnFailure::Retry);
+        assert_eq!(fails(&mut supervisor, 4, "e", 0).treatment, OnFailure::Retry);
+        assert_eq!(fails(&mut supervisor, 1, "desk/b", 1).by.as_deref(), Some("desk"));
+        let again = fails(&mut supervisor, 2, "desk/inner/c", 2).treatment;
+        assert_eq!(again, expected, "{strategy:?}");
+        // What is outside of the group was not restarted.
+        assert_eq!(fails(&mut supervisor, 4, "e", 2).treatment, OnFailure::Stop);
     }
 }
 
@@ -142,7 +172,14 @@ fn a_node_that_leaves_records_out_does_so_with_each() {
         assert_eq!((decision.treatment, decision.restarts), (OnFailure::Skip, vec![]));
     }
     // After a panic nobody knows what became of its scratch.
-    let panicked = Failed { stage: 1, node: "desk/b", is_of_data: true, is_error: false, tries: 0 };
+    let panicked = Failed {
+        stage: 1,
+        node: "desk/b",
+        is_of_data: true,
+        is_error: false,
+        tries: 0,
+        is_told: false,
+    };
     assert_eq!(supervisor.failed(panicked, 0).restarts, vec![1]);
     // What no record asked for is tried again, as often as the group may.
     let start = Failed { is_of_data: false, ..panicked };
@@ -166,6 +203,20 @@ fn waits_double_up_to_the_longest_and_are_shortened_by_up_to_a_half() {
     assert!(waits[4] != waits[5], "{waits:?}");
 }
 
+/// Who restarts without an end waits, also where nothing is said of it.
+#[test]
+fn without_an_end_there_is_a_wait() {
+    for max in [0, 3] {
+        let mut supervisor = supervisor(&[("a", restart(max, FailureAction::Restart))], &[]);
+        let waits: Vec<_> =
+            (0..=max).map(|_| fails(&mut supervisor, 0, "a", 0).wait.as_millis()).collect();
+        assert!(waits.iter().all(|wait| *wait >= 50), "{waits:?}");
+        assert_eq!(waits.last(), Some(&5000), "{waits:?}");
+    }
+    let mut supervisor = supervisor(&[("a", restart(1, FailureAction::Stop))], &[]);
+    assert_eq!(fails(&mut supervisor, 0, "a", 0).wait, Duration::ZERO);
+}
+
 #[test]
 fn the_stage_that_failed_restarts_whatever_heads_it() {
     let groups = [("desk", Some(Strategy::RestForOne), restart(3, FailureAction::Escalate))];
@@ -185,7 +236,8 @@ fn tries_before_a_record_is_left_out_are_its_own() {
     };
     let mut supervisor = supervisor(&[("a", policy)], &[]);
     let mut fails = |tries, is_error| {
-        let failed = Failed { stage: 0, node: "a", is_of_data: true, is_error, tries };
+        let failed =
+            Failed { stage: 0, node: "a", is_of_data: true, is_error, tries, is_told: false };
         let Decision { treatment, restarts, wait, .. } = supervisor.failed(failed, 0);
         (treatment, restarts, wait.as_millis())
     };

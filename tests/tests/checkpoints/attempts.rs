@@ -10,8 +10,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use streamweave::checkpoint::{FileCheckpointStorage, restart_from_checkpoint};
-use streamweave::graph::{Graph, StartError, Summary};
+use streamweave::checkpoint::{
+    Checkpoint, CheckpointError, CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint,
+};
+use streamweave::graph::{Graph, Snapshot, StartError, Summary};
 use streamweave::io::PartFiles;
 use streamweave::nodes::source::Retained;
 use streamweave::nodes::{
@@ -138,15 +140,16 @@ async fn what_cannot_be_had_again_is_refused() -> Fallible<()> {
     Ok(())
 }
 
-/// Runs a graph that fails each time: how often it ran, and for how long.
-async fn always_failing(restart: RestartSpec, enough: u64) -> Fallible<(u64, Duration, String)> {
+/// Runs a graph that fails each time, but no longer than this: how often it ran, and for how long.
+async fn always_failing(
+    restart: RestartSpec,
+    limit: Duration,
+) -> Fallible<(u64, Duration, String)> {
     let folder = tempfile::tempdir()?;
     let storage = FileCheckpointStorage::open(folder.path())?;
     let (begun, attempts) = (Instant::now(), AtomicU64::new(0));
     let make = || {
-        if attempts.fetch_add(1, Ordering::Relaxed) == enough {
-            return Err("enough".into());
-        }
+        attempts.fetch_add(1, Ordering::Relaxed);
         Ok(graph! {
             ones: from_iter([1_u64]),
             trap: for_each(|_: u64| panic!("as ever")),
@@ -156,26 +159,137 @@ async fn always_failing(restart: RestartSpec, enough: u64) -> Fallible<(u64, Dur
     let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
         Ok(run.drain_into(&storage).await?)
     };
-    let error = restart_from_checkpoint(&storage, &restart, make, attend).await.unwrap_err();
-    Ok((attempts.into_inner(), begun.elapsed(), error.to_string()))
+    let run = restart_from_checkpoint(&storage, &restart, make, attend);
+    let error = match tokio::time::timeout(limit, run).await {
+        Ok(ended) => ended.unwrap_err().to_string(),
+        Err(_) => "it goes on".to_owned(),
+    };
+    Ok((attempts.into_inner(), begun.elapsed(), error))
 }
 
 #[tokio::test(start_paused = true)]
 async fn as_often_and_as_late_as_the_policy_says() -> Fallible<()> {
-    let (attempts, _, error) = always_failing(often(3), 100).await?;
+    let (attempts, _, error) = always_failing(often(3), LIMIT).await?;
     assert_eq!(attempts, 4);
     assert!(error.contains("as ever"), "{error}");
 
     let second = Duration::from_secs(1);
     let backoff = Some((second, 4 * second));
-    let (attempts, took, _) = always_failing(RestartSpec { backoff, ..often(4) }, 100).await?;
+    let (attempts, took, _) = always_failing(RestartSpec { backoff, ..often(4) }, LIMIT).await?;
     // 1, 2, 4 and 4 seconds, of each up to a half taken off.
     assert_eq!(attempts, 5);
     assert!(took >= 5 * second && took <= 11 * second + second / 10, "{took:?}");
 
     let ever = RestartSpec { then: FailureAction::Restart, ..often(2) };
-    let (attempts, _, error) = always_failing(ever, 50).await?;
-    assert_eq!((attempts, &*error), (51, "enough"));
+    let (attempts, _, error) = always_failing(ever, LIMIT).await?;
+    assert_eq!(error, "it goes on");
+    // Also where no wait is said there is one.
+    assert!((20..80).contains(&attempts), "{attempts} attempts in {LIMIT:?}");
+    Ok(())
+}
+
+/// A storage that cannot be read for so often as is left, once it has been.
+#[derive(Clone)]
+struct Away(FileCheckpointStorage, Arc<AtomicU64>);
+
+impl CheckpointStorage for Away {
+    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        self.0.publish(snapshot)
+    }
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        match self.1.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)) {
+            Err(_) => self.0.latest(),
+            Ok(_) => Err(CheckpointError::None { place: "away".into() }),
+        }
+    }
+}
+
+/// A storage that is out of reach when the graph is to begin again, and a graph that cannot be made then,
+/// are failed restarts: tried again, as often as may be. What never ran is not.
+#[tokio::test(start_paused = true)]
+pub(crate) async fn a_failed_restart_counts_again() -> Fallible<()> {
+    // In how many attempts it comes through, of what fails so often at the restart.
+    let attempts = async |max, away: u64, unmade: u64| -> Fallible<u64> {
+        let folder = tempfile::tempdir()?;
+        let left = Arc::new(AtomicU64::new(0));
+        let storage = Away(FileCheckpointStorage::open(folder.path())?, Arc::clone(&left));
+        let (made, fails) = (AtomicU64::new(0), AtomicBool::new(true));
+        let make = || {
+            let made = made.fetch_add(1, Ordering::Relaxed);
+            if (1..=unmade).contains(&made) {
+                return Err("no connection".into());
+            }
+            let fails = fails.swap(false, Ordering::Relaxed);
+            Ok(graph! {
+                numbers: from_iter(0..10_u64),
+                check: for_each(move |n: u64| assert!(!fails || n < 5, "{n}")),
+                numbers.out => check.input,
+            })
+        };
+        let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
+            let ended = run.drain_into(&storage).await;
+            left.store(away, Ordering::Release);
+            Ok(ended?)
+        };
+        restart_from_checkpoint(&storage, &often(max), make, attend).await?;
+        Ok(made.into_inner())
+    };
+    assert_eq!(attempts(3, 0, 0).await?, 2);
+    assert_eq!(attempts(3, 2, 0).await?, 4);
+    assert_eq!(attempts(3, 0, 2).await?, 4);
+    let told = attempts(3, 3, 0).await.unwrap_err().to_string();
+    assert!(told.contains("away"), "{told}");
+    assert_eq!(attempts(3, 0, 3).await.unwrap_err().to_string(), "no connection");
+
+    let folder = tempfile::tempdir()?;
+    let left = Arc::new(AtomicU64::new(2));
+    let storage = Away(FileCheckpointStorage::open(folder.path())?, left);
+    let make =
+        || Ok(graph! { one: from_iter([1_u64]), end: for_each(drop::<u64>), one.out => end.input });
+    let attend = async |_| -> Fallible<()> { Ok(()) };
+    let told = restart_from_checkpoint(&storage, &often(3), make, attend).await.unwrap_err();
+    assert!(told.to_string().contains("away"), "{told}");
+    Ok(())
+}
+
+/// Never comes back.
+#[node(async)]
+struct Hangs {
+    #[input]
+    input: u64,
+}
+
+impl HangsHandlers for Hangs {
+    async fn on_input(&self, _: u64, _: &mut impl HangsOut) -> NodeResult {
+        std::future::pending().await
+    }
+}
+
+/// Whoever reads of a run that hangs is told that, though what was read looks like a result.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_hangs_is_told() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let make = || {
+        let mut graph = graph! {
+            numbers: from_iter(0..10_u64),
+            hangs: Hangs {},
+            same: map(|n: u64| n),
+            numbers.out => [hangs.input, same.input],
+            same.out => graph.out,
+        };
+        graph.set_watchdog(Duration::from_secs(5));
+        Ok(graph)
+    };
+    let told = restart_from_checkpoint(&storage, &often(3), make, async |mut run| {
+        while run.outputs.out.recv().await.is_some() {}
+        // It may have ended before.
+        tokio::time::sleep(LIMIT).await;
+        Ok(())
+    })
+    .await;
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("has not ended for"), "{told}");
     Ok(())
 }
 

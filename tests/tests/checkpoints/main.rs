@@ -23,6 +23,7 @@ use streamweave::prelude::*;
 streamweave_tests::broken_variants! {
     AbortedIncrementIsClean => increments::put_together_they_are_the_whole;
     AbortedIncrementIsClean => increments::what_an_aborted_one_would_have_covered_is_in_the_next;
+    FailedRestartIsFinal => attempts::a_failed_restart_counts_again;
     AttemptsOverlap => attempts::nothing_of_the_last_attempt_is_left;
     BaseIsRemoved => chains::what_a_kept_one_lies_on_is_kept;
     CarriedIsForgotten => carried::a_node_that_comes_back_is_as_it_was;

@@ -5,6 +5,7 @@
 use std::error::Error;
 
 mod bomb;
+mod copies;
 mod every_unit;
 mod groups;
 mod idle;
@@ -23,6 +24,9 @@ streamweave_tests::broken_variants! {
     ScratchIsKept => every_unit::scratch;
     RetriedGoesLast => every_unit::calls_in_order;
     HeldIsIdle => idle::who_goes_down_while_idle_is_waited_for;
+    CountsOutliveRestart => groups::who_restarts_counts_anew;
+    OneCauseCountsTwice => groups::one_cause_counts_once;
+    RetriedCountsTwice => groups::what_is_tried_again_counts_once;
     FailedIsEnd => severable::what_it_fed_takes_it_for_no_end;
     SeveredIsWaitedFor => severable::no_checkpoint_is_without_it;
     SeveredIsLeftOut => severable::no_checkpoint_is_without_it;

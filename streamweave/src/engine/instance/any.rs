@@ -1,6 +1,7 @@
 //! An instance as the stage sees it, whatever its node is.
 
 use super::*;
+use crate::engine::drive::caught;
 use crate::state::Opening;
 
 /// What a stage can ask of any of its nodes.
@@ -12,6 +13,8 @@ pub trait AnyInstance {
     fn was_entered(&self) -> bool;
     /// What it was doing when it was entered last, and its record's position.
     fn doing(&self) -> (&'static str, u64);
+    /// A record came that panicked before it could be handed over.
+    fn take_panicked(&mut self);
     /// Forgets that it was entered, after a panic.
     fn leave(&mut self);
     /// The unit stands: what it changed of the node's timers and promises applies.
@@ -91,6 +94,8 @@ pub trait AnyInstance {
     fn treated(&mut self, treatment: Treatment, is_timer: bool);
     /// How often the timer whose unit has failed had been tried again before.
     fn timer_tries(&self) -> u32;
+    /// What it has taken in the failed unit comes again: it has not been taken yet.
+    fn takes_again(&mut self);
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter>;
     /// Whether the node has had enough; `None` of one that never has.
@@ -99,6 +104,11 @@ pub trait AnyInstance {
     fn commits(&self) -> bool;
     /// Sends a dead letter; whether anybody is there to take it.
     fn post(&mut self, cx: &mut Cx, letter: Letter) -> bool;
+}
+
+/// What saving the state of this node gives: where the `Serialize` of what is in it panics, it refuses.
+fn guarded<T>(path: &str, save: impl FnOnce() -> Result<T, StateError>) -> Result<T, StateError> {
+    caught(save).unwrap_or_else(|panicked| Err(panicked.in_serialize().in_node(path)))
 }
 
 impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
@@ -110,6 +120,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn doing(&self) -> (&'static str, u64) {
         (self.input, self.accepted().saturating_sub(1))
+    }
+    fn take_panicked(&mut self) {
+        self.enter();
     }
     fn leave(&mut self) {
         self.returned = self.entered;
@@ -167,15 +180,17 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
         let since = since.filter(|since| since >> 32 == epoch >> 32).map(|since| since as u32);
         self.state.set_epoch(epoch as u32);
         let schema = self.schema.get_or_insert_with(N::State::schema);
-        let saving = self.state.begin_snapshot(&self.path, schema, since);
-        self.saving = Some(saving.and_then(|mut saving| {
-            self.agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(&self.path))?;
+        let (state, agenda, path) = (&mut self.state, &mut self.agenda, &self.path);
+        self.saving = Some(guarded(path, || {
+            let mut saving = state.begin_snapshot(path, schema, since)?;
+            agenda.save(&mut saving.snapshot).map_err(|error| error.in_node(path))?;
             Ok(saving)
         }));
     }
     fn save_some(&mut self, entries: usize) -> bool {
         let Some(Ok(saving)) = &mut self.saving else { return true };
-        match self.state.advance_snapshot(&self.path, saving, entries) {
+        let (state, path) = (&mut self.state, &self.path);
+        match guarded(path, || state.advance_snapshot(path, saving, entries)) {
             Ok(complete) => complete,
             Err(error) => {
                 self.saving = Some(Err(error));
@@ -268,12 +283,14 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             self.timer_tries = if treatment == Treatment::Retry { self.timer_tries + 1 } else { 0 };
         }
         match treatment {
-            // It has not been taken yet.
-            Treatment::Retry => self.phases += u64::from(!is_timer),
+            Treatment::Retry => {}
             Treatment::Skip => self.failures.skipped += 1,
             Treatment::DeadLetter => self.failures.letters += 1,
             Treatment::Stop => {}
         }
+    }
+    fn takes_again(&mut self) {
+        self.phases += self.accepted() - self.began;
     }
     fn drop_timer(&mut self, phase: Phase, about: About) -> Option<Letter> {
         // Where it was a promise of a node before that made it due, the frontier is known here.

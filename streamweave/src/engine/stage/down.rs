@@ -143,6 +143,12 @@ impl StageLoop {
         let treatment = *treatment;
         let is_set_aside = matches!(treatment, Treatment::Skip | Treatment::DeadLetter);
         let is_timer = failure.input == ON_TIMER;
+        if treatment == Treatment::Retry
+            && *doing != Doing::Other
+            && !broken(Broken::RetriedCountsTwice)
+        {
+            root.visit(&mut |node| node.takes_again());
+        }
         let mut letter = None;
         let timer_of = match *doing {
             // A promise that was kept behind a record made it due.
