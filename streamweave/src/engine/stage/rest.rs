@@ -10,6 +10,9 @@ pub(super) struct Rest {
     pub(super) inputs_idle: bool,
     /// Nothing came for as long as the nodes of the stage say.
     pub(super) long: bool,
+    /// What leads into a loop that rests has said something, of which the loop is to hear: the stage is not idle
+    /// until a turn has gone by with it. Said for a moment only, it might not be heard.
+    pub(super) news: bool,
     /// What is behind has been told so.
     pub(super) told: bool,
     /// What is behind had been told so, and since then that the stage is down.

@@ -304,12 +304,6 @@ impl StageLoop {
                 match if failed { inputs.fails(from) } else { inputs.ends(from) } {
                     Over::Ended => return self.end(),
                     Over::Failed => return self.end_as_failed(),
-                    // A loop that rests must hear of it.
-                    Over::No
-                        if self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from)) =>
-                    {
-                        self.tell_idle(false);
-                    }
                     Over::No => {}
                 }
             }
@@ -333,6 +327,8 @@ impl StageLoop {
             // Nothing sends them yet.
             _ => {}
         }
+        self.rest.news |=
+            self.rest.told && self.gathered.as_ref().is_some_and(|turns| turns.is_entry(from));
         self.look_out();
         self.pass_barrier();
     }
@@ -385,8 +381,9 @@ impl StageLoop {
             && let Some(turn) = gathered.take(inputs, outlook)
         {
             self.phases.push_back(Phase::Turn(turn));
+            self.rest.news = false;
         }
-        self.rest.inputs_idle = outlook.idle;
+        self.rest.inputs_idle = outlook.idle && !self.rest.news;
         self.tell_rest();
     }
 }
