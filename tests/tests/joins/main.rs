@@ -1,5 +1,5 @@
 //! Joins against all pairs: in any order of arrival, cut anywhere, restored in the middle.
-#![allow(clippy::type_complexity, missing_docs, reason = "tests")]
+#![allow(clippy::type_complexity, clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod dedup;
 mod interval;

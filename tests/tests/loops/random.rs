@@ -99,6 +99,18 @@ pub(crate) fn play<I, O>(
     entries: &[fn(&I) -> &Input<Rec>],
     out: fn(O) -> Output<Done>,
 ) -> Tested {
+    play_with(sim, graph, body, entries, out, true)
+}
+
+/// The same, where entries may be idle for a while or, as none is in a deterministic run, not.
+pub(crate) fn play_with<I, O>(
+    sim: &mut Simulation,
+    graph: Graph<I, O>,
+    body: &Body,
+    entries: &[fn(&I) -> &Input<Rec>],
+    out: fn(O) -> Output<Done>,
+    rest: bool,
+) -> Tested {
     let (inputs, outputs, mut run) = sim.start(graph)?.split();
     let done = run.capture(out(outputs));
     let progress = run.progress();
@@ -112,7 +124,7 @@ pub(crate) fn play<I, O>(
         for rests in [false, true] {
             if rests {
                 for (entry, idle) in said.idle.iter_mut().enumerate() {
-                    if sim.below(3) == 0 {
+                    if rest && sim.below(3) == 0 {
                         entries[entry](&inputs).idle();
                         *idle = true;
                     }
