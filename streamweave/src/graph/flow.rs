@@ -232,13 +232,19 @@ fn out_of(
                 Timing::Passes => (input.timed, input.estimated),
                 Timing::Promises => (true, false),
                 Timing::Estimates => (true, true),
-                Timing::Settles => (input.timed, input.estimated && edge.from.ends_with(".late")),
+                Timing::Settles => (input.timed, input.estimated && is_of_late(&edge.from)),
             };
             // What is taken in turn has no frontier but the end.
             let untimed = input.untimed && !timing.is_own();
             Stream { timed, estimated, untimed, ..Stream::default() }
         }
     }
+}
+
+/// Whether what leaves a node there is what came too late for it.
+fn is_of_late(from: &str) -> bool {
+    let port = from.rsplit_once('.').map_or(from, |(_, port)| port);
+    port == "late" || port.starts_with("late_")
 }
 
 #[cfg(test)]

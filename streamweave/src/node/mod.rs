@@ -125,7 +125,7 @@ pub enum Timing {
     /// Makes promises of its own from a guess: what comes behind them is late.
     Estimates,
     /// Passes them on, and settles what is late: nothing that it sends is, but what leaves by an
-    /// output called `late`.
+    /// output called `late`, or `late_` and something.
     Settles,
 }
 

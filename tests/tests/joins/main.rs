@@ -3,6 +3,7 @@
 
 mod dedup;
 mod interval;
+mod late;
 mod latest;
 mod lookup;
 mod play;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streamweave::graph::Snapshot;
-use streamweave::nodes::window::Tumbling;
+use streamweave::nodes::window::{Session, Sliding, Tumbling};
 use streamweave::nodes::{dedup_within, interval_join, temporal_join, window_join};
 use streamweave::prelude::*;
 use streamweave::state::{NodeSnapshot, StateError};
@@ -70,6 +70,17 @@ fn what_no_record_can_match_is_dropped() -> Tested {
     let (empty, after, ended) = sizes!(interval_join(-10, 20).full_outer());
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(window_join(Tumbling::of(Duration::from_millis(10))));
+    assert_eq!((after, ended), (empty, empty));
+    let session = Session::of(Duration::from_millis(1));
+    let (empty, after, ended) = sizes!(window_join(session));
+    assert_eq!((after, ended), (empty, empty));
+    let lateness = Duration::from_millis(20);
+    let join = || window_join(session).full_outer().allowed_lateness(lateness);
+    let (empty, after, ended) = sizes!(join());
+    assert_eq!((after, ended), (empty, empty));
+    let sliding = Sliding::of(Duration::from_millis(10), Duration::from_millis(3));
+    let join = || window_join(sliding).left_outer().allowed_lateness(lateness);
+    let (empty, after, ended) = sizes!(join());
     assert_eq!((after, ended), (empty, empty));
     let (empty, after, ended) = sizes!(temporal_join());
     assert!(after > empty, "the latest version of each key stays valid");

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use streamweave::graph::Snapshot;
-use streamweave::nodes::window::Tumbling;
-use streamweave::nodes::{interval_join, temporal_join, try_map, window_join};
+use streamweave::nodes::window::{Session, Tumbling};
+use streamweave::nodes::{event_time_by, interval_join, temporal_join, try_map, window_join};
 use streamweave::prelude::*;
 use streamweave::state::NodeSnapshot;
 
@@ -59,6 +59,46 @@ macro_rules! undone {
     }};
 }
 
+/// As it joins two sessions of which the pairs have been sent, and sends the pairs between them.
+#[test]
+fn late_records_leave_no_trace() -> Tested {
+    let armed = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&armed);
+    let mut graph = graph! {
+        times: event_time_by(|(_, (time, _)): &(u64, (i64, char))| LogicalTime(*time)),
+        join: window_join(Session::of(Duration::from_millis(3)))
+            .allowed_lateness(Duration::from_millis(90)),
+        fail: try_map(move |(_, pair): (u64, ((i64, char), (i64, char)))| {
+            // The last of them.
+            let last = pair == ((6, 'e'), (1, 'a'));
+            if last && fails.load(Relaxed) { Err(NodeError::new("broken")) } else { Ok(pair) }
+        }),
+        graph.lefts => times.input,
+        times.out => join.left,
+        graph.rights => join.right,
+        join.out => fail.input,
+        fail.out => graph.joined,
+    };
+    graph.set_undo(true);
+    let mut run = graph.inline()?;
+    for (time, right) in [(1, 'a'), (5, 'x')] {
+        run.inputs.rights.try_send_at(LogicalTime(time), (1_u64, (time, right)))?;
+    }
+    run.inputs.rights.advance(LogicalTime(50));
+    for left in [(0, 'c'), (6, 'e'), (50, 'z')] {
+        run.inputs.lefts.try_send((1_u64, left))?;
+    }
+    run.step()?;
+    let mut joined = || std::iter::from_fn(|| run.outputs.joined.try_recv()).collect::<Vec<_>>();
+    assert_eq!(joined(), [((0, 'c'), (1, 'a')), ((6, 'e'), (5, 'x'))]);
+    let before = saved(&run.snapshot()?, "join")?;
+    armed.store(true, Relaxed);
+    run.inputs.lefts.try_send((1, (3, 'd')))?;
+    assert!(run.step().is_err());
+    assert_eq!(saved(&run.snapshot()?, "join")?, before);
+    Ok(())
+}
+
 #[test]
 fn leaves_no_trace() -> Tested {
     let none: Option<(i64, (u64, char))> = None;
@@ -66,5 +106,9 @@ fn leaves_no_trace() -> Tested {
     undone!(interval_join(-10, 10), none, Some((4, (1, 'x'))), 4);
     undone!(window_join(Tumbling::of(Duration::from_millis(10))), none, none, 10);
     undone!(temporal_join(), none, none, 10);
+    // A session is complete, and another one goes.
+    let sessions = || window_join(Session::of(Duration::from_millis(3)));
+    undone!(sessions(), none, none, 7);
+    undone!(sessions().left_outer().allowed_lateness(Duration::from_millis(9)), none, none, 7);
     Ok(())
 }

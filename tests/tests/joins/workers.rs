@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamweave::nodes::window::Tumbling;
+use streamweave::nodes::window::{Session, Tumbling};
 use streamweave::nodes::{
     Late, event_time_by, from_iter, interval_join, settle, temporal_join, window_join,
 };
@@ -62,6 +62,11 @@ async fn three_workers_as_one() -> Tested {
     assert_eq!(
         on_workers!(window_join(size).full_outer(), lefts, rights, 3),
         on_workers!(window_join(size).full_outer(), lefts, rights, 1)
+    );
+    let session = Session::of(Duration::from_millis(4));
+    assert_eq!(
+        on_workers!(window_join(session).full_outer(), lefts, rights, 3),
+        on_workers!(window_join(session).full_outer(), lefts, rights, 1)
     );
     assert_eq!(
         on_workers!(temporal_join(), lefts, rights, 3),

@@ -1,11 +1,13 @@
 //! A dozen graphs, of which each unit fails once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use streamweave::LogicalTime;
-use streamweave::nodes::window::{self, Tumbling};
-use streamweave::nodes::{Late, event_time_by, interval_join, map, settle};
+use streamweave::nodes::window::{self, Session, Tumbling, Window, WindowAssigner};
+use streamweave::nodes::{Late, event_time_by, interval_join, map, settle, window_join};
 use streamweave::prelude::*;
 
 use crate::bomb::{Bomb, every_unit};
@@ -259,6 +261,73 @@ fn joins() -> Tested {
             join.out => graph.out,
         };
         let side = |from: u64| (0..30).map(move |n| (n % 3, n + from));
+        Ok(play!(sim, graph, in { left: side(0), right: side(1) }, out { out }))
+    })
+}
+
+/// Sessions that may fail wherever the join asks them.
+struct Fused {
+    sessions: Session,
+    bomb: Bomb,
+    /// The graph is built: the join asks then, too.
+    armed: Arc<AtomicBool>,
+}
+
+impl Fused {
+    fn touch(&self) {
+        if self.armed.load(Relaxed) {
+            self.bomb.touch_or_panic();
+        }
+    }
+}
+
+impl WindowAssigner for Fused {
+    const MERGES: bool = true;
+
+    fn assign(&self, time: LogicalTime, window: &mut impl FnMut(Window)) {
+        self.touch();
+        self.sessions.assign(time, window);
+    }
+    fn last(&self, window: Window) -> LogicalTime {
+        self.touch();
+        self.sessions.last(window)
+    }
+    fn merges(&self, one: Window, other: Window) -> bool {
+        self.touch();
+        self.sessions.merges(one, other)
+    }
+}
+
+/// Sessions of two sides that late records join, in the middle of a record and of a timer.
+#[test]
+pub(crate) fn joins_of_sessions() -> Tested {
+    every_unit(true, |sim, bomb| {
+        let timed = |disorder| {
+            event_time_by(|(_, n): &(u64, u64)| LogicalTime(*n as i64))
+                .disorder(Duration::from_millis(disorder))
+        };
+        let armed = Arc::new(AtomicBool::new(false));
+        let sessions = Session::of(Duration::from_millis(2));
+        let fused = Fused { sessions, bomb, armed: Arc::clone(&armed) };
+        // None is so late that it matters which side is ahead.
+        let lateness = Duration::from_secs(1);
+        let graph = graph! {
+            left: timed(1),
+            right: timed(1),
+            #[restart(max = 5)]
+            join: window_join(fused).full_outer().allowed_lateness(lateness),
+            graph.left => left.input,
+            graph.right => right.input,
+            left.out => join.left,
+            right.out => join.right,
+            join.out => graph.out,
+        };
+        armed.store(true, Relaxed);
+        // Every second time first, and then what lies between.
+        let side = |from: u64| {
+            let at = |n: u64| if n < 9 { 4 * n } else { 4 * (n - 9) + 2 };
+            (0..18).map(move |n| (n % 2, at(n) + from)).filter(|(_, n)| n % 7 > 0)
+        };
         Ok(play!(sim, graph, in { left: side(0), right: side(1) }, out { out }))
     })
 }

@@ -1,25 +1,25 @@
 //! `window_join`: pairs within the same window.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::node::{TimeError, Timer, TimerAt};
+use crate::node::Timer;
 use crate::nodes::Storable;
-use crate::nodes::join::stash::{passed, time_of};
+use crate::nodes::join::pairs::{Pairs, Side, Unsummed};
+use crate::nodes::join::stash::{Stash, put, time_of};
 use crate::nodes::join::{Full, Inner, LeftOuter, RightOuter, Sides};
-use crate::nodes::window::WindowAssigner;
-use crate::nodes::window::outputs::frontier_of;
+use crate::nodes::millis;
+use crate::nodes::window::open::{Ending, Open};
+use crate::nodes::window::plan::Plan;
+use crate::nodes::window::{Window, WindowAssigner};
 use crate::state::KeyedMap;
 use crate::{LogicalTime, NodeError, NodeResult, StableKey, node};
 
-/// The last time of a window and its first, and how many records of it came before.
-type Place = (i64, i64, u64);
-
 /// Joins records of the same window. Made by [`window_join`].
-#[node(crate = crate, key = K, strict)]
+#[node(crate = crate, key = K, settles)]
 #[derive(Debug)]
 pub struct WindowJoin<
     K: StableKey + Serialize + DeserializeOwned,
@@ -37,19 +37,28 @@ pub struct WindowJoin<
     /// What the windows give, with their last times.
     #[output]
     out: (K, S::Joined),
-    /// Records of the left that came when all their windows were complete.
+    /// Records of the left that came when all their windows were closed.
     #[output(optional)]
     late_left: (K, A),
-    /// Records of the right that came when all their windows were complete.
+    /// Records of the right that came when all their windows were closed.
     #[output(optional)]
     late_right: (K, B),
-    /// Records of the left by window.
+    /// Records of the left that are in an open window.
     #[state]
-    lefts: KeyedMap<K, Place, A>,
-    /// Records of the right by window.
+    lefts: Stash<K, A>,
+    /// Records of the right that are.
     #[state]
-    rights: KeyedMap<K, Place, B>,
-    windows: W,
+    rights: Stash<K, B>,
+    /// In which session those of `lefts` have been joined that a late record may join with others.
+    #[state]
+    joined_lefts: Stash<K, i64>,
+    /// Those of `rights`.
+    #[state]
+    joined_rights: Stash<K, i64>,
+    /// The open windows, of both sides together.
+    #[state]
+    windows: KeyedMap<K, Ending, Open<()>>,
+    plan: Plan<W, Unsummed>,
     items: PhantomData<fn(K, A, B) -> S>,
 }
 
@@ -60,29 +69,29 @@ where
     B: Storable,
     W: WindowAssigner,
 {
-    /// Records of the left without a partner in their window are sent too: results are
-    /// `(A, Option<B>)`.
+    /// Records of the left without a partner in their window are sent too, when the window goes: results
+    /// are `(A, Option<B>)`.
     #[must_use]
     pub fn left_outer(self) -> WindowJoin<K, A, B, W, LeftOuter> {
         self.with_sides()
     }
 
-    /// Records of the right without a partner in their window are sent too: results are
-    /// `(Option<A>, B)`.
+    /// Records of the right without a partner in their window are sent too, when the window goes: results
+    /// are `(Option<A>, B)`.
     #[must_use]
     pub fn right_outer(self) -> WindowJoin<K, A, B, W, RightOuter> {
         self.with_sides()
     }
 
-    /// Records of both sides without a partner in their window are sent too: results are
-    /// `(Option<A>, Option<B>)`.
+    /// Records of both sides without a partner in their window are sent too, when the window goes:
+    /// results are `(Option<A>, Option<B>)`.
     #[must_use]
     pub fn full_outer(self) -> WindowJoin<K, A, B, W, Full> {
         self.with_sides()
     }
 
     fn with_sides<S: Sides<A, B>>(self) -> WindowJoin<K, A, B, W, S> {
-        WindowJoin { windows: self.windows, items: PhantomData }
+        WindowJoin { plan: self.plan, items: PhantomData }
     }
 }
 
@@ -94,58 +103,101 @@ where
     W: WindowAssigner,
     S: Sides<A, B>,
 {
-    /// Keeps a record until its windows are complete. If all are, it comes too late, and is given
-    /// back.
-    fn keep<V: Storable>(
+    /// Windows stay for so long after they were complete: a record that comes then is joined with those
+    /// that are there, and only the new pairs are sent, at once. A record that comes later leaves by
+    /// `late_left` or `late_right`.
+    ///
+    /// Outer joins send a record without a partner when its window goes, as it may find one until then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::window::Session;
+    /// use streamweave::nodes::{event_time_by, key_by, window_join};
+    /// use streamweave::prelude::*;
+    ///
+    /// let graph = graph! {
+    ///     click_times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     view_times: event_time_by(|at: &i64| LogicalTime(*at)),
+    ///     clicks: key_by(|_: &i64| 0),
+    ///     views: key_by(|_: &i64| 0),
+    ///     visits: window_join(Session::of(Duration::from_millis(10)))
+    ///         .allowed_lateness(Duration::from_millis(100)),
+    ///     graph.clicks => click_times.input,
+    ///     graph.views => view_times.input,
+    ///     click_times.out => clicks.input,
+    ///     view_times.out => views.input,
+    ///     clicks.out => visits.left,
+    ///     views.out => visits.right,
+    ///     visits.out => graph.pairs,
+    /// };
+    /// let mut run = graph.inline()?;
+    /// for at in [0, 15, 60] {
+    ///     run.inputs.clicks.try_send(at)?;
+    /// }
+    /// for at in [20, 60] {
+    ///     run.inputs.views.try_send(at)?;
+    /// }
+    /// run.step()?;
+    /// let pairs = |output: &mut Output<(i32, (i64, i64))>| -> Vec<(i64, i64)> {
+    ///     std::iter::from_fn(|| output.try_recv()).map(|(_, pair)| pair).collect()
+    /// };
+    /// assert_eq!(pairs(&mut run.outputs.pairs), [(15, 20)]);
+    /// // Late, and between two sessions, which are one then.
+    /// run.inputs.clicks.try_send(9)?;
+    /// run.step()?;
+    /// assert_eq!(pairs(&mut run.outputs.pairs), [(0, 20), (9, 20)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
+        self.plan.lateness = millis(lateness).max(least_lateness(&self.plan.assigner));
+        self
+    }
+
+    /// The time of the current record, if it is in a window.
+    fn time_in_window(
         &self,
-        held: &mut KeyedMap<K, Place, V>,
-        (key, record): (K, V),
-        out: &mut impl WindowJoinOut<K, A, B, W, S>,
-    ) -> Result<Option<(K, V)>, TimeError> {
+        out: &impl WindowJoinOut<K, A, B, W, S>,
+    ) -> Result<Option<LogicalTime>, NodeError> {
         let time = LogicalTime(time_of(out)?);
-        let (frontier, mut closed, mut open) = (frontier_of(out), false, false);
-        let mut kept = held.entry_ref(&key);
-        self.windows.assign(time, &mut |window| {
-            let (last, start) = (self.windows.last(window).0, window.start.0);
-            if passed(frontier, last) {
-                closed = true;
-                return;
-            }
-            open = true;
-            let of_window = (last, start, 0)..=(last, start, u64::MAX);
-            let before = kept.range(of_window).next_back().map(|((.., number), _)| *number);
-            if before.is_none() {
-                out.set_timer_at_end("end", LogicalTime(last));
-            }
-            kept.insert((last, start, before.map_or(0, |number| number + 1)), record.clone());
+        let (mut any, mut holds) = (false, true);
+        self.plan.assigner.assign(time, &mut |window| {
+            any = true;
+            holds &= window.contains(time);
         });
-        drop(kept);
-        let late = closed && !open;
-        if late {
-            out.count_late();
+        if !holds {
+            return Err(NodeError::new(
+                "a record belongs to a window that does not hold its time, and `window_join` finds the \
+                 records of a window by their times: assign windows around the times of records, or \
+                 give them other times before",
+            ));
         }
-        Ok(late.then_some((key, record)))
+        Ok(any.then_some(time))
     }
 }
 
-/// Takes the records of the windows that end with `last`, by their starts.
-fn take<K: StableKey, V: Storable>(
-    held: &mut KeyedMap<K, Place, V>,
-    key: &K,
-    last: i64,
-    mut give: impl FnMut(i64, V),
-) {
-    if held.get(key).is_none() {
-        return;
-    }
-    let mut kept = held.entry_ref(key);
-    let range = (last, i64::MIN, 0)..=(last, i64::MAX, u64::MAX);
-    let places: Vec<_> = kept.range(range).map(|(place, _)| *place).collect();
-    for place in places {
-        if let Some(record) = kept.remove(&place) {
-            give(place.1, record);
+/// Where windows merge that touch, a record may still touch one that is complete, without being behind
+/// the frontier. So that it does not depend on who comes first, such a window stays until none can.
+fn least_lateness<W: WindowAssigner>(windows: &W) -> i64 {
+    let [one, next] = [Window::new(0, 10), Window::new(10, 20)];
+    i64::from(W::MERGES && windows.merges(one, next) && windows.last(one) < next.start)
+}
+
+/// The state as a window's firing needs it, and where results go.
+macro_rules! pairs {
+    ($plan:expr, $state:ident, $left:expr, $right:expr, $out:ident) => {
+        Pairs {
+            left: Side { kept: &mut $state.lefts, joined: &mut $state.joined_lefts, added: $left },
+            right: Side {
+                kept: &mut $state.rights,
+                joined: &mut $state.joined_rights,
+                added: $right,
+            },
+            refires: $plan.lateness > 0,
+            out: $out,
+            items: PhantomData,
         }
-    }
+    };
 }
 
 impl<K, A, B, W, S> WindowJoinHandlers<K, A, B, W, S> for WindowJoin<K, A, B, W, S>
@@ -161,24 +213,24 @@ where
         _: &mut WindowJoinState<K, A, B, W, S>,
         _: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        if W::MERGES {
-            return Err(NodeError::new(
-                "windows that merge have no end that both sides know: join within tumbling or \
-                 sliding windows, or with `interval_join`",
-            ));
-        }
-        self.windows.check()?;
+        self.plan.assigner.check()?;
         Ok(())
     }
 
     fn on_left(
         &self,
         state: &mut WindowJoinState<K, A, B, W, S>,
-        left: (K, A),
+        (key, left): (K, A),
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        if let Some(late) = self.keep(&mut state.lefts, left, out)? {
-            out.late_left(late);
+        let Some(time) = self.time_in_window(out)? else { return Ok(()) };
+        let (place, _) = put(&mut state.lefts.entry_ref(&key), time.0, left);
+        let mut pairs = pairs!(self.plan, state, Some(place), None, out);
+        if !self.plan.add(&mut state.windows, &key, &(), time, &mut pairs)? {
+            out.count_late();
+            if let Some(left) = state.lefts.entry_ref(&key).remove(&place) {
+                out.late_left((key, left));
+            }
         }
         Ok(())
     }
@@ -186,45 +238,30 @@ where
     fn on_right(
         &self,
         state: &mut WindowJoinState<K, A, B, W, S>,
-        right: (K, B),
+        (key, right): (K, B),
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        if let Some(late) = self.keep(&mut state.rights, right, out)? {
-            out.late_right(late);
+        let Some(time) = self.time_in_window(out)? else { return Ok(()) };
+        let (place, _) = put(&mut state.rights.entry_ref(&key), time.0, right);
+        let mut pairs = pairs!(self.plan, state, None, Some(place), out);
+        if !self.plan.add(&mut state.windows, &key, &(), time, &mut pairs)? {
+            out.count_late();
+            if let Some(right) = state.rights.entry_ref(&key).remove(&place) {
+                out.late_right((key, right));
+            }
         }
         Ok(())
     }
 
-    /// A window of the key is complete; or several, where they end together.
+    /// A window of the key is complete, or goes; or several, where they end together.
     fn on_timer(
         &self,
         state: &mut WindowJoinState<K, A, B, W, S>,
-        timer: Timer<K>,
+        Timer { key, name, at }: Timer<K>,
         out: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        let (key, TimerAt::Event(LogicalTime(last))) = (timer.key, timer.at) else { return Ok(()) };
-        let mut windows: BTreeMap<i64, (Vec<A>, Vec<B>)> = BTreeMap::new();
-        take(&mut state.lefts, &key, last, |start, left| {
-            windows.entry(start).or_default().0.push(left);
-        });
-        take(&mut state.rights, &key, last, |start, right| {
-            windows.entry(start).or_default().1.push(right);
-        });
-        for (lefts, rights) in windows.into_values() {
-            for left in &lefts {
-                for right in &rights {
-                    out.out((key.clone(), S::pair(left, right)));
-                }
-            }
-            let alone: Vec<_> = match (lefts.is_empty(), rights.is_empty()) {
-                (false, true) => lefts.iter().filter_map(S::left).collect(),
-                (true, false) => rights.iter().filter_map(S::right).collect(),
-                _ => Vec::new(),
-            };
-            for joined in alone {
-                out.out((key.clone(), joined));
-            }
-        }
+        let mut pairs = pairs!(self.plan, state, None, None, out);
+        self.plan.timer(&mut state.windows, &key, (name, at), &mut pairs);
         Ok(())
     }
 }
@@ -233,10 +270,25 @@ where
 /// window, in every window that both are in.
 ///
 /// The pairs of a window are sent when it is complete, with its last time; outer joins send
-/// records without a partner then too. Windows that merge are refused at the start, as are those
-/// that cannot be; a record without a time fails when it comes, and one whose windows are all
-/// complete leaves by `late_left` or `late_right`, and is counted in
-/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not.
+/// records without a partner then too. A record is late when all its windows are complete, not when it is
+/// behind the frontier: it leaves by `late_left` or `late_right`, and is counted in
+/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late) whether that is connected or not; unless windows
+/// stay for late records ([`allowed_lateness`](WindowJoin::allowed_lateness)). Windows that cannot be are
+/// refused at the start; a record without a time fails when it comes.
+///
+/// A [`Session`](super::window::Session) is one of both sides: the records of a key on the left and on the
+/// right are merged with whatever they touch, as in Flink's joins and `coGroup` and behind Beam's
+/// `CoGroupByKey`. Each pair is sent once, with the last time of the session as it was when it was complete.
+/// As a record at exactly the end of a session still touches it, such a session is kept until the frontier
+/// is past its end ([`past_end`](super::window::Session::past_end) sends its pairs only then, and
+/// [`apart`](super::window::Session::apart) says that nothing touches it there).
+///
+/// Which side comes first never changes the pairs, as far as no record is behind what its own stream has
+/// promised. What becomes of those that are depends on how far both sides have come: a
+/// [`settle`](super::settle) before the join decides about them by their own stream alone.
+///
+/// To see all records of a window at once, of both sides, put them into one enum, and
+/// [`merge`](super::merge) and [`collect`](super::window::collect) them in a [`window`](super::window()).
 ///
 /// ```
 /// use streamweave::nodes::window::Tumbling;
@@ -268,5 +320,8 @@ where
     B: Storable,
     W: WindowAssigner,
 {
-    WindowJoin { windows, items: PhantomData }
+    let least = least_lateness(&windows);
+    let mut plan = Plan::new(windows, Unsummed);
+    plan.lateness = least;
+    WindowJoin { plan, items: PhantomData }
 }

@@ -11,12 +11,12 @@ use crate::nodes::window::plan::{Plan, passed};
 use crate::nodes::window::{
     Accumulation, Aggregate, Merged, Pane, Window, WindowAssigner, WindowError,
 };
-use crate::state::KeyedMap;
+use crate::state::{KeyedMap, MapEntry};
 use crate::{Frontier, LogicalTime, StableKey};
 
 /// A window in the order of ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Ending {
+pub(crate) struct Ending {
     end: i64,
     start: i64,
 }
@@ -33,7 +33,7 @@ impl Ending {
 
 /// An open window of a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Open<S> {
+pub(crate) struct Open<S> {
     /// Its records: all, or where results are discarded those since the last.
     state: S,
     /// The state that was sent last, where it will have to be taken back.
@@ -46,14 +46,14 @@ pub(super) struct Open<S> {
     early_at: Option<i64>,
 }
 
-pub(super) type Windows<K, S> = KeyedMap<K, Ending, Open<S>>;
+pub(crate) type Windows<K, S> = KeyedMap<K, Ending, Open<S>>;
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     /// Adds a record to its windows. Whether it was in time for any, or belongs to none.
     ///
     /// # Errors
     /// When the record's own gap is none.
-    pub(super) fn add<K>(
+    pub(crate) fn add<K>(
         &self,
         windows: &mut Windows<K, A::State>,
         key: &K,
@@ -260,8 +260,21 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         out.result(time, key.clone(), window, self.result(state), pane);
     }
 
+    /// A window goes.
+    fn close<K: StableKey>(
+        &self,
+        of_key: &mut MapEntry<'_, K, Ending, Open<A::State>>,
+        ending: Ending,
+        key: &K,
+        out: &mut impl Outputs<K, A::Input, A::Output>,
+    ) {
+        of_key.remove(&ending);
+        let last = self.assigner.last(ending.window());
+        out.gone(last, key, ending.window(), of_key.iter().map(|(open, _)| open.window()));
+    }
+
     /// A timer of this key is due.
-    pub(super) fn timer<K>(
+    pub(crate) fn timer<K>(
         &self,
         windows: &mut Windows<K, A::State>,
         key: &K,
@@ -306,7 +319,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                     // At the end of the input nothing comes late.
                     let ended = out.frontier() == Some(Frontier::Ended);
                     if self.by_clock || self.lateness == 0 || ended {
-                        of_key.remove(&ending);
+                        self.close(&mut of_key, ending, key, out);
                     } else {
                         out.set_timer("drop", TimerAt::Event(self.closes(window)));
                     }
@@ -316,7 +329,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
                     if open.complete && open.since > 0 && !broken(Broken::FewLateAreLost) {
                         self.fire(key, window, open, Pane::Late, out);
                     }
-                    of_key.remove(&ending);
+                    self.close(&mut of_key, ending, key, out);
                 }
             }
         }

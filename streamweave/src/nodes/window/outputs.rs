@@ -5,7 +5,7 @@ use crate::nodes::window::{Pane, Window};
 use crate::{Frontier, LogicalTime};
 
 /// The outputs of a node of windows with keys `K`, records `T` and results `V`.
-pub(super) trait Outputs<K, T, V> {
+pub(crate) trait Outputs<K, T, V> {
     /// The node's frontier.
     fn frontier(&self) -> Option<Frontier>;
     /// The run's clock.
@@ -19,6 +19,16 @@ pub(super) trait Outputs<K, T, V> {
     fn result(&mut self, time: Option<LogicalTime>, key: K, window: Window, value: V, pane: Pane);
     /// Sends a record that came when all its windows were complete.
     fn late(&mut self, key: &K, record: &T);
+    /// A window goes, of which results have this time; `open` are the others of the key.
+    fn gone(
+        &mut self,
+        time: LogicalTime,
+        key: &K,
+        window: Window,
+        open: impl Iterator<Item = Window>,
+    ) {
+        let _ = (time, key, window, open);
+    }
 }
 
 /// The frontier, as windows go by it. In a loop what the end of a time has sent round is no longer in
@@ -38,7 +48,7 @@ pub(crate) fn frontier_of(out: &impl Context) -> Option<Frontier> {
 
 /// Sets a timer of the current key that waits, in a loop, for all rounds of its time.
 #[inline(always)]
-pub(super) fn set_timer(out: &mut impl Context, name: &'static str, at: TimerAt) {
+pub(crate) fn set_timer(out: &mut impl Context, name: &'static str, at: TimerAt) {
     match at {
         TimerAt::Event(time) => out.set_timer_at_end(name, time),
         at => out.set_timer(name, at),

@@ -12,10 +12,10 @@ use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner, Wind
 use crate::{Frontier, LogicalTime, NodeError};
 
 /// The configuration that nodes of windows share.
-pub(super) struct Plan<W, A: Aggregate> {
-    pub(super) assigner: W,
+pub(crate) struct Plan<W, A: Aggregate> {
+    pub(crate) assigner: W,
     pub(super) aggregate: A,
-    pub(super) lateness: i64,
+    pub(crate) lateness: i64,
     pub(super) accumulation: Accumulation,
     pub(super) early: Early<A::Input>,
     /// So many late records of a window have a result together.
@@ -46,7 +46,7 @@ type Gap<T> = Arc<dyn Fn(&T) -> Option<Duration> + Send + Sync>;
 type Punctuation<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
-    pub(super) fn new(assigner: W, aggregate: A) -> Self {
+    pub(crate) fn new(assigner: W, aggregate: A) -> Self {
         Plan {
             assigner,
             aggregate,
@@ -73,7 +73,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         Plan { sliced, ..self }
     }
 
-    pub(super) fn allowed_lateness(self, lateness: Duration) -> Self {
+    pub(crate) fn allowed_lateness(self, lateness: Duration) -> Self {
         Plan { lateness: millis(lateness), ..self }.resliced()
     }
 
@@ -123,7 +123,7 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
     }
 
     /// Whether the node can work, with what was restored.
-    pub(super) fn check(&self, slices: usize, windows: usize) -> NodeResult {
+    pub(crate) fn check(&self, slices: usize, windows: usize) -> NodeResult {
         self.assigner.check()?;
         if self.by_clock && self.early.time.is_some() {
             return Err(NodeError::new(
