@@ -357,6 +357,45 @@ fn late_records_can_get_the_time_of_the_frontier() -> Tested {
     Ok(())
 }
 
+/// As long as one that was idle is catching up, what the others have promised before they were idle does
+/// not count.
+#[test]
+fn nobody_goes_on_while_the_last_one_catches_up() -> Tested {
+    let graph = graph! {
+        both: merge(),
+        graph.one => both.left,
+        graph.two => both.left,
+        graph.three => both.right,
+        both.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    for (input, to) in [(&run.inputs.one, 5), (&run.inputs.two, 50), (&run.inputs.three, 20)] {
+        input.advance(LogicalTime(to));
+    }
+    run.step()?;
+    run.inputs.one.idle();
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
+    assert_eq!(run.outputs.out.frontier(), at(20));
+    run.inputs.one.try_send_at(LogicalTime(10), 10)?;
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), [(Some(10), 10)]);
+    run.inputs.two.idle();
+    run.inputs.three.idle();
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
+    assert_eq!(run.outputs.out.frontier(), at(20));
+    run.inputs.one.advance(LogicalTime(30));
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
+    assert_eq!(run.outputs.out.frontier(), at(30));
+    run.inputs.one.idle();
+    run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
+    assert_eq!(run.outputs.out.frontier(), at(50));
+    Ok(())
+}
+
 /// Sends each number one too early, or holds the frontier first.
 #[node]
 pub struct Early {
@@ -692,6 +731,8 @@ async fn progress_is_of_completed_work_and_can_be_awaited() -> Tested {
     inputs.numbers.send_message(StreamMessage::Watermark(LogicalTime(20))).await?;
     let tens = progress.of("tens").ok_or("no such node")?;
     assert!(tens.reached(LogicalTime(19)).await);
+    assert!(tens.less_equal(LogicalTime(20)) && !tens.less_equal(LogicalTime(19)));
+    assert!(tens.less_than(LogicalTime(21)) && !tens.less_than(LogicalTime(20)));
     // The node is done, but the graph's own output has not been read.
     assert!(progress.less_than(LogicalTime(20)));
     assert_eq!(outputs.out.recv_timed().await, Some((Some(LogicalTime(9)), 3)));

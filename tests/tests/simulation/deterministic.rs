@@ -293,6 +293,54 @@ fn windows_joins_and_late_records() -> Tested {
     Ok(())
 }
 
+/// Refuses every third number.
+#[node(key = u64)]
+pub(crate) struct Refuses {
+    #[input(key = |rec| rec.id % 4)]
+    input: Rec,
+    #[output]
+    out: Rec,
+}
+
+impl RefusesHandlers for Refuses {
+    fn on_input(&self, rec: Rec, out: &mut impl RefusesOut) -> NodeResult {
+        out.out(rec);
+        if rec.id.is_multiple_of(3) { Err("3 divides it".into()) } else { Ok(()) }
+    }
+}
+
+/// Dead letters come in one order, among themselves and among records.
+#[test]
+fn dead_letters() -> Tested {
+    let [a, b] = [9, 10].map(|seed| messages(seed, 60));
+    let out = always!(
+        graph! {
+            ask: Ask { flaky: Flaky::default() }, nap: nap(2),
+            #[on_failure(dead_letter)]
+            #[workers(2)]
+            refuses: Refuses {},
+            show: map(|rec: Rec| format!("{rec:?}")),
+            show_letter: map(|letter| format!("{letter:?}")),
+            graph.a => ask.input,
+            graph.b => nap.input,
+            ask.out => refuses.input,
+            nap.out => refuses.input,
+            refuses.out => show.input,
+            refuses.dead_letters => show_letter.input,
+            show.out => graph.out,
+            show_letter.out => graph.out,
+        },
+        in { a: a, b: b },
+        out out
+    );
+    let letters = out.iter().filter(|(_, _, shown)| shown.contains("3 divides it")).count();
+    let refused = [&a, &b]
+        .map(|messages| records_of(messages).iter().filter(|rec| rec.id.is_multiple_of(3)).count());
+    assert_eq!(letters, refused.iter().sum::<usize>());
+    assert!(letters > 10);
+    Ok(())
+}
+
 /// Loops: times and rounds order what meets in them.
 #[test]
 fn loops() -> Tested {

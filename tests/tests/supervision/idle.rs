@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use streamweave::nodes::merge;
+use streamweave::Alignment;
+use streamweave::nodes::{event_time_by, merge};
 use streamweave::prelude::*;
 
 use crate::Tested;
@@ -105,5 +106,51 @@ fn the_time_for_which_it_was_down_is_no_idle_time() -> Tested {
     run.advance(Duration::from_secs(5))?;
     assert_eq!(promised!(run), at(50));
     run.close_inputs()?.drain()?;
+    Ok(())
+}
+
+/// So do streams that are aligned with what goes down, also where that had been idle.
+#[test]
+fn who_is_down_is_waited_for_by_those_that_are_aligned() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    let times = || event_time_by(|n: &i64| LogicalTime(*n)).align(&together);
+    let graph = graph! {
+        #[restart(max = 1, backoff = "8s")]
+        group slow one_for_all {
+            times: times().idle_after(Duration::from_secs(1)),
+            quiet: Quiet { idle_after: 100, bomb: Bomb::at(0, false) },
+        },
+        fast: times(),
+        graph.numbers => times.input,
+        times.out => quiet.input,
+        quiet.out => graph.slow,
+        graph.others => fast.input,
+        fast.out => graph.fast,
+    };
+    let mut run = graph.inline()?;
+    let mut next = 99;
+    // Whether one more is taken in.
+    macro_rules! goes_on {
+        () => {{
+            next += 1;
+            run.inputs.others.try_send(next)?;
+            run.step()?;
+            std::iter::from_fn(|| run.outputs.fast.try_recv()).last() == Some(next)
+        }};
+    }
+    run.inputs.numbers.try_send(5)?;
+    assert!(goes_on!());
+    assert!(!goes_on!(), "the slow one is behind");
+    run.advance(Duration::from_secs(1))?;
+    assert!(goes_on!(), "it is idle");
+    // The timer fails: it is down for four to eight seconds.
+    run.advance(Duration::from_secs(2))?;
+    assert!(!goes_on!(), "it is down");
+    run.advance(Duration::from_secs(3))?;
+    assert!(!goes_on!(), "it is down");
+    // It is up again, and nothing has come for a second.
+    run.advance(Duration::from_secs(8))?;
+    run.advance(Duration::from_secs(1))?;
+    assert!(goes_on!());
     Ok(())
 }
