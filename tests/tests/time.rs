@@ -375,6 +375,7 @@ fn nobody_goes_on_while_the_last_one_catches_up() -> Tested {
     run.step()?;
     run.inputs.one.idle();
     run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
     assert_eq!(run.outputs.out.frontier(), at(20));
     run.inputs.one.try_send_at(LogicalTime(10), 10)?;
     run.step()?;
@@ -382,12 +383,15 @@ fn nobody_goes_on_while_the_last_one_catches_up() -> Tested {
     run.inputs.two.idle();
     run.inputs.three.idle();
     run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
     assert_eq!(run.outputs.out.frontier(), at(20));
     run.inputs.one.advance(LogicalTime(30));
     run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
     assert_eq!(run.outputs.out.frontier(), at(30));
     run.inputs.one.idle();
     run.step()?;
+    assert_eq!(read(&mut run.outputs.out), []);
     assert_eq!(run.outputs.out.frontier(), at(50));
     Ok(())
 }
