@@ -196,6 +196,9 @@ impl CheckpointStorage for Away {
     fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
         self.0.publish(snapshot)
     }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.0.will_commit(id)
+    }
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         match self.1.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)) {
             Err(_) => self.0.latest(),

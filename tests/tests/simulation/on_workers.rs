@@ -95,28 +95,6 @@ fn dealt_out() -> Tested {
     Ok(())
 }
 
-/// Splits that are far apart, of which each worker gets a part: whoever goes on waits for the one that is
-/// furthest behind at any of those before, and for those of which one has heard nothing.
-#[test]
-pub(crate) fn splits_dealt_out() -> Tested {
-    simulate(SEEDS / 2, |sim| {
-        let workers = [(); 2].map(|()| 1 + sim.below(4) as usize);
-        let mut records = disordered(sim, 15);
-        for rec in &mut records {
-            let split = sim.below(3);
-            *rec = Rec { id: rec.id + 40 * split, way: split };
-        }
-        // `via` has put its digit behind.
-        let splits = || event_time_by(time).disorder(DISORDER).per_split(|rec: &Rec| rec.way / 10);
-        let times = || splits().splits(0..3);
-        let several = assert_same_on_all!(&mut *sim, records.clone(), workers, via(1), times());
-        let one = assert_same_on_all!(&mut *sim, records, [1, 1], via(1), times());
-        assert_eq!(several, one);
-        Ok(())
-    })?;
-    Ok(())
-}
-
 #[test]
 fn dealt_out_in_order() -> Tested {
     simulate(SEEDS / 2, |sim| {

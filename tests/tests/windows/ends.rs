@@ -214,22 +214,3 @@ fn nothing_is_kept_beyond_the_end() -> Tested {
     assert_eq!(kept[0], kept[1]);
     Ok(())
 }
-
-/// Nor does the lateness that is allowed go beyond the end of times.
-#[test]
-fn lateness_beyond_the_end() -> Tested {
-    let record = Record { key: 0, time: i64::MAX - 3, number: 1 };
-    let steps = [Step::Frontier(0), Step::Record(record)];
-    let options = Options {
-        kind: Kind::Sliding { size: 10, slide: 10, offset: 0 },
-        lateness: 15,
-        accumulation: Accumulation::Accumulating,
-        early_after: None,
-        early_when: None,
-        early_time: None,
-    };
-    let mut random = Random(1);
-    let (sent, late) = run!(Tumbling::of(millis(10)), options, &steps, random);
-    assert_eq!((sent.len(), late.len()), (1, 0));
-    Ok(())
-}
