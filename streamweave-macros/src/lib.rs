@@ -92,7 +92,9 @@ use proc_macro::TokenStream;
 ///   each of which would have a share of them.
 /// - `commits`: what it makes visible waits for a checkpoint. It gets ready in `on_checkpoint`, which is
 ///   called before its state is saved, and commits in `on_complete`, which is called when the
-///   checkpoint is complete, at the end of the run, and after a restore. See `streamweave::io::PartFiles`.
+///   checkpoint is complete, at the end of the run, and after a restore. The number that both are given counts
+///   the barriers of this run, from 1: it is not the storage's, and the next run counts anew. So who prepares
+///   something elsewhere names it by a count of its own, in its state, as `streamweave::io::PartFiles` does.
 ///   A source commits what it has taken in, to who keeps it until then: see
 ///   `streamweave::nodes::retained`; `commits = in_memory` where that is in the same process, and gone
 ///   with it.

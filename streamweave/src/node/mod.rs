@@ -308,7 +308,8 @@ pub trait Lifecycle<O>: Node {
         Ok(())
     }
 
-    /// A checkpoint is about to be taken, of everything so far.
+    /// A checkpoint is about to be taken, of everything so far: the barrier of this number, which counts anew in
+    /// each run.
     ///
     /// # Errors
     /// Whatever the handler returns.
