@@ -153,6 +153,10 @@ fn the_parameter(item: &ItemFn, errors: &mut Errors) -> Option<Type> {
         );
         return None;
     };
+    if let FnArg::Receiver(receiver) = first {
+        errors.error(receiver, "a method cannot be a node: put `#[node]` on the struct");
+        return None;
+    }
     if let Some(second) = parameters.next() {
         errors.error(
             second,
@@ -162,10 +166,7 @@ fn the_parameter(item: &ItemFn, errors: &mut Errors) -> Option<Type> {
         return None;
     }
     match first {
-        FnArg::Receiver(receiver) => {
-            errors.error(receiver, "a method cannot be a node: put `#[node]` on the struct");
-            None
-        }
+        FnArg::Receiver(_) => None,
         FnArg::Typed(parameter) if matches!(*parameter.ty, Type::ImplTrait(_)) => {
             errors.error(&parameter.ty, "a node's input has one type: write which");
             None
