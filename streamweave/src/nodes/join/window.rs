@@ -288,7 +288,7 @@ where
 /// [`settle`](super::settle) before the join decides about them by their own stream alone.
 ///
 /// To see all records of a window at once, of both sides, put them into one enum, and
-/// [`merge`](super::merge) and [`collect`](super::window::collect) them in a [`window`](super::window()).
+/// [`merge`](super::merge) and [`collect`](super::window::collect) them in a [`window`](fn@crate::nodes::window::window).
 ///
 /// ```
 /// use streamweave::nodes::window::Tumbling;
