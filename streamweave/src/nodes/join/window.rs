@@ -276,19 +276,19 @@ where
 /// stay for late records ([`allowed_lateness`](WindowJoin::allowed_lateness)). Windows that cannot be are
 /// refused at the start; a record without a time fails when it comes.
 ///
-/// A [`Session`](super::window::Session) is one of both sides: the records of a key on the left and on the
+/// A [`Session`](crate::nodes::window::Session) is one of both sides: the records of a key on the left and on the
 /// right are merged with whatever they touch, as in Flink's joins and `coGroup` and behind Beam's
 /// `CoGroupByKey`. Each pair is sent once, with the last time of the session as it was when it was complete.
 /// As a record at exactly the end of a session still touches it, such a session is kept until the frontier
-/// is past its end ([`past_end`](super::window::Session::past_end) sends its pairs only then, and
-/// [`apart`](super::window::Session::apart) says that nothing touches it there).
+/// is past its end ([`past_end`](crate::nodes::window::Session::past_end) sends its pairs only then, and
+/// [`apart`](crate::nodes::window::Session::apart) says that nothing touches it there).
 ///
 /// Which side comes first never changes the pairs, as far as no record is behind what its own stream has
 /// promised. What becomes of those that are depends on how far both sides have come: a
-/// [`settle`](super::settle) before the join decides about them by their own stream alone.
+/// [`settle`](crate::nodes::settle) before the join decides about them by their own stream alone.
 ///
 /// To see all records of a window at once, of both sides, put them into one enum, and
-/// [`merge`](super::merge) and [`collect`](super::window::collect) them in a [`window`](fn@crate::nodes::window::window).
+/// [`merge`](crate::nodes::merge) and [`collect`](crate::nodes::window::collect) them in a [`window`](fn@crate::nodes::window::window).
 ///
 /// ```
 /// use streamweave::nodes::window::Tumbling;
