@@ -5,6 +5,8 @@
 
 mod assignment;
 mod cases;
+mod flink;
+mod joins;
 mod merging;
 mod operators;
 mod progress;

@@ -5,18 +5,18 @@
 //! record can change it any more. Here the first is a window with an early result after each
 //! record, which stays for the grace; the second a window of a frontier that is the grace behind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use streamweave::nodes::event_time_by;
 use streamweave::nodes::window::{
     Accumulation, Global, Pane, Session, Sliding, Tumbling, WindowAssigner, WindowResult, count,
-    fold, window, window_around,
+    window, window_around,
 };
 use streamweave::prelude::*;
 
-use super::cases::{each, int, kinds};
+use super::cases::{each, int};
 
 type Item = (String, i64);
 type Counted = WindowResult<String, u64>;
@@ -200,22 +200,8 @@ fn kafka_case(case: &Value) {
 
 #[test]
 fn kafka_streams() {
-    let ops = std::cell::RefCell::new(BTreeMap::<String, usize>::new());
-    let ran = each("kafka_streams_windows", |_, case| {
-        kafka_case(case);
-        let expectations: BTreeSet<_> =
-            case["steps"].as_array().unwrap().iter().map(|step| step["op"].to_string()).collect();
-        for op in expectations {
-            *ops.borrow_mut().entry(op).or_default() += 1;
-        }
-    });
-    assert_eq!(ran, kinds(&[("", 11)]));
-    let ops = ops.into_inner();
-    let counted = |op: &str| ops.get(&format!("\"{op}\"")).copied();
-    assert_eq!(counted("expect_updates"), Some(3));
-    assert_eq!(counted("expect_final"), Some(5));
-    assert_eq!(counted("expect_state"), Some(4));
-    assert_eq!(counted("expect_dropped"), Some(2));
+    each("kafka_streams_windows", |_, case| kafka_case(case)).are(&[("", 11)]);
+    each("kafka_streams_aggregates", |_, case| kafka_case(case)).are(&[("", 8)]);
 }
 
 /// Windows that the file has no case of, by the rules of Kafka Streams: `TimeWindows.advanceBy`,
@@ -240,76 +226,4 @@ fn kafka_streams_windows_of_other_kinds() {
     let updates = json!([["k", 5, 10, 1], ["k", 6, 11, 2], ["k", 11, 16, 1]]);
     case(sliding(), &[10, 11], "expect_updates", updates);
     case(sliding(), &[10, 11, 30, 12], "expect_dropped", json!([["k", 12]]));
-}
-
-/// A record of one side of a join: when, which side, what.
-type Part = (i64, bool, i64);
-
-/// Bytewax joins what is in one session: rows of a left and a right value.
-fn join_case(case: &Value) {
-    let side = |name: &str, right: bool| {
-        let parts = case[name].as_array().unwrap().iter();
-        parts.map(move |part| (int(&part["ts"]), right, int(&part["value"]))).collect::<Vec<_>>()
-    };
-    let mut parts = [side("left", false), side("right", true)].concat();
-    // Bytewax hands them on in the order of their times.
-    parts.sort_by_key(|part| part.0);
-    let mode = case["emit_mode"].as_str().unwrap();
-    let all = fold(
-        Vec::new(),
-        |all: &mut Vec<Part>, part: &Part| all.push(*part),
-        |all, more| all.extend_from_slice(more),
-    );
-    // It keeps one open for a record exactly a gap behind.
-    let mut sessions = window(Session::of(millis(int(&case["gap"]))).past_end(), all);
-    if mode == "running" {
-        sessions = sessions.early_after(1);
-    }
-    let graph = graph! {
-        times: event_time_by(|(_, part): &((), Part)| LogicalTime(part.0)),
-        sessions: sessions,
-        graph.items => times.input,
-        times.out => sessions.input,
-        sessions.out => graph.results,
-    };
-    let run = graph.inline().unwrap();
-    for part in parts {
-        run.inputs.items.try_send(((), part)).unwrap();
-    }
-    let mut run = run.close_inputs().unwrap();
-    let mut rows = Vec::new();
-    while let Some(WindowResult { value: parts, pane, .. }) = run.outputs.results.try_recv() {
-        if (mode == "running") == (pane == Pane::OnTime) {
-            continue;
-        }
-        let of = |right: bool| {
-            let mut values: Vec<_> = parts.iter().filter(|part| part.1 == right).collect();
-            values.sort_by_key(|part| part.0);
-            values.into_iter().map(|part| part.2).collect::<Vec<_>>()
-        };
-        let (left, right) = (of(false), of(true));
-        match case["insert_mode"].as_str().unwrap() {
-            "product" => {
-                for l in left {
-                    rows.extend(right.iter().map(|r| json!([l, r])));
-                }
-            }
-            "first" => rows.push(json!([left.first(), right.first()])),
-            "last" => rows.push(json!([left.last(), right.last()])),
-            other => panic!("unknown mode {other}: {case}"),
-        }
-    }
-    if mode == "complete" {
-        rows.retain(|row| !row[0].is_null() && !row[1].is_null());
-    }
-    assert_eq!(Value::from(rows), case["expect"], "{case}");
-}
-
-#[test]
-fn bytewax_joins() {
-    each("bytewax_windowing", |kind, case| {
-        if kind == "session_window_join" {
-            join_case(case);
-        }
-    });
 }

@@ -1,0 +1,132 @@
+//! What is joined within a session, by Bytewax' ways to insert and to emit.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use streamweave::nodes::event_time_by;
+use streamweave::nodes::window::{Pane, Session, WindowResult, collect, window};
+use streamweave::prelude::*;
+
+use super::cases::{each, int};
+
+/// A record of one side of a join: when, which side, what.
+type Part = (i64, bool, i64);
+
+/// What counts of either side.
+#[derive(Default)]
+struct Joined([Vec<i64>; 2]);
+
+impl Joined {
+    fn insert(&mut self, mode: &str, (_, right, value): Part) {
+        let side = &mut self.0[usize::from(right)];
+        match mode {
+            "first" if !side.is_empty() => {}
+            "last" => *side = vec![value],
+            "first" | "product" => side.push(value),
+            _ => panic!("unknown mode {mode}"),
+        }
+    }
+
+    /// Each with each, and with nothing where there is nothing.
+    fn rows(&self) -> Vec<Value> {
+        let side = |values: &Vec<i64>| match values.is_empty() {
+            true => vec![Value::Null],
+            false => values.iter().map(|value| json!(value)).collect(),
+        };
+        let (left, right) = (side(&self.0[0]), side(&self.0[1]));
+        left.iter().flat_map(|left| right.iter().map(move |right| json!([left, right]))).collect()
+    }
+}
+
+/// The rows of a session's records: of all of them, or whenever there is something of both sides, which then
+/// counts no more.
+fn rows(parts: Vec<Part>, insert: &str, complete: bool) -> Vec<Value> {
+    let (mut joined, mut rows) = (Joined::default(), Vec::new());
+    for part in parts {
+        joined.insert(insert, part);
+        if complete && joined.0.iter().all(|side| !side.is_empty()) {
+            rows.extend(std::mem::take(&mut joined).rows());
+        }
+    }
+    if complete { rows } else { joined.rows() }
+}
+
+fn join_case(case: &Value) {
+    let side = |name: &str, right: bool| {
+        let parts = case[name].as_array().unwrap().iter();
+        parts.map(move |part| (int(&part["ts"]), right, int(&part["value"]))).collect::<Vec<Part>>()
+    };
+    let mut parts = [side("left", false), side("right", true)].concat();
+    // Bytewax hands them on in the order of their times.
+    parts.sort_by_key(|part| part.0);
+    let (insert, emit) =
+        (case["insert_mode"].as_str().unwrap(), case["emit_mode"].as_str().unwrap());
+    // It keeps one open for a record exactly a gap behind.
+    let gap = Duration::from_millis(int(&case["gap"]) as u64);
+    let mut sessions = window(Session::of(gap).past_end(), collect());
+    let wanted = match emit {
+        "running" => {
+            sessions = sessions.early_after(1);
+            Pane::Early
+        }
+        "complete" | "final" => Pane::OnTime,
+        _ => panic!("unknown mode {emit}"),
+    };
+    let graph = graph! {
+        times: event_time_by(|(_, part): &((), Part)| LogicalTime(part.0)),
+        sessions: sessions,
+        graph.items => times.input,
+        times.out => sessions.input,
+        sessions.out => graph.results,
+    };
+    let run = graph.inline().unwrap();
+    for part in parts {
+        run.inputs.items.try_send(((), part)).unwrap();
+    }
+    let mut run = run.close_inputs().unwrap();
+    let mut got = Vec::new();
+    while let Some(WindowResult { value: parts, pane, .. }) = run.outputs.results.try_recv() {
+        if pane == wanted {
+            got.extend(rows(parts, insert, emit == "complete"));
+        }
+    }
+    assert_eq!(Value::from(got), case["expect"], "{case}");
+}
+
+#[test]
+fn bytewax() {
+    each("bytewax_windowing", |kind, case| {
+        if kind == "session_window_join" {
+            join_case(case);
+        }
+    });
+}
+
+/// Ways that the file has no case of.
+#[test]
+fn bytewax_in_other_ways() {
+    let rows_of = |insert: &str, emit: &str, expect: Value| {
+        join_case(&json!({
+            "gap": 10_000, "insert_mode": insert, "emit_mode": emit, "expect": expect,
+            "left": [{"ts": 0, "value": 1}, {"ts": 1_000, "value": 2}],
+            "right": [{"ts": 1_000, "value": 3}, {"ts": 2_000, "value": 4}, {"ts": 30_000, "value": 5}],
+        }));
+    };
+    rows_of("first", "final", json!([[1, 3], [null, 5]]));
+    rows_of("first", "running", json!([[1, null], [1, null], [1, 3], [1, 3], [null, 5]]));
+    rows_of("last", "complete", json!([[2, 3]]));
+    rows_of("product", "complete", json!([[1, 3], [2, 3]]));
+    let running = [
+        json!([1, null]),
+        json!([1, null]),
+        json!([2, null]),
+        json!([1, 3]),
+        json!([2, 3]),
+        json!([1, 3]),
+        json!([1, 4]),
+        json!([2, 3]),
+        json!([2, 4]),
+        json!([null, 5]),
+    ];
+    rows_of("product", "running", json!(running));
+}
