@@ -1,10 +1,10 @@
-//! What is joined within a session, by Bytewax' ways to insert and to emit.
+//! What is joined within a session, by Bytewax' ways to insert and to emit, and within an interval as by Kafka Streams.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use streamweave::nodes::event_time_by;
 use streamweave::nodes::window::{Pane, Session, WindowResult, collect, window};
+use streamweave::nodes::{Late, To2, event_time_by, interval_join, route2, settle};
 use streamweave::prelude::*;
 
 use super::cases::{each, int};
@@ -129,4 +129,54 @@ fn bytewax_in_other_ways() {
         json!([null, 5]),
     ];
     rows_of("product", "running", json!(running));
+}
+
+/// Its side, key, value and time.
+type Record = (String, i64, String, i64);
+
+/// Kafka Streams has one clock for both sides, and drops what comes when all that it could match is closed.
+fn kafka_case(case: &Value) {
+    let (difference, grace) = (int(&case["difference"]), int(&case["grace"]));
+    let disorder = Duration::from_millis((difference + grace) as u64);
+    let side = |record: Record| match record.0.as_str() {
+        "left" => To2::First((record.1, record.2)),
+        "right" => To2::Second((record.1, record.2)),
+        other => panic!("unknown side {other}"),
+    };
+    let graph = graph! {
+        times: event_time_by(|record: &Record| LogicalTime(record.3)).disorder(disorder),
+        settled: settle(Late::Aside),
+        sides: route2(side),
+        join: interval_join(-difference, difference).full_outer(),
+        graph.records => times.input,
+        times.out => settled.input,
+        settled.out => sides.input,
+        settled.late => graph.late,
+        sides.first => join.left,
+        sides.second => join.right,
+        join.out => graph.joined,
+    };
+    let mut run = graph.inline().unwrap();
+    let records: Vec<Record> = serde_json::from_value(case["inputs"].clone()).unwrap();
+    for record in records {
+        run.inputs.records.try_send(record).unwrap();
+        run.step().unwrap();
+    }
+    let sorted = |mut rows: Vec<Value>| {
+        rows.sort_by_key(Value::to_string);
+        rows
+    };
+    let joined = std::iter::from_fn(|| run.outputs.joined.try_recv());
+    let joined: Vec<_> = joined.map(|(key, (left, right))| json!([key, left, right])).collect();
+    if let Some(expected) = case["expect"].as_array() {
+        assert_eq!(sorted(joined), sorted(expected.clone()), "{case}");
+    }
+    let late: Vec<_> =
+        std::iter::from_fn(|| run.outputs.late.try_recv()).map(|record| record.2).collect();
+    assert_eq!(json!(late), case["expect_dropped"], "{case}");
+}
+
+#[test]
+fn kafka_streams() {
+    each("kafka_streams_joins", |_, case| kafka_case(case)).are(&[("", 4)]);
 }

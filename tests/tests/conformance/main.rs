@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod assignment;
+mod bytewax;
 mod cases;
 mod flink;
 mod joins;
