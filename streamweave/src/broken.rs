@@ -165,6 +165,10 @@ variants! {
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
     IdleComesBackLevel,
+    /// What woke behind a turn of a loop is taken for something that the turn has seen.
+    WokenIsForgotten,
+    /// What comes back to a loop is late where the loop is in a later round of the same time.
+    RoundsAreMissed,
     /// A loop that rests does not wait for what may come round when it wakes.
     RestingIsIdle,
     /// What was promised before a restore says nothing of what an input brings behind it.
