@@ -175,6 +175,8 @@ variants! {
     RestoredIsLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
+    /// So is the time for which a stage does not look that leads to the one whose clock it is.
+    IdleBehindStalled,
     /// What a node sends at the time of its record is not compared with what it has promised.
     BehindOwnPromise,
     /// A timer that is set where there is no key is nobody's, and untold.
