@@ -395,3 +395,35 @@ pub(crate) fn what_comes_back_at_the_time_that_is_promised_is_not_late() -> Test
     }
     Ok(())
 }
+
+/// A loop that is restored waits for entries that say nothing yet, and stands still meanwhile.
+#[test]
+fn a_restored_loop_waits_for_its_entries() -> Tested {
+    let mut run = with_two_entries!().inline()?;
+    run.inputs.beside.advance(LogicalTime(100));
+    run.inputs.one.advance(LogicalTime(10));
+    run.inputs.two.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(10));
+    let cut = run.cut()?;
+    let mut graph = with_two_entries!();
+    graph.restore(&cut)?;
+    let mut run = graph.inline()?;
+    run.inputs.beside.advance(LogicalTime(100));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert!(run.outputs.done.frontier() <= at(10), "{:?}", run.outputs.done.frontier());
+    run.inputs.two.advance(LogicalTime(30));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert!(run.outputs.done.frontier() <= at(10), "{:?}", run.outputs.done.frontier());
+    run.inputs.one.try_send_at(LogicalTime(10), 2)?;
+    run.inputs.one.advance(LogicalTime(40));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(10)), 2)));
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(30));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}

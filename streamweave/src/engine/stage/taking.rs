@@ -332,7 +332,13 @@ impl StageLoop {
             }
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
-            Control::Held => inputs.holds(from),
+            Control::Held => {
+                inputs.holds(from);
+                // It is waited for from now on: a turn may have gone by it without.
+                if let Some(scope) = &self.env.looped.scope {
+                    scope.enters();
+                }
+            }
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
                 if turn.rests {
