@@ -128,7 +128,8 @@ async fn every_hang(
     for seed in 0..seeds.unwrap_or(touches) {
         let (book, hang) = (Arc::default(), Hang::at(seed % touches));
         let storage = Memory::default();
-        let period = Duration::from_millis(1 + (seed + seed / touches) % 7);
+        // Longer than the source waits, whose wait begins anew with each barrier.
+        let period = Duration::from_millis(2 + (seed + seed / touches) % 6);
         loop {
             let mut graph = graph(&hang, ledger(&book));
             if let Some(checkpoint) = storage.latest()? {
@@ -180,7 +181,7 @@ impl CountHandlers for Count {
         Ok(if last == self.end { More::End } else { More::Later })
     }
     async fn wait(&self, _: &mut CountState, out: &mut impl CountOut) -> NodeResult {
-        out.sleep(Duration::from_millis(2)).await;
+        out.sleep(Duration::from_millis(1)).await;
         Ok(())
     }
 }
