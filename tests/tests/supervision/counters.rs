@@ -395,7 +395,8 @@ fn the_table() -> Tested {
     run.step().unwrap_err();
     let table = run.metrics().to_string();
     let mut lines = table.lines();
-    let head = "node   in  out  late  timers dropped  undone  skipped  dead letters  restarts  gave up";
+    let head =
+        "node   in  out  late  timers dropped  undone  skipped  dead letters  restarts  gave up";
     assert_eq!(lines.next(), Some(head));
     let cells: Vec<_> = lines.next().unwrap().split_whitespace().collect();
     assert_eq!(cells, ["takes", "2", "0", "0", "0", "3", "0", "0", "2", "1"]);

@@ -187,11 +187,9 @@ impl AskHandlers for Ask {
 fn a_breaker_that_opens_and_closes() -> Tested {
     let opens = (Level::WARN, "shop/ask", "its calls keep");
     let closes = (Level::INFO, "shop/ask", "a call has");
-    for (fails, expected) in [
-        (2, vec![]),
-        (3, vec![opens, closes]),
-        (5, vec![opens, opens, opens, closes]),
-    ] {
+    for (fails, expected) in
+        [(2, vec![]), (3, vec![opens, closes]), (5, vec![opens, opens, opens, closes])]
+    {
         let ((), events) = heard(|| {
             let mut run = graph! {
                 group shop { ask: Ask { left: AtomicU64::new(fails) } },
@@ -285,7 +283,8 @@ fn restarts_from_a_checkpoint() -> Tested {
         Ok(failed.unwrap_err().to_string())
     })?;
     assert!(error.contains("`trap`"), "{error}");
-    let failure = [(Level::DEBUG, "trap", "a unit is"), (Level::ERROR, "trap", "node `trap` failed")];
+    let failure =
+        [(Level::DEBUG, "trap", "a unit is"), (Level::ERROR, "trap", "node `trap` failed")];
     let again = (Level::WARN, "trap", "the graph has");
     let used_up = (Level::WARN, "", "the restarts from");
     let [undone, fails] = failure;

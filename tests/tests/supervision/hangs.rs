@@ -82,7 +82,8 @@ impl LedgerHandlers for Ledger {
         _: &mut impl LedgerOut,
     ) -> NodeResult {
         let mut book = self.book.lock().unwrap();
-        for (_, first, batch) in state.ready.get_mut().extract_if(.., |(at, ..)| *at <= checkpoint) {
+        for (_, first, batch) in state.ready.get_mut().extract_if(.., |(at, ..)| *at <= checkpoint)
+        {
             for (place, item) in (first..).zip(batch) {
                 match book.get(place) {
                     None if book.len() == place => book.push(item),
@@ -325,7 +326,8 @@ impl AskOnceHandlers for AskOnce {
 /// A call is left to its own limit of time, and its stage goes on meanwhile.
 #[tokio::test(start_paused = true)]
 async fn in_a_call() -> Tested {
-    let is_late = |cause: &Cause| matches!(cause, Cause::Error(error) if error.to_string().contains("4s"));
+    let is_late =
+        |cause: &Cause| matches!(cause, Cause::Error(error) if error.to_string().contains("4s"));
     every_hang(true, is_late, &["ask"], |hang, ledger| {
         graph! {
             count: count(60),
