@@ -642,7 +642,7 @@ fn ports_may_be_called_as_what_is_generated() {
 }
 
 mod reexport {
-    pub use streamweave as sw;
+    pub(crate) use streamweave as sw;
 }
 
 /// Through another crate that hands it on, or under another name: the macros say where it is.
