@@ -138,14 +138,13 @@ where
     ///     run.inputs.views.try_send(at)?;
     /// }
     /// run.step()?;
-    /// let pairs = |output: &mut Output<(i32, (i64, i64))>| -> Vec<(i64, i64)> {
-    ///     std::iter::from_fn(|| output.try_recv()).map(|(_, pair)| pair).collect()
-    /// };
-    /// assert_eq!(pairs(&mut run.outputs.pairs), [(15, 20)]);
+    /// assert_eq!(run.outputs.pairs.try_recv(), Some((0, (15, 20))));
     /// // Late, and between two sessions, which are one then.
     /// run.inputs.clicks.try_send(9)?;
     /// run.step()?;
-    /// assert_eq!(pairs(&mut run.outputs.pairs), [(0, 20), (9, 20)]);
+    /// assert_eq!(run.outputs.pairs.try_recv(), Some((0, (0, 20))));
+    /// assert_eq!(run.outputs.pairs.try_recv(), Some((0, (9, 20))));
+    /// assert_eq!(run.outputs.pairs.try_recv(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
