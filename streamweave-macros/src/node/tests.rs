@@ -149,6 +149,7 @@ fn a_crate_of_another_name() {
                     orders: &T,
                     #[output]
                     quotes: T,
+                    marker: PhantomData<fn() -> T>,
                 }
             ),
         ),
