@@ -640,3 +640,82 @@ fn ports_may_be_called_as_what_is_generated() {
     run.step().unwrap();
     assert_eq!(run.outputs.line.try_recv().as_deref(), Some("one"));
 }
+
+mod reexport {
+    pub(crate) use streamweave as sw;
+}
+
+/// Through another crate that hands it on, or under another name: the macros say where it is.
+mod by_another_name {
+    use crate::Tested;
+    use crate::reexport::sw::state::Keyed;
+    use crate::reexport::sw::{self, HasEventTime, NodeResult, StableKey, node};
+
+    #[derive(
+        Clone, Debug, PartialEq, Eq, Hash, StableKey, serde::Serialize, serde::Deserialize,
+    )]
+    #[stable_key(crate = crate::reexport::sw)]
+    enum Place {
+        Door,
+        Room { floor: u8 },
+    }
+
+    #[derive(Clone, Debug, HasEventTime)]
+    struct Seen {
+        #[event_time(crate = crate::reexport::sw)]
+        at: i64,
+        place: Place,
+    }
+
+    /// Counts what is seen at each place.
+    #[node(key = Place, crate = crate::reexport::sw)]
+    struct Tally {
+        #[input(key = |seen| &seen.place)]
+        seen: Seen,
+        #[output]
+        out: (i64, u64),
+        #[state]
+        counts: Keyed<Place, u64>,
+    }
+
+    impl TallyHandlers for Tally {
+        fn on_seen(
+            &self,
+            state: &mut TallyState,
+            seen: Seen,
+            out: &mut impl TallyOut,
+        ) -> NodeResult {
+            let count = state.counts.entry(seen.place.clone());
+            *count += 1;
+            out.out((seen.at, *count));
+            Ok(())
+        }
+    }
+
+    #[node(crate = crate::reexport::sw)]
+    fn late(seen: (i64, u64)) -> Option<u64> {
+        (seen.0 > 1).then_some(seen.1)
+    }
+
+    #[test]
+    fn it_runs() -> Tested {
+        let graph = sw::graph! {
+            times: sw::nodes::event_time::<Seen>(),
+            tally: Tally {},
+            late: Late,
+            graph.seen => times.input,
+            times.out => tally.seen,
+            tally.out => late.input,
+            late.out => graph.out,
+        };
+        let mut run = graph.inline()?;
+        let room = Place::Room { floor: 2 };
+        for (at, place) in [(1, Place::Door), (2, room.clone()), (3, Place::Door), (4, room)] {
+            run.inputs.seen.try_send(Seen { at, place })?;
+        }
+        run.step()?;
+        let counts: Vec<_> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
+        assert_eq!(counts, [1, 2, 2]);
+        Ok(())
+    }
+}

@@ -272,6 +272,9 @@ async fn what_a_cut_is_not_asked_is_told() -> Tested {
     tokio::time::sleep(LIMIT).await;
     let refused = run.query_cut(CutQuery::new(), LIMIT).await.unwrap_err();
     assert!(matches!(&refused, RunError::TimedOut { stage, .. } if &**stage == "stuck"));
+    let refused = refused.to_string();
+    assert!(refused.contains("`stuck` is busy") && refused.contains("longer limit"), "{refused}");
+    assert!(refused.contains("set_watchdog"), "{refused}");
     Ok(())
 }
 

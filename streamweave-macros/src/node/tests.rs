@@ -118,3 +118,76 @@ fn mistakes_come_last() -> Tested {
     assert!(first > 5, "the node is there nevertheless");
     Ok(())
 }
+
+/// Where the crate has another name, no expansion says the usual one.
+#[test]
+fn a_crate_of_another_name() {
+    let krate = quote!(crate = crate::reexport::sw);
+    let fields = quote! {
+        #[input(key = |o| o.symbol)]
+        orders: Order,
+        #[output]
+        fills: Fill,
+        #[state]
+        books: Keyed<Symbol, Book>,
+        #[state(ttl = "30m")]
+        halted: Expiring<Keyed<Symbol, ()>>,
+        #[scratch]
+        buffer: Vec<Fill>,
+        depth: usize,
+    };
+    let source = quote!(#[output] out: u64, #[state] at: Keyed<String, u64>, names: Vec<String>);
+    let key = quote!(#[derive(StableKey)] #[stable_key(#krate)]);
+    let expanded = [
+        expand(quote!(key = Symbol, #krate), quote!(struct Matcher { #fields })),
+        expand(quote!(async, key = Symbol, #krate), quote!(struct Matcher { #fields })),
+        expand(
+            quote!(async, concurrency = 8, timeout = "2s", retry = 3, #krate),
+            quote!(
+                struct Quote<T> {
+                    #[input]
+                    orders: &T,
+                    #[output]
+                    quotes: T,
+                    marker: PhantomData<fn() -> T>,
+                }
+            ),
+        ),
+        expand(
+            quote!(source, rewindable, splits = self.names.clone(), #krate),
+            quote!(pub struct Lines { #source }),
+        ),
+        expand(
+            quote!(sink, commits, version = 2, migrate = older, enough = *state.n > 3, #krate),
+            quote!(
+                struct Sink {
+                    #[input]
+                    items: u64,
+                    #[state]
+                    n: Value<u64>,
+                }
+            ),
+        ),
+        expand(
+            krate.clone(),
+            quote!(
+                fn parse(line: &str) -> Result<u64, ParseIntError> {
+                    line.parse()
+                }
+            ),
+        ),
+        crate::stable_key::expand(quote!(#key struct Pair<T>(u64, T);)),
+        crate::stable_key::expand(quote!(#key enum Side { Buy, Sell { id: u64 } })),
+        crate::event_time::expand(quote!(
+            struct Reading {
+                #[event_time(#krate)]
+                at: i64,
+            }
+        )),
+    ];
+    for expanded in expanded.map(|expanded| expanded.to_string()) {
+        assert!(!expanded.contains("compile_error"), "{expanded}");
+        assert!(expanded.contains("crate :: reexport :: sw"), "{expanded}");
+        assert!(!expanded.contains(":: streamweave"), "{expanded}");
+    }
+}

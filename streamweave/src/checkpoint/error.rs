@@ -38,7 +38,11 @@ pub enum CheckpointError {
         folder: PathBuf,
     },
     /// There is no checkpoint to look at.
-    #[error("there is no complete checkpoint in `{}`", place.display())]
+    #[error(
+        "there is no complete checkpoint in `{}`: none was taken there yet, or it has another path. See that \
+         the path is that of the storage, and have a run take one with `checkpoint_every` or `savepoint`",
+        place.display()
+    )]
     None {
         /// Where it was looked for.
         place: PathBuf,

@@ -82,8 +82,10 @@ pub struct Instance<N: Node, O> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Failures {
     pub(crate) restarts: u64,
+    pub(crate) undone: u64,
     pub(crate) skipped: u64,
     pub(crate) letters: u64,
+    pub(crate) gave_up: u64,
 }
 
 /// Which phases the node has completed, so that a retry resumes where it failed.

@@ -18,8 +18,10 @@ pub(crate) struct NodeCounters {
     late: AtomicU64,
     timers_dropped: AtomicU64,
     restarts: AtomicU64,
+    undone: AtomicU64,
     skipped: AtomicU64,
     dead_letters: AtomicU64,
+    gave_up: AtomicU64,
     frontier: watch::Sender<Option<Frontier>>,
     durable: watch::Sender<Option<Frontier>>,
 }
@@ -57,8 +59,10 @@ impl NodeCounters {
         self.late.store(agenda.late, Relaxed);
         self.timers_dropped.store(agenda.dropped, Relaxed);
         self.restarts.store(failures.restarts, Relaxed);
+        self.undone.store(failures.undone, Relaxed);
         self.skipped.store(failures.skipped, Relaxed);
         self.dead_letters.store(failures.letters, Relaxed);
+        self.gave_up.store(failures.gave_up, Relaxed);
     }
 }
 
@@ -282,10 +286,15 @@ pub struct NodeMetrics {
     pub timers_dropped: u64,
     /// How often it was restarted after a failure, its own or another's.
     pub restarts: u64,
+    /// Units of it that failed and were undone, whatever became of them then.
+    pub undone: u64,
     /// Records and timers that were left out because their unit failed.
     pub skipped: u64,
     /// Those that became dead letters.
     pub dead_letters: u64,
+    /// How often a policy gave up as it failed: the restarts of the node, or of a group around it, were used
+    /// up, and the next one outwards was to decide, or the graph stopped.
+    pub gave_up: u64,
 }
 
 /// The counters of a stage.
@@ -332,8 +341,10 @@ impl Counters {
                     late: node.late.load(Relaxed),
                     timers_dropped: node.timers_dropped.load(Relaxed),
                     restarts: node.restarts.load(Relaxed),
+                    undone: node.undone.load(Relaxed),
                     skipped: node.skipped.load(Relaxed),
                     dead_letters: node.dead_letters.load(Relaxed),
+                    gave_up: node.gave_up.load(Relaxed),
                 })
                 .collect(),
             stages: self.stages.iter().map(|(path, stage)| stage.read(path)).collect(),

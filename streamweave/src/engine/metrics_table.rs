@@ -9,10 +9,11 @@ impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nodes = self.nodes.iter().map(|node| {
             let counters = [node.records_in, node.records_out, node.late, node.timers_dropped];
-            let failures = [node.restarts, node.skipped, node.dead_letters];
-            row(&node.path, counters.iter().chain(&failures))
+            let units = [node.undone, node.skipped, node.dead_letters];
+            let policies = [node.restarts, node.gave_up];
+            row(&node.path, counters.iter().chain(&units).chain(&policies))
         });
-        let heads = "in|out|late|timers dropped|restarts|skipped|dead letters";
+        let heads = "in|out|late|timers dropped|undone|skipped|dead letters|restarts|gave up";
         table(f, "node", heads, nodes.collect())?;
         let stages = self.stages.iter().map(|stage| {
             let (busy, waited) = (stage.busy, stage.backpressured);

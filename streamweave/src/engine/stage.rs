@@ -32,7 +32,7 @@ use crate::node::{BoxFuture, Part};
 use crate::supervision::Supervised;
 use crate::time::{InputState, Inputs, Outlook, Over, Promise, Stamp};
 
-use down::Down;
+use down::{Down, count_undone};
 use rest::Rest;
 
 /// How a stage's task ended.
@@ -252,11 +252,24 @@ impl StageLoop {
         self.env.counters.step(watch);
         match failure {
             None => Ok(()),
-            Some(failure) => self.failed(root, inlets, failure),
+            Some(failure) => self.unit_failed(root, inlets, failure),
         }
     }
 
-    /// A unit has failed and is undone: what came before it leaves. The failure is given back where
+    /// A unit has failed and is undone.
+    #[cold]
+    #[inline(never)]
+    fn unit_failed(
+        &mut self,
+        root: &mut dyn Part,
+        inlets: &mut dyn Inlets,
+        failure: Arc<Failure>,
+    ) -> Result<(), Arc<Failure>> {
+        count_undone(root, &failure);
+        self.failed(root, inlets, failure)
+    }
+
+    /// A unit, or a task of the stage, has failed: what came before leaves. The failure is given back where
     /// no policy has it that the stage goes on.
     #[cold]
     #[inline(never)]
@@ -481,11 +494,12 @@ impl StageLoop {
         }
     }
 
-    /// What failed is no unit: what went wrong is the engine's, or the disk's.
+    /// What failed is a unit behind a tray, or what went wrong is the engine's, or the disk's.
     #[cold]
     #[inline(never)]
     fn engine_failed(&mut self, root: &mut dyn Part, task: &mut Task<'_>) -> Option<StageEnd> {
         let failure = self.cx.take_failure()?;
+        count_undone(root, &failure);
         let _ = root.poll_flush(task, Sending::Rest);
         self.publish(root);
         self.env.probe.fail(root);

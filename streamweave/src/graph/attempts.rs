@@ -125,7 +125,10 @@ where
                     CheckpointError::is_fenced(&*error) || broken(Broken::FailedRestartIsFinal);
                 let name = named.as_ref().filter(|_| !is_final);
                 let again = name.and_then(|name: &String| restarts.again(restart, name, now()));
-                let Some(wait) = again else { return Err(error) };
+                let Some(wait) = again else {
+                    name.inspect(|name| gives_up(name, restart));
+                    return Err(error);
+                };
                 tracing::warn!(graph = named, ?wait, "the graph could not begin again: {error}");
                 sleep(wait).await;
                 continue;
@@ -144,6 +147,9 @@ where
         let is_final = !is_over || CheckpointError::is_fenced(&*failure);
         let again = if is_final { None } else { restarts.again(restart, &name, now()) };
         let Some(wait) = again else {
+            if !is_final {
+                gives_up(&name, restart);
+            }
             return Err(match error.downcast_ref() {
                 Some(RunError::Aborted { graph }) => {
                     RunError::Failed { graph: graph.clone(), failure }.into()
@@ -185,6 +191,11 @@ where
     // What has failed begins again with all the rest.
     graph.severable.clear();
     Ok((name, graph.start()?))
+}
+
+fn gives_up(graph: &str, restart: &RestartSpec) {
+    let RestartSpec { max, within, .. } = restart;
+    tracing::warn!(graph, max, ?within, "the restarts from the last checkpoint are used up");
 }
 
 async fn sleep(wait: Duration) {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
+
 use crate::broken::{Broken, broken};
 use crate::engine::{Counters, Edge, Failure, Probe, Question, Signals};
 use crate::graph::error::RunError;
@@ -183,6 +185,13 @@ impl Barriers {
         for (_, probe) in &self.probes {
             probe.commits(epoch).await;
         }
+    }
+
+    /// A stage that has not.
+    pub(crate) fn uncommitted(&self, epoch: u64) -> Option<Arc<str>> {
+        let waits = |probe: &Probe| probe.commits(epoch).now_or_never().is_none();
+        let late = self.probes.iter().find(|(_, probe)| waits(probe));
+        late.map(|(stage, _)| Arc::clone(stage))
     }
 
     /// Ready once this barrier has passed all stages.

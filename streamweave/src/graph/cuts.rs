@@ -21,7 +21,7 @@ use crate::graph::snapshot::{CutId, Snapshot};
 
 /// What takes cuts through one run.
 pub(super) struct Cuts {
-    graph: String,
+    pub(super) graph: String,
     pub(super) barriers: Arc<Barriers>,
     ended: watch::Receiver<Option<Ended>>,
     runtime: Handle,
@@ -134,7 +134,10 @@ impl Cuts {
             let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
             match select(committed, pin!(self.broken())).await {
                 Either::Left((Ok(()), _)) => {}
-                Either::Left((Err(_), _)) => return Err(self.timed_out(None, limit).into()),
+                Either::Left((Err(_), _)) => {
+                    let stage = self.barriers.uncommitted(epoch);
+                    return Err(self.timed_out(stage, limit).into());
+                }
                 Either::Right((error, _)) => return Err(error.into()),
             }
             // Who was to commit may have failed instead.

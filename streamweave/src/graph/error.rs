@@ -104,8 +104,9 @@ pub enum StartError {
     },
     /// A policy needs unwinding and the program is built without.
     #[error(
-        "graph `{graph}` has a failure policy, but the program is built with `panic = \"abort\"`, \
-         so a panic ends the process: remove the setting from the profile, or the policy"
+        "graph `{graph}` has a failure policy or a severable edge, but the program is built with \
+         `panic = \"abort\"`, so a panic ends the process: remove the setting from the profile, or what \
+         is to go on after a failure from the graph"
     )]
     PanicAborts {
         /// The graph's name.
@@ -134,7 +135,11 @@ pub enum RunError {
         reason: String,
     },
     /// It was aborted before its end.
-    #[error("graph `{graph}` was aborted")]
+    #[error(
+        "graph `{graph}` was aborted before its end: by `abort`, because its `Running` was dropped, at a \
+         savepoint, or with its runtime. Restore the last checkpoint, or that savepoint, to go on from \
+         there, and use `drain` where everything is to be handled first"
+    )]
     Aborted {
         /// The graph's name.
         graph: String,
@@ -186,17 +191,24 @@ pub enum RunError {
         reason: String,
     },
     /// The run did not answer in time.
-    #[error("graph `{graph}` did not answer within {limit:?}: stage `{stage}` is busy or stuck")]
+    #[error(
+        "graph `{graph}` did not answer within {limit:?}: `{stage}` is busy, waits for room, or never comes \
+         back, and the run goes on. Give it a longer limit, see that the graph's outputs are read, or let \
+         `Graph::set_watchdog` stop a handler that hangs"
+    )]
     TimedOut {
         /// The graph's name.
         graph: String,
-        /// The stage.
+        /// The stage that was waited for.
         stage: Arc<str>,
         /// The limit.
         limit: Duration,
     },
     /// A node's state could not be saved.
-    #[error("the state of `{node}` could not be saved: {error}")]
+    #[error(
+        "the state of `{node}` could not be saved, so there is no snapshot; those before it stand, and are \
+         what to go on from until this is repaired: {error}"
+    )]
     State {
         /// The node's instance path.
         node: Arc<str>,

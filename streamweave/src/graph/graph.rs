@@ -283,8 +283,12 @@ impl<I, O> Graph<I, O> {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Puts the stages under the supervisors that the graph declares.
-    fn supervise(mut self) -> Result<Self, StartError> {
+    /// Puts the stages under the supervisors that the graph declares; none could do anything where a panic
+    /// `aborts` the process.
+    fn supervise(mut self, aborts: bool) -> Result<Self, StartError> {
+        if aborts {
+            return Err(StartError::PanicAborts { graph: self.name });
+        }
         let heads = self.planned.iter().map(|stage| base(&stage.path).into()).collect();
         let supervisor = Supervisor::new(&self.spec, heads);
         for stage in &mut self.planned {
@@ -419,10 +423,7 @@ impl<I, O> Graph<I, O> {
             self.severable.clear();
         }
         if self.spec.is_supervised() || !self.severable.is_empty() {
-            if cfg!(panic = "abort") {
-                return Err(StartError::PanicAborts { graph: self.name });
-            }
-            self = self.supervise()?;
+            self = self.supervise(cfg!(panic = "abort"))?;
         }
         if !self.cuts.is_empty() {
             let wiring: Vec<_> = self.planned.iter_mut().map(Planned::wiring).collect();
@@ -506,5 +507,21 @@ impl<I, O> Graph<I, O> {
             });
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::{GraphBuilder, StartError};
+
+    /// The tests themselves are built with unwinding: what the profile says is handed in.
+    #[test]
+    fn policies_need_panics_that_unwind() {
+        let graph = || GraphBuilder::new("shop").finish((), ());
+        assert!(graph().supervise(false).is_ok());
+        let refused = graph().supervise(true).unwrap_err();
+        assert!(matches!(refused, StartError::PanicAborts { .. }), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("`shop`") && said.contains("panic = \"abort\""), "{said}");
     }
 }

@@ -75,7 +75,8 @@ impl Checkpoints {
                 match cuts.checkpoint(&storage, limit).await {
                     Ok((id, bytes)) => {
                         let took = begun.elapsed();
-                        tracing::debug!(id, bytes, ?took, "a checkpoint is complete");
+                        let graph = &*cuts.graph;
+                        tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
                         tell.send_modify(|report| {
                             report.complete += 1;
                             report.last = Some(CompleteCheckpoint { id, bytes, took });
@@ -100,7 +101,8 @@ impl Checkpoints {
                             cuts.fails(Failure::new(node, "checkpoint", 0, cause));
                             return;
                         }
-                        tracing::warn!(%error, "a checkpoint failed; the run goes on");
+                        let graph = &*cuts.graph;
+                        tracing::warn!(graph, %error, "a checkpoint failed; the run goes on");
                     }
                 }
             }

@@ -79,14 +79,14 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Supervised {
-    /// A unit of this stage has failed: what becomes of its record, and when the stage goes on;
-    /// `None` when the graph stops. The others that restart with it are told.
+    /// A unit of this stage has failed: how many policies gave up, what becomes of its record, and when the
+    /// stage goes on; `None` when the graph stops. The others that restart with it are told.
     pub(crate) fn failed(
         &self,
         failure: &Arc<Failure>,
         is_of_data: bool,
         tries: u32,
-    ) -> Option<(Treatment, Option<Order>, i64)> {
+    ) -> (u64, Option<(Treatment, Option<Order>, i64)>) {
         let shared = &self.supervision.0;
         let now = self.clock.now();
         let node = failure.node.split('#').next().unwrap_or_default();
@@ -108,11 +108,12 @@ impl Supervised {
             }
         }
         self.report(failure, &decision);
+        let gave_up = decision.gave_up.len() as u64;
         if decision.treatment == OnFailure::Stop {
-            if let Some(gave_up) = decision.gave_up {
-                let _ = failure.gave_up.set(gave_up);
+            if let Some(last) = decision.gave_up.pop() {
+                let _ = failure.gave_up.set(last);
             }
-            return None;
+            return (gave_up, None);
         }
         let order = Order { at: now.saturating_add(millis(decision.wait)), state: decision.state };
         let others = decision.restarts.iter().filter(|other| **other != self.stage);
@@ -126,7 +127,7 @@ impl Supervised {
         drop(supervisor);
         wakers.into_iter().for_each(Waker::wake);
         let restarts = decision.restarts.contains(&self.stage);
-        Some((decision.treatment, restarts.then_some(order), order.at))
+        (gave_up, Some((decision.treatment, restarts.then_some(order), order.at)))
     }
 
     fn report(&self, failure: &Arc<Failure>, decision: &Decision) {
@@ -138,6 +139,9 @@ impl Supervised {
             restarted: decision.restarts.iter().map(|stage| Arc::clone(&stages[*stage])).collect(),
             wait: decision.wait,
         };
+        for gave_up in &decision.gave_up {
+            tracing::warn!(node = &*failure.node, "a policy gives up: {gave_up}");
+        }
         if decision.treatment != OnFailure::Stop {
             tracing::warn!(
                 node = &*failure.node,

@@ -44,8 +44,8 @@ pub(crate) struct Decision {
     pub(crate) restarts: Vec<usize>,
     pub(crate) wait: Duration,
     pub(crate) state: RestartedState,
-    /// What was used up, where that is why the graph stops.
-    pub(crate) gave_up: Option<String>,
+    /// Which restarts were used up, from the inside out; the last is why the graph stops, where it does.
+    pub(crate) gave_up: Vec<String>,
 }
 
 impl Decision {
@@ -54,8 +54,8 @@ impl Decision {
     }
 
     fn of(treatment: Treatment, by: Option<Arc<str>>) -> Self {
-        let (restarts, wait) = (Vec::new(), Duration::ZERO);
-        Decision { treatment, by, restarts, wait, state: RestartedState::Kept, gave_up: None }
+        let (restarts, wait, gave_up) = (Vec::new(), Duration::ZERO, Vec::new());
+        Decision { treatment, by, restarts, wait, state: RestartedState::Kept, gave_up }
     }
 }
 
@@ -168,13 +168,13 @@ impl Supervisor {
             return Decision::of(treatment, by);
         }
         let (mut child, mut all) = (failed.node.to_owned(), false);
-        let mut gave_up = None;
+        let mut gave_up = Vec::new();
         for unit in supervisors {
             let path = Arc::clone(&self.units[unit].path);
             let spec = self.units[unit].restart().unwrap_or_default();
             let Some(wait) = self.units[unit].restarts.again(&spec, &path, now) else {
                 let within = spec.within.map(|within| format!(" within {within:?}"));
-                gave_up = Some(format!(
+                gave_up.push(format!(
                     "the restarts of `{path}` are used up: {}{}",
                     spec.max,
                     within.unwrap_or_default()
@@ -224,6 +224,7 @@ impl Supervisor {
                 restarts,
                 wait,
                 state: spec.state,
+                gave_up,
                 ..Decision::of(treatment, Some(path))
             };
         }

@@ -46,6 +46,7 @@ fn nodes_fields_keys_and_what_it_lies_on() -> Tested {
         let error = Inspection::open(&none).unwrap_err();
         assert!(matches!(error, CheckpointError::None { .. }), "{error}");
         assert!(error.to_string().contains(none.to_str().unwrap()), "{error}");
+        assert!(error.to_string().contains("have a run take one with"), "{error}");
     }
     assert!(matches!(Inspection::open(""), Err(CheckpointError::Io { .. })));
     Ok(())

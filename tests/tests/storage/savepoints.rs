@@ -225,6 +225,44 @@ async fn a_run_that_could_not_stop_goes_on() -> Tested {
     assert_eq!(run.outputs.sums.recv().await, Some(4));
     run.stop_at_savepoint(&storage, "three", LIMIT).await?;
     assert_eq!(run.outputs.sums.recv().await, None);
-    assert!(matches!(run.drain().await, Err(RunError::Aborted { .. })));
+    let aborted = run.drain().await.unwrap_err();
+    assert!(matches!(aborted, RunError::Aborted { .. }), "{aborted}");
+    let said = aborted.to_string();
+    assert!(said.contains("Restore") && said.contains("savepoint"), "{said}");
+    Ok(())
+}
+
+/// Never comes back from a commit.
+#[node(async, sink, commits)]
+struct Late {
+    #[input]
+    numbers: u64,
+}
+
+impl LateHandlers for Late {
+    async fn on_numbers(&self, _: u64, _: &mut impl LateOut) -> NodeResult {
+        Ok(())
+    }
+    async fn on_complete(&self, _: u64, _: &mut impl LateOut) -> NodeResult {
+        std::future::pending().await
+    }
+}
+
+/// Where not all is committed in time, who has not done it is named.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_commit_is_told() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let run = graph! {
+        sums: scan(0_u64, |sum: &mut u64, n: u64| { *sum += n; *sum }),
+        late: Late {},
+        graph.numbers => sums.input,
+        sums.out => late.numbers,
+    }
+    .start()?;
+    run.inputs.numbers.send(1).await?;
+    let error = run.stop_at_savepoint(&storage, "end", LIMIT).await.unwrap_err();
+    let CheckpointError::Run(RunError::TimedOut { stage, .. }) = &error else { panic!("{error}") };
+    assert_eq!(&**stage, "late", "{error}");
     Ok(())
 }

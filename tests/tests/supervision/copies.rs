@@ -196,6 +196,10 @@ async fn of_what_is_saved() -> Tested {
             None => assert_ne!(n, 3),
             Some(told) => {
                 assert!(n == 3 && told.contains("`last`") && told.contains("trapped"), "{told}");
+                assert!(
+                    told.contains("those before it stand") && told.contains("check the"),
+                    "{told}"
+                );
             }
         }
     }

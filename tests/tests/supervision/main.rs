@@ -6,8 +6,11 @@ use std::error::Error;
 
 mod bomb;
 mod copies;
+mod counters;
+mod events;
 mod every_unit;
 mod groups;
+mod hangs;
 mod idle;
 mod nodes;
 mod policies;
@@ -30,5 +33,6 @@ streamweave_tests::broken_variants! {
     FailedIsEnd => severable::what_it_fed_takes_it_for_no_end;
     SeveredIsWaitedFor => severable::no_checkpoint_is_without_it;
     SeveredIsLeftOut => severable::no_checkpoint_is_without_it;
+    InFlightIsLost => hangs::behind_calls;
     NoBackoff => policies::down_for_a_while;
 }

@@ -90,6 +90,10 @@ pub trait AnyInstance {
     fn restore_fields(&mut self, parts: &[&[u8]], groups: Range<u16>) -> Result<(), StateError>;
     /// Starts again, between units: with empty scratch, and `on_start` due.
     fn restart(&mut self, state: RestartedState);
+    /// A unit of it has failed, and is undone.
+    fn undone(&mut self);
+    /// So many policies gave up because of that.
+    fn gave_up(&mut self, policies: u64);
     /// Notes what became of the record, or the timer, whose unit has failed.
     fn treated(&mut self, treatment: Treatment, is_timer: bool);
     /// How often the timer whose unit has failed had been tried again before.
@@ -261,6 +265,7 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     fn restart(&mut self, state: RestartedState) {
         self.progress.started = false;
         self.failures.restarts += 1;
+        tracing::info!(node = &*self.path, ?state, "a node restarts");
         if broken(Broken::ScratchIsKept) {
             return;
         }
@@ -277,6 +282,12 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
     }
     fn timer_tries(&self) -> u32 {
         self.timer_tries
+    }
+    fn undone(&mut self) {
+        self.failures.undone += 1;
+    }
+    fn gave_up(&mut self, policies: u64) {
+        self.failures.gave_up += policies;
     }
     fn treated(&mut self, treatment: Treatment, is_timer: bool) {
         if is_timer {

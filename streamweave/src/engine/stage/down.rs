@@ -1,6 +1,7 @@
 //! After a failure that does not stop the graph: the stage is down, then goes on.
 
 use super::*;
+use crate::engine::AnyInstance;
 use crate::engine::cx::Cause;
 use crate::engine::instance::{ON_TIMER, is_phase};
 use crate::node::About;
@@ -45,17 +46,18 @@ impl StageLoop {
         }
         let mut tries = 0;
         if failure.input == ON_TIMER {
-            root.visit(&mut |node| {
-                if **node.path() == *failure.node {
-                    tries = node.timer_tries();
-                }
-            });
+            at_node(root, &failure.node, |node| tries = node.timer_tries());
         } else if let Doing::Records(inlet) = self.doing {
             tries = inlets.aside(inlet).map_or(0, |aside| aside.tries());
         }
-        let Some((treatment, order, until)) = supervised.failed(failure, is_of_data, tries) else {
-            return false;
-        };
+        let (gave_up, decided) = supervised.failed(failure, is_of_data, tries);
+        if gave_up > 0 {
+            at_node(root, &failure.node, |node| {
+                node.gave_up(gave_up);
+                node.publish();
+            });
+        }
+        let Some((treatment, order, until)) = decided else { return false };
         let order = order.filter(|_| !self.stopped);
         let failed = Failed { failure: Arc::clone(failure), treatment, doing: self.doing };
         self.down = Some(Down { until, order, failed: Some(failed), alarm: None });
@@ -169,10 +171,7 @@ impl StageLoop {
             _ => return,
         };
         let is_letter = treatment == Treatment::DeadLetter;
-        root.visit(&mut |node| {
-            if **node.path() != *failure.node {
-                return;
-            }
+        at_node(root, &failure.node, |node| {
             node.treated(treatment, is_timer);
             if let Some(phase) = timer_of {
                 let mark = self.cx.mark;
@@ -190,6 +189,24 @@ impl StageLoop {
             }
         });
     }
+}
+
+/// The unit that failed is undone.
+pub(super) fn count_undone(root: &mut dyn Part, failure: &Failure) {
+    let (node, input) = (&*failure.node, failure.input);
+    at_node(root, node, |instance| {
+        tracing::debug!(node, input, position = failure.position, "a unit is undone");
+        instance.undone();
+    });
+}
+
+/// Does something with the node of this path, if it is in the stage.
+fn at_node(root: &mut dyn Part, path: &str, mut does: impl FnMut(&mut dyn AnyInstance)) {
+    root.visit(&mut |node| {
+        if **node.path() == *path {
+            does(node);
+        }
+    });
 }
 
 fn about(failure: &Failure) -> About {
