@@ -355,7 +355,7 @@ impl SumsHandlers for Sums {
 #[test]
 fn what_there_was_at_a_time() -> Tested {
     let refusals = std::cell::Cell::new(0);
-    simulate(200, |sim| {
+    simulate(100, |sim| {
         let make = |workers| {
             graph! {
                 times: event_time_by(|(at, _): &(i64, u64)| LogicalTime(*at)).disorder(Duration::from_millis(9)),
@@ -374,14 +374,15 @@ fn what_there_was_at_a_time() -> Tested {
             latest += sim.below(5) as i64;
             while run.inputs.numbers.try_send(number).is_err() {
                 run.step()?;
+                while run.outputs.done.try_recv().is_some() {}
             }
             sent.push(number);
-            while run.outputs.done.try_recv().is_some() {}
             if sim.below(6) > 0 {
                 continue;
             }
             run.until_idle()?;
             while run.outputs.done.try_recv().is_some() {
+                while run.outputs.done.try_recv().is_some() {}
                 run.until_idle()?;
             }
             let complete = run.progress().of("sums").and_then(|of| of.frontier());
@@ -424,7 +425,7 @@ fn what_there_was_at_a_time() -> Tested {
         }
         Ok(())
     })?;
-    assert!(refusals.get() > 100, "{} were refused", refusals.get());
+    assert!(refusals.get() > 50, "{} were refused", refusals.get());
     Ok(())
 }
 
