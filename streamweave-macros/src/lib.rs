@@ -60,7 +60,7 @@ use proc_macro::TokenStream;
 /// - `#[state]`, saved in checkpoints, and `#[scratch]`, never saved. Both start as `Default`, or
 ///   as `init = expression` says, which may use `self`. A state field that had another name when
 ///   it was saved says so: `renamed_from = "tally"`. `ttl = "30m"` says after how long the keys of an
-///   `Expiring<..>` are gone.
+///   `Expiring<..>` are gone, and how far back a `Versioned<K, V>` can be asked.
 ///
 /// It writes the traits `NumberHandlers` (to be implemented) and `NumberOut` (to be sent to), and
 /// the structs `NumberState`, `NumberInputs` and `NumberOutputs`. Handlers have no `state`

@@ -165,12 +165,18 @@ variants! {
     MergeByArrival,
     /// An input that was idle and comes back behind the frontier counts as one that is level.
     IdleComesBackLevel,
+    /// What woke behind a turn of a loop is taken for something that the turn has seen.
+    WokenIsForgotten,
+    /// What comes back to a loop is late where the loop is in a later round of the same time.
+    RoundsAreMissed,
     /// A loop that rests does not wait for what may come round when it wakes.
     RestingIsIdle,
     /// What was promised before a restore says nothing of what an input brings behind it.
     RestoredIsLevel,
     /// The time for which nothing came is counted while there is no room for what would come.
     IdleUnderBackpressure,
+    /// So is the time for which a stage does not look that leads to the one whose clock it is.
+    IdleBehindStalled,
     /// What a node sends at the time of its record is not compared with what it has promised.
     BehindOwnPromise,
     /// A timer that is set where there is no key is nobody's, and untold.

@@ -352,3 +352,54 @@ fn a_field_gets_a_time_to_live_and_loses_it() -> Tested {
     assert_eq!(had, [Some(1), None, Some(1)]);
     Ok(())
 }
+
+/// Tells, when its timers fire, what it can see by then.
+#[node(key = u64)]
+struct Later {
+    #[input(key = |n| n)]
+    numbers: u64,
+    #[output]
+    out: (&'static str, bool),
+    #[state(ttl = "100ms")]
+    seen: Expiring<Keyed<u64, ()>>,
+}
+
+impl LaterHandlers for Later {
+    fn on_numbers(&self, state: &mut LaterState, n: u64, out: &mut impl LaterOut) -> NodeResult {
+        state.seen.insert(n, ());
+        let at = out.time().ok_or("it has a time")?.0;
+        out.set_timer("before", TimerAt::Event(LogicalTime(at + TTL - 1)));
+        out.set_timer("behind", TimerAt::Event(LogicalTime(at + TTL)));
+        Ok(())
+    }
+    fn on_timer(
+        &self,
+        state: &mut LaterState,
+        timer: Timer<u64>,
+        out: &mut impl LaterOut,
+    ) -> NodeResult {
+        out.out((timer.name, state.seen.contains_key(&timer.key)));
+        Ok(())
+    }
+}
+
+/// A timer sees what is there at its own time, whether the frontier comes there step by step or goes far beyond.
+#[test]
+fn in_timers_as_of_their_time() -> Tested {
+    for step in [1, 10_000] {
+        let mut run = graph! {
+            later: Later {},
+            graph.numbers => later.numbers,
+            later.out => graph.seen,
+        }
+        .inline()?;
+        run.inputs.numbers.try_send_at(LogicalTime(5), 7)?;
+        for time in (5..=5 + 2 * TTL).step_by(step).chain([10_000]) {
+            run.inputs.numbers.advance(LogicalTime(time));
+            run.step()?;
+        }
+        let seen: Vec<_> = std::iter::from_fn(|| run.outputs.seen.try_recv()).collect();
+        assert_eq!(seen, [("before", true), ("behind", false)], "in steps of {step}");
+    }
+    Ok(())
+}

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage, restart_from_checkpoint};
 use streamweave::graph::{CutQuery, RunError};
-use streamweave::nodes::{async_map, map};
+use streamweave::nodes::{async_map, event_time_by, map};
 use streamweave::prelude::*;
+use streamweave::state::{Forgotten, Versioned};
 use streamweave::supervision::RestartSpec;
 use streamweave::testing::simulate;
 
@@ -322,6 +323,138 @@ async fn no_node_gets_ready_for_a_query() -> Tested {
     assert!(readied.lock().unwrap().is_empty());
     run.cut(LIMIT).await?;
     assert_eq!(readied.lock().unwrap().len(), 1);
+    Ok(())
+}
+
+/// The sum of each digit, some time back.
+#[node(key = u64)]
+struct Sums {
+    #[input(key = |(_, number)| number % 10)]
+    numbers: (i64, u64),
+    #[output]
+    out: u64,
+    #[state(ttl = "40ms")]
+    sums: Versioned<u64, u64>,
+}
+
+impl SumsHandlers for Sums {
+    fn on_numbers(
+        &self,
+        state: &mut SumsState,
+        (_, number): (i64, u64),
+        out: &mut impl SumsOut,
+    ) -> NodeResult {
+        state.sums.update(number % 10, |sum| *sum += number);
+        out.out(number);
+        Ok(())
+    }
+}
+
+/// What there was at a time is told once that is complete on all workers, and from then on it is the same, as long as
+/// it is kept: whatever the order of the records and the batches, and in a run that goes on from a cut on other workers.
+#[test]
+fn what_there_was_at_a_time() -> Tested {
+    let refusals = std::cell::Cell::new(0);
+    simulate(200, |sim| {
+        let make = |workers| {
+            graph! {
+                times: event_time_by(|(at, _): &(i64, u64)| LogicalTime(*at)).disorder(Duration::from_millis(9)),
+                #[workers(workers)]
+                sums: Sums {},
+                graph.numbers => times.input,
+                times.out => sums.numbers,
+                sums.out => graph.done,
+            }
+        };
+        let graph = make(1 + sim.below(3) as usize);
+        let mut run = sim.start(graph)?;
+        let (mut sent, mut latest) = (Vec::new(), 0);
+        for _ in 0..60 {
+            let number = (latest + 9 - sim.below(10) as i64, sim.below(100));
+            latest += sim.below(5) as i64;
+            while run.inputs.numbers.try_send(number).is_err() {
+                run.step()?;
+            }
+            sent.push(number);
+            while run.outputs.done.try_recv().is_some() {}
+            if sim.below(6) > 0 {
+                continue;
+            }
+            run.until_idle()?;
+            while run.outputs.done.try_recv().is_some() {
+                run.until_idle()?;
+            }
+            let complete = run.progress().of("sums").and_then(|of| of.frontier());
+            let time = LogicalTime(latest - 60 + sim.below(70) as i64);
+            let read = move |state: &SumsState| {
+                let all = state.sums.iter_at(time)?;
+                Ok::<_, Forgotten>(all.map(|(digit, sum)| (*digit, *sum)).collect::<Vec<_>>())
+            };
+            let answers = run.query_at("sums", time, read);
+            let Some(Frontier::At(complete)) = complete.filter(|at| *at > Frontier::At(time))
+            else {
+                let refused = answers.unwrap_err().to_string();
+                assert!(refused.contains("has not completed"), "{refused}");
+                refusals.set(refusals.get() + 1);
+                continue;
+            };
+            let of_each: Result<Vec<_>, _> = answers?.of_each.into_iter().collect();
+            // Somewhat older versions may be there, too, and be right.
+            if of_each.is_err() {
+                assert!(time.0 < complete.0 - 40);
+                continue;
+            }
+            let mut all = of_each?.concat();
+            all.sort_unstable();
+            let mut expected = std::collections::BTreeMap::new();
+            for (_, number) in sent.iter().filter(|(at, _)| *at <= time.0) {
+                *expected.entry(number % 10).or_insert(0) += number;
+            }
+            assert_eq!(
+                all,
+                expected.into_iter().collect::<Vec<_>>(),
+                "at {time:?}, complete to {complete:?}"
+            );
+            if sim.below(3) == 0 {
+                let cut = run.cut()?;
+                let mut graph = make(1 + sim.below(3) as usize);
+                graph.restore(&cut)?;
+                run = sim.start(graph)?;
+            }
+        }
+        Ok(())
+    })?;
+    assert!(refusals.get() > 100, "{} were refused", refusals.get());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_does_not_come_is_told() -> Tested {
+    let run = graph! {
+        times: event_time_by(|(at, _): &(i64, u64)| LogicalTime(*at)),
+        sums: Sums {},
+        graph.numbers => times.input,
+        times.out => sums.numbers,
+        sums.out => graph.done,
+    }
+    .start()?;
+    let all = |state: &SumsState| state.sums.iter_at(LogicalTime(8)).unwrap().count();
+    let refused = run.query_at("sums", LogicalTime(5), LIMIT, all).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("it has not completed 5: it has come to no frontier yet"),
+        "{refused}"
+    );
+    run.inputs.numbers.send((5, 1)).await?;
+    let refused = run.query_at("sums", LogicalTime(5), LIMIT, all).await.unwrap_err().to_string();
+    assert!(refused.contains("it has not completed 5: it has come to 5"), "{refused}");
+    let refused =
+        run.query_at("times/sums", LogicalTime(5), LIMIT, all).await.unwrap_err().to_string();
+    assert!(refused.contains("no such node"), "{refused}");
+    // Who asks before is answered as soon as it is complete.
+    let asks = run.query_at("sums", LogicalTime(8), Duration::MAX, all);
+    let (answers, sent) = tokio::join!(asks, run.inputs.numbers.send((9, 1)));
+    sent?;
+    assert_eq!(answers?.of_each, [1]);
     Ok(())
 }
 

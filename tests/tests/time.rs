@@ -1,6 +1,7 @@
 //! Times, frontiers and progress: what arrives where, and what is promised about it.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "test nodes")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamweave::node::TimeError;
@@ -23,6 +24,7 @@ streamweave_tests::broken_variants! {
     SlowRecordStopsClock => a_slow_record_does_not_stop_the_clock;
     KeylessTimerIsForgotten => a_timer_without_a_key_fails;
     EndedSplitHolds => splits_that_end_or_say_nothing_are_not_waited_for;
+    IdleBehindStalled => the_idle_clock_stands_while_what_comes_waits_further_up;
     IdleUnderBackpressure => a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked;
 }
 
@@ -707,6 +709,144 @@ fn a_quiet_stream_is_idle_by_the_clock_but_not_while_it_is_blocked() -> Tested {
         }
     }
     assert_eq!(run.outputs.out.frontier(), at(19));
+    Ok(())
+}
+
+/// Waits for ten seconds with each number in its hands.
+#[node(async)]
+struct Nap {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+}
+
+impl NapHandlers for Nap {
+    async fn on_numbers(&self, n: i64, out: &mut impl NapOut) -> NodeResult {
+        out.sleep(Duration::from_secs(10)).await;
+        out.out(n);
+        Ok(())
+    }
+}
+
+/// Asks, and gets an answer the second time: ten seconds later.
+#[node(async, concurrency = 4, retry = 1, backoff = "10s..10s")]
+struct Asks {
+    #[input]
+    numbers: i64,
+    #[output]
+    out: i64,
+    asked: AtomicUsize,
+}
+
+impl AsksHandlers for Asks {
+    type Answer = i64;
+    async fn call(&self, n: i64) -> NodeResult<i64> {
+        match self.asked.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => Err("busy".into()),
+            _ => Ok(n),
+        }
+    }
+    fn complete(&self, n: i64, out: &mut impl AsksOut) -> NodeResult {
+        out.out(n);
+        Ok(())
+    }
+}
+
+/// The idle clock of a stage stands while one that leads to it does not look for input: it has no room in
+/// another branch, waits for those that it is aligned with, or for an answer.
+#[test]
+fn the_idle_clock_stands_while_what_comes_waits_further_up() -> Tested {
+    let together = Alignment::within(Duration::from_millis(10));
+    let times = || event_time_by(|n: &i64| LogicalTime(*n));
+    macro_rules! run {
+        ([$($nodes:tt)*] $first:ident.$port:ident, $($edges:tt)*) => {
+            graph! {
+                $($nodes)*
+                quiet: map(|n: i64| n),
+                same: map(|n: i64| n),
+                times: times().idle_after(Duration::from_secs(2)),
+                both: merge(),
+                graph.numbers => $first.$port,
+                #[boundary]
+                $first.out => quiet.input,
+                #[boundary]
+                quiet.out => same.input,
+                #[boundary]
+                same.out => times.input,
+                times.out => both.left,
+                graph.others => both.right,
+                both.out => graph.out,
+                $($edges)*
+            }
+            .inline()?
+        };
+    }
+    macro_rules! promised {
+        ($run:expr, $after:expr) => {{
+            $run.step()?;
+            $run.advance(Duration::from_millis($after))?;
+            read(&mut $run.outputs.out);
+            $run.outputs.out.frontier()
+        }};
+    }
+    // One has no room for what it sends elsewhere.
+    let mut run = run! {
+        [first: map(|n: i64| n),] first.input,
+        #[buffer(1)] first.out => graph.elsewhere,
+    };
+    for n in 0..20 {
+        run.inputs.numbers.try_send(n)?;
+    }
+    run.inputs.others.advance(LogicalTime(100));
+    let before = promised!(run, 0);
+    assert!(before < at(19), "{before:?}");
+    assert_eq!(promised!(run, 3_600_000), before);
+    while !read(&mut run.outputs.elsewhere).is_empty() {
+        assert!(promised!(run, 1) <= at(19));
+    }
+    assert_eq!(promised!(run, 1000), at(19));
+    assert_eq!(promised!(run, 1000), at(100));
+
+    // One waits for another one that it is aligned with.
+    let mut run = run! {
+        [first: times().align(&together), slow: times().align(&together),] first.input,
+        graph.slow => slow.input,
+        slow.out => graph.slow,
+    };
+    run.inputs.others.advance(LogicalTime(1000));
+    run.inputs.slow.try_send(100)?;
+    run.inputs.numbers.try_send(100)?;
+    assert_eq!(promised!(run, 0), at(100));
+    for n in [150, 151] {
+        run.inputs.numbers.try_send(n)?;
+        run.step()?;
+    }
+    let before = promised!(run, 0);
+    assert_eq!(before, at(150));
+    assert_eq!(promised!(run, 3_600_000), before);
+    run.inputs.slow.try_send(150)?;
+    assert_eq!(promised!(run, 0), at(151));
+    assert_eq!(promised!(run, 1999), at(151));
+    assert_eq!(promised!(run, 1), at(1000));
+
+    // One waits for an answer.
+    macro_rules! naps {
+        ($nap:expr) => {
+            let mut run = run! { [first: $nap,] first.numbers, };
+            run.inputs.others.advance(LogicalTime(100));
+            run.inputs.numbers.try_send(7)?;
+            assert_eq!(promised!(run, 10_000), at(7));
+            assert_eq!(promised!(run, 1000), at(7));
+            run.inputs.numbers.try_send(8)?;
+            assert_eq!(promised!(run, 9999), at(7));
+            assert_eq!(promised!(run, 1), at(8));
+            assert_eq!(promised!(run, 1999), at(8));
+            assert_eq!(promised!(run, 1), at(100));
+        };
+    }
+    naps!(Nap {});
+    naps!(Asks { asked: AtomicUsize::new(0) });
     Ok(())
 }
 

@@ -201,12 +201,11 @@ impl Fieldwork {
                 Ok(())
             });
             let (vis, ty) = (field.vis, field.ty);
-            if init.is_none() && ttl.is_none() && expires(&ty) {
-                errors.error(
-                    &ty,
-                    "after how long are its keys gone? Write `#[state(ttl = \"30m\")]`, or \
-                     `init = Expiring::after(self.ttl)`",
-                );
+            if init.is_none()
+                && ttl.is_none()
+                && let Some(question) = how_long(&ty)
+            {
+                errors.error(&ty, question);
                 ttl = Some(Duration::ZERO);
             }
             self.fields.push(StateField { name, vis, docs, ty, init, ttl, renamed_from, saved });
@@ -262,9 +261,22 @@ impl Fieldwork {
 }
 
 /// Whether a type is called `Expiring`: such state has no default.
-fn expires(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|last| last.ident == "Expiring")
+fn how_long(ty: &Type) -> Option<&'static str> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    if last.ident == "Expiring" {
+        Some(
+            "after how long are its keys gone? Write `#[state(ttl = \"30m\")]`, or \
+             `init = Expiring::after(self.ttl)`",
+        )
+    } else if last.ident == "Versioned" {
+        Some(
+            "for how long can be asked what was valid? Write `#[state(ttl = \"30m\")]`, or \
+             `init = Versioned::keeping(self.history)`",
+        )
+    } else {
+        None
+    }
 }
 
 /// Attributes that nearly have the name of a role: told, and taken for that role.

@@ -207,6 +207,7 @@ where
                 Poll::Ready(None) => Poll::Pending,
                 Poll::Pending => {
                     probe.set_awaited(true);
+                    stage.set_stalled(true);
                     Poll::Pending
                 }
             }

@@ -135,8 +135,9 @@ impl<T: Send + 'static> Inlet<T> {
 pub trait AnyInlet {
     /// The next message, once what came before has been driven.
     fn poll(&mut self, task: &mut Task<'_>) -> Poll<Arrival>;
-    /// Marks what waits and is late as late; it is driven apart from what is not.
-    fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool);
+    /// Marks what waits and is late as late; it is driven apart from what is not. What it brings of the time at
+    /// which it has `entered` a loop goes in there.
+    fn judge(&mut self, entered: Option<Stamp>, late: &dyn Fn(Stamp) -> bool);
     /// Whether records wait to be driven.
     fn is_waiting(&self) -> bool;
     /// Puts the records that wait aside, until it is their turn among the inlets.
@@ -249,11 +250,14 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
         }
     }
 
-    fn mark_late(&mut self, late: &dyn Fn(Stamp) -> bool) {
+    fn judge(&mut self, entered: Option<Stamp>, late: &dyn Fn(Stamp) -> bool) {
         if !std::mem::replace(&mut self.judged, true)
             && self.pending.is_fresh()
             && self.pending.records.carried().is_timed()
         {
+            if let Some(entered) = entered {
+                self.pending.records.remark(|mark| mark.entering(entered));
+            }
             let run = self.pending.records.split_run(late);
             self.rest = std::mem::replace(&mut self.pending, Pending::of(run)).records;
         }

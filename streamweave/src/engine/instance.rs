@@ -163,10 +163,11 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         (&self.node, &mut self.state, out)
     }
 
-    /// Tells the state the time of this unit: that of its record or timer, but not before the frontier; or
-    /// that of the clock, where records have come and had no times.
+    /// Tells the state the time of this unit: that of its record or timer, but not before what is complete
+    /// here; or that of the clock, where records have come and had no times. Timers are due within a frontier that is
+    /// being completed, each at its own time, however large the step.
     fn tell_time(&mut self, cx: &Cx) {
-        let frontier = self.agenda.reached.frontier.and_then(|promise| promise.frontier.time());
+        let frontier = self.agenda.reached.completed.and_then(|promise| promise.frontier.time());
         // At the end there is no frontier any more.
         self.floor = frontier.map_or(self.floor, |time| self.floor.max(time.0));
         let now = cx.mark.time().map_or(self.floor, |time| self.floor.max(time.0));

@@ -36,6 +36,7 @@ mod spawn;
 )]
 mod spill;
 mod stage;
+mod stalls;
 mod tray;
 pub(crate) mod turns;
 

@@ -1,16 +1,18 @@
 //! What is known of a stage from outside: its state, which it tells between units, and whether a
 //! handler of it is being awaited.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
 use crate::engine::AnyInstance;
 use crate::engine::metrics::Stopwatch;
+use crate::engine::stalls::Stalls;
 use crate::node::Part;
 use crate::state::{NodeSnapshot, StateError};
 
@@ -28,6 +30,16 @@ pub(crate) struct Probe {
     /// A handler has returned pending and is still awaited.
     awaited: AtomicBool,
     answered: Mutex<Answer>,
+    /// The stages that send to this one.
+    before: OnceLock<Vec<Weak<Probe>>>,
+    followed: Mutex<Followed>,
+}
+
+/// Who wants to know when a stage does not look for input.
+#[derive(Debug, Default)]
+struct Followed {
+    stalled: bool,
+    by: Vec<Arc<Stalls>>,
 }
 
 /// What a stage is told.
@@ -95,6 +107,45 @@ impl Answer {
 impl Probe {
     fn lock(&self) -> std::sync::MutexGuard<'_, Answer> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says which stages send to this one.
+    pub(crate) fn set_before(&self, before: Vec<Weak<Probe>>) {
+        let _ = self.before.set(before);
+    }
+
+    /// For how long some stage that leads to this one, be it by others, does not look for input from now on.
+    pub(crate) fn stalls_before(&self, now: i64) -> Arc<Stalls> {
+        let stalls = Arc::<Stalls>::default();
+        let of = |probe: &Probe| probe.before.get().into_iter().flatten().cloned().collect();
+        let behind = !broken(Broken::IdleBehindStalled);
+        let mut next: Vec<Weak<Probe>> = if behind { of(self) } else { Vec::new() };
+        let mut seen = BTreeSet::from([std::ptr::from_ref(self)]);
+        while let Some(probe) = next.pop() {
+            let Some(probe) = probe.upgrade() else { continue };
+            if seen.insert(Arc::as_ptr(&probe)) {
+                next.extend(of(&probe));
+                let mut followed = probe.followed();
+                if followed.stalled {
+                    stalls.begin(now);
+                }
+                followed.by.push(Arc::clone(&stalls));
+            }
+        }
+        stalls
+    }
+
+    fn followed(&self) -> MutexGuard<'_, Followed> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stage does not look for input, or looks again.
+    pub(crate) fn set_stalled(&self, stalled: bool, now: i64) {
+        let mut followed = self.followed();
+        if std::mem::replace(&mut followed.stalled, stalled) != stalled {
+            let tell = if stalled { Stalls::begin } else { Stalls::end };
+            followed.by.iter().for_each(|stalls| tell(stalls, now));
+        }
     }
 
     /// Asks the stage. A question to one that has ended, or ends before it comes to it, is dropped.

@@ -76,6 +76,12 @@ impl Mark {
         self.carried.is_timed().then_some(self.stamp.time)
     }
 
+    /// Of a record that goes into a loop where that is, if it is of that time.
+    pub(crate) fn entering(self, at: Stamp) -> Self {
+        let stamp = if self.stamp.time == at.time { self.stamp.max(at) } else { self.stamp };
+        Mark { stamp, ..Mark::crossing(self, at) }
+    }
+
     /// Of the same record on another side of a loop's border: whether it has a time of its own,
     /// and is late, stays.
     pub(crate) fn crossing(before: Mark, stamp: Stamp) -> Self {

@@ -152,6 +152,7 @@ where
         let ran = match todo {
             Todo::End(end) => return end,
             Todo::Drive(index) => {
+                stage.set_stalled(true);
                 probe.watch(&mut watch, inlets.drive(index, &mut root.0, &mut stage.cx)).await
             }
             Todo::Run => probe.watch(&mut watch, run_phase(&mut root, &mut stage)).await,

@@ -65,7 +65,7 @@ impl AnyInlet for Supply {
     fn log_ahead_of(&mut self, _: &Task<'_>, _: u64) -> bool {
         true
     }
-    fn mark_late(&mut self, _: &dyn Fn(Stamp) -> bool) {}
+    fn judge(&mut self, _: Option<Stamp>, _: &dyn Fn(Stamp) -> bool) {}
     fn is_waiting(&self) -> bool {
         false
     }

@@ -128,6 +128,8 @@ pub(crate) struct StageLoop {
     down: Option<Down>,
     /// Nothing is taken in for now: an alignment says so.
     paused: bool,
+    /// It does not look for input, and those behind it know.
+    stalled: bool,
     gathered: Option<Gathered>,
     frontier: Option<Promise>,
     rest: Rest,
@@ -171,6 +173,7 @@ impl Drop for StageLoop {
         if self.waits_for_room {
             self.env.counters.has_room();
         }
+        self.set_stalled(false);
         self.env.counters.ends();
     }
 }
@@ -200,6 +203,7 @@ impl StageLoop {
             makes_calls: false,
             down: None,
             paused: false,
+            stalled: false,
             frontier: frontier.flatten(),
             rest: Rest::default(),
             barrier: None,
@@ -342,6 +346,9 @@ impl StageLoop {
         task: &mut Task<'_>,
     ) -> Poll<Todo> {
         self.idle = false;
+        if self.stalled {
+            self.set_stalled(false);
+        }
         if !std::mem::replace(&mut self.listening, true) {
             self.listen(root, inlets.count(), task);
         }
@@ -439,6 +446,7 @@ impl StageLoop {
                     if self.paused {
                         // Its input has not been looked at.
                         self.rest.since = None;
+                        self.set_stalled(true);
                     } else if !self.ending && self.poll_rest(root, task) {
                         continue;
                     }
@@ -588,6 +596,7 @@ impl StageLoop {
         match root.poll_flush(task, what) {
             Poll::Pending => {
                 self.cx.set_ready();
+                self.set_stalled(true);
                 if !self.waits_for_room && self.env.clock.ticks() {
                     self.waits_for_room = true;
                     self.env.counters.waits_for_room();

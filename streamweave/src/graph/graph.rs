@@ -450,7 +450,7 @@ impl<I, O> Graph<I, O> {
         Ok(self)
     }
 
-    /// Says of each edge which stage sends by it.
+    /// Says of each edge which stage sends by it, and of each stage which send to it.
     fn tell_producers(&mut self) {
         let mut producers = BTreeMap::new();
         for stage in &mut self.planned {
@@ -462,6 +462,11 @@ impl<I, O> Graph<I, O> {
         for edge in &self.edges {
             let producer = producers.get(&edge.id());
             producer.into_iter().for_each(|producer| edge.set_producer(Arc::clone(producer)));
+        }
+        for stage in &mut self.planned {
+            let inlets = stage.wiring().inlets;
+            let before = inlets.iter().filter_map(|channel| producers.get(channel));
+            stage.probe.set_before(before.map(Arc::downgrade).collect());
         }
     }
 

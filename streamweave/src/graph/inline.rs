@@ -13,6 +13,7 @@ use crate::graph::queries::{Answers, CutQuery};
 use crate::graph::run::Summary;
 use crate::graph::snapshot::Snapshot;
 use crate::supervision::FailureReports;
+use crate::time::LogicalTime;
 
 /// A graph on the caller's thread. Nothing happens but in [`Inline::step`] and in what calls it.
 ///
@@ -166,6 +167,24 @@ impl<I, O> Inline<I, O> {
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Answers<R>, RunError> {
         self.driver.query(node, read)
+    }
+
+    /// As [`query`](Inline::query), once the node has completed everything up to `time`: see
+    /// [`Running::query_at`](crate::graph::Running::query_at). Does all there is to do now.
+    ///
+    /// # Errors
+    /// As [`query`](Inline::query), and [`RunError::Query`] when the node has not completed it by then.
+    pub fn query_at<S: 'static, R: Send + 'static>(
+        &mut self,
+        node: &str,
+        time: LogicalTime,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Answers<R>, RunError> {
+        self.step()?;
+        match self.driver.progress.of(node).filter(|of| of.less_equal(time)) {
+            Some(of) => Err(RunError::query(&self.driver.name, node, of.has_not_completed(time))),
+            None => self.query(node, read),
+        }
     }
 
     /// Answers questions to several nodes as of one cut: see

@@ -152,6 +152,12 @@ impl ProgressHandle {
         self.frontier().is_none_or(|frontier| frontier.less_equal(time))
     }
 
+    /// Why nobody says yet what there was at `time`.
+    pub(crate) fn has_not_completed(&self, time: LogicalTime) -> String {
+        let at = self.frontier().map_or("no frontier yet".to_owned(), |at| at.to_string());
+        format!("it has not completed {time}: it has come to {at}")
+    }
+
     /// Ready when everything up to and including `time` is done; `false` if the run ended before,
     /// which only a failed or stopped one does.
     ///

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, FutureExt, TryFutureExt, select};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals};
@@ -24,6 +25,7 @@ use crate::graph::queries::{Answers, CutQuery, Queries};
 use crate::graph::snapshot::Snapshot;
 use crate::graph::watchdog::Watchdog;
 use crate::supervision::{FailureReports, Reports};
+use crate::time::LogicalTime;
 
 /// A running graph. Dropping it aborts the run.
 pub struct Running<I, O> {
@@ -38,6 +40,13 @@ impl<I, O> fmt::Debug for Running<I, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Running").field("graph", &self.run.name).finish_non_exhaustive()
     }
+}
+
+/// Until when a caller waits, which is no time of the run.
+#[allow(clippy::disallowed_methods, reason = "the run's clock does not decide how long")]
+fn deadline(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + Duration::from_secs(86_400 * 365))
 }
 
 /// The run itself, without the handles.
@@ -286,7 +295,78 @@ impl<I, O> Running<I, O> {
         limit: Duration,
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Answers<R>, RunError> {
-        self.run.query(node, limit, read).await
+        self.run.query(node, (deadline(limit), limit), read).await
+    }
+
+    /// As [`query`](Running::query), once every instance of the node has completed everything up to and including
+    /// `time`, on all workers: for state that is kept by time ([`Versioned`](crate::state::Versioned)), which
+    /// says then what was valid, and says the same whenever it is asked. Where all that leads to several nodes comes in
+    /// order, what they say of one time fits together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::prelude::*;
+    /// use streamweave::state::Versioned;
+    ///
+    /// /// The latest price of each item, and those of an hour before.
+    /// #[node(sink, key = String)]
+    /// struct Prices {
+    ///     #[input(key = |(item, _)| item)] prices: (String, u64),
+    ///     #[state(ttl = "1h")] valid: Versioned<String, u64>,
+    /// }
+    ///
+    /// impl PricesHandlers for Prices {
+    ///     fn on_prices(
+    ///         &self,
+    ///         state: &mut PricesState,
+    ///         (item, price): (String, u64),
+    ///         _: &mut impl PricesOut,
+    ///     ) -> NodeResult {
+    ///         state.valid.set(item, price);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let run = graph! {
+    ///     #[workers(2)]
+    ///     prices: Prices {},
+    ///     graph.prices => prices.prices,
+    /// }
+    /// .start()?;
+    /// for (time, price) in [(100, 7), (200, 8), (300, 9)] {
+    ///     run.inputs.prices.send_at(LogicalTime(time), ("tea".to_owned(), price)).await?;
+    /// }
+    /// run.inputs.prices.advance(LogicalTime(300));
+    /// let at = LogicalTime(250);
+    /// let tea = move |state: &PricesState| state.valid.at("tea", at).map(|price| price.copied());
+    /// let answers = run.query_at("prices", at, Duration::from_secs(10), tea).await?;
+    /// // Of two workers one has the item.
+    /// let tea: Vec<_> = answers.of_each.into_iter().collect::<Result<_, _>>()?;
+    /// assert_eq!(tea.into_iter().flatten().next(), Some(8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Running::query), and [`RunError::Query`] when the node has not completed it within `limit`, or
+    /// the run ends before.
+    pub async fn query_at<S: 'static, R: Send + 'static>(
+        &self,
+        node: &str,
+        time: LogicalTime,
+        limit: Duration,
+        read: impl Fn(&S) -> R + Clone + Send + 'static,
+    ) -> Result<Answers<R>, RunError> {
+        let until = deadline(limit);
+        if let Some(of) = self.run.progress.of(node)
+            && !tokio::time::timeout_at(until, of.reached(time)).await.unwrap_or(false)
+        {
+            return Err(RunError::query(&self.run.name, node, of.has_not_completed(time)));
+        }
+        self.run.query(node, (until, limit), read).await
     }
 
     /// Answers questions to several nodes as of one cut through the running graph: of everything that its inputs
@@ -648,15 +728,10 @@ impl Run {
     async fn query<S: 'static, R: Send + 'static>(
         &self,
         node: &str,
-        limit: Duration,
+        (deadline, limit): (Instant, Duration),
         read: impl Fn(&S) -> R + Clone + Send + 'static,
     ) -> Result<Answers<R>, RunError> {
         let refused = |reason| RunError::query(&self.name, node, reason);
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "how long a caller waits is no time of the run"
-        )]
-        let deadline = tokio::time::Instant::now() + limit;
         let (attempt, durable) = self.cuts.barriers.standing();
         let mut of_each = Vec::new();
         for answer in self.queries.ask(node, read).map_err(refused)? {

@@ -7,7 +7,7 @@ use std::borrow::Borrow;
 use std::time::Duration;
 
 use crate::node::{Node, NodeError};
-use crate::state::{ByKey, Expiring, FieldSchema, FieldVisitor, StableHash, State};
+use crate::state::{ByKey, Expiring, FieldSchema, FieldVisitor, StableHash, State, Versioned};
 
 /// What a key closure returns: the key itself, or a reference to it.
 #[diagnostic::on_unimplemented(
@@ -62,12 +62,18 @@ impl<S: State> StateField for S {
 /// State with a time-to-live: what `#[state(ttl = "30m")]` is for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` keeps its keys for ever",
-    label = "`ttl` is for `Expiring<..>`",
+    label = "`ttl` is for `Expiring<..>`, and `Versioned<K, V>`",
     note = "write `Expiring<Keyed<K, V>>`, `Expiring<KeyedMap<K, K2, V>>` or `Expiring<KeyedList<K, V>>`"
 )]
 pub trait TimeToLive {
-    /// Empty state whose keys are gone so many milliseconds after they were last written.
+    /// Empty state of which something is gone so many milliseconds after it was last written, or replaced.
     fn after_millis(ttl: u64) -> Self;
+}
+
+impl<K, V> TimeToLive for Versioned<K, V> {
+    fn after_millis(ttl: u64) -> Self {
+        Versioned::keeping(Duration::from_millis(ttl))
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -407,7 +407,8 @@ pub trait Context: Send {
     /// is late there.
     ///
     /// The run's clock counts only while the node's task finds nothing, not while it waits for room
-    /// behind it; a node that [keeps](Context::keep) or [holds](Context::hold) something is not
+    /// behind it; and it stands while a task that leads to it does not look for input, as it is down, has no
+    /// room, or waits for an answer. A node that [keeps](Context::keep) or [holds](Context::hold) something is not
     /// idle.
     ///
     /// ```

@@ -6,7 +6,6 @@
 
 mod access;
 mod life;
-mod queue;
 mod saved;
 
 use std::borrow::Borrow;
@@ -17,8 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::life::{Life, NEVER, UNTIMED, Written};
-use self::queue::Queue;
 use super::State;
+use super::queue::Queue;
 use super::stable_key::{StableHash, StableKey};
 use super::table::Table;
 use crate::broken::{Broken, broken};

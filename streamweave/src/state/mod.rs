@@ -2,7 +2,8 @@
 //! workers and takes back after a failure.
 //!
 //! A node's state fields hold [`Keyed`], [`KeyedMap`], [`KeyedList`] or [`Value`], or
-//! [`Stored`] where state is larger than memory, or [`KeyedUndo`] where values take changes back themselves. Keys are [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
+//! [`Stored`] where state is larger than memory, [`KeyedUndo`] where values take changes back themselves, or
+//! [`Versioned`] where it can be asked what was valid some time ago. Keys are [`StableKey`]s: their hash and order are part of the format. [`State`] is what the runtime does
 //! with one field, [`NodeState`] with all fields of a node, [`NodeSnapshot`] what is stored.
 
 mod backend;
@@ -25,6 +26,7 @@ mod node;
 mod pending;
 mod per_worker;
 mod probe;
+mod queue;
 mod segment;
 mod shape;
 mod snapshot;
@@ -37,6 +39,7 @@ mod table;
 mod tests;
 mod undo;
 mod value;
+mod versioned;
 mod wire;
 
 #[cfg(feature = "fjall")]
@@ -66,4 +69,5 @@ pub use stable_key::Fold;
 pub use stable_key::{STABLE_KEY_VERSION, StableHash, StableKey};
 pub use stored::Stored;
 pub use value::Value;
+pub use versioned::{Forgotten, Versioned};
 pub(crate) use wire::{table_entries, table_length};

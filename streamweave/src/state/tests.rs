@@ -6,6 +6,7 @@ mod nodes;
 mod pending;
 mod shapes;
 mod snapshots;
+mod versioned;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;

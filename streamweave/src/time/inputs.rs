@@ -1,5 +1,7 @@
 //! The states of a node's inputs, and the promise that follows from them.
 
+use std::collections::BTreeMap;
+
 use crate::broken::{Broken, broken};
 use crate::time::{Promise, Stamp};
 
@@ -55,12 +57,15 @@ pub(crate) enum Over {
 pub(crate) struct Inputs {
     each: Vec<(InputState, Option<Promise>)>,
     promise: Option<Promise>,
+    /// Those that lead into a loop, and came back when this had been promised there.
+    entered: BTreeMap<usize, Promise>,
 }
 
 impl Inputs {
     /// So many inputs, all active and without a promise.
     pub(crate) fn new(count: usize) -> Self {
-        Inputs { each: vec![(InputState::Active, None); count], promise: None }
+        let each = vec![(InputState::Active, None); count];
+        Inputs { each, promise: None, entered: BTreeMap::new() }
     }
 
     /// Which node had promised this when its state was saved. Where `input` was then is not known: that of a
@@ -84,6 +89,14 @@ impl Inputs {
     /// The input promises; a promise behind its last one changes nothing.
     pub(crate) fn promises(&mut self, input: usize, promise: Promise) {
         self.wakes(input);
+        let promise = match self.entered.get(&input) {
+            Some(entered) if entered.frontier == promise.frontier => promise.max(*entered),
+            Some(entered) if entered.frontier < promise.frontier => {
+                self.entered.remove(&input);
+                promise
+            }
+            _ => promise,
+        };
         let (state, at) = &mut self.each[input];
         *at = (*at).max(Some(promise));
         if matches!(state, InputState::CatchingUp | InputState::Restored) {
@@ -114,6 +127,23 @@ impl Inputs {
             let behind = *at < self.promise && !broken(Broken::IdleComesBackLevel);
             *state = if behind { InputState::CatchingUp } else { InputState::Active };
         }
+    }
+
+    /// The input leads into a loop that has promised this, and comes back. Of the rounds of a time nothing is
+    /// promised to what is outside: so what it brings of that time is not late, but goes in where the loop is.
+    pub(crate) fn enters(&mut self, input: usize, promised: Promise) {
+        if !broken(Broken::RoundsAreMissed) {
+            self.entered.insert(input, self.promise.map_or(promised, |all| all.max(promised)));
+        }
+        match self.each[input].1 {
+            Some(at) => self.promises(input, at),
+            None => self.wakes(input),
+        }
+    }
+
+    /// Where the loop was that the input leads into, if that is not past the time at which it came back.
+    pub(crate) fn entered(&self, input: usize) -> Option<Stamp> {
+        self.entered.get(&input).and_then(|entered| entered.stamp())
     }
 
     pub(crate) fn has_ended(&self, input: usize) -> bool {
@@ -163,7 +193,7 @@ impl Inputs {
     /// Whether a record of this input is behind what has been promised for all.
     pub(crate) fn is_late(&self, input: usize, stamp: Stamp) -> bool {
         matches!(self.state(input), InputState::CatchingUp | InputState::Restored)
-            && self.promise.is_some_and(|promise| Promise::from(stamp) < promise)
+            && self.promise.max(self.entered.get(&input).copied()) > Some(stamp.into())
     }
 
     /// The promise as of now.
@@ -310,6 +340,38 @@ mod tests {
         inputs.ends(0);
         inputs.rests(0);
         assert!(inputs.has_ended(0));
+    }
+
+    /// Of the rounds of a time nothing is promised to what is outside of the loop.
+    #[test]
+    fn what_comes_back_into_a_loop_is_late_by_its_time_alone() {
+        let round = |time, round| {
+            let rounds = crate::time::Rounds([round, 0]);
+            Promise { rounds, ..at(time) }
+        };
+        let late = |inputs: &Inputs, time| inputs.is_late(0, LogicalTime(time).into());
+        let mut inputs = Inputs::new(2);
+        inputs.promises(0, at(3));
+        inputs.idles(0);
+        inputs.promises(1, round(10, 1));
+        assert_eq!(inputs.outlook().promise, Some(round(10, 1)));
+        // The loop has promised more than what has come in by the other one.
+        inputs.enters(0, round(12, 4));
+        assert_eq!(inputs.state(0), InputState::CatchingUp);
+        assert!(late(&inputs, 11));
+        assert_eq!(inputs.entered(0), round(12, 4).stamp());
+        inputs.promises(0, at(12));
+        assert_eq!(inputs.state(0), InputState::Active);
+        assert!(!late(&inputs, 11));
+        inputs.promises(1, round(12, 7));
+        assert_eq!(inputs.outlook().promise, Some(round(12, 4)));
+        inputs.promises(0, at(13));
+        assert_eq!((inputs.entered(0), inputs.outlook().promise), (None, Some(round(12, 7))));
+        // One that had promised that time before is level at once.
+        inputs.idles(0);
+        inputs.enters(0, round(13, 2));
+        assert_eq!(inputs.state(0), InputState::Active);
+        assert_eq!(inputs.entered(0), round(13, 2).stamp());
     }
 
     /// After a restore all are waited for until they have said how far they are, and who is behind what had

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use streamweave::nodes::window::{Session, Sliding, Tumbling, Window, WindowAssigner, WindowError};
 
-use super::cases::{each, int, kinds, time, windows};
+use super::cases::{each, int, time, windows};
 
 /// The windows of the case's time, or why there are none. A duration has no sign: where one would
 /// be needed, the type refuses it.
@@ -44,12 +44,16 @@ fn assigned(case: &Value) -> Result<Vec<Window>, WindowError> {
 #[test]
 fn flink() {
     let ran = each("flink_window_assignment", |kind, case| match kind {
-        "assign" => assert_eq!(assigned(case), Ok(windows(&case["expect"])), "{case}"),
+        "assign" => {
+            let mut expected = windows(&case["expect"]);
+            expected.sort();
+            assert_eq!(assigned(case), Ok(expected), "{case}");
+        }
         "invalid_config" => assert!(assigned(case).is_err(), "{case}"),
         "merge_set" => super::merging::merge_set(case),
         _ => panic!("unknown kind: {case}"),
     });
-    assert_eq!(ran, kinds(&[("assign", 43), ("invalid_config", 10), ("merge_set", 4)]));
+    ran.are(&[("assign", 43), ("invalid_config", 10), ("merge_set", 4)]);
 }
 
 #[test]
@@ -68,11 +72,10 @@ fn bytewax() {
         "watermark_generator" | "session_window_join" => {}
         _ => panic!("unknown kind: {case}"),
     });
-    let expected = [
+    ran.are(&[
         ("window_indices", 26),
         ("session_extents", 10),
         ("watermark_generator", 5),
         ("session_window_join", 5),
-    ];
-    assert_eq!(ran, kinds(&expected));
+    ]);
 }

@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod assignment;
+mod bytewax;
 mod cases;
+mod flink;
+mod joins;
 mod merging;
 mod operators;
 mod progress;

@@ -9,7 +9,7 @@ use streamweave::nodes::window::{
 };
 use streamweave::prelude::*;
 
-use super::cases::{each, int, kinds, time, window, windows};
+use super::cases::{each, int, time, window, windows};
 
 /// Windows of which no two touch, each with those it is made of.
 #[derive(Default)]
@@ -128,5 +128,5 @@ fn flink() {
         }
         by_the_node(case);
     });
-    assert_eq!(ran, kinds(&[("session_add_sequence", 5)]));
+    ran.are(&[("session_add_sequence", 5)]);
 }

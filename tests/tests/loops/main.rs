@@ -402,5 +402,7 @@ streamweave_tests::broken_variants! {
     CrossingForgotten => random::two_entries_two_cuts_and_a_diamond;
     EntryForgotten => random::the_same_on_workers;
     RestingIsIdle => waiting::a_loop_that_wakes_waits_for_what_goes_round;
+    WokenIsForgotten => waiting::what_an_entry_brings_behind_a_turn_is_waited_for;
+    RoundsAreMissed => waiting::what_comes_back_at_the_time_that_is_promised_is_not_late;
     ExitForgotten => nested::what_is_behind_the_loop_in_a_graph_of_it;
 }

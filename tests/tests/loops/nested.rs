@@ -6,7 +6,7 @@ use streamweave::prelude::*;
 use streamweave::testing::simulate;
 
 use crate::bodies::{Done, Gate, How, Rec, Step, Tag};
-use crate::random::{Flat, SEEDS, how, messages, play, seed, two_inner_loops};
+use crate::random::{Flat, SEEDS, how, messages, play, play_with, seed, two_inner_loops};
 use crate::{Round, Tested};
 
 graph! {
@@ -114,10 +114,11 @@ fn on_workers_and_by_plain_feedback_edges() -> Tested {
         let flat = Flat::new(sim);
         let workers = 1 + sim.below(3) as usize;
         let mut graph = whole!(flat, workers, [group any]);
-        if sim.below(2) == 0 {
+        let any = sim.below(2) == 0;
+        if !any {
             graph.set_mode(ExecutionMode::Deterministic);
         }
-        play(sim, graph, &flat.body(), &[|of| &of.one, |of| &of.two], |of| of.done)?;
+        play_with(sim, graph, &flat.body(), &[|of| &of.one, |of| &of.two], |of| of.done, any)?;
         let graph = whole!(flat, workers, [#[rounds(max = 100)] loop rounds]);
         play(sim, graph, &flat.body(), &[|of| &of.one, |of| &of.two], |of| of.done)
     })?;

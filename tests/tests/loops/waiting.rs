@@ -280,3 +280,150 @@ pub(crate) fn a_loop_that_wakes_waits_for_what_goes_round() -> Tested {
     run.close_inputs()?.drain()?;
     Ok(())
 }
+
+/// Of a loop in which numbers may be held behind one entry, and before another one.
+macro_rules! that_holds {
+    () => {
+        graph! {
+            #[rounds(max = 100)] loop down {
+                first: merge(),
+                holds: Holds {},
+                second: merge(),
+                less: Less {},
+            },
+            in_time: settle(Late::Aside),
+            graph.one => first.left,
+            first.out => holds.numbers,
+            graph.let_go => holds.let_go,
+            holds.out => second.left,
+            graph.two => second.right,
+            second.out => less.numbers,
+            less.again => feedback first.right,
+            less.done => in_time.input,
+            in_time.out => graph.done,
+        }
+    };
+}
+
+/// A turn that waits for one entry has gone by another one, which was idle: what that brings meanwhile is not
+/// in what the turn has found, and is waited for all the same.
+#[test]
+pub(crate) fn what_an_entry_brings_behind_a_turn_is_waited_for() -> Tested {
+    let mut run = that_holds!().inline()?;
+    run.inputs.one.advance(LogicalTime(3));
+    run.inputs.one.idle();
+    run.inputs.two.advance(LogicalTime(12));
+    run.inputs.let_go.advance(LogicalTime(40));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(12));
+    run.inputs.one.try_send_at(LogicalTime(13), 1)?;
+    run.inputs.one.advance(LogicalTime(40));
+    run.step()?;
+    run.inputs.two.advance(LogicalTime(40));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(13));
+    // Once to go round, once to leave.
+    for _ in 0..2 {
+        run.inputs.let_go.try_send_at(LogicalTime(40), ())?;
+        run.step()?;
+    }
+    assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(13)), 1)));
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(40));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}
+
+/// Rounds are the loop's own: what an entry that was idle brings of the time that the loop has promised is not
+/// late, however many rounds of that are over; it goes in where the loop is.
+#[test]
+pub(crate) fn what_comes_back_at_the_time_that_is_promised_is_not_late() -> Tested {
+    for all_idle in [false, true] {
+        for promises in [false, true] {
+            let graph = graph! {
+                #[rounds(max = 100)] loop down {
+                    first: merge(),
+                    in_time: settle(Late::Aside),
+                    second: merge(),
+                    less: Less {},
+                },
+                graph.one => first.left,
+                first.out => in_time.input,
+                in_time.out => second.left,
+                graph.two => second.right,
+                second.out => less.numbers,
+                less.again => feedback first.right,
+                less.done => graph.done,
+            };
+            let mut run = graph.inline()?;
+            run.inputs.one.advance(LogicalTime(12));
+            run.inputs.one.idle();
+            run.inputs.two.try_send_at(LogicalTime(12), 3)?;
+            run.inputs.two.advance(LogicalTime(12));
+            if all_idle {
+                run.step()?;
+                run.inputs.two.idle();
+            }
+            run.step()?;
+            assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(12)), 3)));
+            assert_eq!(run.outputs.done.try_recv_timed(), None);
+            assert_eq!(run.outputs.done.frontier(), at(12));
+            if promises {
+                run.inputs.one.advance(LogicalTime(12));
+            }
+            for _ in 0..2 {
+                run.inputs.one.try_send_at(LogicalTime(12), 1)?;
+                run.step()?;
+                let left = run.outputs.done.try_recv_timed();
+                assert!(
+                    matches!(left, Some((Some(LogicalTime(12)), round)) if round > 1),
+                    "{left:?}"
+                );
+            }
+            // What is before it is late, and what is after it begins anew.
+            run.inputs.one.advance(LogicalTime(20));
+            run.inputs.two.advance(LogicalTime(20));
+            run.inputs.one.try_send_at(LogicalTime(20), 1)?;
+            run.step()?;
+            assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(20)), 1)));
+            assert_eq!(run.outputs.done.try_recv_timed(), None);
+            assert_eq!(run.outputs.done.frontier(), at(20));
+            run.close_inputs()?.drain()?;
+        }
+    }
+    Ok(())
+}
+
+/// A loop that is restored waits for entries that say nothing yet, and stands still meanwhile.
+#[test]
+fn a_restored_loop_waits_for_its_entries() -> Tested {
+    let mut run = with_two_entries!().inline()?;
+    run.inputs.beside.advance(LogicalTime(100));
+    run.inputs.one.advance(LogicalTime(10));
+    run.inputs.two.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(10));
+    let cut = run.cut()?;
+    let mut graph = with_two_entries!();
+    graph.restore(&cut)?;
+    let mut run = graph.inline()?;
+    run.inputs.beside.advance(LogicalTime(100));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert!(run.outputs.done.frontier() <= at(10), "{:?}", run.outputs.done.frontier());
+    run.inputs.two.advance(LogicalTime(30));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert!(run.outputs.done.frontier() <= at(10), "{:?}", run.outputs.done.frontier());
+    run.inputs.one.try_send_at(LogicalTime(10), 2)?;
+    run.inputs.one.advance(LogicalTime(40));
+    run.step()?;
+    assert_eq!(run.outputs.done.try_recv_timed(), Some((Some(LogicalTime(10)), 2)));
+    assert_eq!(run.outputs.done.try_recv_timed(), None);
+    assert_eq!(run.outputs.done.frontier(), at(30));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}

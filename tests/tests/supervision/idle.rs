@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use streamweave::Alignment;
-use streamweave::nodes::{event_time_by, merge};
+use streamweave::nodes::{Late, event_time_by, map, merge, settle};
 use streamweave::prelude::*;
 
 use crate::Tested;
@@ -152,5 +152,126 @@ fn who_is_down_is_waited_for_by_those_that_are_aligned() -> Tested {
     run.advance(Duration::from_secs(8))?;
     run.advance(Duration::from_secs(1))?;
     assert!(goes_on!());
+    Ok(())
+}
+
+/// Passes on, and fails once.
+#[node]
+struct Passes {
+    #[input]
+    input: i64,
+    #[output]
+    out: i64,
+    bomb: Bomb,
+}
+
+impl PassesHandlers for Passes {
+    fn on_input(&self, n: i64, out: &mut impl PassesOut) -> NodeResult {
+        self.bomb.touch()?;
+        out.out(n);
+        Ok(())
+    }
+}
+
+/// The clock of what is behind it, in the next stage or further on, stands while it is down.
+#[test]
+fn what_is_behind_who_is_down_is_not_idle_meanwhile() -> Tested {
+    let graph = graph! {
+        #[restart(max = 1, backoff = "8s")]
+        passes: Passes { bomb: Bomb::at(1, false) },
+        same: map(|n: i64| n),
+        times: event_time_by(|n: &i64| LogicalTime(*n)).idle_after(Duration::from_secs(2)),
+        both: merge(),
+        graph.numbers => passes.input,
+        passes.out => same.input,
+        #[boundary]
+        same.out => times.input,
+        times.out => both.left,
+        graph.others => both.right,
+        both.out => graph.out,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.numbers.try_send(5)?;
+    run.inputs.others.advance(LogicalTime(50));
+    assert_eq!(promised!(run), at(5));
+    // It goes down after a second, for four to eight.
+    run.advance(Duration::from_secs(1))?;
+    run.inputs.numbers.try_send(6)?;
+    run.step()?;
+    run.advance(Duration::from_millis(3999))?;
+    assert_eq!(promised!(run), at(5), "what has been sent is before who is down");
+    run.advance(Duration::from_millis(4001))?;
+    assert_eq!(promised!(run), at(6));
+    run.advance(Duration::from_secs(2))?;
+    assert_eq!(promised!(run), at(50));
+    run.close_inputs()?.drain()?;
+    Ok(())
+}
+
+/// Sends a number back, one less, until it is zero.
+#[node]
+struct Less {
+    #[input]
+    numbers: i64,
+    #[output]
+    again: i64,
+    #[output]
+    done: i64,
+}
+
+impl LessHandlers for Less {
+    fn on_numbers(&self, n: i64, out: &mut impl LessOut) -> NodeResult {
+        if n > 0 {
+            out.again(n - 1);
+        } else {
+            out.done(n);
+        }
+        Ok(())
+    }
+}
+
+/// So does a loop that one leads into, which stands still meanwhile.
+#[test]
+fn a_loop_waits_for_who_goes_down_while_idle() -> Tested {
+    let graph = graph! {
+        #[restart(max = 1, backoff = "8s")]
+        quiet: Quiet { idle_after: 1, bomb: Bomb::at(0, false) },
+        #[rounds(max = 100)] loop down {
+            first: merge(),
+            in_time: settle(Late::Aside),
+            second: merge(),
+            less: Less {},
+        },
+        graph.numbers => quiet.input,
+        quiet.out => first.left,
+        first.out => in_time.input,
+        in_time.out => second.left,
+        graph.others => second.right,
+        second.out => less.numbers,
+        less.again => feedback first.right,
+        less.done => graph.out,
+    };
+    let mut run = graph.inline()?;
+    run.inputs.numbers.try_send_at(LogicalTime(5), 5)?;
+    run.inputs.numbers.advance(LogicalTime(5));
+    run.inputs.others.advance(LogicalTime(10));
+    assert_eq!(promised!(run), at(5));
+    run.advance(Duration::from_secs(1))?;
+    assert_eq!(promised!(run), at(10));
+    // The timer fails: it is down for four to eight seconds.
+    run.advance(Duration::from_secs(2))?;
+    run.inputs.others.advance(LogicalTime(50));
+    assert_eq!(promised!(run), at(10), "it is down, and waited for");
+    // It is up again, and past what had been promised when it went down.
+    run.advance(Duration::from_secs(8))?;
+    assert_eq!(promised!(run), at(10));
+    run.inputs.numbers.try_send_at(LogicalTime(20), 2)?;
+    run.inputs.numbers.advance(LogicalTime(20));
+    run.step()?;
+    assert_eq!(run.outputs.out.try_recv_timed(), Some((Some(LogicalTime(20)), 0)));
+    assert_eq!(promised!(run), at(20));
+    run.advance(Duration::from_secs(1))?;
+    assert_eq!(promised!(run), at(50));
+    run.close_inputs()?.drain()?;
     Ok(())
 }

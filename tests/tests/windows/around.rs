@@ -45,8 +45,7 @@ impl Reference {
         match step {
             Step::Record(record) => {
                 let open = |last: i64| self.frontier <= last.saturating_add(self.grace);
-                let new =
-                    !self.records.iter().any(|r| (r.key, r.time) == (record.key, record.time));
+                let before = self.windows(record.key);
                 self.records.push(record);
                 let holds = |(last, start): &(i64, i64)| (*start..=*last).contains(&record.time);
                 let after: Vec<_> = self.windows(record.key).into_iter().collect();
@@ -55,8 +54,8 @@ impl Reference {
                     self.late.push(record);
                     return;
                 }
-                // Its own window behind it is open, too, if others came before.
-                let changed = |span: &&(i64, i64)| holds(span) || new && span.1 == record.time + 1;
+                // The one behind it is new, too, if others in it came before and none had opened it.
+                let changed = |span: &&(i64, i64)| holds(span) || !before.contains(*span);
                 for span in after.iter().filter(changed).filter(|span| open(span.0)) {
                     let value = self.value(record.key, *span);
                     self.early.push((record.key, Window::new(span.1, span.0 + 1), value));

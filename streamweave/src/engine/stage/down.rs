@@ -96,6 +96,7 @@ impl StageLoop {
         if let Err(end) = ready!(self.poll_room(root, task, self.sending(Sending::All))) {
             return Poll::Ready(Err(end));
         }
+        self.set_stalled(true);
         let Some(down) = &mut self.down else { return Poll::Ready(Ok(())) };
         if clock.now() < until && !broken(Broken::NoBackoff) {
             let alarm = down.alarm.get_or_insert_with(|| clock.sleep_until(until));

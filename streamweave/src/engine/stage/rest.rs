@@ -1,6 +1,7 @@
 //! Whether a stage has something to do, and what is told of that.
 
 use super::*;
+use crate::engine::stalls::Stalls;
 use crate::time::millis;
 
 /// Whether the stage has something to do: where not, those behind it do not wait for it.
@@ -18,14 +19,24 @@ pub(super) struct Rest {
     /// What is behind had been told so, and since then that the stage is down.
     pub(super) held: bool,
     /// Since when there has been nothing: not while there was no room for what the stage would
-    /// give, which says nothing about its input.
-    pub(super) since: Option<i64>,
+    /// give, which says nothing about its input. And how long its `stalls` had been until then.
+    pub(super) since: Option<(i64, i64)>,
+    /// Those of the stages that lead to it.
+    stalls: Option<Arc<Stalls>>,
     /// How long that may be, once the nodes were asked.
     pub(super) after: Option<Duration>,
     pub(super) asked: bool,
 }
 
 impl StageLoop {
+    /// Whether the stage looks for input: while it does not, the idle clocks of those behind it stand.
+    #[inline(never)]
+    pub(crate) fn set_stalled(&mut self, stalled: bool) {
+        if std::mem::replace(&mut self.stalled, stalled) != stalled {
+            self.env.probe.set_stalled(stalled, self.env.clock.now());
+        }
+    }
+
     /// Something has come or was sent: the stage is not at rest.
     pub(crate) fn wake_up(&mut self) {
         self.rest.since = None;
@@ -60,8 +71,12 @@ impl StageLoop {
         let counts = !self.rest.long && !self.env.merging.is_deterministic;
         let Some(after) = self.rest.after.filter(|_| counts) else { return false };
         let now = self.env.clock.now();
-        let since = *self.rest.since.get_or_insert(now);
-        let until = since.saturating_add(millis(after));
+        let probe = &self.env.probe;
+        let stalls = self.rest.stalls.get_or_insert_with(|| probe.stalls_before(now));
+        // What it waits for may lie before a stage that does not look for it: meanwhile the clock stands.
+        let Some(stalled) = stalls.total(task) else { return false };
+        let (since, before) = *self.rest.since.get_or_insert((now, stalled));
+        let until = since.saturating_add(millis(after)).saturating_add(stalled - before);
         if !self.poll_sleep(until, task) {
             return false;
         }

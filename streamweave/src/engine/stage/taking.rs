@@ -263,17 +263,32 @@ impl StageLoop {
     /// Records have come in by an inlet: it is active, and what it has may be late.
     #[inline(never)]
     fn arrived(&mut self, inlets: &mut dyn Inlets, from: usize) {
+        let Some(was) = self.inputs.as_ref().map(|inputs| inputs.state(from)) else { return };
+        self.enters(from);
         let Some(inputs) = &mut self.inputs else { return };
-        let was = inputs.state(from);
-        if was == InputState::Active {
+        let entered = inputs.entered(from);
+        if was == InputState::Active && entered.is_none() {
             return;
         }
         inputs.wakes(from);
         if let Some(inlet) = inlets.inlet(from) {
-            inlet.mark_late(&|stamp| inputs.is_late(from, stamp));
+            inlet.judge(entered, &|stamp| inputs.is_late(from, stamp));
         }
-        if !matches!(was, InputState::CatchingUp | InputState::Restored) {
+        if was != inputs.state(from) {
             self.look_out();
+        }
+    }
+
+    /// Something has come by an inlet: an entry for which its loop does not wait comes back by it.
+    fn enters(&mut self, from: usize) {
+        let (Some(scope), Some(gathered), Some(inputs)) =
+            (&self.env.looped.scope, &self.gathered, &mut self.inputs)
+        else {
+            return;
+        };
+        let waits = inputs.state(from) != InputState::Active && inputs.brings_more(from);
+        if waits && gathered.is_entry(from) {
+            inputs.enters(from, scope.enters());
         }
     }
 
@@ -297,6 +312,9 @@ impl StageLoop {
         if matches!(control, Control::End | Control::Failed) {
             self.close_log(inlets, from, None);
         }
+        if matches!(control, Control::Frontier(_) | Control::Active) {
+            self.enters(from);
+        }
         let inputs = self.inputs.get_or_insert_with(|| Inputs::new(count));
         match control {
             Control::End | Control::Failed => {
@@ -314,7 +332,13 @@ impl StageLoop {
             }
             Control::Idle => inputs.idles(from),
             Control::Active => inputs.wakes(from),
-            Control::Held => inputs.holds(from),
+            Control::Held => {
+                inputs.holds(from);
+                // It is waited for from now on: a turn may have gone by it without.
+                if let Some(scope) = &self.env.looped.scope {
+                    scope.enters();
+                }
+            }
             Control::Turn(turn) => {
                 inputs.promises(from, turn.promise);
                 if turn.rests {

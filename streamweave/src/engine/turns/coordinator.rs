@@ -1,5 +1,6 @@
 //! The coordinator of a scope: a state machine driven by the reports of the cuts.
 
+use crate::broken::{Broken, broken};
 use crate::engine::turns::{Turn, earlier};
 use crate::time::Promise;
 
@@ -20,7 +21,7 @@ pub(crate) struct Coordinator {
     reported: Vec<bool>,
     /// What the reports say together.
     found: Option<Turn>,
-    /// Something has become active since the turn was sent.
+    /// Something has become active since the turn was sent, or an entry that was idle has something.
     woken: bool,
     state: State,
 }
@@ -71,6 +72,10 @@ impl Coordinator {
         let woken = std::mem::take(&mut self.woken);
         let promised = self.turn.promise;
         match (found.hold, found.idle) {
+            // What woke behind the turn is not in what that has found: it goes round once more.
+            (Some(_), _) if woken && !broken(Broken::WokenIsForgotten) => {
+                Some(self.send(promised, false))
+            }
             // Everything that is reported has been raised by a round, so that this rises: but for
             // what came behind the promise, from an entry that had been idle.
             (Some(least), _) => Some(self.send(Promise::from(least).max(promised), false)),
@@ -79,7 +84,7 @@ impl Coordinator {
                 Some(Next::End)
             }
             // As everywhere, what is idle promises the latest of all.
-            (None, Some(latest)) if Promise::from(latest) > promised => {
+            (None, Some(latest)) if Promise::from(latest) > promised && !woken => {
                 Some(self.send(latest.into(), false))
             }
             (None, Some(_)) if !found.rests || woken => Some(self.send(promised, true)),
@@ -103,6 +108,12 @@ impl Coordinator {
                 None
             }
         }
+    }
+
+    /// What the turn that is under way promises. An entry that says something now is not in what the turn
+    /// finds, if that has passed it: nothing more is promised before the next one has.
+    pub(crate) fn enters(&mut self) -> (Promise, Option<Next>) {
+        (self.turn.promise, self.wakes())
     }
 
     fn send(&mut self, promise: Promise, rests: bool) -> Next {
@@ -149,6 +160,30 @@ mod tests {
         let third = back(&coordinator, None, None);
         coordinator.report(1, third);
         assert_eq!(coordinator.report(0, third), Some(Next::End));
+    }
+
+    #[test]
+    fn what_woke_behind_a_turn_is_not_in_what_that_has_found() {
+        let mut coordinator = Coordinator::new(1);
+        let mut turn = |enters: bool, hold, idle| {
+            let promised = coordinator.turn().promise;
+            if enters {
+                assert_eq!(coordinator.enters(), (promised, None));
+            }
+            let turn = back(&coordinator, hold, idle);
+            match coordinator.report(0, turn) {
+                Some(Next::Turn(turn)) => turn.promise,
+                next => panic!("{next:?}"),
+            }
+        };
+        let at = |time, round| Promise::from(stamp(time, round));
+        let idle = Some(stamp(9, 0));
+        assert_eq!(turn(false, Some(stamp(3, 1)), idle), at(3, 1));
+        assert_eq!(turn(true, Some(stamp(4, 2)), idle), at(3, 1));
+        // The next one has come by it.
+        assert_eq!(turn(false, Some(stamp(4, 1)), None), at(4, 1));
+        assert_eq!(turn(true, None, idle), at(4, 1));
+        assert_eq!(turn(false, None, idle), at(9, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::engine::records::Mark;
 use crate::engine::turns::{ChannelId, Coordinator, Next, Turn, earlier};
 use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
 use crate::node::{Emit, Part};
-use crate::time::{Rounds, Stamp};
+use crate::time::{Promise, Rounds, Stamp};
 
 /// How many rounds a loop may take, and what happens beyond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Scope {
     /// Gives the cuts, each with the depth and the place of its loop, a coordinator, and the first turn.
-    pub(crate) fn begin(cuts: Vec<(Arc<Mailbox>, (usize, u32))>) {
+    pub(crate) fn begin(cuts: Vec<(Arc<Mailbox>, (usize, u32))>) -> Arc<Scope> {
         let (cuts, crossings): (Vec<_>, Vec<_>) = cuts.into_iter().unzip();
         let coordinator = Coordinator::new(cuts.len());
         let first = Next::Turn(coordinator.turn());
@@ -104,6 +104,7 @@ impl Scope {
             mail.next = Some(first);
             mail.crosses = crosses;
         }
+        scope
     }
 
     fn report(&self, cut: usize, turn: Turn) {
@@ -114,6 +115,13 @@ impl Scope {
     fn wakes(&self) {
         let next = lock(&self.coordinator).wakes();
         self.send(next);
+    }
+
+    /// An entry that was not waited for says something: what the loop has promised until now.
+    pub(crate) fn enters(&self) -> Promise {
+        let (promised, next) = lock(&self.coordinator).enters();
+        self.send(next);
+        promised
     }
 
     fn send(&self, next: Option<Next>) {

@@ -46,8 +46,13 @@ impl Gathered {
         for input in self.outside() {
             let last = inputs.may_bring(input);
             match inputs.state(input) {
-                // It is level soon: until then nothing can be said of it.
+                // It is level soon, or says where it is: until then nothing can be said of it.
                 InputState::CatchingUp => return None,
+                InputState::Held | InputState::Restored
+                    if last.is_some_and(|last| Promise::from(last) < turn.promise) =>
+                {
+                    return None;
+                }
                 InputState::Idle => turn.idle = turn.idle.max(last),
                 _ if broken(Broken::EntryForgotten) => {}
                 _ => turn.hold = earlier(turn.hold, last),

@@ -27,6 +27,7 @@ mod scopes;
 
 pub(crate) use coordinator::{Coordinator, Next};
 pub(crate) use cut::Mailbox;
+pub(crate) use cut::Scope;
 pub use cut::{Bound, Cut};
 pub(crate) use gather::Gathered;
 pub use leave::Leave;

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::engine::turns::Mailbox;
-use crate::engine::turns::cut::Scope;
+use crate::engine::turns::{Mailbox, Scope};
 
 /// A channel's number within its graph.
 pub(crate) type ChannelId = u64;
@@ -48,6 +47,8 @@ pub(crate) struct Looped {
     pub(crate) exits: Vec<Option<Leaves>>,
     /// The place of the inner loop that it is part of.
     place: Option<u32>,
+    /// The coordinator of those that it is part of.
+    pub(crate) scope: Option<Arc<Scope>>,
     /// Where its outlets stay: in the loop, and in the inner one.
     stays: Arc<BTreeMap<ChannelId, Option<u32>>>,
 }
@@ -88,9 +89,11 @@ pub(crate) fn assemble(stages: &[Wiring], cuts: &[FeedbackEdge]) -> Result<Vec<L
         .flat_map(|cut| cut.channels.iter().copied())
         .collect();
     let inner = ends.components(stages, &outermost);
-    let mut places = BTreeMap::new();
-    for cuts in scopes.into_values() {
-        places.extend(begin(&cuts, &ends, &inner)?);
+    let (mut places, mut begun) = (BTreeMap::new(), BTreeMap::new());
+    for (number, cuts) in scopes {
+        let (places_of, scope) = begin(&cuts, &ends, &inner)?;
+        places.extend(places_of);
+        begun.insert(number, scope);
     }
     let place = |stage: usize| places.get(&inner[stage]).copied();
     let stays: BTreeMap<_, _> = ends
@@ -113,6 +116,7 @@ pub(crate) fn assemble(stages: &[Wiring], cuts: &[FeedbackEdge]) -> Result<Vec<L
         turns: wiring.inlets.iter().map(|channel| stays.contains_key(channel)).collect(),
         exits: wiring.inlets.iter().map(exit).collect(),
         place: place(stage),
+        scope: begun.get(&outer[stage]).cloned(),
         stays: Arc::clone(&stays),
     });
     Ok(looped.collect())
@@ -126,12 +130,12 @@ fn depth(cut: &FeedbackEdge, cuts: &[&FeedbackEdge]) -> usize {
 }
 
 /// Begins the scope of these cuts; the places of its inner loops, in the order in which they lead to each
-/// other.
+/// other, are told with it.
 fn begin(
     cuts: &[&FeedbackEdge],
     ends: &Ends,
     inner: &[usize],
-) -> Result<BTreeMap<usize, u32>, String> {
+) -> Result<(BTreeMap<usize, u32>, Arc<Scope>), String> {
     let mut graphs = BTreeMap::<usize, &FeedbackEdge>::new();
     for cut in cuts.iter().filter(|cut| depth(cut, cuts) > 0) {
         let mut known = cut.channels.iter().filter_map(|channel| ends.get(*channel));
@@ -157,8 +161,8 @@ fn begin(
         let depth = depth(cut, cuts);
         (Arc::clone(&cut.mailbox), (depth, place.filter(|_| depth > 0).unwrap_or(0)))
     });
-    Scope::begin(crossings.collect());
-    Ok(places)
+    let scope = Scope::begin(crossings.collect());
+    Ok((places, scope))
 }
 
 fn closes_nothing(cut: &FeedbackEdge) -> String {

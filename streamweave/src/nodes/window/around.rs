@@ -137,7 +137,9 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate<Input: Clone>>
             && let Some(times) = state.times.get(key)
         {
             let mut changed = self.around(&times, time);
-            changed.extend(behind.filter(|span| Self::is_open(&times, *span)));
+            // It was there already if a record of its last time had opened it.
+            let opened = |span: &Span| times.get(&span.0).is_none();
+            changed.extend(behind.filter(|span| opened(span) && Self::is_open(&times, *span)));
             for span in changed.into_iter().filter(in_time) {
                 let at = Some(LogicalTime(span.0)).max(out.promised());
                 let result = self.result(key, &times, span, Pane::Early);

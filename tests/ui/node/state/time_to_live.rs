@@ -1,6 +1,6 @@
-// errors: 6
+// errors: 7
 use streamweave::prelude::*;
-use streamweave::state::Expiring;
+use streamweave::state::{Expiring, Versioned};
 
 #[node(register = false)]
 struct Wrong {
@@ -18,6 +18,8 @@ struct Wrong {
     for_ever: Keyed<u64, u64>,
     #[state]
     unsaid: Expiring<Keyed<u64, u64>>,
+    #[state]
+    unsaid_too: Versioned<u64, u64>,
 }
 
 impl WrongHandlers for Wrong {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Keys, by the time when they are due. What has been written since it was put in is due later, and what was
 /// removed is still there: whoever takes it out knows better.
-pub(in crate::state) struct Queue<K> {
+pub(super) struct Queue<K> {
     due: BTreeMap<i64, Vec<K>>,
     len: usize,
     /// Taken out in this unit.
@@ -18,7 +18,7 @@ impl<K> Default for Queue<K> {
 }
 
 impl<K: Clone> Queue<K> {
-    pub(in crate::state) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
