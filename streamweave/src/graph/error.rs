@@ -59,6 +59,20 @@ pub enum StartError {
         /// The node that heads the stage.
         node: Arc<str>,
     },
+    /// A policy of a nested graph, or of a group around one, is over a source and nodes that are in one stage with it.
+    #[error(
+        "graph `{graph}` cannot start: the failure policy over `{source_node}` is over `{node}`, too, which is in one \
+         stage with it, where records whose units fail are not kept: write `#[boundary]` on the edge behind \
+         `{source_node}`, or give `{node}` a policy of its own"
+    )]
+    BehindSource {
+        /// The graph's name.
+        graph: String,
+        /// The source.
+        source_node: Arc<str>,
+        /// What is behind it.
+        node: Arc<str>,
+    },
     /// A node on several workers has state that is one value for the node as a whole.
     #[error(
         "graph `{graph}` cannot start: `{node}` runs on several workers, and its state field `{field}` is \

@@ -19,7 +19,7 @@ use crate::graph::restore::owned;
 use crate::graph::run::Running;
 use crate::graph::snapshot::Snapshot;
 use crate::graph::spec::GraphSpec;
-use crate::supervision::{Reports, Supervision, Supervisor};
+use crate::supervision::{OnFailure, Reports, Supervision, Supervisor};
 
 /// A built graph; `I` and `O` hold the handles of its own inputs and outputs.
 pub struct Graph<I, O> {
@@ -294,11 +294,18 @@ impl<I, O> Graph<I, O> {
         for stage in &mut self.planned {
             let keeps = supervisor.keeps(base(&stage.path));
             // What stands at a border only has nothing that could fail.
-            let mut has_nodes = false;
-            stage.part().visit(&mut |_| has_nodes = true);
-            if keeps && has_nodes && !stage.keep() {
+            let mut nodes = Vec::new();
+            stage.part().visit(&mut |node| nodes.push(Arc::clone(node.path())));
+            if keeps && !nodes.is_empty() && !stage.keep() {
                 let (graph, node) = (self.name, Arc::clone(&stage.path));
                 return Err(StartError::NotKept { graph, node });
+            }
+            if let [source_node, node, ..] = &nodes[..]
+                && stage.is_source()
+                && supervisor.treatment(base(source_node)) != OnFailure::Stop
+            {
+                let (graph, source_node, node) = (self.name, source_node.clone(), node.clone());
+                return Err(StartError::BehindSource { graph, source_node, node });
             }
         }
         let paths = self.planned.iter().map(|stage| Arc::clone(&stage.path)).collect();

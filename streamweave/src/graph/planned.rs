@@ -240,6 +240,11 @@ impl Planned {
         self.merging = merging;
     }
 
+    /// Nothing leads to it but its own records.
+    pub(crate) fn is_source(&mut self) -> bool {
+        self.stage.inlets().is_none()
+    }
+
     /// Keeps records until their units stand; whether they can be.
     pub(crate) fn keep(&mut self) -> bool {
         self.stage.keep()

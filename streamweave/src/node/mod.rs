@@ -495,7 +495,9 @@ pub trait Source<O>: Node {
     ) -> impl Future<Output = NodeResult<More>> + Send;
 
     /// Ready when `next` may have something. Where the stage has something else to do it is dropped at
-    /// whatever it awaits, and called anew behind that: a barrier, a question, a timer, the end.
+    /// whatever it awaits, and called anew behind that: a barrier, a question, a timer, the end. So a wait of some
+    /// length has to go by when it is over ([`Context::now`], kept in scratch): one that sleeps for a second each
+    /// time it is called would never be over under a checkpoint every half second.
     fn wait(
         &self,
         state: &mut Self::State,

@@ -329,6 +329,48 @@ fn nothing_is_tried_again_that_cannot_be_copied() {
     assert!(refused.contains("`inner/items`") && refused.contains("Clone"), "{refused}");
 }
 
+graph! {
+    struct Sourced(bomb: Bomb) {
+        #[output] out: u64,
+        upto: Upto { end: 20, bomb: Bomb::at(u64::MAX, false) },
+        pass: Pass { bomb },
+        upto.out => pass.input,
+        pass.out => graph.out,
+    }
+}
+
+graph! {
+    struct Bounded(bomb: Bomb) {
+        #[output] out: u64,
+        upto: Upto { end: 20, bomb: Bomb::at(u64::MAX, false) },
+        pass: Pass { bomb },
+        #[boundary]
+        upto.out => pass.input,
+        pass.out => graph.out,
+    }
+}
+
+/// Within a nested graph a source and what is behind it are one stage, which keeps no records: a policy over
+/// both is not to be forgotten silently.
+#[test]
+fn a_policy_over_a_source_and_more_needs_a_boundary() -> Tested {
+    let bomb = || Bomb::at(7, false);
+    let refused =
+        graph! { #[restart(max = 3)] inner: Sourced::new(bomb()), inner.out => graph.out }
+            .inline()
+            .unwrap_err();
+    assert!(matches!(refused, StartError::BehindSource { .. }), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("`inner/upto`") && said.contains("`inner/pass`"), "{said}");
+    let mut run =
+        graph! { #[restart(max = 3)] inner: Bounded::new(bomb()), inner.out => graph.out }
+            .inline()?;
+    run.step()?;
+    let out: Vec<_> = std::iter::from_fn(|| run.outputs.out.try_recv()).collect();
+    assert_eq!(out, (0..20).collect::<Vec<_>>());
+    Ok(())
+}
+
 /// Takes what cannot be copied.
 #[node]
 pub(crate) fn take(item: NotClone) -> u64 {
