@@ -70,6 +70,7 @@ pub trait TimeToLive {
     fn after_millis(ttl: u64) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, V> TimeToLive for Versioned<K, V> {
     fn after_millis(ttl: u64) -> Self {
         Versioned::keeping(Duration::from_millis(ttl))
