@@ -260,7 +260,7 @@ impl Fieldwork {
     }
 }
 
-/// Whether a type is called `Expiring`: such state has no default.
+/// What is to be said of state that has no default, by the name of its type.
 fn how_long(ty: &Type) -> Option<&'static str> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
