@@ -297,6 +297,7 @@ fn complete<N: Call<O> + Lifecycle<O>, O: Emitters>(
     answer: Result<NodeResult<N::Answer>, Panicked>,
 ) -> Result<(), Panicked> {
     root.begin_unit();
+    root.note_taken(&stage.cx);
     root.enter_by(N::NAME);
     let unit = root.enter();
     stage.cx.mark = mark;

@@ -42,6 +42,8 @@ pub struct Cx {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub(crate) spawned: Spawned,
+    /// A policy decides about failures.
+    pub(crate) supervised: bool,
     /// Some node has set a timer: before, none needs to be asked for one.
     pub(crate) timers: bool,
     /// The splits of its source, where that is divided.
@@ -127,6 +129,7 @@ impl Cx {
             clock,
             chance: Chance::default(),
             spawned: Spawned::default(),
+            supervised: false,
             timers: false,
             share: None,
             aligned: Vec::new(),

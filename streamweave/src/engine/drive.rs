@@ -254,6 +254,7 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
         let (mut is_copied, mut has_run) = (A::LENDS, false);
         let ran = caught(|| {
             to.begin();
+            note_taken(to, cx);
             let copy = kept.as_ref().filter(|_| !A::LENDS).and_then(|record| aside.copy_of(record));
             is_copied = true;
             match copy {
@@ -358,12 +359,20 @@ fn keep_promises(root: &mut dyn Part, cx: &mut Cx) {
 fn run_phase(part: &mut dyn Part, cx: &mut Cx, phase: Phase) -> bool {
     while !cx.must_end() {
         part.begin();
+        note_taken(part, cx);
         if !part.advance(cx, phase) {
             return true;
         }
         commit(part, cx);
     }
     false
+}
+
+/// Where a policy decides about failures, what the nodes take from now on may come again.
+fn note_taken(root: &mut dyn Part, cx: &Cx) {
+    if cx.supervised {
+        root.visit(&mut |node| node.note_taken());
+    }
 }
 
 /// Ends a step: a failed unit is undone. What stands stays in the outboxes.

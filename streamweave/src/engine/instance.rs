@@ -63,7 +63,7 @@ pub struct Instance<N: Node, O> {
     returned: u64,
     /// How many of the units that entered were no records.
     phases: u64,
-    /// How many records had been taken when the unit began, where its state is undone.
+    /// How many records had been taken when the unit began, where a policy may have it that they come again.
     began: u64,
     input: &'static str,
     progress: Progress,
@@ -440,9 +440,14 @@ impl<N: Node, O: Emitters> Instance<N, O> {
     pub(crate) fn begin_unit(&mut self) {
         if self.undo {
             self.state.begin();
-            self.began = self.accepted();
         }
         self.out.each(&mut Begin);
+    }
+    /// Where a policy decides about failures, what is taken from now on may come again.
+    pub(crate) fn note_taken(&mut self, cx: &Cx) {
+        if cx.supervised {
+            self.visit_all(&mut |node| node.note_taken());
+        }
     }
     /// As [`Emitters::each`], and the dead letters: but for what records go through.
     fn behind(&mut self, each: &mut impl EachPart) -> bool {

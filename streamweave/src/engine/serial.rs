@@ -54,6 +54,7 @@ where
         let Some((item, mark, tries)) = inlet.pop() else { return Ok(()) };
         cx.mark = mark;
         root.begin_unit();
+        root.note_taken(cx);
         root.enter_by(N::NAME);
         let unit = root.enter();
         let kept = match caught(|| inlet.aside.copy_of(&item)) {
@@ -170,6 +171,7 @@ async fn run_phase<N: LifecycleAsync<O>, O: Emitters>(
 ) -> Result<(), Panicked> {
     let Some(phase) = stage.phase() else { return Ok(()) };
     root.0.begin_unit();
+    root.0.note_taken(&stage.cx);
     if advance_self(&mut root.0, &mut stage.cx, phase).await? {
         return Ok(());
     }

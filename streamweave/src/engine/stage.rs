@@ -187,6 +187,7 @@ impl StageLoop {
         let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
+        cx.supervised = env.supervised.is_some();
         cx.spawned.alive = env.alive.clone();
         let loops = env.feedback.contains(&true);
         let in_loop = env.looped.turns.contains(&true).then_some(Phase::InLoop);

@@ -98,6 +98,8 @@ pub trait AnyInstance {
     fn treated(&mut self, treatment: Treatment, is_timer: bool);
     /// How often the timer whose unit has failed had been tried again before.
     fn timer_tries(&self) -> u32;
+    /// A unit begins in which it may take something.
+    fn note_taken(&mut self);
     /// What it has taken in the failed unit comes again: it has not been taken yet.
     fn takes_again(&mut self);
     /// The timer that `phase` makes due first will not fire; as a dead letter, where the node has them.
@@ -299,6 +301,9 @@ impl<N: Node, O: Emitters> AnyInstance for Instance<N, O> {
             Treatment::DeadLetter => self.failures.letters += 1,
             Treatment::Stop => {}
         }
+    }
+    fn note_taken(&mut self) {
+        self.began = self.accepted();
     }
     fn takes_again(&mut self) {
         self.phases += self.accepted() - self.began;
