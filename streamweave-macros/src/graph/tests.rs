@@ -207,6 +207,12 @@ impl Rng {
     }
 }
 
+/// So many, unless `STREAMWEAVE_FUZZ` asks for another number.
+fn volume(of_a_day: u64) -> u64 {
+    let asked = std::env::var("STREAMWEAVE_FUZZ").ok().and_then(|asked| asked.parse().ok());
+    asked.unwrap_or(of_a_day)
+}
+
 /// Leaves out, doubles and swaps tokens, at every depth.
 fn mutate(tokens: TokenStream, rng: &mut Rng) -> TokenStream {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -238,7 +244,7 @@ fn mutate(tokens: TokenStream, rng: &mut Rng) -> TokenStream {
 fn mutations_never_panic_and_always_expand() {
     let valid: TokenStream = VALID.parse().unwrap();
     let mut rng = Rng(0x5eed);
-    for _ in 0..1000 {
+    for _ in 0..volume(1000) {
         let graph = mutate(mutate(valid.clone(), &mut rng), &mut rng);
         let expanded = expand(&quote!(streamweave), graph);
         syn::parse2::<syn::Expr>(expanded.clone())
@@ -255,7 +261,7 @@ fn soup_never_panics() {
         "input", "r#in", "_", "::", "<", ">", "..",
     ];
     let mut rng = Rng(42);
-    for _ in 0..5000 {
+    for _ in 0..volume(5000) {
         let soup: Vec<&str> = (0..rng.below(20)).map(|_| words[rng.below(words.len())]).collect();
         if let Ok(tokens) = soup.join(" ").parse::<TokenStream>() {
             drop(expand(&quote!(streamweave), tokens));
