@@ -9,8 +9,6 @@ pub fn skipped(reason: &str) {
 }
 
 pub mod broken;
-pub mod nodes;
-pub mod ui;
 
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
 #[macro_export]
