@@ -3,10 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context as Task, Poll, Wake, Waker};
-
-use futures_util::task::AtomicWaker;
 
 use crate::broken::{Broken, broken};
 use crate::engine::Control;
@@ -18,6 +16,7 @@ use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
 use crate::engine::signals::Signals;
 use crate::engine::stage::{Doing, StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::sync::{AtomicBool, AtomicWaker};
 use crate::node::{Emitters, Lifecycle, More, Source};
 use crate::time::Stamp;
 
@@ -86,7 +85,7 @@ impl AnyInlet for Supply {
 /// Is woken by everything that a stage waits for but what its source awaits: so it is known which of
 /// the two it was.
 #[derive(Default)]
-struct Others {
+pub(crate) struct Others {
     woken: AtomicBool,
     task: AtomicWaker,
 }
@@ -103,7 +102,7 @@ impl Wake for Others {
 
 impl Others {
     /// Whether there is something for the stage to do; if not, `task` will be woken.
-    fn are_woken(&self, task: &Task<'_>) -> bool {
+    pub(crate) fn are_woken(&self, task: &Task<'_>) -> bool {
         self.task.register(task.waker());
         self.woken.load(Ordering::Acquire)
     }
