@@ -10,11 +10,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 log=$here/sample/access.log bytes=1000000000 rounds=5 profile=release
+what=(-p streamweave-examples)
 case ${1:-} in
---smoke) bytes=10000000 rounds=1 profile=dev ;;
+# The tests of the workspace have compiled this very program.
+--smoke) bytes=10000000 rounds=1 profile=dev what=(--workspace --all-features --examples) ;;
 ?*) log=$1 ;;
 esac
-cargo build --quiet --profile "$profile" -p streamweave-examples --bin access_log \
+cargo build --quiet --profile "$profile" "${what[@]}" --bin access_log \
     --manifest-path "$here/../Cargo.toml"
 program=${CARGO_TARGET_DIR:-$here/../../target}/${profile/dev/debug}/access_log
 

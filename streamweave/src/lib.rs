@@ -23,6 +23,13 @@ struct Semantics;
 #[doc = include_str!("../../docs/guide.md")]
 struct Guide;
 
+/// And the examples of the procedural macros.
+#[cfg(doctest)]
+#[doc = include_str!("../../streamweave-macros/src/node.md")]
+#[doc = include_str!("../../streamweave-macros/src/stable_key.md")]
+#[doc = include_str!("../../streamweave-macros/src/event_time.md")]
+struct Macros;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod checkpoint;

@@ -8,9 +8,13 @@ pub fn skipped(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
+/// How many seeds a test goes through that draws for itself: `usual`, or as many as `STREAMWEAVE_SEEDS`
+/// says, as in simulations.
+pub fn seeds(usual: u64) -> u64 {
+    std::env::var("STREAMWEAVE_SEEDS").map_or(usual, |seeds| seeds.parse().expect("a number"))
+}
+
 pub mod broken;
-pub mod nodes;
-pub mod ui;
 
 /// A node whose handlers are functions of the node, its state, the item and the outlet.
 #[macro_export]

@@ -153,7 +153,7 @@ macro_rules! played {
 #[macro_export]
 macro_rules! check {
     ($join:expr, |$lefts:ident, $rights:ident| $expected:expr) => {
-        for seed in 0..60 {
+        for seed in 0..streamweave_tests::seeds(60) {
             let mut random = Random(seed);
             let counts = [random.below(120), random.below(120)];
             let [left, right] = counts.map(|count| stream(&mut random, count));

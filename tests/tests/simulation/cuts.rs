@@ -75,7 +75,7 @@ fn counts(state: &Snapshot) -> Vec<Option<&[u8]>> {
 
 #[test]
 pub(crate) fn goes_on_from_a_cut() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let [before, after] = [(); 2].map(|()| 1 + sim.below(4) as usize);
         // On as many workers, or more, or fewer.
         goes_on(sim, (before, after), Inline::cut)
@@ -86,7 +86,7 @@ pub(crate) fn goes_on_from_a_cut() -> Tested {
 /// Records that a barrier overtakes are where they were.
 #[test]
 pub(crate) fn goes_on_from_an_unaligned_cut() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let workers = 1 + sim.below(4) as usize;
         goes_on(sim, (workers, workers), Inline::cut_unaligned)
     })?;

@@ -52,7 +52,7 @@ macro_rules! always {
             )
         };
         let expected = inline(&mut Simulation::new(0))?;
-        simulate(SEEDS, |sim| {
+        simulate(SEEDS / 4, |sim| {
             assert_eq!(inline(sim)?, expected);
             Ok(())
         })?;

@@ -43,7 +43,7 @@ fn at_the_end_of_its_ten(records: Vec<Rec>) -> Vec<(Option<LogicalTime>, Rec)> {
 /// Three sources of times, nodes that await, workers, and what each ten gives.
 #[test]
 pub(crate) fn what_the_frontier_makes_due() -> Tested {
-    simulate(SEEDS, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let [a, b, c] = [(); 3].map(|()| ordered(sim, 50));
         let graph = graph! {
             a: in_order_by(time), b: in_order_by(time), c: in_order_by(time),

@@ -75,7 +75,7 @@ pub(crate) fn goes_on<I, O>(sim: &mut Simulation, make: impl FnMut() -> Graph<I,
 /// Without times, and on workers.
 #[test]
 pub(crate) fn what_can_be_reached() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let mut edges = std::collections::BTreeMap::<u64, Vec<u64>>::new();
         for _ in 0..sim.below(200) {
             edges.entry(sim.below(60)).or_default().push(sim.below(60));
@@ -150,7 +150,7 @@ impl PerPlaceHandlers for PerPlace {
 /// At the borders of a graph on workers each has its own.
 #[test]
 pub(crate) fn in_a_graph_on_workers() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let (starts, workers) = (sim.below(60), 1 + sim.below(3) as usize);
         goes_on(sim, || {
             graph! {
@@ -203,7 +203,7 @@ macro_rules! several_times {
 /// Each time has its own rounds, kept by state and timers.
 #[test]
 pub(crate) fn rounds_of_several_times() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let numbers = sim.below(60);
         goes_on(sim, || several_times!(numbers))
     })?;
@@ -261,7 +261,7 @@ impl StopsHandlers for Stops {
 /// A barrier comes round from one worker before it has passed another.
 #[test]
 pub(crate) fn from_worker_to_worker() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let (trips, workers) = (sim.below(150), 2 + sim.below(2) as usize);
         let [whole, after] = disturbed(sim, || {
             graph! {
@@ -315,7 +315,7 @@ impl OuterRoundHandlers for OuterRound {
 
 #[test]
 fn loops_in_loops() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let trips = sim.below(50);
         goes_on(sim, || {
             graph! {
@@ -378,7 +378,7 @@ macro_rules! long_after {
 
 #[test]
 pub(crate) fn long_after_the_input_has_ended() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let trips = sim.below(20);
         goes_on(sim, || long_after!(trips))
     })?;
@@ -530,7 +530,7 @@ impl InOrderHandlers for InOrder {
 /// A deterministic run goes on as it would have: in the same order.
 #[test]
 pub(crate) fn what_is_put_aside() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let [a, b, c] = [sim.below(60), sim.below(60), sim.below(60)];
         goes_on(sim, || {
             let mut graph = graph! {
@@ -564,7 +564,7 @@ pub(crate) fn what_is_put_aside() -> Tested {
 
 #[test]
 fn one_of_each_in_turn() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let [few, many] = [sim.below(30), sim.below(90)];
         goes_on(sim, || {
             let mut graph = graph! {
@@ -586,7 +586,7 @@ fn one_of_each_in_turn() -> Tested {
 /// What calls are in flight for has been put in order already.
 #[test]
 fn calls_for_one_of_each_in_turn() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let [few, many] = [sim.below(30), sim.below(60)];
         goes_on(sim, || {
             let mut graph = graph! {
@@ -642,7 +642,7 @@ fn a_deterministic_loop_behind_an_input() -> Tested {
 /// Both at once.
 #[test]
 fn rounds_of_a_deterministic_run() -> Tested {
-    simulate(SEEDS / 2, |sim| {
+    simulate(SEEDS / 4, |sim| {
         let numbers = sim.below(60);
         goes_on(sim, || {
             let mut graph = several_times!(numbers);

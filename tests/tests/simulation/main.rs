@@ -1,5 +1,5 @@
-//! Graphs under a thousand seeds each, compared with a sequential reference; and the testing kit
-//! itself. `STREAMWEAVE_SEEDS=100000` makes a night of it.
+//! Graphs under a thousand seeds each, or a quarter of them where they take long, compared with a
+//! sequential reference; and the testing kit itself. `STREAMWEAVE_SEEDS=100000` makes a night of it.
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used, reason = "tests")]
 
 use std::error::Error;

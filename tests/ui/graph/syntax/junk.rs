@@ -1,6 +1,6 @@
 // errors: 1
 use streamweave::graph;
-use streamweave_tests::nodes::*;
+use streamweave_ui_tests::nodes::*;
 
 fn main() {
     let graph = graph! {

@@ -1,7 +1,7 @@
 // errors: 1
 #![deny(unused_variables)]
 use streamweave::graph;
-use streamweave_tests::nodes::*;
+use streamweave_ui_tests::nodes::*;
 
 fn main() {
     let graph = graph! {

@@ -1,4 +1,4 @@
-//! The messages of `graph!`, on complete expansions: see [`streamweave_tests::ui`].
+//! The messages of `graph!`, on complete expansions: see [`streamweave_ui_tests`].
 //!
 //! Each case says in its first line how many errors it has; rewrite the expected output with
 //! `TRYBUILD=overwrite`.
@@ -8,12 +8,12 @@ use std::path::Path;
 #[test]
 fn messages() {
     // Relative, so that the messages keep their line numbers.
-    trybuild::TestCases::new().compile_fail("ui/graph/*/*.rs");
+    trybuild::TestCases::new().compile_fail("graph/*/*.rs");
 }
 
 #[test]
 fn each_mistake_is_told_once_and_at_its_place() -> std::io::Result<()> {
-    let faults = streamweave_tests::ui::faults(Path::new("ui/graph"), "graph! {")?;
+    let faults = streamweave_ui_tests::faults(Path::new("graph"), "graph! {")?;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
 }

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn mistakes_told_twice_are_counted() {
         let mut found = Vec::new();
-        for folder in ["ui/graph", "ui/node"] {
+        for folder in ["graph", "node"] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             for case in super::cases(&folder).expect("the cases") {
                 if super::is_known(&std::fs::read_to_string(&case).expect("a case")) {
