@@ -104,6 +104,7 @@ impl GraphBuilder {
     pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.is_supervised();
         spec.prefix(&self.prefix);
+        self.refusals.extend(spec.refuses());
         self.spec.nodes.extend(spec.nodes);
         self.spec.edges.extend(spec.edges);
         self.spec.groups.extend(spec.groups);
@@ -166,7 +167,8 @@ impl GraphBuilder {
     }
 
     /// Says what happens when a unit of the node at `path` fails. It must head its own stage
-    /// ([`GraphBuilder::attach_many`]), and so must what it feeds.
+    /// ([`GraphBuilder::attach_many`]), and so must what it feeds; of a nested graph it is said before that is
+    /// attached.
     pub fn set_supervision(&mut self, path: &str, policy: SupervisionPolicy) {
         let path = self.path(path).to_string();
         self.spec.nodes.push(NodeSpec { path, policy, ..NodeSpec::default() });

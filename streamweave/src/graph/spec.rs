@@ -121,6 +121,26 @@ impl GraphSpec {
         now
     }
 
+    /// What is to have none of what it cannot be without.
+    pub(crate) fn refuses(&self) -> impl Iterator<Item = String> {
+        let nodes = self.nodes.iter().map(|node| (&node.path, node.workers));
+        let groups = self.groups.iter().map(|group| (&group.path, group.workers));
+        let idle = nodes.chain(groups).filter(|(_, workers)| *workers == Some(0)).map(|(path, _)| {
+            format!(
+                "`{path}` is to run on no worker, so that nobody would take its records: the number in \
+                 `#[workers(..)]` must be at least 1"
+            )
+        });
+        let narrow = self.edges.iter().filter(|edge| edge.buffer == Some(0)).map(|edge| {
+            format!(
+                "the edge `{} => {}` is to have room for no record, so that none would come by it: the number \
+                 in `#[buffer(..)]` must be at least 1",
+                edge.from, edge.to
+            )
+        });
+        idle.chain(narrow)
+    }
+
     /// Whether any policy keeps state after a failure, so that changes must be logged.
     pub(crate) fn is_supervised(&self) -> bool {
         self.units().next().is_some()
