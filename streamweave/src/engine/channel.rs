@@ -8,8 +8,8 @@ mod sending;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
@@ -20,6 +20,7 @@ use crate::engine::metrics::EdgeCounters;
 use crate::engine::probe::Probe;
 use crate::engine::records::{Mark, Records};
 use crate::engine::sizes::Sizes;
+use crate::engine::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::time::Promise;
 
 pub(crate) use edge::Edge;

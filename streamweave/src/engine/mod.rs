@@ -18,6 +18,8 @@ mod instance;
 mod merge;
 mod metrics;
 mod metrics_table;
+#[cfg(all(test, streamweave_loom))]
+mod models;
 mod outbox;
 mod probe;
 mod records;
@@ -37,6 +39,7 @@ mod spawn;
 mod spill;
 mod stage;
 mod stalls;
+mod sync;
 mod tray;
 pub(crate) mod turns;
 

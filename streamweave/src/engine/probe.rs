@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::task::{Context as Task, Poll, Waker};
 
 use crate::broken::{Broken, broken};
 use crate::engine::AnyInstance;
 use crate::engine::metrics::Stopwatch;
 use crate::engine::stalls::Stalls;
+use crate::engine::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::node::Part;
 use crate::state::{NodeSnapshot, StateError};
 
@@ -105,7 +106,7 @@ impl Answer {
 }
 
 impl Probe {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Answer> {
+    fn lock(&self) -> MutexGuard<'_, Answer> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

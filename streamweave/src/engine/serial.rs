@@ -153,8 +153,16 @@ where
         let ran = match todo {
             Todo::End(end) => return end,
             Todo::Drive(index) => {
-                stage.set_stalled(true);
-                probe.watch(&mut watch, inlets.drive(index, &mut root.0, &mut stage.cx)).await
+                let (cx, mut awaits) = stage.driving();
+                let mut driven = pin!(inlets.drive(index, &mut root.0, cx));
+                let driven = poll_fn(|task| {
+                    let polled = driven.as_mut().poll(task);
+                    if polled.is_pending() {
+                        awaits();
+                    }
+                    polled
+                });
+                probe.watch(&mut watch, driven).await
             }
             Todo::Run => probe.watch(&mut watch, run_phase(&mut root, &mut stage)).await,
         };

@@ -1,7 +1,9 @@
 //! What sources are told from outside: to stop, and to send a barrier.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context as Task, Waker};
+
+use crate::engine::sync::{Mutex, MutexGuard};
 
 /// What all sources of a run watch. Clones share it.
 #[derive(Clone, Debug, Default)]

@@ -2,12 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
-
-use futures_util::task::AtomicWaker;
 
 use crate::broken::{Broken, broken};
 use crate::engine::Control;
@@ -19,6 +17,7 @@ use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
 use crate::engine::signals::Signals;
 use crate::engine::stage::{Doing, StageEnd, StageEnv, StageLoop, Todo};
+use crate::engine::sync::{AtomicBool, AtomicWaker};
 use crate::node::{Emitters, Lifecycle, More, Source};
 use crate::time::Stamp;
 
@@ -87,7 +86,7 @@ impl AnyInlet for Supply {
 /// Is woken by everything that a stage waits for but what its source awaits: so it is known which of
 /// the two it was.
 #[derive(Default)]
-struct Others {
+pub(crate) struct Others {
     woken: AtomicBool,
     task: AtomicWaker,
 }
@@ -104,7 +103,7 @@ impl Wake for Others {
 
 impl Others {
     /// Whether there is something for the stage to do; if not, `task` will be woken.
-    fn are_woken(&self, task: &Task<'_>) -> bool {
+    pub(crate) fn are_woken(&self, task: &Task<'_>) -> bool {
         self.task.register(task.waker());
         self.woken.load(Ordering::Acquire)
     }

@@ -1,7 +1,9 @@
 //! For how long stages have not looked for input, as those behind them must know whose idle clock counts.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context as Task, Waker};
+
+use crate::engine::sync::{Mutex, MutexGuard};
 
 /// For how long some stage before another one has not looked for input, whatever was there.
 #[derive(Debug, Default)]

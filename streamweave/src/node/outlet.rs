@@ -53,6 +53,24 @@ impl<K, O> Outlet<'_, K, O> {
         send(self);
         self.cx.mark.carried = carried;
     }
+
+    /// As [`Context::at`], where nothing else is sent in the unit: what `#[node(stamps = ..)]` writes. Where
+    /// the record has no time there is none to be put back.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn __stamped(&mut self, time: LogicalTime, send: impl FnOnce(&mut Self))
+    where
+        K: Send + Sync,
+        O: Send,
+    {
+        let mark = Mark::at(self.__stamp(time));
+        let outer = self.__enter(mark);
+        send(self);
+        self.cx.mark.carried = outer.carried;
+        if outer.carried.is_stamped() {
+            self.cx.mark.stamp = outer.stamp;
+        }
+    }
 }
 
 impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
@@ -153,32 +171,25 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.key
     }
 
+    #[inline(always)]
     fn now(&self) -> i64 {
         self.cx.clock.now()
     }
 
+    #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
-        if matches!(at, TimerAt::Clock(_)) && !self.__clock_moves() {
-            return self.fail(NodeError::new(
-                "a timer of the clock in a deterministic run, in which nothing depends on the \
-                 clock: use event time, or run the graph inline, where the clock is moved by hand",
-            ));
-        }
-        let Some(key) = self.key else { return self.has_no_key("set_timer") };
-        let key = (self.agenda.copy)(key);
-        self.agenda.set_timer(Timer { key, name, at }, self.cx.mark.stamp());
-        self.cx.set_staged();
+        set_timer(self.cx, self.agenda, (self.node, self.key), name, at);
     }
 
     fn set_timer_at_end(&mut self, name: &'static str, time: LogicalTime) {
-        let Some(key) = self.key else { return self.has_no_key("set_timer_at_end") };
+        let Some(key) = self.key else { return has_no_key(self.cx, self.node, "set_timer_at_end") };
         let timer = Timer { key: (self.agenda.copy)(key), name, at: TimerAt::Event(time) };
         self.agenda.set_timer_at_end(timer, time, self.cx.mark.stamp());
         self.cx.set_staged();
     }
 
     fn cancel_timer(&mut self, name: &'static str, at: TimerAt) {
-        let Some(key) = self.key else { return self.has_no_key("cancel_timer") };
+        let Some(key) = self.key else { return has_no_key(self.cx, self.node, "cancel_timer") };
         let key = (self.agenda.copy)(key);
         self.agenda.cancel_timer(Timer { key, name, at }, self.cx.mark.stamp());
         self.cx.set_staged();
@@ -244,24 +255,6 @@ impl<K, O> Outlet<'_, K, O> {
         }
         late
     }
-
-    /// Nobody would be told of a timer that belongs to no key.
-    #[cold]
-    fn has_no_key(&mut self, method: &str) {
-        if !broken(Broken::KeylessTimerIsForgotten) {
-            self.fail(NodeError::new(format!(
-                "`{method}` is about a timer of the current key, and there is none: call it where a record \
-                 or a timer of the key is handled, not in `on_start`, `on_frontier`, `on_stop` or for a \
-                 broadcast record"
-            )));
-        }
-    }
-
-    /// Fails the unit: for what has no result of its own.
-    #[cold]
-    fn fail(&mut self, error: NodeError) {
-        fail(self.cx, self.node, error);
-    }
 }
 
 /// The stamp of what is sent at `time` in a unit of the stamp `now`, when `floor` was promised.
@@ -272,6 +265,39 @@ fn stamp_in_loop(time: LogicalTime, now: Option<Stamp>, floor: Option<Stamp>) ->
 }
 
 /// Takes the parts of an [`Outlet`], which can stay in registers then.
+#[inline(never)]
+fn set_timer<K>(
+    cx: &mut Cx,
+    agenda: &mut Agenda<K>,
+    (node, key): (&Arc<str>, Option<&K>),
+    name: &'static str,
+    at: TimerAt,
+) {
+    if matches!(at, TimerAt::Clock(_)) && !cx.clock.moves() {
+        let error = "a timer of the clock in a deterministic run, in which nothing depends on the \
+                     clock: use event time, or run the graph inline, where the clock is moved by hand";
+        return fail(cx, node, NodeError::new(error));
+    }
+    let Some(key) = key else { return has_no_key(cx, node, "set_timer") };
+    let key = (agenda.copy)(key);
+    agenda.set_timer(Timer { key, name, at }, cx.mark.stamp());
+    cx.set_staged();
+}
+
+/// Nobody would be told of a timer that belongs to no key.
+#[cold]
+fn has_no_key(cx: &mut Cx, node: &Arc<str>, method: &str) {
+    if !broken(Broken::KeylessTimerIsForgotten) {
+        let error = NodeError::new(format!(
+            "`{method}` is about a timer of the current key, and there is none: call it where a record \
+             or a timer of the key is handled, not in `on_start`, `on_frontier`, `on_stop` or for a \
+             broadcast record"
+        ));
+        fail(cx, node, error);
+    }
+}
+
+/// As [`set_timer`].
 #[cold]
 #[inline(never)]
 fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+mod clocks;
 mod cuts;
 mod deterministic;
 mod event_time;

@@ -65,9 +65,7 @@ fn stamps(names: &Names<'_>) -> Option<TokenStream> {
             &self, state: &mut #state, item: &#ty, out: &mut #outlet,
         ) -> #krate::NodeResult {
             let time = self.#time(state, item, out);
-            let mut at = #krate::node::Context::at(out, time);
-            let out = at.__context_mut();
-            #krate::node::Emit::lend(&mut out.to.#port, out.cx, item);
+            out.__stamped(time, |out| #krate::node::Emit::lend(&mut out.to.#port, out.cx, item));
             ::core::result::Result::Ok(())
         }
     })

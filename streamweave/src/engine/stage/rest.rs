@@ -37,6 +37,18 @@ impl StageLoop {
         }
     }
 
+    /// What a handler is driven with, and what is to be called when it awaits something: meanwhile the stage
+    /// does not look for input.
+    pub(crate) fn driving(&mut self) -> (&mut Cx, impl FnMut() + Send) {
+        let StageLoop { cx, stalled, env, .. } = self;
+        let awaits = || {
+            if !std::mem::replace(stalled, true) {
+                env.probe.set_stalled(true, env.clock.now());
+            }
+        };
+        (cx, awaits)
+    }
+
     /// Something has come or was sent: the stage is not at rest.
     pub(crate) fn wake_up(&mut self) {
         self.rest.since = None;

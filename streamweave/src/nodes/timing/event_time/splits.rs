@@ -258,20 +258,23 @@ where
     }
 
     /// Looks again when the next split is idle that is not so yet.
+    #[inline(always)]
     pub(super) fn look_at_splits(
         &self,
         state: &mut EventTimeState<T, F>,
         now: Option<i64>,
         out: &mut impl EventTimeOut<T, F>,
     ) {
-        if let (Some(limit), Some(now)) = (self.split_idle, now)
-            && now >= state.looks
-        {
-            let until = state.heard.values().map(|heard| heard.saturating_add(limit));
-            if let Some(next) = until.filter(|until| *until > now).min() {
-                out.set_timer("splits", TimerAt::Clock(next));
-                state.looks = next;
-            }
+        if let Some(next) = self.next_look(state, now) {
+            out.set_timer("splits", TimerAt::Clock(next));
+            state.looks = next;
         }
+    }
+
+    #[inline(never)]
+    fn next_look(&self, state: &EventTimeState<T, F>, now: Option<i64>) -> Option<i64> {
+        let (limit, now) = (self.split_idle?, now.filter(|now| *now >= state.looks)?);
+        let until = state.heard.values().map(|heard| heard.saturating_add(limit));
+        until.filter(|until| *until > now).min()
     }
 }
