@@ -159,6 +159,8 @@ variants! {
     FencedGoesOn,
     /// A source's wait begins anew whenever it is woken.
     WaitBeginsAnew,
+    /// Where a source's wait is given up in a sleep, that begins anew with the wait.
+    SleepBeginsAnew,
     /// The graph's inputs stay open when a run is told to end, as long as somebody holds them.
     InputsStayOpen,
     /// In a deterministic run, what comes first is taken first.

@@ -550,6 +550,57 @@ fn two_nodes_at_one_path_are_refused() {
     assert!(refused.contains("two nodes are at the path `twice/once`"), "{refused}");
 }
 
+graph! {
+    /// The same with a number that only the program knows.
+    struct Spread(workers: usize, room: usize) {
+        #[input] numbers: u64,
+        #[output] sums: u64,
+        #[workers(workers)]
+        group wide { add: Add { by: 1 } },
+        last: Add { by: 1 },
+        graph.numbers => add.input,
+        #[buffer(room)]
+        add.out => last.input,
+        last.out => graph.sums,
+    }
+}
+
+// A literal is refused by the compiler.
+#[test]
+fn no_workers_and_no_room_are_refused() {
+    let on = |workers: usize, room: usize| {
+        graph! {
+            #[workers(workers)]
+            add: Add { by: 1 },
+            #[buffer(room)]
+            graph.numbers => add.input,
+            add.out => graph.sums,
+        }
+        .inline()
+    };
+    let within = |workers: usize, room: usize| {
+        graph! {
+            spread: Spread::new(workers, room),
+            graph.numbers => spread.numbers,
+            spread.sums => graph.sums,
+        }
+        .inline()
+    };
+    assert!(on(1, 1).is_ok() && within(1, 1).is_ok());
+    for (refused, what) in [
+        (on(0, 1).map(drop), "`add` is to run on no worker"),
+        (on(1, 0).map(drop), "the edge `graph.numbers => add.input` is to have room for no record"),
+        (within(0, 1).map(drop), "`spread/wide` is to run on no worker"),
+        (
+            within(1, 0).map(drop),
+            "the edge `spread/wide/add.out => spread/last.input` is to have room for no record",
+        ),
+    ] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(what), "{refused}");
+    }
+}
+
 #[test]
 fn a_graph_is_a_node() {
     let graph = graph! {

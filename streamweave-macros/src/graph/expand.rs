@@ -42,13 +42,14 @@ fn expression(cx: &Cx<'_>, errors: Errors) -> TokenStream {
     let inputs = ports::inputs(cx);
     let finish = ports::finish(cx);
     let errors = errors.into_tokens();
-    let how = how(cx);
+    let (how, widths) = (how(cx), widths(cx));
     mixed! {{
         #how
         #bindings
         #checks
         let mut #builder = #krate::graph::GraphBuilder::new(#name);
         #builder.set_spec(#spec);
+        #widths
         #outputs
         #nodes
         #inputs
@@ -121,6 +122,14 @@ pub(crate) fn bindings(cx: &Cx<'_>) -> TokenStream {
         #(#ins)*
         #own
     }
+}
+
+/// The numbers of workers by which the graph is built, once its spec says what was written: one with none is
+/// refused when it starts.
+pub(crate) fn widths(cx: &Cx<'_>) -> TokenStream {
+    let Cx { krate, model, .. } = cx;
+    let widths = (0..model.regions.len()).map(width);
+    mixed!(#(let #widths = #krate::graph::check::width(#widths);)*)
 }
 
 /// `__handle(&value)`, underlined as `expression` is.

@@ -115,6 +115,7 @@ fn body(cx: &Cx<'_>, head: &Head, outputs: &TokenStream, inputs: &TokenStream) -
     let fields = head.args.iter().map(|(name, _)| name);
     let (how, checks) = (expand::how(cx), checks::checks(cx));
     let (bindings, spec, nodes) = (expand::bindings(cx), spec::spec(cx), attach::nodes(cx));
+    let widths = expand::widths(cx);
     // As the method's parameter is spelled.
     let this = proc_macro2::Ident::new("self", Span::call_site());
     mixed! {
@@ -123,6 +124,7 @@ fn body(cx: &Cx<'_>, head: &Head, outputs: &TokenStream, inputs: &TokenStream) -
         #bindings
         #checks
         #builder.set_spec(#spec);
+        #widths
         #outputs
         #nodes
         #inputs

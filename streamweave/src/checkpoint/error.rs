@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use crate::graph::RunError;
@@ -135,6 +136,18 @@ pub enum CheckpointError {
     Overtaken {
         /// The folder.
         folder: PathBuf,
+    },
+    /// The storage has not answered in time.
+    #[error(
+        "the storage has not answered within {limit:?} to a checkpoint of graph `{graph}`, which goes on. See \
+         whether what it writes to hangs, or give it a longer limit. It is still waited for: no other checkpoint \
+         is begun before it answers, and this one may be complete then"
+    )]
+    StorageTimedOut {
+        /// The graph's name.
+        graph: String,
+        /// The limit.
+        limit: Duration,
     },
     /// No cut got through the graph.
     #[error(transparent)]

@@ -39,7 +39,7 @@ impl Attempts {
         Attempts { options: CallOptions::default(), clock, breaker: None, made: 0 }
     }
 
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+    pub(crate) fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.clock.sleep_until(self.clock.now().saturating_add(millis(duration)))
     }
 

@@ -8,6 +8,7 @@ use crate::engine::clock::Clock;
 use crate::engine::instance::is_phase;
 use crate::engine::records::Mark;
 use crate::engine::share::Share;
+use crate::engine::source::Sleeps;
 use crate::engine::spawn::Spawned;
 use crate::engine::turns::{Looped, Turn};
 use crate::node::NodeError;
@@ -48,6 +49,8 @@ pub struct Cx {
     pub(crate) timers: bool,
     /// The splits of its source, where that is divided.
     pub(crate) share: Option<Share>,
+    /// The sleeps of its source.
+    pub(crate) sleeps: Option<Box<Sleeps>>,
     /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
     pub(crate) aligned: Vec<AlignedPlace>,
 }
@@ -132,6 +135,7 @@ impl Cx {
             supervised: false,
             timers: false,
             share: None,
+            sleeps: None,
             aligned: Vec::new(),
         }
     }

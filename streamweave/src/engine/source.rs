@@ -2,9 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, Wake, Waker};
+use std::time::Duration;
 
 use crate::broken::{Broken, broken};
 use crate::engine::Control;
@@ -108,6 +109,49 @@ impl Others {
     }
 }
 
+/// Where a wait is given up in a sleep, the one that takes its place goes on with it.
+#[derive(Debug, Default)]
+pub(crate) struct Sleeps(Mutex<Slept>);
+
+#[derive(Debug, Default)]
+struct Slept {
+    /// A wait is under way.
+    waits: bool,
+    /// The sleep that it has begun last: how long it was to be, and when it is over.
+    last: Option<(Duration, i64)>,
+    /// That of the wait before, which was given up.
+    left: Option<(Duration, i64)>,
+}
+
+impl Sleeps {
+    fn slept(&self) -> MutexGuard<'_, Slept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) {
+        let slept = &mut *self.slept();
+        (slept.waits, slept.left) = (true, slept.last.take());
+    }
+
+    fn end(&self, given_up: bool) {
+        let slept = &mut *self.slept();
+        let last = slept.last.filter(|_| given_up);
+        *slept = Slept { last, ..Slept::default() };
+    }
+
+    /// When a sleep of this length is over, which would be `over` if it began now.
+    pub(crate) fn over(&self, length: Duration, over: i64) -> i64 {
+        let slept = &mut *self.slept();
+        if !slept.waits {
+            return over;
+        }
+        let left = slept.left.take_if(|(of, _)| *of == length && !broken(Broken::SleepBeginsAnew));
+        let over = left.map_or(over, |(_, over)| over);
+        slept.last = Some((length, over));
+        over
+    }
+}
+
 /// Runs a source until it ends or is told to stop.
 pub(crate) async fn run_source<N, O>(
     mut root: Instance<N, O>,
@@ -121,6 +165,7 @@ where
     let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     stage.cx.share.clone_from(&root.share);
+    stage.cx.sleeps = Some(Box::default());
     let mut supply = Supply { more: More::Now, signals, epoch: 0, ended: false };
     let others = Arc::<Others>::default();
     let waker = Waker::from(Arc::clone(&others));
@@ -195,6 +240,7 @@ async fn wait<N: Source<O>, O: Emitters>(
     root.count_phase();
     root.enter_by("wait");
     let unit = root.enter();
+    stage.cx.sleeps.iter().for_each(|sleeps| sleeps.begin());
     let ready = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         let mut waiting = pin!(catch(node.wait(state, &mut out)));
@@ -213,9 +259,9 @@ async fn wait<N: Source<O>, O: Emitters>(
             }
         })
         .await
-        .transpose()?
     };
-    let result = ready.map_or(Ok(()), |ready| ready.map(|()| supply.more = More::Now));
+    stage.cx.sleeps.iter().for_each(|sleeps| sleeps.end(ready.is_none()));
+    let result = ready.transpose()?.map_or(Ok(()), |ready| ready.map(|()| supply.more = More::Now));
     root.leave_with(&mut stage.cx, unit, result);
     Ok(())
 }

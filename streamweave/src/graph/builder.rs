@@ -104,6 +104,7 @@ impl GraphBuilder {
     pub fn set_spec(&mut self, mut spec: GraphSpec) {
         self.undo |= spec.is_supervised();
         spec.prefix(&self.prefix);
+        self.refusals.extend(spec.refuses());
         self.spec.nodes.extend(spec.nodes);
         self.spec.edges.extend(spec.edges);
         self.spec.groups.extend(spec.groups);
@@ -166,7 +167,8 @@ impl GraphBuilder {
     }
 
     /// Says what happens when a unit of the node at `path` fails. It must head its own stage
-    /// ([`GraphBuilder::attach_many`]), and so must what it feeds.
+    /// ([`GraphBuilder::attach_many`]), and so must what it feeds; of a nested graph it is said before that is
+    /// attached.
     pub fn set_supervision(&mut self, path: &str, policy: SupervisionPolicy) {
         let path = self.path(path).to_string();
         self.spec.nodes.push(NodeSpec { path, policy, ..NodeSpec::default() });
@@ -280,17 +282,32 @@ impl GraphBuilder {
     }
 
     /// Cuts a deep chain at an edge: a stage boundary within the same task. What one unit leaves there
-    /// beyond 32 MiB waits in a file, where the edge has a codec.
+    /// beyond 32 MiB waits in a file, where the edge has a codec. Where a policy is over what is behind it, that
+    /// has a task of its own.
     pub fn cut<N, const P: usize, T: 'static, E>(
         &mut self,
         edge: EdgeTo<N, P, T>,
-        emitter: E,
+        mut emitter: E,
     ) -> Tray<N::Item>
     where
         N: InputPort<P>,
         E: Emit<N::Item>,
     {
-        Tray::new(emitter).codec(edge.options().codec)
+        let options: EdgeOptions<N::Item> = edge.options();
+        let mut head = None;
+        emitter.visit(&mut |node| {
+            head.get_or_insert_with(|| Arc::clone(node.path()));
+        });
+        // A policy is over what heads a stage, as its inlets keep the records.
+        match head.filter(|head| self.spec.supervises(base(head))) {
+            Some(path) => {
+                let (outbox, inlet) = self.channel::<N::Item>(&path, N::NAME, options);
+                self.plan(path, SyncStage(Stage { root: emitter, inlets: vec![inlet] }));
+                Tray::new(outbox)
+            }
+            None => Tray::new(emitter),
+        }
+        .codec(options.codec)
     }
 
     /// A feedback edge to the node at `path` with `senders` senders: made before anything else, because

@@ -435,8 +435,13 @@ pub fn records(records: usize) -> usize {
     records
 }
 
-/// How many workers a region has.
+/// How many workers a region is to have.
 pub fn workers(workers: usize) -> usize {
+    workers
+}
+
+/// How many it is built of: the builder refuses none, and what is still to be built needs one.
+pub fn width(workers: usize) -> usize {
     workers.max(1)
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -31,6 +31,8 @@ pub(super) struct Cuts {
     cutting: Arc<Mutex<()>>,
     /// From the cut until it is kept, so that ids are in the order of the cuts.
     keeping: Arc<Mutex<()>>,
+    /// Whoever has that has given it to a storage.
+    given: AtomicBool,
 }
 
 impl fmt::Debug for Cuts {
@@ -46,9 +48,9 @@ impl Cuts {
         barriers: Barriers,
         ended: watch::Receiver<Option<Ended>>,
     ) -> Self {
-        let (failure, cutting, keeping) = Default::default();
+        let (failure, cutting, keeping, given) = Default::default();
         let (barriers, runtime) = (Arc::new(barriers), Handle::current());
-        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping }
+        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping, given }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -92,6 +94,23 @@ impl Cuts {
         let _ = self.keeping.lock().await;
     }
 
+    /// Waits until the one before is kept: so that it is over when this one begins.
+    async fn begin_keeping(&self, limit: Duration) -> Result<OwnedMutexGuard<()>, CheckpointError> {
+        let free = Arc::clone(&self.keeping).lock_owned();
+        match tokio::time::timeout(limit, free).await {
+            Ok(keeping) => {
+                self.given.store(false, Ordering::Relaxed);
+                Ok(keeping)
+            }
+            Err(_) if self.given.load(Ordering::Relaxed) => Err(self.unanswered(limit)),
+            Err(_) => Err(self.timed_out(None, limit).into()),
+        }
+    }
+
+    fn unanswered(&self, limit: Duration) -> CheckpointError {
+        CheckpointError::StorageTimedOut { graph: self.graph.clone(), limit }
+    }
+
     pub(super) async fn cut(&self, limit: Duration) -> Result<Snapshot, RunError> {
         let passed = self.pass(None, limit, Way::OvertakesIfLate).await?;
         passed.cut(&self.barriers, None)
@@ -121,7 +140,7 @@ impl Cuts {
         if let Some(field) = self.barriers.elsewhere.clone() {
             return Err(CheckpointError::KeptElsewhere { field });
         }
-        let keeping = Arc::clone(&self.keeping).lock_owned().await;
+        let keeping = self.begin_keeping(limit).await?;
         // What fails, or is waited for by nobody any more, does not keep the run.
         let goes_on = GoesOn(stop.then_some(&*self.barriers));
         let way = if stop { Way::IsLast } else { Way::Aligned };
@@ -129,7 +148,8 @@ impl Cuts {
         let (name, epoch) = (name.to_owned(), passed.epoch);
         let save = move |storage: &S, snapshot: &Snapshot| storage.savepoint(&name, snapshot);
         let cut = move |barriers: &Barriers| passed.cut(barriers, None);
-        let (id, _) = self.keep(storage, cut, save, epoch, keeping).await?;
+        let kept = self.keep(storage, cut, save, (epoch, |_, _| {}), keeping);
+        let id = self.answered(kept, limit).await?;
         if stop {
             let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
             match select(committed, pin!(self.broken())).await {
@@ -197,21 +217,32 @@ impl Cuts {
         }
     }
 
-    /// Keeps a cut in `storage`; its id and its size.
+    /// Keeps a cut in `storage`; its id. When it is complete, be it after that time, `complete` gets its id and its size.
     pub(super) async fn checkpoint<S>(
         &self,
         storage: &S,
         limit: Duration,
-    ) -> Result<(u64, u64), CheckpointError>
+        complete: impl FnOnce(u64, u64) + Send + 'static,
+    ) -> Result<u64, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        let keeping = Arc::clone(&self.keeping).lock_owned().await;
+        let keeping = self.begin_keeping(limit).await?;
         let since = storage.takes_changes_since();
         let passed = self.pass(since, limit, Way::OvertakesIfLate).await?;
         let epoch = passed.epoch;
         let cut = move |barriers: &Barriers| passed.cut(barriers, since);
-        self.keep(storage, cut, S::publish, epoch, keeping).await
+        let kept = self.keep(storage, cut, S::publish, (epoch, complete), keeping);
+        self.answered(kept, limit).await
+    }
+
+    /// What the storage says, if it does so in time. It goes on beyond that, and no other is begun meanwhile.
+    async fn answered(
+        &self,
+        kept: impl Future<Output = Result<u64, CheckpointError>>,
+        limit: Duration,
+    ) -> Result<u64, CheckpointError> {
+        tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| Err(self.unanswered(limit)))
     }
 
     /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
@@ -238,8 +269,8 @@ impl Cuts {
             return Ok(None);
         };
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let kept = self.keep(storage, Barriers::last, S::publish, ALL_SO_FAR, keeping).await?;
-        Ok(Some(kept.0))
+        let all = (ALL_SO_FAR, |_, _| {});
+        self.keep(storage, Barriers::last, S::publish, all, keeping).await.map(Some)
     }
 
     /// Puts a snapshot together, keeps it by `publish`, and tells the nodes when it is complete.
@@ -248,13 +279,14 @@ impl Cuts {
         storage: &S,
         snapshot: impl FnOnce(&Barriers) -> Result<Snapshot, RunError> + Send + 'static,
         publish: impl FnOnce(&S, &Snapshot) -> Result<u64, CheckpointError> + Send + 'static,
-        epoch: u64,
+        (epoch, complete): (u64, impl FnOnce(u64, u64) + Send + 'static),
         keeping: OwnedMutexGuard<()>,
-    ) -> Result<(u64, u64), CheckpointError>
+    ) -> Result<u64, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
         let (storage, barriers) = (storage.clone(), Arc::clone(&self.barriers));
+        self.given.store(true, Ordering::Relaxed);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let published = self.runtime.spawn_blocking(move || {
             // Until it is kept, also when nobody waits for it any more.
@@ -263,7 +295,8 @@ impl Cuts {
             let id = publish(&storage, &snapshot)?;
             storage.will_commit(id)?;
             barriers.completes(epoch, id);
-            Ok((id, snapshot.bytes()))
+            complete(id, snapshot.bytes());
+            Ok(id)
         });
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
         published.await.unwrap_or_else(aborted)

@@ -28,7 +28,8 @@ pub struct Checkpoints {
 pub struct CheckpointReport {
     /// How many are complete.
     pub complete: u64,
-    /// How many are not: their cut did not get through in time, or they could not be written.
+    /// How many are not: their cut did not get through in time, or they could not be written. One that the
+    /// storage has not answered in time is among them, and among the complete ones, too, once it has.
     pub failed: u64,
     /// The last complete one.
     pub last: Option<CompleteCheckpoint>,
@@ -61,6 +62,7 @@ impl Checkpoints {
     {
         cuts.barriers.check()?;
         let (tell, report) = watch::channel(CheckpointReport::default());
+        let tell = Arc::new(tell);
         let runtime = cuts.runtime().clone();
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         runtime.spawn(async move {
@@ -72,16 +74,19 @@ impl Checkpoints {
                     return;
                 }
                 let begun = Instant::now();
-                match cuts.checkpoint(&storage, limit).await {
-                    Ok((id, bytes)) => {
-                        let took = begun.elapsed();
-                        let graph = &*cuts.graph;
-                        tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
-                        tell.send_modify(|report| {
-                            report.complete += 1;
-                            report.last = Some(CompleteCheckpoint { id, bytes, took });
-                        });
-                    }
+                // Late, the run may have ended before.
+                let (tells, graph) = (Arc::downgrade(&tell), cuts.graph.clone());
+                let complete = move |id, bytes| {
+                    let took = begun.elapsed();
+                    tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
+                    let Some(tell) = tells.upgrade() else { return };
+                    tell.send_modify(|report| {
+                        report.complete += 1;
+                        report.last = Some(CompleteCheckpoint { id, bytes, took });
+                    });
+                };
+                match cuts.checkpoint(&storage, limit, complete).await {
+                    Ok(_) => {}
                     // The run has told it.
                     Err(CheckpointError::Run(
                         RunError::Failed { .. } | RunError::Aborted { .. },

@@ -26,7 +26,7 @@ pub(super) struct Lives {
     pub(super) alive: Alive,
 }
 
-/// So long it may take the tasks of a run that has failed to come to their end.
+/// So long it may take the tasks of a run that has failed to come to their end, and then its last checkpoint.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Life {
@@ -63,21 +63,23 @@ impl Life {
         if self.failure.get().is_some_and(|failure| matches!(failure.cause, Cause::Hung(_))) {
             return false;
         }
-        if !broken(Broken::AttemptsOverlap) {
-            let gone = async { while self.tasks.changed().await.is_ok() {} };
-            if tokio::time::timeout(PATIENCE, gone).await.is_err() {
-                let left = format!(
-                    "tasks of the graph are still there after {PATIENCE:?}: it does not begin again"
-                );
-                tracing::error!("{left}");
-                if let Some(failure) = self.failure.get() {
-                    let _ = failure.gave_up.set(left);
-                }
-                return false;
-            }
-            self.cuts.kept().await;
+        if broken(Broken::AttemptsOverlap) {
+            return true;
         }
-        true
+        let gone = async { while self.tasks.changed().await.is_ok() {} };
+        let left = if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+            "tasks of the graph are still there"
+        } else if tokio::time::timeout(PATIENCE, self.cuts.kept()).await.is_err() {
+            "a checkpoint of the graph is still on its way to a storage"
+        } else {
+            return true;
+        };
+        let left = format!("{left} after {PATIENCE:?}: it does not begin again");
+        tracing::error!("{left}");
+        if let Some(failure) = self.failure.get() {
+            let _ = failure.gave_up.set(left);
+        }
+        false
     }
 }
 

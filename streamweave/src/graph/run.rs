@@ -450,15 +450,17 @@ impl<I, O> Running<I, O> {
     }
 
     /// Puts a [cut](Running::cut) into `storage`, beside the run, which goes on meanwhile; its id
-    /// once it is complete there.
+    /// once it is complete there. `limit` counts for the cut, and again for the storage.
     ///
     /// # Errors
-    /// As [`Running::cut`], and when it cannot be written.
+    /// As [`Running::cut`], when it cannot be written, and when the storage has not answered within `limit`
+    /// ([`CheckpointError::StorageTimedOut`]). It is still waited for then: what it has written after all is a
+    /// complete checkpoint, as any other, and the next one is begun only behind it.
     pub async fn checkpoint<S>(&self, storage: &S, limit: Duration) -> Result<u64, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        self.run.cuts.checkpoint(storage, limit).await.map(|(id, _)| id)
+        self.run.cuts.checkpoint(storage, limit, |_, _| {}).await
     }
 
     /// Has the run put a [checkpoint](Running::checkpoint) into `storage` by itself, again and again
@@ -472,6 +474,9 @@ impl<I, O> Running<I, O> {
     /// ([`Running::cut`]), choose one of about twice the delay that you accept: behind a slow node a
     /// `limit` of 10 seconds gives a checkpoint every five seconds at best, and none before a process
     /// that lives for less. A handler that awaits for longer than `limit` lets none get through.
+    ///
+    /// A storage that has not answered within `limit` is one that fails, and is still waited for: each attempt
+    /// fails until it has.
     ///
     /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///
@@ -546,8 +551,8 @@ impl<I, O> Running<I, O> {
     /// fires and no frontier rises that would not have otherwise, and what is committed with
     /// checkpoints is committed as far as the cut covers it. What comes by feedback edges goes on
     /// until the cut is whole. The run has ended then, as if it were aborted; what has left the
-    /// graph by its outputs can still be read. `limit` counts for the cut, and again for what is
-    /// committed.
+    /// graph by its outputs can still be read. `limit` counts for the cut, again for the storage, and again for
+    /// what is committed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -584,7 +589,7 @@ impl<I, O> Running<I, O> {
     ///
     /// # Errors
     /// As [`Running::savepoint`]: then the run goes on, even where the savepoint is there and only what it
-    /// covers was not committed in time.
+    /// covers was not committed in time, or where the storage answers late.
     pub async fn stop_at_savepoint<S>(
         &self,
         storage: &S,
@@ -617,7 +622,8 @@ impl<I, O> Running<I, O> {
     /// As [`Running::drain`], with the state at the end as the last checkpoint in `storage`: a run
     /// that is restored from it has nothing left to do. What is committed with checkpoints (by nodes
     /// with `#[node(commits)]`) is committed once it is complete; [`Running::drain`] commits it
-    /// without one, so that a run which is restored from an earlier one does it again.
+    /// without one, so that a run which is restored from an earlier one does it again. It waits for the
+    /// storage without a limit.
     ///
     /// # Errors
     /// The failure that stopped the graph, or what went wrong with the checkpoint: then nothing of

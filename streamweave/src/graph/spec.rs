@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::supervision::{OnFailure, Strategy, SupervisionPolicy};
+use crate::supervision::{OnFailure, Strategy, SupervisionPolicy, is_within};
 
 /// The declaration of a graph.
 #[derive(Clone, Debug, Default)]
@@ -121,13 +121,45 @@ impl GraphSpec {
         now
     }
 
+    /// What is to have none of what it cannot be without.
+    pub(crate) fn refuses(&self) -> impl Iterator<Item = String> {
+        let nodes = self.nodes.iter().map(|node| (&node.path, node.workers));
+        let groups = self.groups.iter().map(|group| (&group.path, group.workers));
+        let idle = nodes.chain(groups).filter(|(_, workers)| *workers == Some(0)).map(|(path, _)| {
+            format!(
+                "`{path}` is to run on no worker, so that nobody would take its records: the number in \
+                 `#[workers(..)]` must be at least 1"
+            )
+        });
+        let narrow = self.edges.iter().filter(|edge| edge.buffer == Some(0)).map(|edge| {
+            format!(
+                "the edge `{} => {}` is to have room for no record, so that none would come by it: the number \
+                 in `#[buffer(..)]` must be at least 1",
+                edge.from, edge.to
+            )
+        });
+        idle.chain(narrow)
+    }
+
     /// Whether any policy keeps state after a failure, so that changes must be logged.
     pub(crate) fn is_supervised(&self) -> bool {
+        self.units().next().is_some()
+    }
+
+    /// Whether a policy over this node, its own or one of what is around it, does anything.
+    pub(crate) fn supervises(&self, node: &str) -> bool {
+        self.units().any(|path| is_within(node, path))
+    }
+
+    /// The paths of what has a policy that goes on after a failure.
+    fn units(&self) -> impl Iterator<Item = &str> {
         let acts = |policy: &SupervisionPolicy| {
             policy.restart.is_some()
                 || policy.on_failure.is_some_and(|what| what != OnFailure::Stop)
         };
-        self.nodes.iter().any(|node| acts(&node.policy))
-            || self.groups.iter().any(|group| acts(&group.policy) || group.strategy.is_some())
+        let nodes = self.nodes.iter().filter(move |node| acts(&node.policy));
+        let groups = self.groups.iter();
+        let groups = groups.filter(move |group| acts(&group.policy) || group.strategy.is_some());
+        nodes.map(|node| &*node.path).chain(groups.map(|group| &*group.path))
     }
 }

@@ -28,7 +28,7 @@ pub trait AsyncContext: Context {
         F::Output: Send,
         Self: Sized,
     {
-        let mut limit_passed = self.sleep(limit);
+        let mut limit_passed = self.__attempts().sleep(limit);
         async move {
             let mut future = std::pin::pin!(future);
             std::future::poll_fn(move |task| {

@@ -307,7 +307,9 @@ fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.cx.clock.sleep_until(self.cx.clock.now().saturating_add(millis(duration)))
+        let over = self.cx.clock.now().saturating_add(millis(duration));
+        let over = self.cx.sleeps.as_ref().map_or(over, |sleeps| sleeps.over(duration, over));
+        self.cx.clock.sleep_until(over)
     }
 
     fn __attempts(&self) -> Attempts {

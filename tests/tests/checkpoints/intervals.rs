@@ -212,9 +212,16 @@ async fn a_run_that_fails_ends_what_waits_for_a_cut() -> Tested {
 
 /// Lets a snapshot in when it is told to.
 #[derive(Clone)]
-struct Gate {
-    entered: Arc<AtomicU64>,
+pub(crate) struct Gate {
+    pub(crate) entered: Arc<AtomicU64>,
     open: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> (mpsc::Sender<()>, Self) {
+        let (open, opened) = mpsc::channel();
+        (open, Gate { entered: Arc::default(), open: Arc::new(Mutex::new(opened)) })
+    }
 }
 
 impl CheckpointStorage for Gate {
@@ -235,8 +242,7 @@ impl CheckpointStorage for Gate {
 #[tokio::test]
 async fn one_is_kept_before_the_next_is_begun() -> Tested {
     let run = sums!().start()?;
-    let (open, opened) = mpsc::channel();
-    let gate = Gate { entered: Arc::default(), open: Arc::new(Mutex::new(opened)) };
+    let (open, gate) = Gate::new();
     let entered = Arc::clone(&gate.entered);
     {
         let mut first = pin!(run.checkpoint(&gate, LIMIT));

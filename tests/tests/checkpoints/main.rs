@@ -6,6 +6,7 @@ mod attempts;
 mod carried;
 mod chains;
 mod evolution;
+mod hanging;
 mod increments;
 mod intervals;
 mod migrations;

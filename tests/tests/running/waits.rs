@@ -36,6 +36,79 @@ impl PatientHandlers for Patient {
     }
 }
 
+/// Counts, each time after a wait.
+#[node(source)]
+struct Dozes {
+    #[output]
+    out: u64,
+    #[state]
+    next: Value<u64>,
+    #[scratch]
+    ready: bool,
+    /// How often it sleeps in a wait.
+    sleeps: u64,
+    /// It sleeps in `next`, too.
+    naps: bool,
+}
+
+impl DozesHandlers for Dozes {
+    async fn next(&self, state: &mut DozesState, out: &mut impl DozesOut) -> NodeResult<More> {
+        if std::mem::take(&mut state.ready) {
+            out.out(*state.next);
+            *state.next.get_mut() += 1;
+        }
+        if self.naps {
+            out.sleep(TEN).await;
+        }
+        Ok(More::Later)
+    }
+    async fn wait(&self, state: &mut DozesState, out: &mut impl DozesOut) -> NodeResult {
+        for _ in 0..self.sleeps {
+            out.sleep(TEN).await;
+        }
+        state.ready = true;
+        Ok(())
+    }
+}
+
+/// What comes in a second, and when, where a cut is taken at some of its milliseconds.
+fn dozed(
+    dozes: Dozes,
+    cuts: impl Fn(u64) -> bool,
+) -> Result<Vec<(u64, u64)>, Box<dyn std::error::Error>> {
+    let mut run = graph! { dozes: dozes, dozes.out => graph.numbers }.inline()?;
+    run.step()?;
+    let mut came = Vec::new();
+    for now in 1..=1_000 {
+        run.advance(Duration::from_millis(1))?;
+        came.extend(std::iter::from_fn(|| run.outputs.numbers.try_recv()).map(|n| (now, n)));
+        if cuts(now) {
+            run.cut()?;
+        }
+    }
+    Ok(came)
+}
+
+/// A wait that sleeps for longer than there is between two barriers is over when it would have been.
+#[test]
+pub(crate) fn cuts_do_not_keep_a_wait_from_its_end() -> Tested {
+    let comes = |first: u64, period| (0..100).map(move |n| (first + n * period, n));
+    for every in 1..=25 {
+        let came = dozed(Dozes { sleeps: 1, naps: false }, |now| now % every == 0)?;
+        assert!(came.iter().copied().eq(comes(10, 10)), "a cut each {every} ms: {came:?}");
+    }
+    // What it sleeps for in `next` is no wait's.
+    let came = dozed(Dozes { sleeps: 1, naps: true }, |now| now % 20 == 15)?;
+    assert!(came.iter().copied().eq(comes(30, 20).take(49)), "{came:?}");
+    // Of several sleeps one after the other none is over too early.
+    for every in 1..=100 {
+        let came = dozed(Dozes { sleeps: 5, naps: false }, |now| now % every == 0)?;
+        let is_late = came.iter().zip(comes(50, 50)).all(|(came, at)| came.0 >= at.0);
+        assert!(is_late, "a cut each {every} ms: {came:?}");
+    }
+    Ok(())
+}
+
 macro_rules! patient {
     () => {
         graph! {

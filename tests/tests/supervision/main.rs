@@ -7,6 +7,7 @@ use std::error::Error;
 mod bomb;
 mod copies;
 mod counters;
+mod deep;
 mod events;
 mod every_unit;
 mod groups;

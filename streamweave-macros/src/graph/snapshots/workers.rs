@@ -102,6 +102,7 @@ fn graph() {
                 ],
                 groups: ::std::vec![],
             });
+        let workers_0 = streamweave::graph::check::width(workers_0);
         let (edge_1, (edge_2, ())) = *streamweave::graph::check::apart(|| {
             let open = {
                 streamweave::graph::check::tied(
