@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::engine::merge::Merge;
 use crate::engine::serial::catch;
 use crate::engine::signals::Signals;
 use crate::engine::stage::{Doing, StageEnd, StageEnv, StageLoop, Todo};
-use crate::engine::sync::{AtomicBool, AtomicWaker};
+use crate::engine::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard};
 use crate::node::{Emitters, Lifecycle, More, Source};
 use crate::time::Stamp;
 
