@@ -76,13 +76,9 @@ impl Checkpoints {
                 let begun = Instant::now();
                 // Late, the run may have ended before.
                 let (tells, graph) = (Arc::downgrade(&tell), cuts.graph.clone());
-                // Told on another thread, to who listens on this one.
-                let listens = tracing::dispatcher::get_default(Clone::clone);
                 let complete = move |id, bytes| {
                     let took = begun.elapsed();
-                    tracing::dispatcher::with_default(&listens, || {
-                        tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
-                    });
+                    tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
                     let Some(tell) = tells.upgrade() else { return };
                     tell.send_modify(|report| {
                         report.complete += 1;
