@@ -15,19 +15,19 @@ mod stable_key;
 
 use proc_macro::TokenStream;
 
-#[doc = include_str!("node.md")]
+#[cfg_attr(not(doctest), doc = include_str!("node.md"))]
 #[proc_macro_attribute]
 pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(args.into(), item.into()).into()
 }
 
-#[doc = include_str!("stable_key.md")]
+#[cfg_attr(not(doctest), doc = include_str!("stable_key.md"))]
 #[proc_macro_derive(StableKey, attributes(stable_key))]
 pub fn stable_key(item: TokenStream) -> TokenStream {
     stable_key::expand(item.into()).into()
 }
 
-#[doc = include_str!("event_time.md")]
+#[cfg_attr(not(doctest), doc = include_str!("event_time.md"))]
 #[proc_macro_derive(HasEventTime, attributes(event_time))]
 pub fn has_event_time(item: TokenStream) -> TokenStream {
     event_time::expand(item.into()).into()

@@ -50,7 +50,7 @@ pub struct Cx {
     /// The splits of its source, where that is divided.
     pub(crate) share: Option<Share>,
     /// The sleeps of its source.
-    pub(crate) sleeps: Option<Box<Sleeps>>,
+    pub(crate) sleeps: Option<Arc<Sleeps>>,
     /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
     pub(crate) aligned: Vec<AlignedPlace>,
 }

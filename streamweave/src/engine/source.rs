@@ -1,7 +1,7 @@
 //! Stages headed by a source.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context as Task, Poll, Wake, Waker};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::broken::{Broken, broken};
 use crate::engine::Control;
 use crate::engine::aside::AnyAside;
+use crate::engine::clock::Clock;
 use crate::engine::drive::Panicked;
 use crate::engine::inlet::{AnyInlet, Arrival, Inlets};
 use crate::engine::instance::Instance;
@@ -18,8 +19,8 @@ use crate::engine::serial::catch;
 use crate::engine::signals::Signals;
 use crate::engine::stage::{Doing, StageEnd, StageEnv, StageLoop, Todo};
 use crate::engine::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard};
-use crate::node::{Emitters, Lifecycle, More, Source};
-use crate::time::Stamp;
+use crate::node::{BoxFuture, Emitters, Lifecycle, More, Source};
+use crate::time::{Stamp, millis};
 
 /// What the source will give, as the stage's loop sees it.
 struct Supply {
@@ -115,11 +116,11 @@ pub(crate) struct Sleeps(Mutex<Slept>);
 
 #[derive(Debug, Default)]
 struct Slept {
-    /// A wait is under way.
+    /// What begins to sleep now is a wait.
     waits: bool,
-    /// The sleep that it has begun last: how long it was to be, and when it is over.
-    last: Option<(Duration, i64)>,
-    /// That of the wait before, which was given up.
+    /// What no longer sleeps now is a wait that is given up.
+    gives_up: bool,
+    /// What was left of the wait before: how long its sleep was to be, and when it is over.
     left: Option<(Duration, i64)>,
 }
 
@@ -129,26 +130,66 @@ impl Sleeps {
     }
 
     fn begin(&self) {
+        self.slept().waits = true;
+    }
+
+    fn give_up(&self) {
         let slept = &mut *self.slept();
-        (slept.waits, slept.left) = (true, slept.last.take());
+        (slept.gives_up, slept.left) = (true, None);
     }
 
     fn end(&self, given_up: bool) {
         let slept = &mut *self.slept();
-        let last = slept.last.filter(|_| given_up);
-        *slept = Slept { last, ..Slept::default() };
+        let left = slept.left.filter(|_| given_up);
+        *slept = Slept { left, ..Slept::default() };
     }
 
-    /// When a sleep of this length is over, which would be `over` if it began now.
-    pub(crate) fn over(&self, length: Duration, over: i64) -> i64 {
+    /// The source begins anew.
+    pub(crate) fn forget(&self) {
+        *self.slept() = Slept::default();
+    }
+
+    /// Sleeps for so long; the first sleep of a wait, as long as the one before was to.
+    pub(crate) fn sleep(
+        self: &Arc<Self>,
+        length: Duration,
+        clock: &Clock,
+    ) -> BoxFuture<'static, ()> {
         let slept = &mut *self.slept();
+        let over = clock.now().saturating_add(millis(length));
         if !slept.waits {
-            return over;
+            return clock.sleep_until(over);
         }
-        let left = slept.left.take_if(|(of, _)| *of == length && !broken(Broken::SleepBeginsAnew));
+        let left = slept.left.take();
+        let left = left.filter(|(of, _)| *of == length && !broken(Broken::SleepBeginsAnew));
         let over = left.map_or(over, |(_, over)| over);
-        slept.last = Some((length, over));
-        over
+        let (sleeps, sleep) = (Arc::clone(self), clock.sleep_until(over));
+        Box::pin(Sleep { sleeps, length, over, sleep })
+    }
+}
+
+/// A sleep of a wait.
+struct Sleep {
+    sleeps: Arc<Sleeps>,
+    length: Duration,
+    over: i64,
+    sleep: BoxFuture<'static, ()>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        self.sleep.as_mut().poll(task)
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        let slept = &mut *self.sleeps.slept();
+        if slept.gives_up {
+            slept.left.get_or_insert((self.length, self.over));
+        }
     }
 }
 
@@ -165,7 +206,8 @@ where
     let probe = Arc::clone(&env.probe);
     let mut stage = StageLoop::new(env);
     stage.cx.share.clone_from(&root.share);
-    stage.cx.sleeps = Some(Box::default());
+    let sleeps = Arc::<Sleeps>::default();
+    stage.cx.sleeps = Some(Arc::clone(&sleeps));
     let mut supply = Supply { more: More::Now, signals, epoch: 0, ended: false };
     let others = Arc::<Others>::default();
     let waker = Waker::from(Arc::clone(&others));
@@ -195,7 +237,9 @@ where
             }
             None => {
                 stage.doing = Doing::Other;
-                probe.watch(&mut watch, wait(&mut root, &mut stage, &mut supply, &others)).await
+                probe
+                    .watch(&mut watch, wait(&mut root, &mut stage, &mut supply, (&others, &sleeps)))
+                    .await
             }
         };
         if let Err(failure) = stage.step_done(&mut root, &mut supply, ran, watch) {
@@ -234,19 +278,19 @@ async fn wait<N: Source<O>, O: Emitters>(
     root: &mut Instance<N, O>,
     stage: &mut StageLoop,
     supply: &mut Supply,
-    others: &Others,
+    (others, sleeps): (&Others, &Sleeps),
 ) -> Result<(), Panicked> {
     root.begin_unit();
     root.count_phase();
     root.enter_by("wait");
     let unit = root.enter();
-    stage.cx.sleeps.iter().for_each(|sleeps| sleeps.begin());
+    sleeps.begin();
     let ready = {
         let (node, state, mut out) = root.split(&mut stage.cx);
         let mut waiting = pin!(catch(node.wait(state, &mut out)));
         // What is ready at once is taken, whatever else there is to do.
         let mut begun = false;
-        poll_fn(move |task| {
+        let ready = poll_fn(|task| {
             let again = std::mem::replace(&mut begun, true);
             if again && others.are_woken(task) {
                 return Poll::Ready(None);
@@ -258,9 +302,13 @@ async fn wait<N: Source<O>, O: Emitters>(
                 Poll::Pending => Poll::Pending,
             }
         })
-        .await
+        .await;
+        if ready.is_none() {
+            sleeps.give_up();
+        }
+        ready
     };
-    stage.cx.sleeps.iter().for_each(|sleeps| sleeps.end(ready.is_none()));
+    sleeps.end(ready.is_none());
     let result = ready.transpose()?.map_or(Ok(()), |ready| ready.map(|()| supply.more = More::Now));
     root.leave_with(&mut stage.cx, unit, result);
     Ok(())

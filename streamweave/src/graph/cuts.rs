@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -18,6 +18,7 @@ use crate::graph::barriers::Barriers;
 use crate::graph::error::RunError;
 use crate::graph::run::Ended;
 use crate::graph::snapshot::{CutId, Snapshot};
+use crate::time::millis;
 
 /// What takes cuts through one run.
 pub(super) struct Cuts {
@@ -33,6 +34,8 @@ pub(super) struct Cuts {
     keeping: Arc<Mutex<()>>,
     /// Whoever has that has given it to a storage.
     given: AtomicBool,
+    /// The longest limit that one was given, in milliseconds.
+    longest: AtomicI64,
 }
 
 impl fmt::Debug for Cuts {
@@ -48,9 +51,9 @@ impl Cuts {
         barriers: Barriers,
         ended: watch::Receiver<Option<Ended>>,
     ) -> Self {
-        let (failure, cutting, keeping, given) = Default::default();
+        let (failure, cutting, keeping, given, longest) = Default::default();
         let (barriers, runtime) = (Arc::new(barriers), Handle::current());
-        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping, given }
+        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping, given, longest }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -89,13 +92,18 @@ impl Cuts {
         }
     }
 
-    /// Ready when no checkpoint is on its way to a storage.
-    pub(super) async fn kept(&self) {
-        let _ = self.keeping.lock().await;
+    /// Waits until no checkpoint is on its way to a storage, for so long or as long as one was given; the time
+    /// if that was not enough.
+    pub(super) async fn kept(&self, patience: Duration) -> Result<(), Duration> {
+        let longest = u64::try_from(self.longest.load(Ordering::Relaxed)).unwrap_or(0);
+        let patience = patience.max(Duration::from_millis(longest));
+        let kept = tokio::time::timeout(patience, self.keeping.lock());
+        kept.await.map(drop).map_err(|_| patience)
     }
 
     /// Waits until the one before is kept: so that it is over when this one begins.
     async fn begin_keeping(&self, limit: Duration) -> Result<OwnedMutexGuard<()>, CheckpointError> {
+        self.longest.fetch_max(millis(limit), Ordering::Relaxed);
         let free = Arc::clone(&self.keeping).lock_owned();
         match tokio::time::timeout(limit, free).await {
             Ok(keeping) => {
@@ -148,8 +156,8 @@ impl Cuts {
         let (name, epoch) = (name.to_owned(), passed.epoch);
         let save = move |storage: &S, snapshot: &Snapshot| storage.savepoint(&name, snapshot);
         let cut = move |barriers: &Barriers| passed.cut(barriers, None);
-        let kept = self.keep(storage, cut, save, (epoch, |_, _| {}), keeping);
-        let id = self.answered(kept, limit).await?;
+        let kept = self.keep(storage, cut, save, epoch, keeping);
+        let (id, _) = self.answered(kept, limit).await?;
         if stop {
             let committed = pin!(tokio::time::timeout(limit, self.barriers.committed(epoch)));
             match select(committed, pin!(self.broken())).await {
@@ -217,13 +225,25 @@ impl Cuts {
         }
     }
 
-    /// Keeps a cut in `storage`; its id. When it is complete, be it after that time, `complete` gets its id and its size.
+    /// Keeps a cut in `storage`; its id.
     pub(super) async fn checkpoint<S>(
         &self,
         storage: &S,
         limit: Duration,
-        complete: impl FnOnce(u64, u64) + Send + 'static,
     ) -> Result<u64, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        let kept = self.begin(storage, limit).await?;
+        self.answered(kept, limit).await.map(|(id, _)| id)
+    }
+
+    /// Takes a cut, and gives it to `storage`; what that says to it, once it does: the id and the size.
+    pub(super) async fn begin<S>(
+        &self,
+        storage: &S,
+        limit: Duration,
+    ) -> Result<impl Future<Output = Result<(u64, u64), CheckpointError>>, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
@@ -232,16 +252,15 @@ impl Cuts {
         let passed = self.pass(since, limit, Way::OvertakesIfLate).await?;
         let epoch = passed.epoch;
         let cut = move |barriers: &Barriers| passed.cut(barriers, since);
-        let kept = self.keep(storage, cut, S::publish, (epoch, complete), keeping);
-        self.answered(kept, limit).await
+        Ok(self.keep(storage, cut, S::publish, epoch, keeping))
     }
 
     /// What the storage says, if it does so in time. It goes on beyond that, and no other is begun meanwhile.
-    async fn answered(
+    pub(super) async fn answered<T>(
         &self,
-        kept: impl Future<Output = Result<u64, CheckpointError>>,
+        kept: impl Future<Output = Result<T, CheckpointError>>,
         limit: Duration,
-    ) -> Result<u64, CheckpointError> {
+    ) -> Result<T, CheckpointError> {
         tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| Err(self.unanswered(limit)))
     }
 
@@ -269,19 +288,19 @@ impl Cuts {
             return Ok(None);
         };
         let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let all = (ALL_SO_FAR, |_, _| {});
-        self.keep(storage, Barriers::last, S::publish, all, keeping).await.map(Some)
+        let kept = self.keep(storage, Barriers::last, S::publish, ALL_SO_FAR, keeping).await?;
+        Ok(Some(kept.0))
     }
 
-    /// Puts a snapshot together, keeps it by `publish`, and tells the nodes when it is complete.
+    /// Puts a snapshot together, keeps it by `publish`, and tells the nodes when it is complete; its id and its size.
     async fn keep<S>(
         &self,
         storage: &S,
         snapshot: impl FnOnce(&Barriers) -> Result<Snapshot, RunError> + Send + 'static,
         publish: impl FnOnce(&S, &Snapshot) -> Result<u64, CheckpointError> + Send + 'static,
-        (epoch, complete): (u64, impl FnOnce(u64, u64) + Send + 'static),
+        epoch: u64,
         keeping: OwnedMutexGuard<()>,
-    ) -> Result<u64, CheckpointError>
+    ) -> Result<(u64, u64), CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
@@ -295,8 +314,7 @@ impl Cuts {
             let id = publish(&storage, &snapshot)?;
             storage.will_commit(id)?;
             barriers.completes(epoch, id);
-            complete(id, snapshot.bytes());
-            Ok(id)
+            Ok((id, snapshot.bytes()))
         });
         let aborted = |_| Err(RunError::Aborted { graph: self.graph.clone() }.into());
         published.await.unwrap_or_else(aborted)

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,8 +28,8 @@ pub struct Checkpoints {
 pub struct CheckpointReport {
     /// How many are complete.
     pub complete: u64,
-    /// How many are not: their cut did not get through in time, or they could not be written. One that the
-    /// storage has not answered in time is among them, and among the complete ones, too, once it has.
+    /// How many are not: their cut did not get through in time, or they could not be written. One that the storage
+    /// has not answered counts each time that the limit is over, and among the complete ones once it has.
     pub failed: u64,
     /// The last complete one.
     pub last: Option<CompleteCheckpoint>,
@@ -62,7 +62,6 @@ impl Checkpoints {
     {
         cuts.barriers.check()?;
         let (tell, report) = watch::channel(CheckpointReport::default());
-        let tell = Arc::new(tell);
         let runtime = cuts.runtime().clone();
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         runtime.spawn(async move {
@@ -74,19 +73,30 @@ impl Checkpoints {
                     return;
                 }
                 let begun = Instant::now();
-                // Late, the run may have ended before.
-                let (tells, graph) = (Arc::downgrade(&tell), cuts.graph.clone());
-                let complete = move |id, bytes| {
-                    let took = begun.elapsed();
-                    tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
-                    let Some(tell) = tells.upgrade() else { return };
-                    tell.send_modify(|report| {
-                        report.complete += 1;
-                        report.last = Some(CompleteCheckpoint { id, bytes, took });
-                    });
+                let answer = async {
+                    let mut kept = pin!(cuts.begin(&storage, limit).await?);
+                    loop {
+                        match cuts.answered(kept.as_mut(), limit).await {
+                            // It is still waited for, while the run goes on.
+                            Err(late @ CheckpointError::StorageTimedOut { .. })
+                                if cuts.ended().now_or_never().is_none() =>
+                            {
+                                fails(&cuts, &tell, late);
+                            }
+                            answer => return answer,
+                        }
+                    }
                 };
-                match cuts.checkpoint(&storage, limit, complete).await {
-                    Ok(_) => {}
+                match answer.await {
+                    Ok((id, bytes)) => {
+                        let took = begun.elapsed();
+                        let graph = &*cuts.graph;
+                        tracing::debug!(graph, id, bytes, ?took, "a checkpoint is complete");
+                        tell.send_modify(|report| {
+                            report.complete += 1;
+                            report.last = Some(CompleteCheckpoint { id, bytes, took });
+                        });
+                    }
                     // The run has told it.
                     Err(CheckpointError::Run(
                         RunError::Failed { .. } | RunError::Aborted { .. },
@@ -94,20 +104,9 @@ impl Checkpoints {
                         return;
                     }
                     Err(error) => {
-                        let error = Arc::new(error);
-                        tell.send_modify(|report| {
-                            report.failed += 1;
-                            report.last_error = Some(Arc::clone(&error));
-                        });
-                        // Two runs would do the same work, and nothing of this one counts.
-                        if CheckpointError::is_fenced(&*error) && !broken(Broken::FencedGoesOn) {
-                            let node = "checkpoint_every".into();
-                            let cause = Cause::Error(error.into());
-                            cuts.fails(Failure::new(node, "checkpoint", 0, cause));
+                        if fails(&cuts, &tell, error) {
                             return;
                         }
-                        let graph = &*cuts.graph;
-                        tracing::warn!(graph, %error, "a checkpoint failed; the run goes on");
                     }
                 }
             }
@@ -132,4 +131,22 @@ impl Checkpoints {
         while self.report.changed().await.is_ok() {}
         self.report()
     }
+}
+
+/// A checkpoint has failed, for this reason: whether the run does, too.
+fn fails(cuts: &Cuts, tell: &watch::Sender<CheckpointReport>, error: CheckpointError) -> bool {
+    let error = Arc::new(error);
+    tell.send_modify(|report| {
+        report.failed += 1;
+        report.last_error = Some(Arc::clone(&error));
+    });
+    // Two runs would do the same work, and nothing of this one counts.
+    if CheckpointError::is_fenced(&*error) && !broken(Broken::FencedGoesOn) {
+        let cause = Cause::Error(error.into());
+        cuts.fails(Failure::new("checkpoint_every".into(), "checkpoint", 0, cause));
+        return true;
+    }
+    let graph = &*cuts.graph;
+    tracing::warn!(graph, %error, "a checkpoint failed; the run goes on");
+    false
 }

@@ -26,7 +26,8 @@ pub(super) struct Lives {
     pub(super) alive: Alive,
 }
 
-/// So long it may take the tasks of a run that has failed to come to their end, and then its last checkpoint.
+/// So long it may take the tasks of a run that has failed to come to their end, and then its last checkpoint, where
+/// that was given no more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Life {
@@ -67,14 +68,14 @@ impl Life {
             return true;
         }
         let gone = async { while self.tasks.changed().await.is_ok() {} };
-        let left = if tokio::time::timeout(PATIENCE, gone).await.is_err() {
-            "tasks of the graph are still there"
-        } else if tokio::time::timeout(PATIENCE, self.cuts.kept()).await.is_err() {
-            "a checkpoint of the graph is still on its way to a storage"
+        let (left, time) = if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+            ("tasks of the graph are still there", PATIENCE)
+        } else if let Err(time) = self.cuts.kept(PATIENCE).await {
+            ("a checkpoint of the graph is still on its way to a storage", time)
         } else {
             return true;
         };
-        let left = format!("{left} after {PATIENCE:?}: it does not begin again");
+        let left = format!("{left} after {time:?}: it does not begin again");
         tracing::error!("{left}");
         if let Some(failure) = self.failure.get() {
             let _ = failure.gave_up.set(left);

@@ -497,12 +497,12 @@ pub trait Source<O>: Node {
     /// Ready when `next` may have something. Where the stage has something else to do it is dropped at
     /// whatever it awaits, and called anew behind that: a barrier, a question, a timer, the end.
     ///
-    /// The sleep that it had begun last goes on: the first one of the same length
-    /// ([`sleep`](AsyncContext::sleep)) in the wait that takes its place is over when that would have been. So
-    /// one that sleeps for a second each time it is called comes to its end under a checkpoint every half second.
-    /// Whatever else is longer than the time between two checkpoints has to go by when it is over
-    /// ([`Context::now`], kept in scratch), as it begins anew each time: several sleeps one after the other, a
-    /// `timeout`, a `call`, and any of them in a deterministic run, whose clock stands.
+    /// A sleep that it was in then ([`sleep`](AsyncContext::sleep)) goes on, where the wait that takes its place
+    /// begins with one of the same length: that is over when the other would have been. So one that sleeps for a
+    /// second each time it is called comes to its end under a checkpoint every half second. Whatever else is longer
+    /// than the time between two checkpoints has to go by when it is over ([`Context::now`], kept in scratch), as
+    /// it begins anew each time: several sleeps one after the other, a `timeout`, a `call`, and any of them in a
+    /// deterministic run, whose clock stands.
     fn wait(
         &self,
         state: &mut Self::State,

@@ -10,7 +10,7 @@ use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
     TimerAt, Timing,
 };
-use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp, millis};
+use crate::time::{AlignedPlace, Frontier, LogicalTime, Rounds, Stamp};
 
 /// A node's `out`: its emitters, and the context of the current unit.
 ///
@@ -307,9 +307,10 @@ fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let over = self.cx.clock.now().saturating_add(millis(duration));
-        let over = self.cx.sleeps.as_ref().map_or(over, |sleeps| sleeps.over(duration, over));
-        self.cx.clock.sleep_until(over)
+        match &self.cx.sleeps {
+            Some(sleeps) => sleeps.sleep(duration, &self.cx.clock),
+            None => self.__attempts().sleep(duration),
+        }
     }
 
     fn __attempts(&self) -> Attempts {

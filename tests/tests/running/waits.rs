@@ -45,8 +45,8 @@ struct Dozes {
     next: Value<u64>,
     #[scratch]
     ready: bool,
-    /// How often it sleeps in a wait.
-    sleeps: u64,
+    /// What it sleeps for in a wait, one after the other.
+    sleeps: Vec<Duration>,
     /// It sleeps in `next`, too.
     naps: bool,
 }
@@ -63,8 +63,8 @@ impl DozesHandlers for Dozes {
         Ok(More::Later)
     }
     async fn wait(&self, state: &mut DozesState, out: &mut impl DozesOut) -> NodeResult {
-        for _ in 0..self.sleeps {
-            out.sleep(TEN).await;
+        for sleep in &self.sleeps {
+            out.sleep(*sleep).await;
         }
         state.ready = true;
         Ok(())
@@ -94,17 +94,23 @@ fn dozed(
 pub(crate) fn cuts_do_not_keep_a_wait_from_its_end() -> Tested {
     let comes = |first: u64, period| (0..100).map(move |n| (first + n * period, n));
     for every in 1..=25 {
-        let came = dozed(Dozes { sleeps: 1, naps: false }, |now| now % every == 0)?;
+        let came = dozed(Dozes { sleeps: vec![TEN], naps: false }, |now| now % every == 0)?;
         assert!(came.iter().copied().eq(comes(10, 10)), "a cut each {every} ms: {came:?}");
     }
     // What it sleeps for in `next` is no wait's.
-    let came = dozed(Dozes { sleeps: 1, naps: true }, |now| now % 20 == 15)?;
+    let came = dozed(Dozes { sleeps: vec![TEN], naps: true }, |now| now % 20 == 15)?;
     assert!(came.iter().copied().eq(comes(30, 20).take(49)), "{came:?}");
     // Of several sleeps one after the other none is over too early.
     for every in 1..=100 {
-        let came = dozed(Dozes { sleeps: 5, naps: false }, |now| now % every == 0)?;
+        let came = dozed(Dozes { sleeps: vec![TEN; 5], naps: false }, |now| now % every == 0)?;
         let is_late = came.iter().zip(comes(50, 50)).all(|(came, at)| came.0 >= at.0);
         assert!(is_late, "a cut each {every} ms: {came:?}");
+    }
+    // One that had come to its end does not go on, nor one that was not the first.
+    for (cut, first) in [(5, 13), (12, 25)] {
+        let sleeps = vec![TEN, Duration::from_millis(3)];
+        let came = dozed(Dozes { sleeps, naps: false }, |now| now == cut)?;
+        assert_eq!(came[0], (first, 0), "a cut at {cut} ms");
     }
     Ok(())
 }

@@ -122,6 +122,7 @@ impl StageLoop {
         if let Some(order) = down.order {
             self.save_rest(root);
             self.cx.spawned.abort();
+            self.cx.sleeps.iter().for_each(|sleeps| sleeps.forget());
             root.visit(&mut |node| node.restart(order.state));
             if self.phases.front() != Some(&Phase::Start) {
                 self.phases.push_front(Phase::Start);

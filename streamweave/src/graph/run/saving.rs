@@ -27,17 +27,20 @@ impl<I, O> Running<I, O> {
     }
 
     /// Puts a [cut](Running::cut) into `storage`, beside the run, which goes on meanwhile; its id
-    /// once it is complete there. `limit` counts for the cut, and again for the storage.
+    /// once it is complete there. `limit` counts for what is left to be done of the one before, again for the
+    /// cut, and again for the storage.
     ///
     /// # Errors
     /// As [`Running::cut`], when it cannot be written, and when the storage has not answered within `limit`
     /// ([`CheckpointError::StorageTimedOut`]). It is still waited for then: what it has written after all is a
-    /// complete checkpoint, as any other, and the next one is begun only behind it.
+    /// complete checkpoint, as any other, and the next one is begun only behind it. A storage that hangs holds a
+    /// thread of the runtime, which waits for that when it is dropped: a program that is to end all the same
+    /// calls `tokio`'s `Runtime::shutdown_timeout`.
     pub async fn checkpoint<S>(&self, storage: &S, limit: Duration) -> Result<u64, CheckpointError>
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        self.run.cuts.checkpoint(storage, limit, |_, _| {}).await
+        self.run.cuts.checkpoint(storage, limit).await
     }
 
     /// Has the run put a [checkpoint](Running::checkpoint) into `storage` by itself, again and again
@@ -52,8 +55,8 @@ impl<I, O> Running<I, O> {
     /// `limit` of 10 seconds gives a checkpoint every five seconds at best, and none before a process
     /// that lives for less. A handler that awaits for longer than `limit` lets none get through.
     ///
-    /// A storage that has not answered within `limit` is one that fails, and is still waited for: each attempt
-    /// fails until it has.
+    /// A storage that has not answered within `limit` is one that fails, and again whenever so much more is over;
+    /// it is still waited for, and no other checkpoint is begun until it has answered.
     ///
     /// None is taken when the run ends: [`Running::drain_into`] does that.
     ///
@@ -128,8 +131,7 @@ impl<I, O> Running<I, O> {
     /// fires and no frontier rises that would not have otherwise, and what is committed with
     /// checkpoints is committed as far as the cut covers it. What comes by feedback edges goes on
     /// until the cut is whole. The run has ended then, as if it were aborted; what has left the
-    /// graph by its outputs can still be read. `limit` counts for the cut, again for the storage, and again for
-    /// what is committed.
+    /// graph by its outputs can still be read. `limit` counts as there, and again for what is committed.
     ///
     /// ```
     /// use std::time::Duration;
