@@ -28,25 +28,24 @@ pub(super) struct Rest {
     pub(super) asked: bool,
 }
 
+fn stall(was: &mut bool, env: &StageEnv, stalled: bool) {
+    if std::mem::replace(was, stalled) != stalled {
+        env.probe.set_stalled(stalled, env.clock.now());
+    }
+}
+
 impl StageLoop {
     /// Whether the stage looks for input: while it does not, the idle clocks of those behind it stand.
     #[inline(never)]
     pub(crate) fn set_stalled(&mut self, stalled: bool) {
-        if std::mem::replace(&mut self.stalled, stalled) != stalled {
-            self.env.probe.set_stalled(stalled, self.env.clock.now());
-        }
+        stall(&mut self.stalled, &self.env, stalled);
     }
 
     /// What a handler is driven with, and what is to be called when it awaits something: meanwhile the stage
     /// does not look for input.
     pub(crate) fn driving(&mut self) -> (&mut Cx, impl FnMut() + Send) {
         let StageLoop { cx, stalled, env, .. } = self;
-        let awaits = || {
-            if !std::mem::replace(stalled, true) {
-                env.probe.set_stalled(true, env.clock.now());
-            }
-        };
-        (cx, awaits)
+        (cx, || stall(stalled, env, true))
     }
 
     /// Something has come or was sent: the stage is not at rest.
