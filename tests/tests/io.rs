@@ -16,6 +16,8 @@ mod lines;
 mod parquet;
 #[path = "io/resume.rs"]
 mod resume;
+#[path = "io/rotated.rs"]
+mod rotated;
 #[path = "io/sinks.rs"]
 mod sinks;
 #[path = "io/streams.rs"]

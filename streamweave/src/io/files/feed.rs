@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::list::Files;
 use super::progress::Progress;
 use super::reader::{Change, Opened, Reader};
+use super::rotated::{self, Behind};
 use super::split::Split;
 use crate::io::frames::Frame;
 use crate::io::record::too_long;
@@ -218,6 +219,9 @@ impl<D: Decode> Feed<D> {
             },
         };
         let saved = split.clone();
+        if files.follow.is_some() && !split.identity.is_known() {
+            split.until = rotated::before(path);
+        }
         split.identity.becomes(&reader.identity);
         let mut batch = Batch { files, name, split, decoder, results, lenient, lines: 0, give };
         let ran = batch.run(&mut reader, make);
@@ -286,9 +290,12 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
                 self.split.finished = true;
                 return Ok(Unit::End);
             }
-            if reader.replaced {
+            if std::mem::take(&mut reader.replaced)
+                && let Some(behind) =
+                    reader.behind(self.split.until).map_err(|error| reader.failed(error))?
+            {
                 self.finish(reader)?;
-                self.split = Split::default();
+                self.go_on(behind)?;
                 return Ok(Unit::End);
             }
             if !self.look(reader, make)? {
@@ -309,7 +316,7 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
             }
             Change::Cut => {
                 self.finish(reader)?;
-                self.split = Split::default();
+                self.split = Split { until: self.split.until, ..Split::default() };
                 self.decoder = make();
                 let path = &self.files.list;
                 let path = path.iter().find(|(_, name)| name == self.name).map(|(path, _)| path);
@@ -324,6 +331,20 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
                 Ok(true)
             }
         }
+    }
+
+    /// In the next file, from its start.
+    fn go_on(&mut self, behind: Behind) -> Result<(), NodeError> {
+        let Behind { next, until, skipped } = behind;
+        if !skipped.is_empty() {
+            let error = unread(self.name, &self.split, &skipped);
+            if !self.lenient {
+                return Err(error.into());
+            }
+            (self.give)(Err(error));
+        }
+        self.split = Split { identity: next, until, ..Split::default() };
+        Ok(())
     }
 
     /// A line, or one that is too long. Returns whether the position moved.
@@ -411,8 +432,18 @@ impl<D: Decode, G: FnMut(Result<D::Record, BadRecord>)> Batch<'_, D, G> {
 fn lost(name: &Arc<str>, split: &Split) -> BadRecord {
     let reason = format!(
         "the file was replaced or cut while the graph was down, and what had been read to byte {} \
-         is not found beside it: its rest is lost, and reading starts over with what is there now",
+         is not found beside it: its rest is lost, as is what else was rotated away since, and reading \
+         starts over with what is there now",
         split.offset
+    );
+    BadRecord { file: Arc::clone(name), line: split.line + 1, reason, raw: Vec::new() }
+}
+
+fn unread(name: &Arc<str>, split: &Split, skipped: &[String]) -> BadRecord {
+    let reason = format!(
+        "the file was replaced more than once since it was read, and what was between is skipped, as it \
+         is packed, was changed at the same time, or cannot be opened: `{}`; read that on its own",
+        skipped.join("`, `")
     );
     BadRecord { file: Arc::clone(name), line: split.line + 1, reason, raw: Vec::new() }
 }

@@ -23,10 +23,14 @@ pub(crate) struct Identity {
 impl Identity {
     /// Of an open file whose first `read` bytes count: what is behind them may still change.
     pub(crate) fn of(file: &File, read: u64) -> io::Result<Self> {
-        let number = number(&file.metadata()?);
-        let mut identity = Identity { number, head: (0, 0), known: true };
+        let mut identity = Identity::of_metadata(&file.metadata()?);
         identity.extend(file, read)?;
         Ok(identity)
+    }
+
+    /// Of a file of which nothing is read.
+    pub(crate) fn of_metadata(metadata: &Metadata) -> Self {
+        Identity { number: number(metadata), head: (0, 0), known: true }
     }
 
     /// The same beginning in the file of `other`, which may be a copy.
@@ -54,6 +58,11 @@ impl Identity {
         self.number == number(metadata)
     }
 
+    /// Whether `other` is of the same inode.
+    pub(crate) fn is_same_number(&self, other: &Identity) -> bool {
+        self.number == other.number
+    }
+
     /// Whether the file begins as it did.
     pub(crate) fn is_head_of(&self, file: &File) -> io::Result<bool> {
         Ok(self.head.0 == 0 || head(file, self.head.0)? == self.head)
@@ -64,14 +73,18 @@ impl Identity {
         if self.number == (0, 0) {
             return None;
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let moved = std::fs::read_dir(folder).ok()?.flatten().find(|entry| {
+        let moved = std::fs::read_dir(folder(path)).ok()?.flatten().find(|entry| {
             entry.metadata().is_ok_and(|found| found.is_file() && self.is_number_of(&found))
         })?;
         File::open(moved.path()).ok().filter(|file| self.is_head_of(file).unwrap_or(false))
+    }
+}
+
+/// The folder in which `path` is.
+pub(crate) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 

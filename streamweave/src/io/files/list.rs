@@ -82,7 +82,11 @@ macro_rules! file_options {
         /// Goes on when the files grow, and does not end: as `tail -F`, all of them at once.
         ///
         /// A file that is renamed or removed is read to its end; then its path's new file is read
-        /// from the start. One that is cut is read again from its start. A file that is not there
+        /// from the start. If that is not the next one, as there was more than one rotation
+        /// meanwhile, those between are read first: files that have the path's name with a number,
+        /// a date or `.old` behind it, and were changed later, the oldest first. Where they are
+        /// packed, or two were changed at the same time, one bad record names them all, and they
+        /// are not read. What has no such name, or is removed before it was read, is not noticed. One that is cut is read again from its start. A file that is not there
         /// yet is waited for. A line is complete with its line feed, or when its file has been
         /// replaced. Looked at four times a second, by the run's clock.
         #[must_use]

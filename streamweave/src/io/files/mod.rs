@@ -1,7 +1,8 @@
 //! Sources of files: which files, where in them, and what their lines say.
 //!
 //! `feed` goes through the files of a source; each is a split with a position (`split`), read by a
-//! `reader` from an `input`, plain or gzip; `identity` tells whether a file is still the same one.
+//! `reader` from an `input`, plain or gzip; `identity` tells whether a file is still the same one,
+//! and `rotated` what was put beside its path unread.
 //! What a line means is the decoder's part: `lines`, `csv` and `json`. `parquet` has no lines, and
 //! goes its own way.
 
@@ -18,6 +19,7 @@ mod list;
 pub(crate) mod parquet;
 mod progress;
 mod reader;
+mod rotated;
 mod split;
 
 use feed::{Decode, Feed, Place};

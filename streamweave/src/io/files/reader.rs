@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::identity::Identity;
 use super::input::Input;
+use super::rotated::{self, Behind};
 use super::split::Split;
 use crate::io::IoError;
 use crate::io::frames::Frames;
@@ -127,7 +128,10 @@ impl Reader {
         let file = self.input.file();
         let gzip = self.input.is_gzip();
         let read = |bytes| if gzip { u64::MAX } else { bytes };
-        let _ = saved.extend(file, read(self.committed));
+        // The position may be in the next file already.
+        if saved.is_same_number(&self.identity) {
+            let _ = saved.extend(file, read(self.committed));
+        }
         let _ = self.identity.extend(file, read(self.offset + self.frames.pending()));
     }
 
@@ -144,6 +148,11 @@ impl Reader {
             // Moved away, and the next one is not there yet: what is still written is read.
             _ => Change::None,
         })
+    }
+
+    /// What comes behind it, now that it was replaced.
+    pub(crate) fn behind(&self, until: u64) -> io::Result<Option<Behind>> {
+        rotated::behind(&self.path, self.input.file(), until)
     }
 
     pub(crate) fn failed(&self, source: io::Error) -> IoError {

@@ -16,4 +16,7 @@ pub(crate) struct Split {
     pub(crate) identity: Identity,
     /// The names of the columns, where the file has told them.
     pub(crate) header: Vec<String>,
+    /// Of what was rotated away, that which was changed up to then is no concern any more.
+    #[serde(default)]
+    pub(crate) until: u64,
 }
