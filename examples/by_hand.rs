@@ -148,9 +148,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         run.inputs.try_send(name.to_owned())?;
     }
     let mut run = run.close_inputs()?;
+    let mut numbers = Vec::new();
     while let Some((number, name)) = run.outputs.try_recv() {
         println!("{number} {name}");
+        numbers.push(number);
     }
     run.drain()?;
+    assert_eq!(numbers, [1, 2, 3]);
     Ok(())
 }

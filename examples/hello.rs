@@ -23,9 +23,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let Ok(()) = inputs.names.send(name.to_owned()).await else { break };
         }
     });
+    let mut greetings = 0;
     while let Some(greeting) = outputs.greetings.recv().await {
         println!("{greeting}");
+        greetings += 1;
     }
     run.drain().await?;
+    assert_eq!(greetings, 3);
     Ok(())
 }

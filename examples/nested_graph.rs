@@ -70,10 +70,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let all = |name, output: &mut streamweave::graph::Output<i64>| {
         let numbers: Vec<i64> = std::iter::from_fn(|| output.try_recv()).collect();
         println!("{name:>6}: {numbers:?}");
+        numbers
     };
-    all("small", &mut run.outputs.small);
-    all("middle", &mut run.outputs.middle);
-    all("large", &mut run.outputs.large);
+    let small = all("small", &mut run.outputs.small);
+    let middle = all("middle", &mut run.outputs.middle);
+    let large = all("large", &mut run.outputs.large);
+    assert_eq!([small, middle, large], [vec![0, 1, 2], vec![9, 16, 25, 36, 49], vec![4096, 6561]]);
     run.drain()?;
     Ok(())
 }
