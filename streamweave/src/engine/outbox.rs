@@ -306,6 +306,38 @@ mod tests {
         }
     }
 
+    /// Sent at once or from among what is ready: the buffer that the receiver has emptied is filled next.
+    #[test]
+    fn emptied_buffers_are_filled_again() {
+        for at_once in [true, false] {
+            let (sender, mut receiver) =
+                channel(Capacity::records(8), Arc::new(EdgeCounters::new("test".into())));
+            let mut outbox = Outbox::new(sender);
+            let (mut task, mut records) =
+                (Task::from_waker(std::task::Waker::noop()), Records::default());
+            let mut cx = Cx::new(Clock::manual());
+            let mut send = |outbox: &mut Outbox<u64>| {
+                outbox.begin();
+                outbox.emit(&mut cx, 1);
+                if !at_once {
+                    outbox.make_ready();
+                }
+                assert!(outbox.poll_send(&mut task, Sending::All).is_ready());
+            };
+            send(&mut outbox);
+            let mut task = Task::from_waker(std::task::Waker::noop());
+            assert!(receiver.poll_recv(&mut task, &mut records).is_ready());
+            records.items.reserve_exact(60);
+            let (buffer, room) = (records.items.as_ptr(), records.items.capacity());
+            records.items.clear();
+            assert!(receiver.poll_recv(&mut task, &mut records).is_pending());
+            // In exchange for what is sent.
+            send(&mut outbox);
+            let next = (outbox.buffer.items.as_ptr(), outbox.buffer.items.capacity());
+            assert_eq!(next, (buffer, room), "at once: {at_once}");
+        }
+    }
+
     /// Units of random sizes of which some fail: what arrives is what the others emitted, in
     /// order, whether it stayed in memory or went through a file.
     fn units_stand_or_fall(spill: bool, seed: u64) {

@@ -142,3 +142,31 @@ fn a_dropped_output_takes_all_and_counts_it() {
     assert!(poll(|task| sender.poll_ready(task)).is_some_and(|ready| ready.is_ok()));
     assert_eq!(sender.1.read().discarded, 2);
 }
+
+/// Whatever makes the receiver look again, the buffer that it has emptied is the next one that is filled.
+#[test]
+fn emptied_buffers_are_filled_again() {
+    const NONE: fn(&Sender<u32>) = |_| {};
+    let stirs: [(&str, fn(&Sender<u32>)); 3] = [
+        ("nothing", NONE),
+        ("control", |sender| sender.control(Control::Idle)),
+        ("records", |sender| sender.push(Mark::default(), 2).unwrap()),
+    ];
+    for (name, stir) in stirs {
+        let (sender, mut receiver) = pair(100, 4);
+        let mut records = Records::default();
+        sender.push(Mark::default(), 1).unwrap();
+        assert!(poll(|task| receiver.poll_recv(task, &mut records)).is_some());
+        // A new one, which may come to lie where it was, would be smaller.
+        records.items.reserve_exact(1_000);
+        let (buffer, room) = (records.items.as_ptr(), records.items.capacity());
+        stir(&sender);
+        records.items.clear();
+        let _ = poll(|task| receiver.poll_recv(task, &mut records));
+        sender.push(Mark::default(), 3).unwrap();
+        records.items.clear();
+        assert!(poll(|task| receiver.poll_recv(task, &mut records)).is_some());
+        let filled = (records.items.as_ptr(), records.items.capacity());
+        assert_eq!((&records.items[..], filled), (&[3][..], (buffer, room)), "{name}");
+    }
+}
