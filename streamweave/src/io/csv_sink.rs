@@ -31,6 +31,13 @@ use crate::state::Value;
 /// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
 /// run.close_inputs()?.drain()?;
 /// assert_eq!(std::fs::read_to_string(&path)?, "symbol,price\nACME,9.5\n");
+///
+/// // As `CsvFile` with the same options reads it.
+/// let bare = CsvSink::<Trade>::create(&path).without_header().delimiter(b';');
+/// let run = graph! { file: bare, graph.trades => file.records }.inline()?;
+/// run.inputs.trades.try_send(Trade { symbol: "ACME", price: 9.5 })?;
+/// run.close_inputs()?.drain()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "ACME;9.5\n");
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -45,18 +52,38 @@ pub struct CsvSink<T: Serialize + Send + 'static> {
     #[scratch(init = Buffered::at(&self.place))]
     buffered: Buffered,
     place: Place,
+    headed: bool,
+    delimiter: u8,
     items: PhantomData<fn(&T)>,
 }
 
 impl<T: Serialize + Send + 'static> CsvSink<T> {
     /// Writes a new file, in place of what is there.
     pub fn create(path: impl Into<PathBuf>) -> Self {
-        CsvSink { place: Place::create(path), items: PhantomData }
+        Self::of(Place::create(path))
     }
 
     /// Writes behind what is there, if there is something.
     pub fn append(path: impl Into<PathBuf>) -> Self {
-        CsvSink { place: Place::append(path), items: PhantomData }
+        Self::of(Place::append(path))
+    }
+
+    fn of(place: Place) -> Self {
+        CsvSink { place, headed: true, delimiter: b',', items: PhantomData }
+    }
+
+    /// No row with the names of the fields comes first.
+    #[must_use]
+    pub fn without_header(mut self) -> Self {
+        self.headed = false;
+        self
+    }
+
+    /// What separates fields; a comma if it is not said. Fields that contain it are quoted.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = delimiter;
+        self
     }
 }
 
@@ -75,7 +102,8 @@ impl<T: Serialize + Send + 'static> CsvSinkHandlers<T> for CsvSink<T> {
     ) -> NodeResult {
         state.buffered.record(&mut state.written, out, |length, buffer| {
             // There is a header already, or something behind which there must be none.
-            row(records, length == 0).map(|row| buffer.extend(row))
+            let header = self.headed && length == 0;
+            row(records, header, self.delimiter).map(|row| buffer.extend(row))
         })
     }
 
@@ -84,9 +112,10 @@ impl<T: Serialize + Send + 'static> CsvSinkHandlers<T> for CsvSink<T> {
 
 /// A record as a row, behind the header if that is asked for. In memory of its own, so that what
 /// fails in the middle leaves nothing.
-fn row<T: Serialize>(record: &T, header: bool) -> Result<Vec<u8>, String> {
+fn row<T: Serialize>(record: &T, header: bool, delimiter: u8) -> Result<Vec<u8>, String> {
     let mut builder = csv::WriterBuilder::new();
-    let mut writer = builder.has_headers(header).buffer_capacity(512).from_writer(Vec::new());
+    builder.has_headers(header).delimiter(delimiter).buffer_capacity(512);
+    let mut writer = builder.from_writer(Vec::new());
     writer.serialize(record).map_err(|error| error.to_string())?;
     writer.into_inner().map_err(|error| error.to_string())
 }

@@ -90,6 +90,16 @@ fn csv_and_json_read_back() -> Tested {
     write!(CsvSink::create(&csv), head.clone());
     write!(CsvSink::append(&csv), tail.clone());
     assert_eq!(read!(CsvFile::<Pair>::new(&csv), out), (pairs(), vec![]));
+    for delimiter in *b";\t," {
+        write!(CsvSink::create(&csv).delimiter(delimiter), head.clone());
+        write!(CsvSink::append(&csv).delimiter(delimiter), tail.clone());
+        let source = CsvFile::<Pair>::new(&csv).delimiter(delimiter);
+        assert_eq!(read!(source, out), (pairs(), vec![]));
+        write!(CsvSink::create(&csv).delimiter(delimiter).without_header(), head.clone());
+        write!(CsvSink::append(&csv).without_header().delimiter(delimiter), tail.clone());
+        let source = CsvFile::<Pair>::new(&csv).without_header().delimiter(delimiter);
+        assert_eq!(read!(source, out), (pairs(), vec![]));
+    }
     write!(JsonLinesSink::create(&json), head);
     write!(JsonLinesSink::append(&json), tail);
     assert_eq!(read!(JsonLines::<Pair>::new(&json), out), (pairs(), vec![]));
