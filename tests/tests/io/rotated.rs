@@ -185,6 +185,8 @@ fn what_cannot_be_read_in_its_order_is_named_once() -> Tested {
             File::options().append(true).open(log.beside(".2"))?.set_modified(same)?;
         }
         log.append("four\n")?;
+        // It says nothing of when the others were changed.
+        File::options().append(true).open(&log.path)?.set_modified(SystemTime::UNIX_EPOCH)?;
         let (lines, errors) = after!(run);
         assert_eq!(lines, ["1:four"]);
         let [error] = &errors[..] else { panic!("{errors:?}") };

@@ -82,13 +82,17 @@ macro_rules! file_options {
         /// Goes on when the files grow, and does not end: as `tail -F`, all of them at once.
         ///
         /// A file that is renamed or removed is read to its end; then its path's new file is read
-        /// from the start. If that is not the next one, as there was more than one rotation
-        /// meanwhile, those between are read first: files that have the path's name with a number,
-        /// a date or `.old` behind it, and were changed later, the oldest first. Where they are
-        /// packed, or two were changed at the same time, one bad record names them all, and they
-        /// are not read. What has no such name, or is removed before it was read, is not noticed. One that is cut is read again from its start. A file that is not there
+        /// from the start. One that is cut is read again from its start. A file that is not there
         /// yet is waited for. A line is complete with its line feed, or when its file has been
         /// replaced. Looked at four times a second, by the run's clock.
+        ///
+        /// Where there was more than one rotation between two looks, or while the graph was down,
+        /// the files between are read first, by the times of their last changes: those beside the
+        /// path that have its name with a number, a date or `.old` behind it, and were changed
+        /// later than what has been read. Where one of them is packed, cannot be opened, or was changed at
+        /// the same time as another, none of them is read, and a bad record names them. Limits: what has another
+        /// name or was removed meanwhile is not noticed, nor are lines that were cut away before they
+        /// were read.
         #[must_use]
         pub fn follow(mut self) -> Self {
             self.files.follow.get_or_insert(std::time::Duration::from_millis(250));
