@@ -48,15 +48,17 @@ pub(crate) fn structure(
     }
     let ports_of = ports.inputs.iter().map(|input| &input.ty);
     let ports_of = ports_of.chain(ports.outputs.iter().map(|output| &output.ty));
+    let fields_of = item.fields.iter().map(|field| &field.ty);
     let generics = item.generics.clone();
-    item.generics = bare(&generics, item.fields.iter().map(|field| &field.ty).chain(ports_of));
+    let of_ports = bare(&generics, fields_of.clone().chain(ports_of));
+    item.generics = bare(&generics, fields_of);
     Ok(Node {
         krate: options.krate(),
         name: item.ident.clone(),
         vis: item.vis.clone(),
         docs: Docs::of(&item.attrs),
         generics,
-        bare: item.generics.clone(),
+        bare: of_ports,
         timing: options.timing(),
         strict: options.is_strict(),
         single: options.single.is_some(),
