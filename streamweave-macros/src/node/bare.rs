@@ -90,7 +90,11 @@ fn need(ty: &Type, params: &[Ident], needed: &mut Vec<Ident>) {
     }
 }
 
-fn need_of_path(TypePath { qself, path, .. }: &TypePath, params: &[Ident], needed: &mut Vec<Ident>) {
+fn need_of_path(
+    TypePath { qself, path, .. }: &TypePath,
+    params: &[Ident],
+    needed: &mut Vec<Ident>,
+) {
     let Some(last) = path.segments.last() else { return };
     let plain = path.segments.iter().all(|segment| segment.arguments.is_none());
     if qself.is_none() && plain {
