@@ -26,8 +26,8 @@
 //! | [`StdoutLines`] | `records: &T` | a line a record | |
 //! | `TcpSink` | `records: T` | a line a record | `net` |
 //!
-//! Under `#[workers(n)]` each worker reads every n-th file of a [`FileLines`], `CsvFile` or `JsonLines`, in the
-//! order of their paths; the other sources are refused there. Positions go with their files to another number of
+//! Under `#[workers(n)]` each worker reads every n-th file of a [`FileLines`], `CsvFile`, `JsonLines` or `ParquetFile`,
+//! in the order of their paths; the other sources are refused there. Positions go with their files to another number of
 //! workers. Give the records of files that follow each other their event times on the same workers: behind them the
 //! files are mixed, so that an estimate by `disorder` would find most of the earlier ones late.
 //!

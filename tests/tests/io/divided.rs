@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use streamweave::graph::Snapshot;
-use streamweave::io::{BadRecord, CsvFile, FileLines, JsonLines, Line};
+use streamweave::io::{BadRecord, CsvFile, FileLines, JsonLines, Line, ParquetFile};
 use streamweave::nodes::window::{Tumbling, WindowResult, count, window_all};
 use streamweave::nodes::{event_time_by, for_each, map};
 use streamweave::prelude::*;
@@ -179,16 +179,16 @@ fn in_a_graph_on_workers() -> Tested {
     Ok(())
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Row {
     n: u64,
 }
 
 /// On threads, and with more workers than files; bad rows leave by their output.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn csv_and_json() -> Tested {
+async fn csv_json_and_parquet() -> Tested {
     let folder = tempfile::tempdir()?;
-    let (mut csv, mut json) = (Vec::new(), Vec::new());
+    let (mut csv, mut json, mut parquet) = (Vec::new(), Vec::new(), Vec::new());
     for file in 0..4 {
         let rows = (0..500).map(|n| file * 1000 + n);
         csv.push(folder.path().join(format!("{file}.csv")));
@@ -197,12 +197,15 @@ async fn csv_and_json() -> Tested {
         std::fs::write(&csv[file], format!("n\n{text}odd\n"))?;
         let text: String = rows.map(|n| format!("{{\"n\": {n}}}\n")).collect();
         std::fs::write(&json[file], format!("{text}odd\n"))?;
+        let rows = (0..500).map(|n| Row { n: file as u64 * 1000 + n });
+        parquet.push(folder.path().join(format!("{file}.parquet")));
+        crate::parquet::write(&parquet[file], rows.collect(), 70)?;
     }
     let expected: Vec<_> =
         (0..4).flat_map(|file| (0..500).map(move |n| Row { n: file * 1000 + n })).collect();
     for workers in [1, 3, 7] {
         macro_rules! read {
-            ($source:expr) => {{
+            ($source:expr, $bad:expr) => {{
                 let graph = graph! {
                     #[workers(workers)] rows: $source,
                     rows.out => graph.rows,
@@ -216,12 +219,13 @@ async fn csv_and_json() -> Tested {
                 rows.sort();
                 assert_eq!(
                     (rows, errors.len()),
-                    (expected.iter().map(|row| Row { n: row.n }).collect(), 4)
+                    (expected.iter().map(|row| Row { n: row.n }).collect(), $bad)
                 );
             }};
         }
-        read!(CsvFile::<Row>::list(csv.clone()));
-        read!(JsonLines::<Row>::list(json.clone()));
+        read!(CsvFile::<Row>::list(csv.clone()), 4);
+        read!(JsonLines::<Row>::list(json.clone()), 4);
+        read!(ParquetFile::<Row>::list(parquet.clone()), 0);
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ fn trades(count: u32) -> Vec<Trade> {
 }
 
 /// Writes `records` in row groups of `group`.
-fn write<T>(path: &Path, records: Vec<T>, group: usize) -> Tested
+pub(crate) fn write<T>(path: &Path, records: Vec<T>, group: usize) -> Tested
 where
     T: Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -121,6 +121,56 @@ fn a_restored_graph_goes_on_at_the_next_row() -> Tested {
             assert!(read == whole, "batches of {batch}, {take} rows first");
         }
         assert!(cuts.len() >= whole.len() / batch / 2, "{cuts:?}");
+    }
+    Ok(())
+}
+
+/// As many rows of each file as it has been given go with it to another worker.
+#[test]
+fn positions_go_with_their_files() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let lengths = [9, 4, 0, 7, 5];
+    let paths: Vec<_> = (0..5).map(|n| folder.path().join(format!("{n}.parquet"))).collect();
+    for (path, length) in paths.iter().zip(lengths) {
+        write(path, trades(length), 3)?;
+    }
+    let of = |length| trades(length).into_iter().map(|trade| trade.symbol);
+    let mut whole: Vec<_> = lengths.into_iter().flat_map(of).collect();
+    whole.sort();
+    for (first, then) in [(1, 3), (2, 4), (3, 1), (3, 3), (7, 2)] {
+        let graph = |workers: usize| {
+            streamweave::graph! {
+                #[workers(workers)] file: ParquetFile::<Trade>::list(paths.clone()).batch(2),
+                #[buffer(1)]
+                file.out => graph.trades,
+            }
+        };
+        for take in 0..=whole.len() {
+            let mut run = graph(first).inline()?;
+            let mut read = Vec::new();
+            while read.len() < take {
+                run.step()?;
+                read.extend(run.outputs.trades.try_recv().map(|trade| trade.symbol));
+            }
+            run.stop_sources();
+            loop {
+                run.step()?;
+                let Some(trade) = run.outputs.trades.try_recv() else { break };
+                read.push(trade.symbol);
+            }
+            let snapshot: Snapshot = run.drain()?.state;
+            let mut graph = graph(then);
+            graph.restore(&snapshot)?;
+            let mut run = graph.inline()?;
+            loop {
+                run.step()?;
+                let Some(trade) = run.outputs.trades.try_recv() else { break };
+                read.push(trade.symbol);
+            }
+            run.drain()?;
+            read.sort();
+            assert!(read == whole, "{take} rows on {first} workers, the rest on {then}");
+        }
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ use crate::state::Keyed;
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[crate::node(source, rewindable, crate = crate)]
+#[crate::node(source, rewindable, splits = self.files.names(), crate = crate)]
 pub struct ParquetFile<T: DeserializeOwned + Send + 'static> {
     /// The records, in the order of the file.
     #[output]
@@ -78,6 +78,9 @@ pub struct ParquetFile<T: DeserializeOwned + Send + 'static> {
     /// How far each file has been read, by path.
     #[state]
     splits: Keyed<String, RowSplit>,
+    /// Those that it reads, by number.
+    #[scratch]
+    own: Vec<usize>,
     #[scratch]
     open: Option<Open>,
     /// A failure has a unit of its own: what was given before it stands.
@@ -95,7 +98,8 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFile<T> {
         Self::list([path])
     }
 
-    /// Reads these files, one after the other: what a glob found, for instance.
+    /// Reads these files, one after the other: what a glob found, for instance. Under `#[workers(n)]` each
+    /// worker reads every n-th of them, in the order of their paths.
     pub fn list<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Self {
         let files = Files::new(paths.into_iter().map(Into::into));
         ParquetFile { files, records: PhantomData }
@@ -119,10 +123,14 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
     fn on_start(
         &self,
         state: &mut ParquetFileState<T>,
-        _: &mut impl ParquetFileOut<T>,
+        out: &mut impl ParquetFileOut<T>,
     ) -> NodeResult {
         let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        Ok(self.files.check(finished)?)
+        self.files.check(|name| !out.owns_split(name) || finished(name))?;
+        let list = self.files.list.iter().enumerate();
+        state.own =
+            list.filter(|(_, (_, name))| out.owns_split(name)).map(|(index, _)| index).collect();
+        Ok(())
     }
 
     async fn next(
@@ -134,8 +142,8 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
             return Err(error);
         }
         let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
-        let mut files = self.files.list.iter().enumerate();
-        let Some((index, (path, name))) = files.find(|(_, (_, name))| !finished(name)) else {
+        let mut own = state.own.iter().map(|index| (*index, &self.files.list[*index]));
+        let Some((index, (path, name))) = own.find(|(_, (_, name))| !finished(name)) else {
             state.progress.end();
             return Ok(More::End);
         };
@@ -146,7 +154,10 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
             None => Open::new(path, name, &mut split, self.files.batch)?,
         };
         let ran = open.unit(&mut split, out);
-        state.progress.at(&self.files, index, || open.bytes(&split));
+        // One bar is enough, and of all files.
+        if state.own.len() == self.files.list.len() {
+            state.progress.at(&self.files, index, || open.bytes(&split));
+        }
         state.splits.insert((**name).to_owned(), split);
         match ran {
             Ok(()) => {
