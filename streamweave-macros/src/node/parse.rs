@@ -28,7 +28,10 @@ pub(crate) fn structure(
     item.attrs.retain(|attr| {
         let again = attr.path().is_ident("node");
         if again {
-            errors.error(attr, "this is a node already: write one `#[node]`, with all its options");
+            errors.error(
+                attr.path(),
+                "this is a node already: write one `#[node]`, with all its options",
+            );
         }
         !again
     });
