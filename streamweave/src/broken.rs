@@ -155,6 +155,10 @@ variants! {
     WholeIsDivided,
     /// What a sink could not write is dropped when it restarts.
     UnwrittenIsDropped,
+    /// A run that is told to end commits what no checkpoint has, though it takes some.
+    EndsWithoutCheckpoint,
+    /// What another sink has committed by the same name counts as committed.
+    SharedNameIsOwn,
     /// A run whose checkpoints another run has taken over goes on.
     FencedGoesOn,
     /// A source's wait begins anew whenever it is woken.

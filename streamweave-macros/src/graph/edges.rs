@@ -25,10 +25,28 @@ impl Body<'_> {
 
     fn edge_ends(&mut self, s: ParseStream<'_>, options: Options) -> Option<EdgeDecl> {
         let mut told = self.errors.len();
+        let misplaced = if s.peek(kw::feedback) && s.peek2(syn::Ident) {
+            s.parse::<Ident>().ok()
+        } else {
+            None
+        };
         let from = self.endpoint(s)?;
+        if let Some(feedback) = &misplaced {
+            let from = from.text();
+            let message = format!("`feedback` stands behind the arrow: `{from} => feedback ..`");
+            self.errors.error(feedback, message);
+        }
         let mut edge = EdgeDecl { options, from, arrow: None, targets: Vec::new() };
         if let Ok(arrow) = s.parse::<Token![=>]>() {
             edge.arrow = Some(arrow);
+        } else if let Ok(arrow) = s.parse::<Token![<=]>() {
+            let message = "an edge goes from an output to an input: `node.output => node.input`";
+            self.errors.error(arrow, message);
+            // As if it had been written the other way round: the rest is still checked.
+            let to = std::mem::replace(&mut edge.from, self.endpoint(s)?);
+            edge.arrow = Some(Token![=>](Span::call_site()));
+            edge.targets.push(Target { feedback: misplaced, to });
+            return Some(edge);
         } else {
             let wrong = if s.peek(Token![->]) || s.peek(Token![=]) || s.peek(Token![:]) {
                 skip(s, |s| at_comma(s) || s.peek(syn::Ident))
@@ -53,6 +71,9 @@ impl Body<'_> {
         }
         told = self.errors.len();
         self.targets(s, &mut edge);
+        for target in &mut edge.targets {
+            target.feedback = target.feedback.take().or(misplaced.clone());
+        }
         if edge.targets.is_empty() && self.errors.len() == told {
             self.errors.error(edge.arrow, "expected an input `node.port` after `=>`");
         }
@@ -133,6 +154,20 @@ impl Body<'_> {
         }
         if port.is_none() {
             self.partial = true;
+        }
+        if let (Some(inner), true) = (&port, s.peek(Token![.]) && s.peek2(syn::Ident::peek_any)) {
+            let dot = s.parse::<Token![.]>().ok();
+            let last = name(s, "port", self.errors)?;
+            // As if it had been left out: the rest is still checked.
+            if node == "graph" {
+                let message =
+                    format!("the graph's own ports are `graph.{last}`, without `{inner}`");
+                self.errors.error(inner, message);
+                return Some(Endpoint { node, dot, port: Some(last) });
+            }
+            let message = "a port is `node.port`, whatever group its node is in: leave out this";
+            self.errors.error(&node, message);
+            return Some(Endpoint { node: inner.clone(), dot, port: Some(last) });
         }
         Some(Endpoint { node, dot, port })
     }

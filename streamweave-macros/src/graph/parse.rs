@@ -127,6 +127,17 @@ pub(super) fn is_node(s: ParseStream<'_>) -> bool {
     s.peek(syn::Ident::peek_any) && s.peek2(Token![:]) && !s.peek2(Token![::])
 }
 
+/// Whether `name = node` stands here.
+fn is_assigned(s: ParseStream<'_>) -> bool {
+    let equals = s.peek(syn::Ident) && s.peek2(Token![=]) && !s.peek2(Token![=>]);
+    let is_edge = || {
+        let s = s.fork();
+        let _ = (s.parse::<Ident>(), s.parse::<Token![=]>());
+        s.peek(syn::Ident) && s.peek2(Token![.])
+    };
+    equals && !is_edge()
+}
+
 /// A keyword where a name is expected is told in its own words.
 pub(super) fn name(s: ParseStream<'_>, what: &str, errors: &mut Errors) -> Option<Ident> {
     let name = s.call(Ident::parse_any).ok()?;
@@ -241,8 +252,13 @@ impl Body<'_> {
         if let Some(port) = attrs.iter().find(|attr| is_port(attr)) {
             return self.port(s, &attrs, port, outermost).map(Item::Port);
         }
-        if is_node(s) {
-            return self.node(s, &attrs).map(Item::Node);
+        let with_let = s.parse::<Token![let]>();
+        if let Ok(keyword) = &with_let {
+            self.errors.error(keyword, "a node is written `name: node`, without `let`");
+            let _ = s.parse::<Option<Token![mut]>>();
+        }
+        if is_node(s) || is_assigned(s) {
+            return self.node(s, &attrs, with_let.is_ok()).map(Item::Node);
         }
         if (s.peek(kw::group) || s.peek(Token![loop])) && !s.peek2(Token![.]) {
             return self.group(s, &attrs).map(Item::Group);
@@ -257,14 +273,23 @@ impl Body<'_> {
         None
     }
 
-    fn node(&mut self, s: ParseStream<'_>, attrs: &[Attribute]) -> Option<NodeDecl> {
+    fn node(&mut self, s: ParseStream<'_>, attrs: &[Attribute], told: bool) -> Option<NodeDecl> {
         let options = options(attrs, Place::Node, self.errors);
         let Some(name) = name(s, "node", self.errors) else {
             self.partial = true;
             skip(s, at_comma);
             return None;
         };
-        let colon = s.parse::<Token![:]>().ok()?;
+        let colon = match s.parse::<Token![=]>() {
+            Ok(equals) => {
+                // As if it had been written: the rest is still checked.
+                if !told {
+                    self.errors.error(equals, format!("a node is written `{name}: node`"));
+                }
+                Token![:](equals.span)
+            }
+            Err(_) => s.parse::<Token![:]>().ok()?,
+        };
         let fork = s.fork();
         let expr = match fork.parse::<Expr>() {
             Ok(expr) => {
@@ -330,6 +355,12 @@ impl Body<'_> {
             Ok((name, s.parse()?))
         };
         match read() {
+            Ok((name, Type::Reference(lent))) => {
+                let message = "the ports of a graph carry what the nodes inside take or send, lent or \
+                               not: write the type without `&`";
+                self.errors.error(lent.and_token, message);
+                Some(PortDecl { docs, is_input, optional, name, ty: *lent.elem })
+            }
             Ok((name, ty)) => Some(PortDecl { docs, is_input, optional, name, ty }),
             Err(error) => {
                 self.errors.push(error);
@@ -352,6 +383,13 @@ impl Body<'_> {
             Ident::new("_unnamed", keyword.span())
         };
         let strategy = s.parse::<Ident>().ok();
+        if !s.peek(syn::token::Brace) && s.peek2(syn::token::Brace) {
+            // As if it were not there: the nodes inside are still known.
+            if let Ok(extra) = s.parse::<TokenTree>() {
+                let message = format!("expected `{{` after `{keyword} {group_name}`");
+                self.errors.error(extra, message);
+            }
+        }
         let Some((Delimiter::Brace, body)) = brace(s) else {
             let told = group_name == "_unnamed";
             if !told {

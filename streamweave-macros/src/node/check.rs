@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
-use syn::{Lit, Type};
+use syn::{Lit, Type, parse_quote};
 
 use crate::diag::Errors;
 use crate::node::expand::camel;
@@ -77,8 +77,11 @@ fn names(node: &mut Node, errors: &mut Errors) {
         }
         new
     });
+    let mut sent = BTreeSet::new();
     node.outputs.retain(|output| {
         let new = once(&mut seen, &output.name, errors);
+        // That of an input is told, and stays: the handler may send to it.
+        let stays = sent.insert(output.name.to_string());
         if new {
             keyword(&output.name, errors);
             let name = output.name.unraw().to_string();
@@ -98,7 +101,7 @@ fn names(node: &mut Node, errors: &mut Errors) {
                 );
             }
         }
-        new
+        stays
     });
     alike(node, errors);
     let mut seen = BTreeSet::new();
@@ -179,7 +182,7 @@ fn keyword(name: &Ident, errors: &mut Errors) {
     }
 }
 
-fn ports(node: &Node, errors: &mut Errors) {
+fn ports(node: &mut Node, errors: &mut Errors) {
     let name = &node.name;
     match &node.kind {
         Kind::Source => {
@@ -201,6 +204,7 @@ fn ports(node: &Node, errors: &mut Errors) {
                      `concurrency`",
                 );
             }
+            node.inputs.truncate(1);
         }
         _ if node.inputs.is_empty() => errors.error(
             name,
@@ -247,7 +251,14 @@ fn version(node: &mut Node, errors: &mut Errors) {
     }
 }
 
-fn keys(node: &Node, errors: &mut Errors) {
+fn keys(node: &mut Node, errors: &mut Errors) {
+    if let Some((text, owned)) = node.key.as_ref().and_then(sized) {
+        errors.error(&node.key, format!("a key owns what it holds: write `key = {text}`"));
+        for input in node.inputs.iter_mut().filter(|input| input.key.is_some()) {
+            input.key = Some(parse_quote!(|_| -> #owned { ::core::unreachable!() }));
+        }
+        node.key = Some(owned);
+    }
     for input in &node.inputs {
         match (&node.key, &input.key) {
             (_, Some(_)) if input.broadcast => errors.error(

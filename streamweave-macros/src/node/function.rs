@@ -36,6 +36,7 @@ pub(crate) fn function(
     let Some(parameter) = the_parameter(&item, errors) else {
         return Err(item.into_token_stream());
     };
+    let mutable = matches!(&parameter, Type::Reference(lent) if lent.mutability.is_some());
     let (ty, lends) = item_type(parameter, errors);
     let ty = owned(ty);
 
@@ -116,9 +117,10 @@ pub(crate) fn function(
         inputs: vec![Input {
             name: Ident::new("input", item.sig.ident.span()),
             docs: Docs(vec![parse_quote!(#[doc = " What the function takes."])]),
+            // It cannot be called with what is lent for reading.
+            handled_as: mutable.then(|| ty.clone()),
             ty,
             lends,
-            handled_as: None,
             key: None,
             broadcast: false,
             optional: false,

@@ -8,6 +8,7 @@ use syn::{Expr, LitBool, LitInt, LitStr, Path, Token, Type, parse_quote};
 
 use crate::diag::Errors;
 use crate::duration;
+use crate::graph::names::similar;
 use crate::node::model::{Breaker, Calls, Kind};
 use crate::node::returns::Shape;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub(crate) struct Options {
     krate: Option<Path>,
     pub(crate) key: Option<Type>,
+    /// There is a `key`, and what is wrong with it has been told.
+    pub(crate) key_failed: bool,
     pub(crate) unregistered: bool,
     /// Of the library's own nodes only.
     pub(crate) stamps: Option<Ident>,
@@ -70,7 +73,9 @@ impl Options {
                 false
             }
             "key" => {
+                self.key_failed = true;
                 self.key = Some(value(input)?);
+                self.key_failed = false;
                 false
             }
             "register" => {
@@ -189,7 +194,13 @@ impl Options {
                 self.breaker = Some(breaker(name, input)?);
                 true
             }
-            _ => return Err(unknown(name, KNOWN)),
+            _ => {
+                // Told, and taken for what was meant.
+                if let Some(meant) = similar(&name.to_string(), names(KNOWN)) {
+                    self.option(&Ident::new(meant, name.span()), input)?;
+                }
+                return Err(unknown(name, KNOWN));
+            }
         };
         if about_calls && self.calls.is_none() {
             self.calls = Some(name.clone());
@@ -331,12 +342,15 @@ pub(crate) fn each(
 ) {
     let list = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            let parsed = input.call(Ident::parse_any).and_then(|name| option(&name, input));
+            let mut name = None;
+            let parsed = input
+                .call(Ident::parse_any)
+                .and_then(|option_name| option(name.insert(option_name), input));
             let parsed = parsed.and_then(|()| {
                 if input.is_empty() { Ok(()) } else { input.parse::<Token![,]>().map(drop) }
             });
             if let Err(error) = parsed {
-                errors.push(error);
+                errors.push(at_option(error, name.as_ref()));
                 while !input.is_empty() && input.parse::<Token![,]>().is_err() {
                     input.parse::<proc_macro2::TokenTree>()?;
                 }
@@ -355,5 +369,28 @@ pub(crate) fn value<T: syn::parse::Parse>(input: ParseStream<'_>) -> syn::Result
 }
 
 pub(crate) fn unknown(name: &Ident, known: &str) -> syn::Error {
-    syn::Error::new(name.span(), format!("unknown option `{name}`; the options are {known}"))
+    let message = match similar(&name.to_string(), names(known)) {
+        Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
+        None => format!("unknown option `{name}`; the options are {known}"),
+    };
+    syn::Error::new(name.span(), message)
+}
+
+/// The names of the options in the text that lists them.
+fn names(known: &str) -> impl Iterator<Item = &str> {
+    let quoted = known.split('`').skip(1).step_by(2);
+    quoted.filter_map(|option| option.split([' ', '(']).next())
+}
+
+/// A value that is missing is told at its option: at the end that would be the whole attribute.
+fn at_option(error: syn::Error, name: Option<&Ident>) -> syn::Error {
+    match name {
+        Some(name) if error.to_string().starts_with("expected `=`") => {
+            syn::Error::new(name.span(), format!("`{name}` has a value: write `{name} = ..`"))
+        }
+        Some(name) if error.to_string().starts_with("unexpected end of input") => {
+            syn::Error::new(name.span(), format!("expected a value after `{name} =`"))
+        }
+        _ => error,
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, Field, Fields, FieldsNamed, GenericParam, Generics, ItemStruct, LitStr, Meta,
-    Type, parse_quote,
+    Attribute, Expr, Field, Fields, FieldsNamed, GenericArgument, GenericParam, Generics,
+    ItemStruct, LitStr, Meta, PathArguments, Type, TypeReference, parse_quote,
 };
 
 use crate::diag::Errors;
@@ -25,6 +25,16 @@ pub(crate) fn structure(
 ) -> Result<Node, TokenStream> {
     let mut options = Options::parse(args, errors);
     let kind = options.kind(errors);
+    item.attrs.retain(|attr| {
+        let again = attr.path().is_ident("node");
+        if again {
+            errors.error(
+                attr.path(),
+                "this is a node already: write one `#[node]`, with all its options",
+            );
+        }
+        !again
+    });
     if let Some((shape, _)) = &options.returns {
         errors.error(shape, "`returns` is for nodes that are functions");
     }
@@ -37,6 +47,10 @@ pub(crate) fn structure(
                  #[output] fills: Fill, .. }}`"
             ),
         );
+        // Told already: nobody else knows the attributes of ports.
+        for field in &mut item.fields {
+            field.attrs.retain(|attr| !is_role(attr));
+        }
         return Err(item.into_token_stream());
     };
     let mut ports = Fieldwork::default();
@@ -46,17 +60,22 @@ pub(crate) fn structure(
     if refuse_lifetimes(&item, errors) {
         return Err(item.into_token_stream());
     }
+    if options.key_failed {
+        ports.inputs.iter_mut().for_each(|input| input.key = None);
+    }
     let ports_of = ports.inputs.iter().map(|input| &input.ty);
     let ports_of = ports_of.chain(ports.outputs.iter().map(|output| &output.ty));
+    let fields_of = item.fields.iter().map(|field| &field.ty);
     let generics = item.generics.clone();
-    item.generics = bare(&generics, item.fields.iter().map(|field| &field.ty).chain(ports_of));
+    let of_ports = bare(&generics, fields_of.clone().chain(ports_of));
+    item.generics = bare(&generics, fields_of);
     Ok(Node {
         krate: options.krate(),
         name: item.ident.clone(),
         vis: item.vis.clone(),
         docs: Docs::of(&item.attrs),
         generics,
-        bare: item.generics.clone(),
+        bare: of_ports,
         timing: options.timing(),
         strict: options.is_strict(),
         single: options.single.is_some(),
@@ -99,7 +118,7 @@ fn refuse_unused(fields: &mut FieldsNamed, node: &Ident, generics: &Generics, er
              field `marker: PhantomData<fn() -> {first}>`"
         ),
     );
-    fields.named.push(parse_quote!(__marker: ::core::marker::PhantomData<fn() -> (#(#unused,)*)>));
+    fields.named.push(parse_quote!(marker: ::core::marker::PhantomData<fn() -> (#(#unused,)*)>));
 }
 
 /// The identifiers in a type, each between spaces.
@@ -143,14 +162,15 @@ struct Fieldwork {
 
 const ROLES: [&str; 4] = ["input", "output", "state", "scratch"];
 
+fn is_role(attr: &Attribute) -> bool {
+    ROLES.iter().any(|role| attr.path().is_ident(role))
+}
+
 impl Fieldwork {
     /// Moves the field off, or gives it back if it is configuration.
     fn field(&mut self, mut field: Field, errors: &mut Errors) -> Option<Field> {
         misspelt(&mut field.attrs, errors);
-        let mut roles: Vec<Attribute> = field
-            .attrs
-            .extract_if(.., |attr| ROLES.iter().any(|role| attr.path().is_ident(role)))
-            .collect();
+        let mut roles: Vec<Attribute> = field.attrs.extract_if(.., |attr| is_role(attr)).collect();
         if roles.is_empty() {
             return Some(field);
         }
@@ -201,6 +221,16 @@ impl Fieldwork {
                 Ok(())
             });
             let (vis, ty) = (field.vis, field.ty);
+            let borrows = saved.then(|| borrowed(&ty)).flatten();
+            if let Some(borrowed) = borrows {
+                let owned = match sized(&borrowed.elem) {
+                    Some((text, _)) => format!("`{text}`"),
+                    None => "the type without `&`".to_owned(),
+                };
+                let message = format!("state that is saved owns what it holds: write {owned}");
+                errors.error(borrowed, message);
+            }
+            let saved = saved && borrows.is_none();
             if init.is_none()
                 && ttl.is_none()
                 && let Some(question) = how_long(&ty)
@@ -214,7 +244,15 @@ impl Fieldwork {
     }
 
     fn input(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
-        let (ty, lends) = item_type(ty, errors);
+        let mut ignored = Errors::ignored();
+        let (mutable, no_size) = match &ty {
+            Type::Reference(lent) => (lent.mutability.is_some(), sized(&lent.elem).is_some()),
+            _ => (false, false),
+        };
+        let handled_as = (mutable && !no_size).then(|| ty.clone());
+        // What has no size either is told as that.
+        let (ty, lends) = item_type(ty, if no_size { &mut ignored } else { errors });
+        let lends = lends && handled_as.is_none();
         let (mut key, mut broadcast, mut optional) = (None::<Expr>, false, false);
         each_option(attr, errors, |option, input| {
             match option.to_string().as_str() {
@@ -228,16 +266,7 @@ impl Fieldwork {
             }
             Ok(())
         });
-        self.inputs.push(Input {
-            name,
-            docs,
-            ty,
-            lends,
-            handled_as: None,
-            key,
-            broadcast,
-            optional,
-        });
+        self.inputs.push(Input { name, docs, ty, lends, handled_as, key, broadcast, optional });
     }
 
     fn output(&mut self, name: Ident, docs: Docs, ty: Type, attr: &Attribute, errors: &mut Errors) {
@@ -276,6 +305,27 @@ fn how_long(ty: &Type) -> Option<&'static str> {
         )
     } else {
         None
+    }
+}
+
+/// A reference among the type's arguments.
+fn borrowed(ty: &Type) -> Option<&TypeReference> {
+    match ty {
+        Type::Reference(reference) => Some(reference),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
+        Type::Array(array) => borrowed(&array.elem),
+        Type::Group(group) => borrowed(&group.elem),
+        Type::Paren(paren) => borrowed(&paren.elem),
+        Type::Path(path) => {
+            let PathArguments::AngleBracketed(list) = &path.path.segments.last()?.arguments else {
+                return None;
+            };
+            list.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => borrowed(ty),
+                _ => None,
+            })
+        }
+        _ => None,
     }
 }
 

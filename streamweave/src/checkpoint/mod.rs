@@ -67,6 +67,7 @@ pub use objects::ObjectCheckpointStorage;
 
 pub use crate::graph::restart_from_checkpoint;
 use crate::graph::{CutId, Descent, Snapshot};
+use std::sync::Arc;
 
 /// Where checkpoints are kept.
 ///
@@ -122,6 +123,25 @@ pub trait CheckpointStorage: Send + Sync {
     /// # Errors
     /// When it cannot be read, or is damaged: which file, and what can be done.
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError>;
+}
+
+/// One that is chosen when the program runs: a folder or an object store, say, as an `Arc<dyn CheckpointStorage>`.
+impl<S: CheckpointStorage + ?Sized> CheckpointStorage for Arc<S> {
+    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        (**self).publish(snapshot)
+    }
+    fn takes_changes_since(&self) -> Option<CutId> {
+        (**self).takes_changes_since()
+    }
+    fn savepoint(&self, name: &str, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        (**self).savepoint(name, snapshot)
+    }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        (**self).will_commit(id)
+    }
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        (**self).latest()
+    }
 }
 
 /// A complete checkpoint.

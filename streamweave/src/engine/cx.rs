@@ -94,6 +94,9 @@ impl Phase {
     }
 }
 
+/// In place of the input, where that is not known yet.
+pub(crate) const SENDING: &str = "out";
+
 /// Why a unit failed, and where.
 #[derive(Debug)]
 pub struct Failure {
@@ -266,6 +269,12 @@ impl Cx {
 impl Failure {
     pub(crate) fn new(node: Arc<str>, input: &'static str, position: u64, cause: Cause) -> Self {
         Failure { node, input, position, cause, gave_up: OnceLock::new() }
+    }
+
+    /// In a unit of that node, in what it sent or did by its `out`; [`settle`](crate::engine::drive::settle) says
+    /// at which record.
+    pub(crate) fn of_sending(node: Arc<str>, error: NodeError) -> Self {
+        Failure::new(node, SENDING, 0, Cause::Error(error))
     }
 
     /// The engine itself failed: a panic outside of every handler.

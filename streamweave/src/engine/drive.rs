@@ -10,7 +10,7 @@ use std::vec::Drain;
 use crate::broken::{Broken, broken};
 use crate::engine::Instance;
 use crate::engine::aside::{Aside, Failed};
-use crate::engine::cx::{Cause, Cx, Failure, Phase};
+use crate::engine::cx::{Cause, Cx, Failure, Phase, SENDING};
 use crate::engine::records::{Carried, Mark, Records, Stamps};
 use crate::engine::spawn::panic_message;
 use crate::node::{Emit, Emitters, Lifecycle, Part, Receive};
@@ -321,6 +321,19 @@ pub(crate) fn name_panic(root: &mut dyn Part, cx: &mut Cx, panicked: Panicked) {
     cx.fail(Failure::new(node, input, position, Cause::Panic(panicked.0)));
 }
 
+/// Names the record at which a node failed in sending: the one that it has taken last, as nothing is handed
+/// over behind a failure.
+fn name_record(root: &mut dyn Part, failure: &mut Arc<Failure>) {
+    let Some(failure) = Arc::get_mut(failure).filter(|failure| failure.input == SENDING) else {
+        return;
+    };
+    root.visit(&mut |node| {
+        if *node.path() == failure.node {
+            (failure.input, failure.position) = node.doing();
+        }
+    });
+}
+
 /// A unit has run: what it staged applies, and what it promised. Whether the step goes on.
 #[inline(never)]
 fn unit_stands(root: &mut dyn Part, cx: &mut Cx) -> bool {
@@ -386,8 +399,9 @@ pub(crate) fn settle(
     {
         name_panic(root, cx, panicked);
     }
-    let failure = cx.take_failure();
-    if failure.is_some() {
+    let mut failure = cx.take_failure();
+    if let Some(failure) = &mut failure {
+        name_record(root, failure);
         root.rollback();
         cx.take_staged();
     } else {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::broken::{Broken, broken};
 use crate::engine::outbox::Outbox;
@@ -91,6 +92,9 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     }
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()
+    }
+    fn set_sender(&mut self, node: &Arc<str>) {
+        self.targets.iter_mut().for_each(|target| target.set_sender(node));
     }
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         self.targets.iter_mut().for_each(|target| target.outlets(each));

@@ -232,6 +232,10 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.leaving.accepted() + self.buffer.len() as u64
     }
 
+    fn set_sender(&mut self, node: &Arc<str>) {
+        self.leaving.of = Some(Arc::clone(node));
+    }
+
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         each(self.leaving.sender.id());
     }

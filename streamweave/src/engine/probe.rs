@@ -321,6 +321,11 @@ impl Probe {
         askers.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether it does.
+    pub(crate) fn is_to_commit(&self) -> bool {
+        self.lock().commits
+    }
+
     /// A barrier has passed the stage, which has this state.
     pub(crate) fn passed(&self, epoch: u64, states: Vec<InstanceState>) {
         let askers = {

@@ -28,6 +28,8 @@ pub struct Tray<T> {
     inside: bool,
     store: Box<Store<T>>,
     target: Box<dyn Target<T>>,
+    /// Who fills it.
+    of: Option<Arc<str>>,
 }
 
 /// A full batch that waits.
@@ -165,6 +167,7 @@ impl<T: Send + 'static> Tray<T> {
                 limit: LIMIT,
             }),
             target: Box::new(target),
+            of: None,
         }
     }
 
@@ -176,7 +179,7 @@ impl<T: Send + 'static> Tray<T> {
         self
     }
 
-    /// Told as of the node behind it.
+    /// The failure of nobody's unit: told as of the node behind it.
     fn failure(&mut self, error: SpillError) -> Failure {
         let mut behind = None;
         self.target.part().visit(&mut |node| {
@@ -256,7 +259,10 @@ impl<T: Send + 'static> Tray<T> {
         match self.store.put(&mut self.incoming, of_unit) {
             Ok(ready) => self.ready.push_back(ready),
             Err(error) => {
-                let failure = self.failure(error);
+                let failure = match &self.of {
+                    Some(node) => Failure::of_sending(Arc::clone(node), error.into()),
+                    None => self.failure(error),
+                };
                 cx.fail(failure);
                 self.incoming.clear();
             }
@@ -338,6 +344,10 @@ impl<T: Send + 'static> Part for Tray<T> {
 
     fn flush(&mut self, flush: &mut Flush<'_, '_>) -> bool {
         self.target.part().flush(flush)
+    }
+
+    fn set_sender(&mut self, node: &Arc<str>) {
+        self.of = Some(Arc::clone(node));
     }
 
     fn accepted(&mut self) -> u64 {

@@ -508,6 +508,9 @@ where
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())
     }
+    fn set_sender(&mut self, node: &Arc<str>) {
+        either!(self, part => part.set_sender(node));
+    }
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         either!(self, part => part.outlets(each));
     }

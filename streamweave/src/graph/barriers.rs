@@ -219,6 +219,11 @@ impl Barriers {
         }
     }
 
+    /// Whether a stage that has settled waits to be told that all is complete.
+    pub(crate) fn waits_to_commit(&self) -> bool {
+        self.probes.iter().any(|(_, probe)| probe.is_to_commit())
+    }
+
     /// Whether that is so.
     pub(crate) fn has_settled(&self) -> bool {
         self.probes.iter().all(|(_, probe)| probe.last().is_some())

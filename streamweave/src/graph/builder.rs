@@ -602,14 +602,16 @@ impl GraphBuilder {
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
         self.ends.extend(End::of(&*node).map(|end| (Arc::clone(path), end)));
-        let mut open = Open(Vec::new());
-        out.each(&mut open);
-        if open.0.iter().all(|open| *open) {
+        let mut outputs = Outputs { of: path, open: Vec::new() };
+        out.each(&mut outputs);
+        let open = outputs.open;
+        if open.iter().all(|open| *open) {
             self.counters.sinks.push(Arc::clone(path));
         }
-        self.note_open::<N>(path, &open.0);
+        self.note_open::<N>(path, &open);
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
-        let letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
+        let mut letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
+        letters.iter_mut().for_each(|letters| letters.set_sender(path));
         Instance::new(node, Arc::clone(path), out, letters, counters)
     }
 
@@ -648,11 +650,15 @@ pub struct Back {
     pub bound: Bound,
 }
 
-/// Which outputs are unconnected.
-struct Open(Vec<bool>);
-impl EachPart for Open {
+/// The outputs of a node: each is told whose it is, and which are unconnected is noted.
+struct Outputs<'a> {
+    of: &'a Arc<str>,
+    open: Vec<bool>,
+}
+impl EachPart for Outputs<'_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        self.0.push(!part.is_connected());
+        part.set_sender(self.of);
+        self.open.push(!part.is_connected());
         true
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::pending;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -36,6 +36,8 @@ pub(super) struct Cuts {
     given: AtomicBool,
     /// The longest limit that one was given, in milliseconds.
     longest: AtomicI64,
+    /// The storage of the last one.
+    storage: std::sync::Mutex<Option<Arc<dyn CheckpointStorage>>>,
 }
 
 impl fmt::Debug for Cuts {
@@ -51,9 +53,9 @@ impl Cuts {
         barriers: Barriers,
         ended: watch::Receiver<Option<Ended>>,
     ) -> Self {
-        let (failure, cutting, keeping, given, longest) = Default::default();
+        let (failure, cutting, keeping, given, longest, storage) = Default::default();
         let (barriers, runtime) = (Arc::new(barriers), Handle::current());
-        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping, given, longest }
+        Cuts { graph, barriers, ended, runtime, failure, cutting, keeping, given, longest, storage }
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -95,10 +97,19 @@ impl Cuts {
     /// Waits until no checkpoint is on its way to a storage, for so long or as long as one was given; the time
     /// if that was not enough.
     pub(super) async fn kept(&self, patience: Duration) -> Result<(), Duration> {
-        let longest = u64::try_from(self.longest.load(Ordering::Relaxed)).unwrap_or(0);
-        let patience = patience.max(Duration::from_millis(longest));
+        let patience = self.at_least(patience);
         let kept = tokio::time::timeout(patience, self.keeping.lock());
         kept.await.map(drop).map_err(|_| patience)
+    }
+
+    /// So long, or as long as one was given.
+    fn at_least(&self, patience: Duration) -> Duration {
+        let longest = u64::try_from(self.longest.load(Ordering::Relaxed)).unwrap_or(0);
+        patience.max(Duration::from_millis(longest))
+    }
+
+    fn last_storage(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn CheckpointStorage>>> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the one before is kept: so that it is over when this one begins.
@@ -266,13 +277,13 @@ impl Cuts {
 
     /// Waits until everything is done but to commit, keeps the state in `storage` if there is one, and
     /// lets it be committed. A run that fails meanwhile is left to its failure.
-    pub(super) async fn finish<S>(
+    ///
+    /// Without one, what would be committed is kept where the run's checkpoints are: otherwise none of them
+    /// could be gone on from. That is waited for as long as for one of them.
+    pub(super) async fn finish(
         &self,
-        storage: Option<&S>,
-    ) -> Result<Option<u64>, CheckpointError>
-    where
-        S: CheckpointStorage + Clone + 'static,
-    {
+        storage: Option<Arc<dyn CheckpointStorage>>,
+    ) -> Result<Option<u64>, CheckpointError> {
         if let Either::Right(_) = select(pin!(self.barriers.settled()), pin!(self.broken())).await {
             return Ok(None);
         }
@@ -283,12 +294,23 @@ impl Cuts {
             self.failure.send_replace(Some(failure));
             return Ok(None);
         }
-        let Some(storage) = storage else {
+        let commits = self.barriers.waits_to_commit() && !broken(Broken::EndsWithoutCheckpoint);
+        let last = self.last_storage().clone().filter(|_| storage.is_none() && commits);
+        let limit = last.is_some().then(|| self.at_least(Duration::from_secs(60)));
+        let Some(storage) = storage.or(last) else {
             self.barriers.commits(ALL_SO_FAR);
             return Ok(None);
         };
-        let keeping = Arc::clone(&self.keeping).lock_owned().await;
-        let kept = self.keep(storage, Barriers::last, S::publish, ALL_SO_FAR, keeping).await?;
+        let kept = async {
+            let keeping = Arc::clone(&self.keeping).lock_owned().await;
+            let publish =
+                |storage: &Arc<_>, snapshot: &_| CheckpointStorage::publish(storage, snapshot);
+            self.keep(&storage, Barriers::last, publish, ALL_SO_FAR, keeping).await
+        };
+        let kept = match limit {
+            Some(limit) => self.answered(kept, limit).await?,
+            None => kept.await?,
+        };
         Ok(Some(kept.0))
     }
 
@@ -305,6 +327,7 @@ impl Cuts {
         S: CheckpointStorage + Clone + 'static,
     {
         let (storage, barriers) = (storage.clone(), Arc::clone(&self.barriers));
+        *self.last_storage() = Some(Arc::new(storage.clone()));
         self.given.store(true, Ordering::Relaxed);
         #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
         let published = self.runtime.spawn_blocking(move || {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
+use crate::checkpoint::{CheckpointError, CheckpointStorage};
 use crate::engine::{Chance, Clock, Counters, Failure, Metrics, Signals};
 use crate::graph::barriers::Barriers;
 use crate::graph::cuts::Cuts;
@@ -236,8 +236,13 @@ impl<I, O> Running<I, O> {
     /// ([`SendError::Stopped`](crate::graph::SendError::Stopped)). What is left in the graph's outputs is dropped: read them first, or
     /// take them out with [`Running::split`].
     ///
+    /// Of a run that has taken checkpoints, what is committed with them (by nodes with `#[node(commits)]`) is
+    /// in a last one, in the same storage, before it is committed: so that the next run can go on from there. In any
+    /// other run it is committed without one.
+    ///
     /// # Errors
-    /// The failure that stopped the graph.
+    /// The failure that stopped the graph, or what went wrong with that checkpoint
+    /// ([`RunError::NoCheckpoint`]): then nothing of it is committed.
     pub async fn drain(self) -> Result<Summary, RunError> {
         let Running { inputs, outputs, run } = self;
         drop((inputs, outputs));
@@ -245,11 +250,8 @@ impl<I, O> Running<I, O> {
         run.end().await
     }
 
-    /// As [`Running::drain`], with the state at the end as the last checkpoint in `storage`: a run
-    /// that is restored from it has nothing left to do. What is committed with checkpoints (by nodes
-    /// with `#[node(commits)]`) is committed once it is complete; [`Running::drain`] commits it
-    /// without one, so that a run which is restored from an earlier one does it again. It waits for the
-    /// storage without a limit.
+    /// As [`Running::drain`], with the state at the end as the last checkpoint in `storage`, whatever there is to
+    /// commit: a run that is restored from it has nothing left to do. It waits for the storage without a limit.
     ///
     /// # Errors
     /// The failure that stopped the graph, or what went wrong with the checkpoint: then nothing of
@@ -291,10 +293,11 @@ impl<I, O> Running<I, O> {
     }
 
     /// Tells sources to stop, closes the inputs as [`Running::drain`] does and waits until everything in
-    /// flight has been handled, but no longer than `limit`; then what still runs is aborted.
+    /// flight has been handled, but no longer than `limit`; then what still runs is aborted. What is committed
+    /// with checkpoints is so as [`Running::drain`] does it.
     ///
     /// # Errors
-    /// The failure that stopped the graph.
+    /// As [`Running::drain`].
     pub async fn stop(self, limit: Duration) -> Result<StopReport, RunError> {
         let Running { inputs, outputs, run } = self;
         run.signals.stop();
@@ -327,8 +330,10 @@ impl Run {
 
     /// Waits for the end, at which everything is committed.
     async fn end(&self) -> Result<Summary, RunError> {
-        // Without a storage nothing can go wrong with it.
-        let _ = self.cuts.finish(None::<&FileCheckpointStorage>).await;
+        if let Err(error) = self.cuts.finish(None).await {
+            let reason = format!("{error}. Nothing behind the checkpoint before is committed");
+            return Err(RunError::NoCheckpoint { graph: self.name.clone(), reason });
+        }
         self.ended().await
     }
 
@@ -337,7 +342,7 @@ impl Run {
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        self.cuts.finish(Some(storage)).await?;
+        self.cuts.finish(Some(Arc::new(storage.clone()))).await?;
         Ok(self.ended().await?)
     }
 

@@ -116,6 +116,18 @@ pub enum IoError {
         /// How long it was.
         length: u64,
     },
+    /// The system could not put on the disk what was written to a file, and some of it may be lost. It is not
+    /// asked again, as it would say that all is there.
+    #[error(
+        "what was written to `{path}` may not be on the disk ({reason}): see to the disk, then begin a new run \
+         from the last checkpoint, which writes again what is behind that"
+    )]
+    Unflushed {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// A file is shorter than the run that it goes on from had made it.
     #[error(
         "`{path}` has {length} bytes, and had {written} at the checkpoint that this run goes on from: \
@@ -168,6 +180,19 @@ pub enum IoError {
         written: u64,
         /// The batch that was to come.
         open: u64,
+    },
+    /// Two sinks have one name in a database: what one has committed the other would take for its own.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[error(
+        "somebody else commits to `{database}` as the sink `{sink}`, and a batch of this one has not been \
+         written for that: give each sink of a database a name of its own, and begin again from the checkpoint \
+         before, or anew"
+    )]
+    SharedName {
+        /// Its path, or where its server is.
+        database: String,
+        /// The sink's name.
+        sink: String,
     },
     /// A table is not there, or not as a sink needs it.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::broken::{Broken, broken};
@@ -158,7 +159,9 @@ impl Target {
         if let To::File(file) = &self.to
             && file.metadata().is_ok_and(|metadata| metadata.is_file())
         {
-            file.sync_data().map_err(|error| IoError::of_write(&self.name, error))?;
+            let path = || PathBuf::from(&self.name);
+            flush_file(file)
+                .map_err(|error| IoError::Unflushed { path: path(), reason: error.to_string() })?;
         }
         if let Some((folder, is_new)) = &self.folder {
             match flush_folder(folder) {
@@ -180,6 +183,15 @@ impl Target {
     }
 }
 
+/// What was written to the file is on the disk.
+fn flush_file(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    if tests::FAILS.take() {
+        return Err(io::Error::other("no such luck"));
+    }
+    file.sync_data()
+}
+
 /// Who is stopped has handled what waits.
 impl Drop for Target {
     fn drop(&mut self) {
@@ -198,11 +210,14 @@ pub(crate) struct Place {
     path: Option<PathBuf>,
     append: bool,
     target: Arc<Mutex<Option<Target>>>,
+    /// Something of it may not be on the disk, and the system says so only once.
+    unflushed: Arc<AtomicBool>,
 }
 
 impl Place {
     pub(crate) fn create(path: impl Into<PathBuf>) -> Self {
-        Place { path: Some(path.into()), append: false, target: Arc::default() }
+        let (target, unflushed) = Default::default();
+        Place { path: Some(path.into()), append: false, target, unflushed }
     }
 
     pub(crate) fn append(path: impl Into<PathBuf>) -> Self {
@@ -210,7 +225,8 @@ impl Place {
     }
 
     pub(crate) fn stdout() -> Self {
-        Place { path: None, append: false, target: Arc::default() }
+        let (target, unflushed) = Default::default();
+        Place { path: None, append: false, target, unflushed }
     }
 
     /// Whether a run that begins anew writes over what the one before has written.
@@ -228,16 +244,23 @@ impl Place {
 pub(crate) struct Buffered {
     target: Lent<Target>,
     flushes: bool,
+    unflushed: Arc<AtomicBool>,
 }
 
 impl Buffered {
     pub(crate) fn at(place: &Place) -> Self {
-        Buffered { target: Lent::from(&place.target), flushes: false }
+        let unflushed = Arc::clone(&place.unflushed);
+        Buffered { target: Lent::from(&place.target), flushes: false, unflushed }
     }
 
     /// Opens the place, to go on behind the first `written` bytes where that is known; how many there
-    /// are now.
+    /// are now. Not once the system could not put on the disk what was there: asked again, it would say that
+    /// it has.
     pub(crate) fn open(&mut self, place: &Place, written: Option<u64>) -> Result<u64, IoError> {
+        if self.unflushed.load(Ordering::Relaxed) {
+            let reason = "it was told so before this restart".to_owned();
+            return Err(IoError::Unflushed { path: place.path().to_owned(), reason });
+        }
         // What waits in the one before counts as written: it comes first, and stays if it cannot be.
         if broken(Broken::UnwrittenIsDropped) {
             self.target.take();
@@ -290,7 +313,11 @@ impl Buffered {
 
     /// What waits is to be on the disk.
     pub(crate) fn sync(&mut self) -> NodeResult {
-        Ok(self.target.get().map_or(Ok(()), Target::close)?)
+        let synced = self.target.get().map_or(Ok(()), Target::close);
+        if let Err(IoError::Unflushed { .. }) = synced {
+            self.unflushed.store(true, Ordering::Relaxed);
+        }
+        Ok(synced?)
     }
 
     /// The same at the end.
@@ -361,8 +388,41 @@ pub(crate) fn flush_soon(flushes: &mut bool, out: &mut impl Context) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::checkpoint::disk::tests::FLUSHED;
+
+    thread_local! {
+        /// The next file that is flushed by this thread cannot be.
+        pub(super) static FAILS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Told as lost, what the system could not put on the disk is not told as there when it is asked again: not
+    /// of a sink that restarts, only of one of a run that begins anew.
+    #[test]
+    fn a_flush_that_failed_is_not_tried_again() {
+        let folder = std::env::temp_dir().join(format!("streamweave-flush-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let place = Place::create(folder.join("lines"));
+        let mut buffered = Buffered::at(&place);
+        buffered.open(&place, None).unwrap();
+        buffered.target.get().unwrap().record(0, |buffer| writeln!(buffer, "a line")).unwrap();
+        FAILS.set(true);
+        let told = buffered.sync().unwrap_err().to_string();
+        assert!(told.contains("no such luck") && told.contains("last checkpoint"), "{told}");
+        drop(buffered);
+        let mut again = Buffered::at(&place);
+        let told = again.open(&place, Some(7)).unwrap_err().to_string();
+        assert!(told.contains("last checkpoint"), "{told}");
+        drop(again);
+        let place = Place::create(folder.join("lines"));
+        let mut anew = Buffered::at(&place);
+        assert_eq!(anew.open(&place, Some(0)).unwrap(), 0);
+        anew.sync().unwrap();
+        drop(anew);
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     /// What a sink made has its name on the disk before the first checkpoint holds what is in it.
     #[test]

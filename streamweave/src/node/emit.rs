@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::engine::{AnyInstance, Control, Cx, Flush, Flushed, Phase, Records, Sending};
@@ -44,6 +45,10 @@ pub trait Part: Send + 'static {
 
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
+
+    /// Says which node hands over what this part takes: what goes wrong in taking it is that node's failure.
+    #[doc(hidden)]
+    fn set_sender(&mut self, _node: &Arc<str>) {}
 
     /// Shows the channels that leave this part to `each`.
     #[doc(hidden)]
@@ -202,6 +207,9 @@ macro_rules! delegate_part {
         fn accepted(&mut self) -> u64 {
             // Every one takes all records.
             [$(self.$field.accepted()),+][0]
+        }
+        fn set_sender(&mut self, node: &std::sync::Arc<str>) {
+            $(self.$field.set_sender(node);)+
         }
         fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
             $(self.$field.outlets(each);)+

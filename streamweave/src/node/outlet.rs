@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Agenda, Attempts, Cause, Cx, Failure, Mark};
+use crate::engine::{Agenda, Attempts, Cx, Failure, Mark};
 use crate::node::{
     AsyncContext, AtRest, BoxFuture, Context, Kept, NodeError, NodeResult, TimeError, Timer,
     TimerAt, Timing,
@@ -302,7 +302,7 @@ fn has_no_key(cx: &mut Cx, node: &Arc<str>, method: &str) {
 #[inline(never)]
 fn fail(cx: &mut Cx, node: &Arc<str>, error: NodeError) {
     let node = Arc::clone(node);
-    cx.fail(Failure::new(node, "out", 0, Cause::Error(error)));
+    cx.fail(Failure::of_sending(node, error));
 }
 
 impl<K: Send + Sync, O: Send> AsyncContext for Outlet<'_, K, O> {

@@ -49,6 +49,13 @@ pub(crate) struct Memory {
     fault: AtomicU64,
 }
 
+impl Memory {
+    /// The next one cannot be kept.
+    pub(crate) fn fails_before(&self) {
+        self.fault.store(1, Ordering::Relaxed);
+    }
+}
+
 impl CheckpointStorage for Memory {
     fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
         let fault = self.fault.swap(0, Ordering::Relaxed);
@@ -117,7 +124,7 @@ pub(crate) fn crashing<I, O>(
     }
 }
 
-fn parts(folder: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
+pub(crate) fn parts(folder: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     let mut parts = BTreeMap::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

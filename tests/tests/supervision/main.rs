@@ -16,6 +16,7 @@ mod idle;
 mod nodes;
 mod policies;
 mod severable;
+mod spilled;
 mod started;
 
 type Tested = Result<(), Box<dyn Error>>;

@@ -27,14 +27,14 @@ pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
     let functions = node.inputs.iter().enumerate().filter_map(|(number, input)| {
         let (name, ty) = (name(names, number)?, &input.ty);
         let closure = typed(input.key.as_ref()?, ty);
-        let generics = std::iter::once(quote!('__a)).chain(parameters(&node.generics));
+        let generics = std::iter::once(quote!('record)).chain(parameters(&node.generics));
         let generics = list(generics.collect());
         let into_key = quote_spanned! {closure.span()=>
-            impl #krate::node::bounds::KeyOf<#key> + '__a
+            impl #krate::node::bounds::KeyOf<#key> + 'record
         };
         Some(quote! {
             #[inline(always)]
-            fn #name #generics(item: &'__a #ty) -> #into_key #needs {
+            fn #name #generics(item: &'record #ty) -> #into_key #needs {
                 let key = #closure;
                 key(item)
             }
@@ -47,7 +47,7 @@ pub(crate) fn functions(names: &Names<'_>) -> TokenStream {
 /// return a part of it.
 fn typed(closure: &Expr, ty: &Type) -> Expr {
     let Expr::Closure(mut closure) = closure.clone() else { return closure.clone() };
-    let lifetime = Lifetime::new("'__a", Span::call_site());
+    let lifetime = Lifetime::new("'record", Span::call_site());
     if closure.inputs.len() == 1
         && let Some(parameter) = closure.inputs.first_mut()
     {

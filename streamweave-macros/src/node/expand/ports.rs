@@ -1,6 +1,6 @@
 //! The handles of the ports, and what each input says of itself.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -90,10 +90,13 @@ pub(crate) fn inputs(names: &Names<'_>) -> TokenStream {
             }
         });
         let letter = letters::of_record(names, &text, ty);
+        // A type that is less visible than the node is told at the port.
+        let at = ty.span().resolved_at(Span::call_site());
+        let item = quote_spanned!(at=> type Item = #ty;);
         let number = Literal::usize_unsuffixed(number);
         quote! {
             impl #params #krate::node::InputPort<#number> for #name #args #needs {
-                type Item = #ty;
+                #item
                 type Passing = #krate::node::#passing;
                 const NAME: &'static str = #text;
                 const ROUTING: #krate::node::Routing = #krate::node::Routing::#routing;

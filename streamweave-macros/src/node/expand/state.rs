@@ -47,15 +47,16 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     // Both say the same of a type that is no state, at the same place: rustc tells it once.
     let field =
         |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #krate::node::bounds::StateField>);
+    let at = |ty: &syn::Type| ty.span().resolved_at(Span::call_site());
     let visits = saved.iter().map(|saved| {
         let (name, text) = (&saved.name, saved.name.unraw().to_string());
         let field = field(&saved.ty);
-        quote!(#field::visit(&mut self.#name, #text, visitor);)
+        quote_spanned!(at(&saved.ty)=> #field::visit(&mut self.#name, #text, visitor);)
     });
     let schemas = saved.iter().map(|saved| {
         let text = saved.name.unraw().to_string();
         let field = field(&saved.ty);
-        quote!(#field::schema(#text))
+        quote_spanned!(at(&saved.ty)=> #field::schema(#text))
     });
     let renamed = saved.iter().filter_map(|saved| {
         let (before, now) = (saved.renamed_from.as_ref()?, saved.name.unraw().to_string());
@@ -78,7 +79,10 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
             }
         }
     });
-    let expires = saved.iter().map(|saved| field(&saved.ty));
+    let expires = saved.iter().map(|saved| {
+        let field = field(&saved.ty);
+        quote_spanned!(at(&saved.ty)=> #field::EXPIRES)
+    });
     let version = node.version.as_ref();
     let constant = version.map(|version| quote!(const VERSION: u32 = #version;));
     let with_version = version.map(|_| quote!(.with_version(Self::VERSION)));
@@ -98,7 +102,7 @@ pub(crate) fn implementation(names: &Names<'_>) -> TokenStream {
     });
     quote! {
         impl #params #krate::state::NodeState for #state #needs {
-            const EXPIRES: bool = false #(|| #expires::EXPIRES)*;
+            const EXPIRES: bool = false #(|| #expires)*;
             #constant
             #[inline(always)]
             fn fields<__V: #krate::state::FieldVisitor>(&mut self, visitor: &mut __V) {

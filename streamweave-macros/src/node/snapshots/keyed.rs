@@ -340,13 +340,13 @@ const _: () = {
         type Input = MatcherInput;
     }
     #[inline(always)]
-    fn __key_0<'__a>(
-        item: &'__a Order,
-    ) -> impl ::streamweave::node::bounds::KeyOf<Symbol> + '__a
+    fn __key_0<'record>(
+        item: &'record Order,
+    ) -> impl ::streamweave::node::bounds::KeyOf<Symbol> + 'record
     where
         for<'__node> Matcher: ::core::marker::Send + ::core::marker::Sync,
     {
-        let key = |o: &'__a Order| o.symbol;
+        let key = |o: &'record Order| o.symbol;
         key(item)
     }
     impl ::streamweave::node::InputPort<0> for Matcher

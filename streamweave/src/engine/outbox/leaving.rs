@@ -18,6 +18,8 @@ pub(super) struct Leaving<T> {
     /// An emptied buffer that came back.
     pub(super) spare: Records<T>,
     pub(super) batch: usize,
+    /// Whose outbox it is, unless it is an input of the graph.
+    pub(super) of: Option<Arc<str>>,
     sequence: u64,
     /// The bytes of what is ready and in memory.
     pub(super) held: usize,
@@ -28,6 +30,7 @@ pub(super) struct Leaving<T> {
     /// How many ready batches are in the file.
     pub(super) spilled: usize,
     pub(super) spill_at: usize,
+    pub(super) limit: usize,
     /// The edge is part of a loop, which must never wait for itself.
     pub(super) in_loop: bool,
     /// Something was sent without room for it: nothing more is taken in until there is.
@@ -51,6 +54,7 @@ impl<T: 'static> Leaving<T> {
             ready: VecDeque::new(),
             spare: Records::default(),
             batch: sender.capacity().batch,
+            of: None,
             sequence: 0,
             held: 0,
             sizes: Sizes::by(None),
@@ -58,6 +62,7 @@ impl<T: 'static> Leaving<T> {
             spill: None,
             spilled: 0,
             spill_at: SPILL_AT,
+            limit: LIMIT,
             in_loop: false,
             over: false,
             sender,
@@ -108,11 +113,11 @@ impl<T: 'static> Leaving<T> {
                         self.spare.clear();
                         return next;
                     }
-                    Err(error) => cx.fail(self.failure(error)),
+                    Err(error) => cx.fail(self.failure_in_unit(error)),
                 },
-                None if self.held + bytes > LIMIT => {
+                None if self.held + bytes > self.limit => {
                     let item = std::any::type_name::<T>();
-                    cx.fail(self.failure(SpillError::NoCodec { limit: LIMIT, item }));
+                    cx.fail(self.failure_in_unit(SpillError::NoCodec { limit: self.limit, item }));
                 }
                 None => {}
             }
@@ -165,6 +170,13 @@ impl<T: 'static> Leaving<T> {
         self.sequence + ready.sum::<usize>() as u64
     }
 
+    /// The failure of the unit that is under way.
+    fn failure_in_unit(&self, error: SpillError) -> Failure {
+        let node = self.of.as_ref().map_or_else(|| self.sender.path(), Arc::clone);
+        Failure::of_sending(node, error.into())
+    }
+
+    /// The failure of nobody's unit: nothing that it concerns can be undone.
     fn failure(&self, error: SpillError) -> Failure {
         let node = self.sender.path();
         Failure::new(node, "edge", self.sequence, Cause::Error(error.into()))
@@ -177,11 +189,11 @@ impl<T: 'static> Leaving<T> {
             let last = self.ready.iter().rposition(|ready| matches!(ready, Ready::Records(..)));
             let Some(last) = last else { break };
             let Some(spill) = &mut self.spill else {
-                if self.held <= LIMIT {
+                if self.held <= self.limit {
                     break;
                 }
                 let item = std::any::type_name::<T>();
-                return Err(failed(self.failure(SpillError::NoCodec { limit: LIMIT, item })));
+                return Err(failed(self.failure(SpillError::NoCodec { limit: self.limit, item })));
             };
             if let Ready::Records(records, bytes) = &self.ready[last] {
                 let bytes = *bytes;

@@ -293,6 +293,9 @@ impl<E: Part> Part for Cut<E> {
     fn accepted(&mut self) -> u64 {
         self.edge.accepted()
     }
+    fn set_sender(&mut self, node: &Arc<str>) {
+        self.edge.set_sender(node);
+    }
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.edge.outlets(each);
     }

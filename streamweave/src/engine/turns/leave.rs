@@ -1,5 +1,7 @@
 //! The way out of a loop.
 
+use std::sync::Arc;
+
 use crate::engine::records::Mark;
 use crate::engine::turns::{ChannelId, Leaves};
 use crate::engine::{AnyInstance, Control, Cx, Flush, Phase};
@@ -100,6 +102,9 @@ impl<E: Part> Part for Leave<E> {
     }
     fn is_connected(&self) -> bool {
         self.edge.is_connected()
+    }
+    fn set_sender(&mut self, node: &Arc<str>) {
+        self.edge.set_sender(node);
     }
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.edge.outlets(each);

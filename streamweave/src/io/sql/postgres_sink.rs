@@ -5,6 +5,7 @@ use std::fmt;
 use tokio_postgres::{Error, Statement};
 
 use crate::NodeResult;
+use crate::broken::{Broken, broken};
 use crate::io::sql::batches::{self, Ready};
 use crate::io::sql::postgres::{Session, drive, execute};
 use crate::io::{IoError, Postgres, SqlValue};
@@ -54,6 +55,9 @@ pub struct PostgresSink<T: Storable> {
     /// Those that wait for their checkpoint: the checkpoint, the batch.
     #[state]
     ready: Ready,
+    /// The batch that was open when it started: those before may have been written before that.
+    #[scratch]
+    began: u64,
     #[scratch]
     session: Option<Prepared>,
     database: Postgres,
@@ -126,24 +130,25 @@ impl<T: Storable> PostgresSink<T> {
         records.flat_map(of).collect()
     }
 
+    /// Whether the batch is written, and by this sink: one that was to come when it started may have been
+    /// before a crash, any other only by somebody else of this name.
     async fn commit(
         &self,
         prepared: &mut Prepared,
-        number: u64,
+        (number, may_be_written): (u64, bool),
         rows: Vec<(usize, Vec<SqlValue>)>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let Prepared { session: Session { client, connection }, statements, commit } = prepared;
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let write = async {
             let transaction = client.transaction().await?;
-            // It was, before a crash.
             if transaction.execute(&*commit, &[&self.name, &number]).await? == 0 {
-                return transaction.rollback().await;
+                return transaction.rollback().await.map(|()| may_be_written);
             }
             let rows = rows.iter();
             let rows = rows.filter_map(|(place, row)| Some((statements.get(*place)?, &**row)));
             execute(&transaction, rows).await?;
-            transaction.commit().await
+            transaction.commit().await.map(|()| true)
         };
         drive(connection, write).await
     }
@@ -169,6 +174,7 @@ impl<T: Storable> PostgresSinkHandlers<T> for PostgresSink<T> {
             return Err(IoError::LaterCommit { database, sink, written, open: *state.open }.into());
         }
         state.session = Some(prepared);
+        state.began = *state.open;
         Ok(())
     }
 
@@ -202,8 +208,12 @@ impl<T: Storable> PostgresSinkHandlers<T> for PostgresSink<T> {
         let Some(prepared) = &mut state.session else { return Ok(()) };
         for number in &due {
             let rows = self.rows(state.batches.get(number).into_iter().flatten());
-            let committed = self.commit(prepared, *number, rows).await;
-            committed.map_err(|error| self.database.failed(error))?;
+            let batch = (*number, *number < state.began || broken(Broken::SharedNameIsOwn));
+            let written = self.commit(prepared, batch, rows).await;
+            if !written.map_err(|error| self.database.failed(error))? {
+                let (database, sink) = (self.database.name().to_owned(), self.name.clone());
+                return Err(IoError::SharedName { database, sink }.into());
+            }
         }
         batches::forget(&mut state.batches, &mut state.ready, due.len());
         Ok(())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::NodeResult;
+use crate::broken::{Broken, broken};
 use crate::io::IoError;
 use crate::io::sql::batches::{self, Ready};
 use crate::io::sql::sqlite;
@@ -56,6 +57,9 @@ pub struct SqliteSink<T: Storable> {
     /// Those that wait for their checkpoint: the checkpoint, the batch.
     #[state]
     ready: Ready,
+    /// The batch that was open when it started: those before may have been written before that.
+    #[scratch]
+    began: u64,
     #[scratch]
     database: Option<Connection>,
     path: PathBuf,
@@ -102,16 +106,17 @@ impl<T: Storable> SqliteSink<T> {
         Ok(number.optional()?.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
     }
 
+    /// Whether the batch is written, and by this sink: one that was to come when it started may have been
+    /// before a crash, any other only by somebody else of this name.
     fn commit<'a>(
         &self,
         database: &mut Connection,
-        number: u64,
+        (number, may_be_written): (u64, bool),
         records: impl Iterator<Item = &'a T>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // It was, before a crash.
         if self.written(&transaction)? >= number {
-            return Ok(());
+            return Ok(may_be_written);
         }
         for record in records {
             (self.write)(&transaction, record)?;
@@ -121,7 +126,8 @@ impl<T: Storable> SqliteSink<T> {
              ON CONFLICT (sink) DO UPDATE SET number = excluded.number",
             params![self.name, i64::try_from(number).unwrap_or(i64::MAX)],
         )?;
-        transaction.commit()
+        transaction.commit()?;
+        Ok(true)
     }
 }
 
@@ -144,6 +150,7 @@ impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
             return Err(IoError::LaterCommit { database, sink, written, open: *state.open }.into());
         }
         state.database = Some(database);
+        state.began = *state.open;
         Ok(())
     }
 
@@ -177,7 +184,12 @@ impl<T: Storable> SqliteSinkHandlers<T> for SqliteSink<T> {
         let Some(database) = &mut state.database else { return Ok(()) };
         for number in &due {
             let records = state.batches.get(number).into_iter().flatten();
-            self.commit(database, *number, records).map_err(|source| self.failed(source))?;
+            let batch = (*number, *number < state.began || broken(Broken::SharedNameIsOwn));
+            let written = self.commit(database, batch, records);
+            if !written.map_err(|source| self.failed(source))? {
+                let (database, sink) = (self.path.display().to_string(), self.name.clone());
+                return Err(IoError::SharedName { database, sink }.into());
+            }
         }
         batches::forget(&mut state.batches, &mut state.ready, due.len());
         Ok(())

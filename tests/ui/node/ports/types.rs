@@ -15,7 +15,7 @@ struct Pass {
 }
 
 impl PassHandlers for Pass {
-    fn on_changed(&self, _: &u64, _: &mut impl PassOut) -> NodeResult {
+    fn on_changed(&self, _: &mut u64, _: &mut impl PassOut) -> NodeResult {
         Ok(())
     }
     fn on_lent(&self, _: &u64, out: &mut impl PassOut) -> NodeResult {
