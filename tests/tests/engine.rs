@@ -285,6 +285,36 @@ async fn a_handler_that_awaits_is_not_busy() {
     assert!(busy + waited <= whole, "{busy:?} busy and {waited:?} waiting of {whole:?}");
 }
 
+/// Works until the clock has moved: how long that took.
+#[node]
+fn work(_: u64) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let worked = begun.elapsed();
+        if worked > Duration::ZERO {
+            return worked;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_works_is_busy() {
+    let graph = || graph! { work: Work, graph.input => work.input, work.out => graph.worked };
+    let mut run = graph().start().unwrap();
+    let mut worked = Duration::ZERO;
+    for n in 0..100 {
+        run.inputs.input.send(n).await.unwrap();
+        worked += run.outputs.worked.recv().await.unwrap();
+    }
+    let busy = run.drain().await.unwrap().metrics.stages[0].busy;
+    assert!(Duration::ZERO < worked && worked <= busy, "{busy:?} of {worked:?}");
+
+    let run = graph().inline().unwrap();
+    run.inputs.input.try_send(1).unwrap();
+    let metrics = run.close_inputs().unwrap().drain().unwrap().metrics;
+    assert_eq!(metrics.stages[0].busy, Duration::ZERO);
+}
+
 /// A sink that holds its thread up.
 #[node(sink)]
 pub struct Blocks {

@@ -305,7 +305,8 @@ pub struct StageMetrics {
     pub path: Arc<str>,
     /// Input batches driven.
     pub batches: u64,
-    /// The time it worked: without what its asynchronous handlers waited for.
+    /// The time it worked: without what its asynchronous handlers waited for. Zero where a run goes
+    /// by a clock of its own, which stands while it works: inline, and in simulations.
     pub busy: Duration,
     /// The time it waited for room downstream, until now.
     pub backpressured: Duration,
