@@ -63,6 +63,14 @@ variants! {
     SlowRecordStopsClock,
     /// A record whose version a temporal join has dropped has none, or an older one.
     LateGetsNone,
+    /// Two sinks may write to one file, or into one folder.
+    TwoWriters,
+    /// A file is known by its path alone.
+    PathIsFile,
+    /// A stage gives way after so many steps only, however long they are.
+    BusyForLong,
+    /// Windows go on with what windows of other options have left.
+    OtherWindowsGoOn,
     /// Windows that overlap combine slices whatever the order in which records came.
     SlicesLoseOrder,
     /// What has found a partner in an outer interval join is sent alone, too.

@@ -32,4 +32,5 @@ streamweave_tests::broken_variants! {
     NoWindowBehind => around::each_set_of_records_within_the_difference;
     EmptyPaneIsSent => late::tumbling;
     TimersAreNotSaved => restored::session;
+    OtherWindowsGoOn => restored::with_other_options;
 }

@@ -12,6 +12,7 @@ use crate::nodes::join::pairs::{Pairs, Side, Unsummed};
 use crate::nodes::join::stash::{Stash, put, time_of};
 use crate::nodes::join::{Full, Inner, LeftOuter, RightOuter, Sides};
 use crate::nodes::millis;
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::open::{Ending, Open};
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::{Window, WindowAssigner};
@@ -58,6 +59,9 @@ pub struct WindowJoin<
     /// The open windows, of both sides together.
     #[state]
     windows: KeyedMap<K, Ending, Open<()>>,
+    /// Which windows these are.
+    #[state(init = self.plan.made_with())]
+    made_with: MadeWith,
     plan: Plan<W, Unsummed>,
     items: PhantomData<fn(K, A, B) -> S>,
 }
@@ -209,11 +213,11 @@ where
 {
     fn on_start(
         &self,
-        _: &mut WindowJoinState<K, A, B, W, S>,
+        state: &mut WindowJoinState<K, A, B, W, S>,
         _: &mut impl WindowJoinOut<K, A, B, W, S>,
     ) -> NodeResult {
-        self.plan.assigner.check()?;
-        Ok(())
+        self.plan.check()?;
+        state.made_with.check(!state.windows.is_empty())
     }
 
     fn on_left(

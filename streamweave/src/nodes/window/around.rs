@@ -11,6 +11,7 @@ use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::join::stash::{passed, time_of};
 use crate::nodes::millis;
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::outputs::frontier_of;
 use crate::nodes::window::{Aggregate, Pane, Window, WindowResult};
 use crate::state::{KeyedMap, MapRef};
@@ -32,6 +33,9 @@ pub struct WindowsAround<K: StableKey + Serialize + DeserializeOwned, A: Aggrega
     /// What the records of each time have come to.
     #[state]
     times: KeyedMap<K, i64, A::State>,
+    /// Which windows these are.
+    #[state(init = self.made_with())]
+    made_with: MadeWith,
     difference: i64,
     grace: i64,
     updates: bool,
@@ -55,6 +59,13 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate<Input: Clone>> Wi
     #[must_use]
     pub fn updates(self) -> Self {
         WindowsAround { updates: true, ..self }
+    }
+
+    fn made_with(&self) -> MadeWith {
+        let WindowsAround { difference, grace, .. } = self;
+        MadeWith::new(format!(
+            "windows around records, a difference of {difference} ms and a grace of {grace} ms"
+        ))
     }
 
     /// The window that ends with a record of this time.
@@ -104,6 +115,14 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate<Input: Clone>> Wi
 impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate<Input: Clone>>
     WindowsAroundHandlers<K, A> for WindowsAround<K, A>
 {
+    fn on_start(
+        &self,
+        state: &mut WindowsAroundState<K, A>,
+        _: &mut impl WindowsAroundOut<K, A>,
+    ) -> NodeResult {
+        state.made_with.check(!state.times.is_empty())
+    }
+
     fn on_input(
         &self,
         state: &mut WindowsAroundState<K, A>,

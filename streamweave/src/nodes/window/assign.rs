@@ -66,6 +66,13 @@ pub trait WindowAssigner: Send + Sync + 'static {
         None
     }
 
+    /// Which windows these are, in words, with all sizes. Saved beside open windows: a graph that is
+    /// restored with assigners of other words is refused, as it would lose or mix up what is in them. Unless
+    /// said, assigners of one's own are all taken to be the same.
+    fn description(&self) -> String {
+        "windows of another kind".to_owned()
+    }
+
     /// Whether there are such windows at all; asked when the graph starts.
     ///
     /// # Errors

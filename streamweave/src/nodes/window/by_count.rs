@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::LogicalTime;
 use crate::StableKey;
 use crate::node::TimerAt;
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::plan::Plan;
 use crate::nodes::window::slices::Slices;
@@ -40,6 +41,10 @@ impl<A: Aggregate> ByCount<A> {
 
     pub(super) fn sliding_by(self, slide: u32) -> Self {
         ByCount::new(self.size, slide, self.plan.aggregate)
+    }
+
+    pub(super) fn made_with(&self) -> MadeWith {
+        MadeWith::new(format!("windows of {} records each {}", self.size, self.slide))
     }
 
     pub(super) fn check(&self) -> Result<(), WindowError> {

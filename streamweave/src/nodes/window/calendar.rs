@@ -85,6 +85,10 @@ impl WindowAssigner for CalendarDays {
     fn slice(&self, time: LogicalTime) -> Option<Window> {
         Some(self.window(time))
     }
+
+    fn description(&self) -> String {
+        format!("days of {} from {} on", self.zone.iana_name().unwrap_or("a zone"), self.begin)
+    }
 }
 
 #[cfg(test)]

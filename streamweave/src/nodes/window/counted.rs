@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::by_count::{ByCount, Counted};
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::slices::{Recent, Slices};
 use crate::nodes::window::{Aggregate, Pane, Window, WindowResult};
@@ -32,6 +33,9 @@ pub struct WindowsByCount<K: StableKey + Serialize + DeserializeOwned, A: Aggreg
     /// The slices before them.
     #[state]
     older: KeyedMap<K, i64, A::State>,
+    /// Of how many records they are.
+    #[state(init = self.by_count.made_with())]
+    made_with: MadeWith,
     by_count: ByCount<A>,
     keys: PhantomData<fn(K)>,
 }
@@ -125,10 +129,11 @@ impl<K: StableKey + Serialize + DeserializeOwned, A: Aggregate> WindowsByCountHa
 
     fn on_start(
         &self,
-        _: &mut WindowsByCountState<K, A>,
+        state: &mut WindowsByCountState<K, A>,
         _: &mut impl WindowsByCountOut<K, A>,
     ) -> NodeResult {
-        Ok(self.by_count.check()?)
+        self.by_count.check()?;
+        state.made_with.check(!state.counts.is_empty())
     }
 
     fn on_timer(

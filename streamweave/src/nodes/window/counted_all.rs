@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::by_count::{ByCount, Counted};
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::outputs::Outputs;
 use crate::nodes::window::slices::{Recent, Slices};
 use crate::nodes::window::{Aggregate, Pane, Window, WindowResult};
@@ -29,6 +30,9 @@ pub struct WindowsOfAllByCount<A: Aggregate> {
     /// The slices before them.
     #[state]
     older: KeyedMap<(), i64, A::State>,
+    /// Of how many records they are.
+    #[state(init = self.by_count.made_with())]
+    made_with: MadeWith,
     by_count: ByCount<A>,
 }
 
@@ -97,10 +101,11 @@ impl<A: Aggregate> WindowsOfAllByCountHandlers<A> for WindowsOfAllByCount<A> {
 
     fn on_start(
         &self,
-        _: &mut WindowsOfAllByCountState<A>,
+        state: &mut WindowsOfAllByCountState<A>,
         _: &mut impl WindowsOfAllByCountOut<A>,
     ) -> NodeResult {
-        Ok(self.by_count.check()?)
+        self.by_count.check()?;
+        state.made_with.check(!state.counts.is_empty())
     }
 
     fn on_timer(

@@ -26,4 +26,8 @@ impl WindowAssigner for Global {
     fn slice(&self, _: LogicalTime) -> Option<Window> {
         Some(Window::ALL)
     }
+
+    fn description(&self) -> String {
+        "one window for all of time".to_owned()
+    }
 }

@@ -47,6 +47,7 @@ mod counted_all;
 mod global;
 mod handle;
 mod keyed;
+pub(crate) mod made_with;
 pub(crate) mod open;
 pub(crate) mod outputs;
 pub(crate) mod plan;

@@ -299,13 +299,27 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             // The latest time there is is that of windows that are not complete yet, too.
             (_, TimerAt::Event(at)) => {
                 let fired = open.complete || broken(Broken::DropsWhatIsOpen);
-                fired && self.closes(ending.window()) == at
+                fired && self.closes(ending.window()) <= at
             }
             _ => false,
         };
         let Some(open) = windows.get(key) else { return };
         let due = open.iter().filter(|(ending, open)| is_due(**ending, open));
-        for ending in due.map(|(ending, _)| *ending).collect::<Vec<_>>() {
+        let mut due: Vec<Ending> = due.map(|(ending, _)| *ending).collect();
+        if let ("drop", TimerAt::Event(at)) = (name, at) {
+            // Where they were restored with a longer lateness, there is no timer yet for what stays.
+            let closes = |ending: Ending| self.closes(ending.window());
+            let later = open.iter().filter(|(ending, open)| open.complete && closes(**ending) > at);
+            let next = later.map(|(ending, _)| *ending).min_by_key(|ending| closes(*ending));
+            match next {
+                Some(next) if out.frontier() != Some(Frontier::Ended) => {
+                    out.set_timer("drop", TimerAt::Event(closes(next)));
+                }
+                Some(next) if due.is_empty() => due.push(next),
+                _ => {}
+            }
+        }
+        for ending in due {
             let mut of_key = windows.entry_ref(key);
             let Some(open) = of_key.get_mut(&ending) else { continue };
             let window = ending.window();

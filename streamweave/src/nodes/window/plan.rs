@@ -8,6 +8,7 @@ use crate::broken::{Broken, broken};
 use crate::node::NodeResult;
 use crate::nodes::millis;
 use crate::nodes::window::assign::{check_span, span};
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::{Accumulation, Aggregate, Window, WindowAssigner, WindowError};
 use crate::{Frontier, LogicalTime, NodeError};
 
@@ -122,8 +123,20 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
         Plan { by_clock: true, ..self }.resliced()
     }
 
-    /// Whether the node can work, with what was restored.
-    pub(crate) fn check(&self, slices: usize, windows: usize) -> NodeResult {
+    /// What gives the windows that are kept their meaning.
+    pub(crate) fn made_with(&self) -> MadeWith {
+        let kept = match W::SLICES && !self.sliced {
+            true => {
+                ", each kept for itself, for an allowed lateness, early results or the order of records"
+            }
+            false => "",
+        };
+        let by_clock = if self.by_clock { ", of the run's clock" } else { "" };
+        MadeWith::new(format!("{}{by_clock}{kept}", self.assigner.description()))
+    }
+
+    /// Whether the node can work.
+    pub(crate) fn check(&self) -> NodeResult {
         self.assigner.check()?;
         if self.by_clock && self.early.time.is_some() {
             return Err(NodeError::new(
@@ -135,13 +148,6 @@ impl<W: WindowAssigner, A: Aggregate> Plan<W, A> {
             return Err(NodeError::new(
                 "`late_after` says how many late records have a result together, and none is in time for \
                  a window that is complete: say `allowed_lateness`, or leave it out",
-            ));
-        }
-        if (if self.sliced { windows } else { slices }) > 0 {
-            return Err(NodeError::new(
-                "the saved windows were made without an allowed lateness and early results, and \
-                 now there are some, or the other way round: restore them with the options they \
-                 were made with",
             ));
         }
         Ok(())

@@ -109,6 +109,15 @@ impl WindowAssigner for Session {
         }
     }
 
+    fn description(&self) -> String {
+        let at_end = match self.at_end {
+            AtEnd::Lengthens => "",
+            AtEnd::IsWaitedFor => ", past their end",
+            AtEnd::BeginsNext => ", apart",
+        };
+        format!("sessions with a gap of {} ms{at_end}", self.gap)
+    }
+
     fn check(&self) -> Result<(), WindowError> {
         check_span("gap", self.gap)
     }

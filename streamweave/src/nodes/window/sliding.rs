@@ -88,6 +88,11 @@ impl WindowAssigner for Sliding {
         Some(Window::wide(started.max(ended), started.min(ended) + slide))
     }
 
+    fn description(&self) -> String {
+        let Sliding { size, slide, offset } = self;
+        format!("sliding windows of {size} ms each {slide} ms, offset {offset} ms")
+    }
+
     fn check(&self) -> Result<(), WindowError> {
         check_span("size", self.size)?;
         check_span("slide", self.slide)?;

@@ -106,6 +106,10 @@ impl WindowAssigner for Tumbling {
         Some(self.window(time))
     }
 
+    fn description(&self) -> String {
+        format!("tumbling windows of {} ms, offset {} ms", self.size, self.offset)
+    }
+
     fn check(&self) -> Result<(), WindowError> {
         check_span("size", self.size)?;
         check_offset(self.offset, self.size)

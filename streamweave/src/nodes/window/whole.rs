@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::broken::{Broken, broken};
 use crate::node::{Context, Timer, TimerAt};
 use crate::nodes::window::handle::Held;
+use crate::nodes::window::made_with::MadeWith;
 use crate::nodes::window::open::{Ending, Open};
 use crate::nodes::window::outputs::{Outputs, frontier_of, set_timer};
 use crate::nodes::window::plan::Plan;
@@ -41,6 +42,9 @@ pub struct WindowsOfAll<W: WindowAssigner, A: Aggregate<Input: Clone>> {
     /// Windows that each have a state of their own.
     #[state]
     windows: KeyedMap<(), Ending, Open<A::State>>,
+    /// Which windows these are.
+    #[state(init = self.plan.made_with())]
+    made_with: MadeWith,
     #[scratch]
     cursor: Cursor,
     plan: Plan<W, A>,
@@ -188,7 +192,8 @@ impl<W: WindowAssigner, A: Aggregate<Input: Clone>> WindowsOfAllHandlers<W, A>
     ) -> NodeResult {
         // What is open is complete at the end.
         out.__clock_lapses();
-        self.plan.check(state.recent.len(), state.windows.len())
+        self.plan.check()?;
+        state.made_with.check(!state.recent.is_empty() || !state.windows.is_empty())
     }
 
     fn on_frontier(
