@@ -3,14 +3,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use streamweave::engine::Cause;
 use streamweave::graph::{RunError, Snapshot, StartError};
-use streamweave::node::More;
-use streamweave::nodes::for_each;
+use streamweave::node::{BoxFuture, More, Timer, TimerAt};
+use streamweave::nodes::{for_each, map};
 use streamweave::state::{Keyed, Value};
-use streamweave::{NodeResult, graph, node};
+use streamweave::{LogicalTime, NodeResult, graph, node};
 
 /// Counts up to `end`, in batches.
 #[node(source)]
@@ -313,6 +314,116 @@ async fn who_works_is_busy() {
     run.inputs.input.try_send(1).unwrap();
     let metrics = run.close_inputs().unwrap().drain().unwrap().metrics;
     assert_eq!(metrics.stages[0].busy, Duration::ZERO);
+}
+
+/// Takes its time, and counts.
+fn take_long(handled: &AtomicU64) {
+    std::thread::sleep(Duration::from_millis(1));
+    handled.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes its time for the timer of each key.
+#[node(key = u64)]
+pub struct SlowTimers {
+    #[input(key = |n| n)]
+    input: u64,
+    handled: Arc<AtomicU64>,
+}
+
+impl SlowTimersHandlers for SlowTimers {
+    fn on_input(&self, _: u64, out: &mut impl SlowTimersOut) -> NodeResult {
+        out.set_timer("slow", TimerAt::Event(LogicalTime(1)));
+        Ok(())
+    }
+    fn on_timer(&self, _: Timer<u64>, _: &mut impl SlowTimersOut) -> NodeResult {
+        take_long(&self.handled);
+        Ok(())
+    }
+}
+
+/// Takes its time in a handler that may await.
+#[node]
+async fn slow_async(input: (u64, Arc<AtomicU64>)) -> u64 {
+    take_long(&input.1);
+    input.0
+}
+
+/// How many records, or timers, a graph handles at most before another task of the same thread runs.
+#[test]
+fn who_is_busy_gives_way() {
+    const COUNT: u64 = 60;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let most_at_once = |start: &dyn Fn(&Arc<AtomicU64>) -> BoxFuture<'static, ()>| {
+        let handled = Arc::<AtomicU64>::default();
+        runtime().block_on(async {
+            let run = start(&handled);
+            let (mut most, mut before) = (0, 0);
+            let watch = tokio::spawn(std::future::poll_fn(move |task| {
+                let now = handled.load(Ordering::Relaxed);
+                most = most.max(now - before);
+                before = now;
+                if now == COUNT {
+                    return Poll::Ready(most);
+                }
+                // At once: what yields to the system is asked once in many turns.
+                task.waker().wake_by_ref();
+                Poll::Pending
+            }));
+            run.await;
+            watch.await.unwrap()
+        })
+    };
+    macro_rules! most_of {
+        (|$handled:ident| $graph:expr) => {
+            most_at_once(&|handled| {
+                let $handled = Arc::clone(handled);
+                let run = $graph.start().unwrap();
+                Box::pin(async move {
+                    run.drain().await.unwrap();
+                })
+            })
+        };
+    }
+    let with_source = most_of!(|handled| graph! {
+        source: numbers(COUNT),
+        slow: for_each(move |_: u64| take_long(&handled)),
+        source.out => slow.input,
+    });
+    let behind_an_edge = most_of!(|handled| graph! {
+        source: numbers(COUNT),
+        slow: for_each(move |_: u64| take_long(&handled)),
+        #[boundary] source.out => slow.input,
+    });
+    let supervised = most_of!(|handled| graph! {
+        source: numbers(COUNT),
+        #[on_failure(skip)]
+        slow: for_each(move |_: u64| take_long(&handled)),
+        #[boundary] source.out => slow.input,
+    });
+    let timers = most_of!(|handled| graph! {
+        source: numbers(COUNT),
+        slow: SlowTimers { handled },
+        source.out => slow.input,
+    });
+    let asynchronous = most_of!(|handled| graph! {
+        source: numbers(COUNT),
+        pairs: map(move |n: u64| (n, handled.clone())),
+        slow: SlowAsync,
+        sink: for_each(|_: u64| {}),
+        source.out => pairs.input,
+        pairs.out => slow.input,
+        slow.out => sink.input,
+    });
+    for (name, most) in [
+        ("with its source", with_source),
+        ("behind an edge", behind_an_edge),
+        ("under a policy", supervised),
+        ("timers", timers),
+        ("asynchronous", asynchronous),
+    ] {
+        // As many as it tries before it knows anything.
+        assert!(most <= 8, "{most} {name}");
+    }
 }
 
 /// A sink that holds its thread up.
@@ -905,6 +1016,7 @@ fn what_is_emitted_after_a_failure_does_nothing() {
 }
 
 streamweave_tests::broken_variants! {
+    BusyForLong => who_is_busy_gives_way;
     DroppedBatch => a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one;
     ControlOvertakes => a_diamond_with_a_filter_in_one_arm_gets_through_with_room_for_one;
     KeyOnTwoWorkers => a_key_is_always_handled_by_the_same_worker;

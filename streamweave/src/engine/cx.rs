@@ -6,6 +6,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::instance::is_phase;
+use crate::engine::pace::Pace;
 use crate::engine::records::Mark;
 use crate::engine::share::Share;
 use crate::engine::source::Sleeps;
@@ -43,6 +44,8 @@ pub struct Cx {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub(crate) spawned: Spawned,
+    /// How long its steps are.
+    pub(crate) pace: Pace,
     /// A policy decides about failures.
     pub(crate) supervised: bool,
     /// Some node has set a timer: before, none needs to be asked for one.
@@ -135,6 +138,7 @@ impl Cx {
             clock,
             chance: Chance::default(),
             spawned: Spawned::default(),
+            pace: Pace::default(),
             supervised: false,
             timers: false,
             share: None,

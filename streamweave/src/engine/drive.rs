@@ -152,7 +152,10 @@ fn run_all<T, Port, A: Accept<T, Port>>(
             while *next < records.len() {
                 to.enter();
                 let (items, stamps) = records.lend(*next);
-                run_lent(items, stamps, next, to, cx);
+                let begun = *next;
+                let end = items.len().min(begun.saturating_add(cx.pace.left()));
+                run_lent(&items[..end], stamps, next, to, cx);
+                keep_pace(*next - begun, cx);
                 if !unit_stands(to, cx) {
                     break;
                 }
@@ -165,24 +168,41 @@ fn run_all<T, Port, A: Accept<T, Port>>(
         }
         return ran;
     }
-    let (mut drain, mut stamps) = pending.records.drain();
-    let ran = caught(|| {
-        while drain.len() > 0 {
-            to.enter();
-            stamps = run(&mut drain, stamps, to, cx);
-            if !unit_stands(to, cx) {
-                break;
+    loop {
+        let (mut drain, mut stamps) = pending.records.drain(cx.pace.left());
+        let ran = caught(|| {
+            let mut stands = true;
+            while stands && drain.len() > 0 {
+                to.enter();
+                let begun = drain.len();
+                stamps = run(&mut drain, stamps, to, cx);
+                keep_pace(begun - drain.len(), cx);
+                stands = unit_stands(to, cx);
             }
+            stands
+        });
+        if drain.len() > 0 {
+            let rest = drain.collect();
+            pending.records.keep(rest);
+        } else {
+            drop(drain);
         }
-    });
-    if drain.len() > 0 {
-        let rest = drain.collect();
-        pending.records.keep(rest);
-    } else {
-        drop(drain);
-        pending.records.clear();
+        if pending.records.is_empty() {
+            pending.records.clear();
+            return ran.map(drop);
+        }
+        if !ran? {
+            return Ok(());
+        }
     }
-    ran
+}
+
+/// So many records have been handled: the step ends where that is enough.
+#[inline(always)]
+fn keep_pace(units: usize, cx: &mut Cx) {
+    if cx.pace.is_over(units) {
+        cx.set_full();
+    }
 }
 
 /// Units, until something is to be done in between.
@@ -263,6 +283,7 @@ pub(crate) fn drive_kept<T, Port, A: Accept<T, Port>>(
                 None => kept.take().into_iter().for_each(|record| to.accept(cx, record)),
             }
             has_run = !cx.has_failure();
+            keep_pace(1, cx);
             unit_stands(to, cx);
         });
         if !is_copied {

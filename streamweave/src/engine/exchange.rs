@@ -150,7 +150,7 @@ impl<N: InputPort<P>, const P: usize> Emit<N::Item> for Exchange<N, P> {
         }));
         if dealt.is_ok() {
             cx.mark.carried = records.carried();
-            let (items, mut stamps) = records.drain();
+            let (items, mut stamps) = records.drain(usize::MAX);
             for (&target, item) in batch.iter().zip(items) {
                 stamps.next_into(&mut cx.mark);
                 self.targets[target].put(cx, item);

@@ -383,6 +383,9 @@ impl<N: Node, O: Emitters> Instance<N, O> {
         let mut any = false;
         while self.advance_self(cx, phase) {
             any = true;
+            if cx.pace.is_over_with_phase() {
+                cx.set_full();
+            }
             if cx.must_end() {
                 break;
             }

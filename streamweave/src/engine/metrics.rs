@@ -108,13 +108,16 @@ impl StageCounters {
         self.running.store(0, Relaxed);
     }
 
-    /// A step has ended.
-    pub(crate) fn step(&self, busy: Option<Stopwatch>) {
+    /// A step has ended, after so many nanoseconds.
+    pub(crate) fn step(&self, busy: u64) {
         self.running.store(0, Relaxed);
         add(&self.steps, 1);
-        if let Some(busy) = busy {
-            add(&self.busy_nanos, busy.nanos());
-        }
+        self.worked(busy);
+    }
+
+    /// It has worked for so many nanoseconds more.
+    pub(crate) fn worked(&self, busy: u64) {
+        add(&self.busy_nanos, busy);
     }
 
     /// The stage waits for room downstream.
@@ -218,8 +221,9 @@ impl EdgeCounters {
     }
 }
 
-/// Measures how long something takes. Its figures are told, never acted on.
-#[derive(Debug)]
+/// Measures how long something takes. No result depends on its figures: they are told, and say when others
+/// may run.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch {
     begun: std::time::Instant,
     /// What of it was spent waiting.
@@ -228,7 +232,7 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        #[allow(clippy::disallowed_methods, reason = "metrics measure, they decide nothing")]
+        #[allow(clippy::disallowed_methods, reason = "no result depends on it")]
         Stopwatch { begun: std::time::Instant::now(), waited: Duration::ZERO }
     }
 
@@ -237,7 +241,7 @@ impl Stopwatch {
         self.waited += other.begun.elapsed();
     }
 
-    fn nanos(&self) -> u64 {
+    pub(crate) fn nanos(&self) -> u64 {
         let took = self.begun.elapsed().saturating_sub(self.waited);
         u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
     }

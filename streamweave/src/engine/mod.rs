@@ -21,6 +21,7 @@ mod metrics_table;
 #[cfg(all(test, streamweave_loom))]
 mod models;
 mod outbox;
+mod pace;
 mod probe;
 mod records;
 mod routes;

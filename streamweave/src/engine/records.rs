@@ -199,17 +199,17 @@ impl<T> Records<T> {
         Mark { carried: self.carried, stamp }
     }
 
-    /// The records still to come, `left` of them, and their stamps.
+    /// The records still to come, at most `most` of them, and their stamps.
     #[inline(always)]
-    pub(crate) fn drain(&mut self) -> (Drain<'_, T>, Stamps<'_>) {
+    pub(crate) fn drain(&mut self, most: usize) -> (Drain<'_, T>, Stamps<'_>) {
         let stamps = Stamps(self.stamps[self.stamped_from()..].iter());
-        (self.items.drain(..), stamps)
+        (self.items.drain(..self.items.len().min(most)), stamps)
     }
 
-    /// Of a batch that has been taken from the front, what is left: with its own stamps.
+    /// Of what was drained from the front this is left: it comes first again.
     pub(crate) fn keep(&mut self, rest: Vec<T>) {
-        self.stamps.drain(..self.stamps.len().saturating_sub(rest.len()));
-        self.items = rest;
+        self.items.splice(..0, rest);
+        self.stamps.drain(..self.stamped_from());
     }
 
     /// The records, and their stamps from `index` on.

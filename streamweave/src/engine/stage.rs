@@ -10,7 +10,8 @@ mod saving;
 mod taking;
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
@@ -231,9 +232,11 @@ impl StageLoop {
     }
 
     /// A stopwatch for a step that begins now, where steps are timed.
-    pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+    pub(crate) fn stopwatch(&mut self) -> Option<Stopwatch> {
         self.env.counters.begins();
-        self.env.clock.ticks().then(Stopwatch::start)
+        let watch = self.env.clock.ticks().then(Stopwatch::start);
+        self.cx.pace.begin(watch);
+        watch
     }
 
     /// A step is over: undoes its last unit if that failed.
@@ -250,7 +253,9 @@ impl StageLoop {
         } else {
             settle(root, &mut self.cx, ran)
         };
-        self.env.counters.step(watch);
+        let busy = watch.map_or(0, |watch| watch.nanos());
+        self.cx.pace.end(busy);
+        self.env.counters.step(busy);
         match failure {
             None => Ok(()),
             Some(failure) => self.unit_failed(root, inlets, failure),
@@ -388,7 +393,13 @@ impl StageLoop {
                 return Poll::Ready(Todo::End(end));
             }
             if self.pumps {
-                self.pumps = root.pump(&mut self.cx);
+                self.pump(root);
+            }
+            if self.cx.pace.turn_is_over() {
+                self.steps = 0;
+                self.publish(root);
+                // Woken again once what waits for the system has been looked at.
+                return pin!(tokio::task::yield_now()).poll(task).map(|()| Todo::Run);
             }
             if self.cx.has_failure()
                 && let Some(end) = self.engine_failed(root, task)
@@ -456,6 +467,16 @@ impl StageLoop {
                 }
             }
         }
+    }
+
+    /// What waits in local edges is driven.
+    fn pump(&mut self, root: &mut dyn Part) {
+        let watch = self.env.clock.ticks().then(Stopwatch::start);
+        self.cx.pace.begin(watch);
+        self.pumps = root.pump(&mut self.cx);
+        let busy = watch.map_or(0, |watch| watch.nanos());
+        self.cx.pace.end(busy);
+        self.env.counters.worked(busy);
     }
 
     /// The first poll.

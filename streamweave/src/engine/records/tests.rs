@@ -89,7 +89,7 @@ fn what_is_taken_from_the_front_leaves_the_others_their_times() {
         let taken = random.below(len);
         // By value, as a stage drives them: what is left is put back.
         let mut records = batch(0, len, kind);
-        let (mut drain, mut stamps) = records.drain();
+        let (mut drain, mut stamps) = records.drain(usize::MAX);
         let mut mark = Mark { carried: carried(kind), stamp: Stamp::default() };
         for item in 0..taken {
             stamps.next_into(&mut mark);
@@ -98,7 +98,7 @@ fn what_is_taken_from_the_front_leaves_the_others_their_times() {
         let left: Vec<u64> = drain.collect();
         records.items = left;
         assert_eq!(records.first_mark(), mark_of(taken, kind));
-        let (mut drain, mut stamps) = records.drain();
+        let (mut drain, mut stamps) = records.drain(usize::MAX);
         for item in taken..len {
             stamps.next_into(&mut mark);
             assert_eq!((drain.next(), mark), (Some(item), mark_of(item, kind)));
