@@ -14,6 +14,8 @@ mod follow;
 mod lines;
 #[path = "io/parquet.rs"]
 mod parquet;
+#[path = "io/paths.rs"]
+mod paths;
 #[path = "io/resume.rs"]
 mod resume;
 #[path = "io/rotated.rs"]
@@ -27,6 +29,7 @@ mod tcp;
 
 #[cfg(target_os = "linux")]
 streamweave_tests::broken_variants! {
+    PathIsFile => paths::other_spellings;
     UnwrittenIsDropped => sinks::lines_wait_for_room;
     SplitOnTwoWorkers => divided::each_line_once_and_in_order_whatever_happens;
     OthersSplitsAreKept => divided::each_line_once_and_in_order_whatever_happens;

@@ -12,7 +12,7 @@ use streamweave::nodes::{from_iter, try_map};
 use crate::{Tested, fails, read};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Trade {
+pub(crate) struct Trade {
     symbol: String,
     price: Option<f64>,
     fills: Vec<u32>,
@@ -20,12 +20,12 @@ struct Trade {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Venue {
+pub(crate) struct Venue {
     name: String,
     open: bool,
 }
 
-fn trades(count: u32) -> Vec<Trade> {
+pub(crate) fn trades(count: u32) -> Vec<Trade> {
     let trade = |n: u32| Trade {
         symbol: format!("S{n}"),
         price: (!n.is_multiple_of(3)).then_some(f64::from(n) / 4.0),

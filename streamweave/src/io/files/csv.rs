@@ -74,7 +74,7 @@ impl<T: DeserializeOwned + Send + 'static> fmt::Debug for CsvFile<T> {
 
 impl<T: DeserializeOwned + Send + 'static> CsvFileHandlers<T> for CsvFile<T> {
     fn on_start(&self, state: &mut CsvFileState<T>, out: &mut impl CsvFileOut<T>) -> NodeResult {
-        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
+        Ok(state.feed.begin(&self.files, &mut state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

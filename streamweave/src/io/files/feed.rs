@@ -93,9 +93,10 @@ impl<D: Decode> Feed<D> {
     pub(crate) fn begin(
         &mut self,
         files: &Files,
-        splits: &Keyed<String, Split>,
+        splits: &mut Keyed<String, Split>,
         owns: impl Fn(&str) -> bool,
     ) -> Result<(), IoError> {
+        files.rename(splits, &owns)?;
         let finished = |name: &str| splits.get(name).is_some_and(|split| split.finished);
         files.check(|name| !owns(name) || finished(name))?;
         let list = files.list.iter().enumerate();

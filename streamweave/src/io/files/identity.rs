@@ -80,6 +80,11 @@ impl Identity {
     }
 }
 
+/// Whether these are of one file; where the system has no numbers of files, never.
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    number(one) == number(other) && number(one).0 != 0
+}
+
 /// The folder in which `path` is.
 pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {

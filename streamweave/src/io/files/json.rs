@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + Send + 'static> JsonLinesHandlers<T> for JsonLines<T>
         state: &mut JsonLinesState<T>,
         out: &mut impl JsonLinesOut<T>,
     ) -> NodeResult {
-        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
+        Ok(state.feed.begin(&self.files, &mut state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

@@ -72,7 +72,7 @@ impl FileLines {
 
 impl FileLinesHandlers for FileLines {
     fn on_start(&self, state: &mut FileLinesState, out: &mut impl FileLinesOut) -> NodeResult {
-        Ok(state.feed.begin(&self.files, &state.splits, |name| out.owns_split(name))?)
+        Ok(state.feed.begin(&self.files, &mut state.splits, |name| out.owns_split(name))?)
     }
 
     async fn next(

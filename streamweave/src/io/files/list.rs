@@ -21,7 +21,7 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let named = |path: PathBuf| {
-            let name = path.display().to_string().into();
+            let name = super::renamed::name(&path).into();
             (path, name)
         };
         Files {

@@ -2,7 +2,7 @@
 //!
 //! `feed` goes through the files of a source; each is a split with a position (`split`), read by a
 //! `reader` from an `input`, plain or gzip; `identity` tells whether a file is still the same one,
-//! and `rotated` what was put beside its path unread.
+//! and `rotated` what was put beside its path unread; `renamed`, what has another path now.
 //! What a line means is the decoder's part: `lines`, `csv` and `json`. `parquet` has no lines, and
 //! goes its own way.
 
@@ -19,6 +19,7 @@ mod list;
 pub(crate) mod parquet;
 mod progress;
 mod reader;
+mod renamed;
 mod rotated;
 mod split;
 

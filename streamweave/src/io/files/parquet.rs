@@ -5,7 +5,7 @@
 //! column by column whatever the type.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Files;
 use super::progress::Progress;
+use super::renamed::Position;
 use crate::io::{BadRecord, IoError};
 use crate::node::{More, NodeError, NodeResult};
 use crate::state::Keyed;
@@ -125,6 +126,7 @@ impl<T: DeserializeOwned + Send + 'static> ParquetFileHandlers<T> for ParquetFil
         state: &mut ParquetFileState<T>,
         out: &mut impl ParquetFileOut<T>,
     ) -> NodeResult {
+        self.files.rename(&mut state.splits, |name| out.owns_split(name))?;
         let finished = |name: &str| state.splits.get(name).is_some_and(|split| split.finished);
         self.files.check(|name| !out.owns_split(name) || finished(name))?;
         let list = self.files.list.iter().enumerate();
@@ -184,6 +186,19 @@ pub(crate) struct RowSplit {
     /// The file's length and the hash of its end, where Parquet says what is in it; (0, 0) before
     /// it was opened.
     identity: (u64, u64),
+}
+
+impl Position for RowSplit {
+    fn is_finished(&self) -> bool {
+        self.finished
+    }
+    fn offset(&self) -> u64 {
+        self.rows
+    }
+    fn is_in(&self, path: &Path, metadata: &Metadata) -> bool {
+        let is_same = |mut file| identity(&mut file).is_ok_and(|found| found == self.identity);
+        self.identity.0 == metadata.len() && File::open(path).is_ok_and(is_same)
+    }
 }
 
 /// The file that is being read.
