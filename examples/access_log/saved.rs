@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::Crc;
@@ -86,7 +87,7 @@ impl Saved {
         dead: Option<(PathBuf, File)>,
     ) -> Result<Kept, Failure> {
         let dead = dead.map(|(path, file)| (path, Arc::new(file)));
-        let kept = Kept { storage: self.storage, dead };
+        let kept = Kept { storage: self.storage, dead, lost: Arc::default() };
         let mut checkpoints = run
             .checkpoint_every(kept.clone(), self.every, LIMIT)
             .map_err(|error| Failure::Graph(error.to_string()))?;
@@ -202,15 +203,22 @@ pub(crate) fn flush_folder_of(path: &Path) -> std::io::Result<()> {
 pub(crate) struct Kept {
     pub(crate) storage: FileCheckpointStorage,
     pub(crate) dead: Option<(PathBuf, Arc<File>)>,
+    /// A flush has failed: what the system says of a second one tells nothing of what the first has lost.
+    pub(crate) lost: Arc<AtomicBool>,
 }
 
 impl CheckpointStorage for Kept {
     fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
         if let Some((path, file)) = &self.dead {
-            file.sync_data().map_err(|error| CheckpointError::Io {
-                action: "flush",
-                path: path.clone(),
-                error,
+            let synced = match self.lost.load(Ordering::Relaxed) {
+                true => {
+                    Err(std::io::Error::other("a flush before it has failed: start the job again"))
+                }
+                false => file.sync_data(),
+            };
+            synced.map_err(|error| {
+                self.lost.store(true, Ordering::Relaxed);
+                CheckpointError::Io { action: "flush", path: path.clone(), error }
             })?;
         }
         self.storage.publish(snapshot)
@@ -240,9 +248,14 @@ mod tests {
         let storage = FileCheckpointStorage::open(&folder).unwrap();
         let null = Path::new("/dev/null");
         let dead = Some((null.into(), Arc::new(File::open(null).unwrap())));
-        let kept = Kept { storage: storage.clone(), dead };
+        let kept = Kept { storage: storage.clone(), dead, lost: Arc::default() };
         let refused = kept.publish(&Snapshot::default()).unwrap_err().to_string();
         assert!(refused.starts_with("cannot flush `/dev/null`"), "{refused}");
+        // Also where the disk says by then that all is well.
+        let file = Arc::new(File::create(folder.join("dead")).unwrap());
+        let again = Kept { dead: Some((null.into(), file)), ..kept.clone() };
+        let refused = again.publish(&Snapshot::default()).unwrap_err().to_string();
+        assert!(refused.contains("start the job again"), "{refused}");
         assert!(storage.ids().unwrap().is_empty());
         assert_eq!(Kept { dead: None, ..kept }.publish(&Snapshot::default()).unwrap(), 1);
         fs::remove_dir_all(folder).unwrap();

@@ -20,6 +20,28 @@ pub enum IoError {
         /// The path.
         path: PathBuf,
     },
+    /// A file that was being read has another path now, at which another worker would read it anew.
+    #[error(
+        "`{path}` was read as `{before}` when the snapshot was taken, and positions are divided among \
+         workers by path: list it as `{before}`, or run once on one worker"
+    )]
+    Renamed {
+        /// The path by which its position is known.
+        before: PathBuf,
+        /// The path that is listed.
+        path: PathBuf,
+    },
+    /// A file was being read when the snapshot was taken, and is none of those listed now.
+    #[error(
+        "`{path}` had been read to {offset} when the snapshot was taken, and is none of the files now: \
+         list it, under this path or another one, or start without the snapshot"
+    )]
+    Unlisted {
+        /// The path by which its position is known.
+        path: PathBuf,
+        /// The saved position, in bytes or rows.
+        offset: u64,
+    },
     /// A folder where a file is needed.
     #[error("`{path}` is a folder: list the files in it")]
     Folder {
@@ -140,6 +162,15 @@ pub enum IoError {
         length: u64,
         /// How long it was.
         written: u64,
+    },
+    /// Somebody else writes there.
+    #[error(
+        "`{path}` is being written by another sink, of this process or another: what both write would be \
+         torn; stop the other one, or write to another path"
+    )]
+    InUse {
+        /// Where.
+        path: PathBuf,
     },
     /// A database cannot be opened, or does not do what it is told.
     #[cfg(feature = "sqlite")]

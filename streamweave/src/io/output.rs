@@ -1,7 +1,7 @@
 //! Where sinks of files and standard output write: buffered, every error with its name.
 
 use std::fmt::Display;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +62,7 @@ impl Target {
         let metadata = file.metadata().map_err(failed)?;
         let (mut flushed, mut folder) = (metadata.len(), None);
         if metadata.is_file() {
+            lock(&file, path)?;
             let keep = written.unwrap_or(if append { flushed } else { 0 });
             if flushed < keep {
                 return Err(IoError::Shorter { path: path.into(), length: flushed, written: keep });
@@ -184,6 +185,19 @@ impl Target {
 }
 
 /// What was written to the file is on the disk.
+/// Nobody else writes there as long as the file is open. Where the system has no locks, none is asked for.
+pub(crate) fn lock(file: &File, path: &Path) -> Result<(), IoError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) if !broken(Broken::TwoWriters) => {
+            Err(IoError::InUse { path: path.into() })
+        }
+        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+            Err(IoError::Write { path: path.into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn flush_file(file: &File) -> io::Result<()> {
     #[cfg(test)]
     if tests::FAILS.take() {
@@ -266,6 +280,7 @@ impl Buffered {
             self.target.take();
         } else if let Some(before) = self.target.get() {
             before.flush_whole()?;
+            self.target.take();
         }
         self.flushes = false;
         let target = match &place.path {

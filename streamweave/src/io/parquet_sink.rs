@@ -18,6 +18,7 @@ use serde_arrow::schema::{SchemaLike, TracingOptions};
 use crate::NodeResult;
 use crate::checkpoint::disk::{flush_folder, folder_of};
 use crate::io::IoError;
+use crate::io::output::lock;
 use crate::state::Value;
 
 /// Writes records to a Parquet file: each is a row, its fields the columns by name, as the type
@@ -148,7 +149,10 @@ impl Part {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".part");
         let part = path.with_file_name(name);
-        let file = File::create(&part).map_err(|source| write(path, source))?;
+        let options = File::options().create(true).write(true).truncate(false).open(&part);
+        let file = options.map_err(|source| write(path, source))?;
+        lock(&file, path)?;
+        file.set_len(0).map_err(|source| write(path, source))?;
         let rows = ArrayBuilder::from_arrow(&fields).map_err(|error| failed(path, &error))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)

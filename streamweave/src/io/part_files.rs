@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::disk::{RealDisk, flush_folder};
 use crate::checkpoint::folder::make_folder;
 use crate::io::IoError;
-use crate::io::output::{ToLine, displayed, told};
+use crate::io::output::{ToLine, displayed, lock, told};
 use crate::state::Value;
 
 /// Writes records as lines into the files `part-00000000`, `part-00000001` and so on of a folder:
@@ -61,6 +62,8 @@ pub struct PartFiles<T: Send + 'static> {
     writing: Option<Writing>,
     folder: PathBuf,
     line: ToLine<T>,
+    /// Held for the whole run.
+    lock: Mutex<Option<File>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +89,7 @@ struct Writing {
 impl<T: Display + Send + 'static> PartFiles<T> {
     /// Writes into this folder, which is made if it is not there.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        PartFiles { folder: folder.into(), line: displayed() }
+        PartFiles { folder: folder.into(), line: displayed(), lock: Mutex::default() }
     }
 }
 
@@ -96,7 +99,7 @@ impl<T: Send + 'static> PartFiles<T> {
         folder: impl Into<PathBuf>,
         line: impl Fn(&T) -> L + Send + Sync + 'static,
     ) -> Self {
-        PartFiles { folder: folder.into(), line: told(line) }
+        PartFiles { folder: folder.into(), line: told(line), lock: Mutex::default() }
     }
 
     fn hidden(&self, part: Part) -> PathBuf {
@@ -122,6 +125,18 @@ impl<T: Send + 'static> PartFiles<T> {
             return Ok(writing.insert(Writing { file, part, line }));
         }
         writing.as_mut().ok_or_else(|| write(&self.folder, ErrorKind::NotFound.into()))
+    }
+
+    /// Nobody else writes here until the run has ended.
+    fn lock(&self) -> Result<(), IoError> {
+        let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            let path = self.folder.join(".lock");
+            let file = File::create(&path).map_err(|source| write(&path, source))?;
+            lock(&file, &self.folder)?;
+            *held = Some(file);
+        }
+        Ok(())
     }
 
     fn commit(&self, part: Part) -> Result<(), IoError> {
@@ -188,6 +203,7 @@ impl<T: Send + 'static> fmt::Debug for PartFiles<T> {
 impl<T: Send + 'static> PartFilesHandlers<T> for PartFiles<T> {
     fn on_start(&self, state: &mut PartFilesState<T>, _: &mut impl PartFilesOut<T>) -> NodeResult {
         make(&self.folder)?;
+        self.lock()?;
         let open = state.open.number;
         if let Some(part) = self.numbers("part-", "")?.range(open..).next() {
             let path = self.visible(Part { number: *part, length: 0 });

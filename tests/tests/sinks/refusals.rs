@@ -1,7 +1,7 @@
 //! What a sink refuses, as records would come twice or be lost; and that it says what to do.
 
 use streamweave::graph::RunError;
-use streamweave::io::{PartFiles, SqliteSink};
+use streamweave::io::{CsvSink, FileLinesSink, JsonLinesSink, ParquetSink, PartFiles, SqliteSink};
 use streamweave::prelude::*;
 
 use crate::Tested;
@@ -32,6 +32,38 @@ fn parts_beyond_the_checkpoint() -> Tested {
     let told = why(parts!(folder.path()).inline()?.step().unwrap_err());
     assert!(told.contains("part-00000000") && told.contains("empty the folder"), "{told}");
     Ok(())
+}
+
+/// What two would write to one place is refused, until the first of them is gone.
+#[test]
+pub(crate) fn two_at_once() -> Tested {
+    let folder = tempfile::tempdir()?;
+    macro_rules! refuses {
+        ($node:expr) => {{
+            let graph = || graph! { sink: $node, graph.numbers => sink.records };
+            let mut first = graph().inline()?;
+            first.step()?;
+            let mut second = graph().inline()?;
+            let told = why(second.step().err().ok_or("both write")?);
+            assert!(told.contains("another sink"), "{told}");
+            first.close_inputs()?.drain()?;
+            let mut third = graph().inline()?;
+            third.step()?;
+        }};
+    }
+    refuses!(PartFiles::<Row>::by(folder.path(), |row| row.number.to_string()));
+    refuses!(FileLinesSink::<Row>::append_by(folder.path().join("lines"), |row| row
+        .number
+        .to_string()));
+    refuses!(CsvSink::<Row>::append(folder.path().join("csv")));
+    refuses!(JsonLinesSink::<Row>::append(folder.path().join("json")));
+    refuses!(ParquetSink::<Row>::create(folder.path().join("parquet")));
+    Ok(())
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Row {
+    number: u64,
 }
 
 #[test]
@@ -146,28 +178,54 @@ async fn committed_by_a_running_graph() -> Tested {
     let mut graph = parts!(&parts);
     graph.restore(storage.latest()?.unwrap().snapshot())?;
     graph.start()?.drain_into(&storage).await?;
-    assert_eq!(std::fs::read_dir(&parts)?.count(), 2);
+    let names = std::fs::read_dir(&parts)?.map(|entry| Ok(entry?.file_name()));
+    let names: std::io::Result<std::collections::BTreeSet<_>> = names.collect();
+    assert!(names?.iter().eq([".lock", "part-00000000", "part-00000001"]));
     Ok(())
+}
+
+/// Fails at one record, or when there are no more: once others wait to commit.
+#[node(sink, async)]
+struct Fails {
+    #[input]
+    numbers: u64,
+    at: Option<u64>,
+    parts: std::path::PathBuf,
+}
+
+impl FailsHandlers for Fails {
+    async fn on_numbers(&self, number: u64, _: &mut impl FailsOut) -> NodeResult {
+        if self.at == Some(number) { Err("here".into()) } else { Ok(()) }
+    }
+    async fn on_stop(&self, _: &mut impl FailsOut) -> NodeResult {
+        let part = self.parts.join(".part-00000000.open");
+        while std::fs::metadata(&part).map_or(0, |part| part.len()) == 0 {
+            tokio::task::yield_now().await;
+        }
+        if self.at.is_none() { Err("at the end".into()) } else { Ok(()) }
+    }
 }
 
 /// A stage that fails is part of no checkpoint: what it has not handled would be lost.
 #[tokio::test]
 pub(crate) async fn nothing_is_committed_of_a_run_that_fails() -> Tested {
     use streamweave::checkpoint::{CheckpointError, CheckpointStorage, FileCheckpointStorage};
-    use streamweave::nodes::{from_iter, try_map};
-    let folder = tempfile::tempdir()?;
-    let storage = FileCheckpointStorage::open(folder.path().join("states"))?;
-    let parts = folder.path().join("parts");
-    let graph = graph! {
-        numbers: from_iter(0..10_u64),
-        check: try_map(|n: u64| if n == 7 { Err("seven") } else { Ok(n) }),
-        parts: PartFiles::<u64>::new(&parts),
-        #[boundary] numbers.out => check.input,
-        #[boundary] numbers.out => parts.records,
-    };
-    let failed = graph.start()?.drain_into(&storage).await.unwrap_err();
-    assert!(matches!(failed, CheckpointError::Run(RunError::Failed { .. })), "{failed}");
-    assert!(storage.latest()?.is_none(), "a run that failed is in a checkpoint");
-    assert!(!parts.join("part-00000000").exists(), "what was committed is in none");
+    use streamweave::nodes::from_iter;
+    for at in [Some(7), None] {
+        let folder = tempfile::tempdir()?;
+        let storage = FileCheckpointStorage::open(folder.path().join("states"))?;
+        let parts = folder.path().join("parts");
+        let graph = graph! {
+            numbers: from_iter(0..10_u64),
+            fails: Fails { at, parts: parts.clone() },
+            parts: PartFiles::<u64>::new(&parts),
+            #[boundary] numbers.out => fails.numbers,
+            #[boundary] numbers.out => parts.records,
+        };
+        let failed = graph.start()?.drain_into(&storage).await.unwrap_err();
+        assert!(matches!(failed, CheckpointError::Run(RunError::Failed { .. })), "{failed}");
+        assert!(storage.latest()?.is_none(), "a run that failed is in a checkpoint");
+        assert!(!parts.join("part-00000000").exists(), "what was committed is in none");
+    }
     Ok(())
 }
