@@ -8,7 +8,8 @@ use syn::{Expr, Pat, Token, Type};
 use crate::graph::model::{Model, To};
 
 /// Library nodes that take a record with its key.
-const KEYED: [&str; 11] = [
+const KEYED: [&str; 12] = [
+    "count",
     "window",
     "window_by_count",
     "window_around",

@@ -315,3 +315,20 @@ fn snapshot(path: &str, expanded: &str) {
     let stored = std::fs::read_to_string(path).unwrap_or_default();
     assert!(stored == expanded, "{path} is not this; UPDATE_SNAPSHOTS=1 writes it:\n{expanded}");
 }
+
+#[test]
+fn loops_whose_rounds_could_not_be_told_apart() {
+    let graph = |inner: usize| {
+        let inner = (0..inner).map(|n| {
+            format!("#[rounds(max = 2)] loop l{n} {{ a{n}: A {{}}, a{n}.out => feedback a{n}.again }},\n")
+        });
+        format!("#[rounds(max = 2)] loop outer {{ {} }},", inner.collect::<String>())
+    };
+    let told = |inner: usize| -> Vec<String> {
+        let all = messages(&graph(inner)).into_iter();
+        all.filter(|message| message.contains("rounds cannot be told")).collect()
+    };
+    assert_eq!(told(255), [""; 0]);
+    let [message] = &told(257)[..] else { panic!("{:?}", told(257)) };
+    assert!(message.starts_with("loop `l255` is one of more than 255 inside `outer`"), "{message}");
+}

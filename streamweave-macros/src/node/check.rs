@@ -16,7 +16,7 @@ use crate::node::sized::sized;
 const LIFECYCLE: [&str; 6] = ["start", "stop", "frontier", "timer", "checkpoint", "complete"];
 
 /// Method names of the contexts: what `out` can do besides sending.
-const CONTEXT: [&str; 23] = [
+pub(super) const CONTEXT: [&str; 23] = [
     "time",
     "frontier",
     "key",

@@ -191,3 +191,23 @@ fn a_crate_of_another_name() {
         assert!(!expanded.contains(":: streamweave"), "{expanded}");
     }
 }
+
+/// Each method of the contexts would hide a port's, so no port may have its name.
+#[test]
+fn names_of_the_contexts() -> Tested {
+    let mut methods = std::collections::BTreeSet::new();
+    for file in ["context", "async_context"] {
+        let path = format!("{}/../streamweave/src/node/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+        for item in syn::parse_file(&std::fs::read_to_string(path)?)?.items {
+            let syn::Item::Trait(item) = item else { continue };
+            methods.extend(item.items.into_iter().filter_map(|item| match item {
+                syn::TraitItem::Fn(method) => Some(method.sig.ident.to_string()),
+                _ => None,
+            }));
+        }
+    }
+    methods.retain(|name| !name.starts_with("__"));
+    let known = super::check::CONTEXT.map(str::to_owned);
+    assert_eq!(methods, known.into());
+    Ok(())
+}

@@ -274,6 +274,15 @@ pub enum RestoreError {
         /// The instance path in the snapshot.
         node: String,
     },
+    /// Records were on their way to a node, and no edge of the graph leads there.
+    #[error(
+        "records were on their way to `{node}` when the snapshot was taken, and no edge of this graph leads there: \
+         let the graph as it was take them in first, and go on from a savepoint of that"
+    )]
+    InFlight {
+        /// The instance path of the node in the snapshot.
+        node: String,
+    },
 }
 
 // `main` shows an error by `Debug`: it is to be read there too.

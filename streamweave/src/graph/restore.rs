@@ -253,7 +253,9 @@ impl<I, O> Graph<I, O> {
             restored.map_err(|error| RestoreError::State { node, error })?;
         }
         match in_flight.into_values().next() {
-            Some((path, _)) => Err(RestoreError::Unclaimed { node: path.to_owned() }),
+            Some((path, _)) => {
+                Err(RestoreError::InFlight { node: path.trim_end_matches('~').to_owned() })
+            }
             None => Ok(()),
         }
     }

@@ -55,7 +55,8 @@ pub enum StateError {
     /// The field's declared type no longer has the shape that was saved.
     #[error(
         "the state was saved as `{saved}` but is now declared as `{declared}`: give the \
-         field its old type back, or remove the node's state from the snapshot on purpose"
+         field its old type back, make the new of the old (`#[node(version = 2, migrate = path)]`), or remove \
+         the node's state from the snapshot on purpose"
     )]
     Shape {
         /// The saved kind and shape.
@@ -120,7 +121,8 @@ pub enum StateError {
     /// Each of several workers saved its own, and nothing says which entry belongs to which of those
     /// that there are now.
     #[error(
-        "each of {workers} workers saved one, and without a key of the node they cannot be put together:          restore on {workers} workers, or drop the node's state on purpose"
+        "each of {workers} workers saved one, and without a key of the node they cannot be put together: \
+         restore on {workers} workers, or drop the node's state on purpose"
     )]
     OfEachWorker {
         /// How many workers there were.

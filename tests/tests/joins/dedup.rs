@@ -70,3 +70,28 @@ fn against_a_memory_of_everything() -> Tested {
     }
     Ok(())
 }
+
+/// What it repeats may be forgotten: it is let through, and counted.
+#[test]
+fn what_is_behind_the_frontier_is_counted() -> Tested {
+    let graph = graph! {
+        times: event_time_by(|(_, (time, _)): &(u64, Item)| LogicalTime(*time)),
+        once: dedup_within(Duration::from_millis(10)),
+        graph.records => times.input,
+        times.out => once.input,
+        once.out => graph.once,
+    };
+    let mut run = graph.inline()?;
+    // The second repeats the first, which is known by then; the fourth does so too, and it is not.
+    for time in [100, 105, 120, 104] {
+        run.inputs.records.try_send((1, (time, 0)))?;
+        run.step()?;
+    }
+    let once: Vec<i64> = take!(run, once).map(|(_, (_, (time, _)))| time).collect();
+    assert_eq!(once, [100, 120, 104]);
+    let metrics = run.close_inputs()?.drain()?.metrics;
+    let late: Vec<u64> =
+        metrics.nodes.iter().filter(|node| &*node.path == "once").map(|node| node.late).collect();
+    assert_eq!(late, [1]);
+    Ok(())
+}

@@ -717,7 +717,7 @@ fn other_edges_are_told() -> Tested {
     assert!(matches!(refused, RestoreError::State { .. }), "{refused}");
     assert!(refused.to_string().contains("by 2 edges, and 3"), "{refused}");
     let mut none = graph! { even: Even, graph.records => even.input, even.out => graph.out };
-    assert!(matches!(none.restore(&cut), Err(RestoreError::Unclaimed { .. })));
+    assert!(matches!(none.restore(&cut), Err(RestoreError::InFlight { .. })));
 
     let mut merged = again();
     merged.set_mode(ExecutionMode::Deterministic);

@@ -59,6 +59,9 @@ where
             if seen.range(first..=last.0).next().is_some() {
                 return Ok(());
             }
+            if passed(out.frontier(), time) {
+                out.count_late();
+            }
             if !passed(out.frontier(), last.0) {
                 seen.insert(time, ());
                 if seen.first().is_some_and(|(first, ())| *first == time) {
@@ -91,7 +94,9 @@ where
 
 /// Lets a record through unless one of its key that was let through has a time less than `horizon`
 /// (in whole milliseconds) away from its own, before or after. Records are judged as they come, by
-/// their event times; what may still be repeated is kept, until the frontier says that it cannot.
+/// their event times; what may still be repeated is kept, until the frontier says that it cannot. One from
+/// behind the frontier may repeat what is forgotten: it is let through unless it is known to, and counted in
+/// [`NodeMetrics::late`](crate::engine::NodeMetrics::late).
 ///
 /// A record without a time fails. [`dedup`](crate::nodes::dedup) looks at the record before only,
 /// [`distinct`](crate::nodes::distinct) at all there were.
