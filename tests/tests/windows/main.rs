@@ -12,6 +12,7 @@ mod late_together;
 mod order;
 mod reference;
 mod restored;
+mod size;
 mod steps;
 mod undone;
 mod workers;
