@@ -181,12 +181,8 @@ fn run_all<T, Port, A: Accept<T, Port>>(
             }
             stands
         });
-        if drain.len() > 0 {
-            let rest = drain.collect();
-            pending.records.keep(rest);
-        } else {
-            drop(drain);
-        }
+        let rest = drain.collect();
+        pending.records.keep(rest);
         if pending.records.is_empty() {
             pending.records.clear();
             return ran.map(drop);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::clock::Clock;
+use crate::engine::metrics::Stopwatch;
 use crate::engine::{AnyInstance, Control, Flush};
 use crate::node::Unconnected;
 use crate::time::{LogicalTime, Stamp};
@@ -80,4 +81,34 @@ fn each_has_its_own_stamp<const LENDS: bool>() {
 fn whatever_is_driven_in_between_each_record_has_its_own_stamp() {
     each_has_its_own_stamp::<false>();
     each_has_its_own_stamp::<true>();
+}
+
+fn a_long_step_leaves_the_rest<const LENDS: bool>() {
+    let mut cx = Cx::new(Clock::manual());
+    let mut root = Promising::<LENDS>::default();
+    let timed = Carried::of(Stamp::default());
+    let mut pending = Pending::of(batch(timed, 20));
+    let watch = Stopwatch::start();
+    while watch.nanos() < 1_000_000 {}
+    cx.pace.begin(Some(watch));
+    drive::<u64, AtRoot, _>(&mut pending, &mut root, &mut cx).expect("no panic");
+    let taken = root.0.len() as u64;
+    assert!(0 < taken && taken < 20 && cx.must_end(), "{taken}");
+    // Whatever looks at them, those that are left have their own stamps.
+    let left: Vec<_> = pending.left().map(|(mark, item)| (*item, mark)).collect();
+    let all: Vec<_> = (0..20).map(|item| (item, mark(timed, item))).collect();
+    assert_eq!(left, all[taken as usize..]);
+    if pending.is_fresh() {
+        assert_eq!(pending.records.mark(0), mark(timed, taken));
+    }
+    cx.flushed();
+    cx.pace.begin(None);
+    drive::<u64, AtRoot, _>(&mut pending, &mut root, &mut cx).expect("no panic");
+    assert_eq!(root.0, all);
+}
+
+#[test]
+fn what_a_long_step_leaves_is_driven_in_the_next() {
+    a_long_step_leaves_the_rest::<false>();
+    a_long_step_leaves_the_rest::<true>();
 }
