@@ -40,7 +40,7 @@ def binary():
 
 def count(program, workload, variant, records):
     env = {**os.environ, "STREAMWEAVE_BENCH_N": str(records), "STREAMWEAVE_BENCH_ROUNDS": "1",
-           "STREAMWEAVE_BENCH_VARIANT": variant}
+           "STREAMWEAVE_BENCH_VARIANT": variant, "STREAMWEAVE_BENCH_COUNTED": "1"}
     run = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "--bench", workload]
     said = subprocess.run(run, check=True, env=env, capture_output=True, text=True)
     if variant not in said.stdout:

@@ -6,7 +6,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::chance::Chance;
 use crate::engine::clock::Clock;
 use crate::engine::instance::is_phase;
-use crate::engine::pace::Pace;
+use crate::engine::pace::{Pace, TURN};
 use crate::engine::records::Mark;
 use crate::engine::share::Share;
 use crate::engine::source::Sleeps;
@@ -138,7 +138,7 @@ impl Cx {
             clock,
             chance: Chance::default(),
             spawned: Spawned::default(),
-            pace: Pace::default(),
+            pace: Pace::new(TURN),
             supervised: false,
             timers: false,
             share: None,

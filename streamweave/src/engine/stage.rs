@@ -25,6 +25,7 @@ use crate::engine::inlet::{AnyInlet, Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
+use crate::engine::pace::Pace;
 use crate::engine::probe::{Probe, Told};
 use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, Looped, earlier};
@@ -51,6 +52,8 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
+    /// How long it works before others run.
+    pub(crate) turn: Duration,
     pub(crate) chance: Chance,
     pub(crate) counters: Arc<StageCounters>,
     pub(crate) probe: Arc<Probe>,
@@ -188,6 +191,7 @@ impl StageLoop {
         let inputs = merge.as_ref().map(Merge::inputs);
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
+        cx.pace = Pace::new(env.turn);
         cx.supervised = env.supervised.is_some();
         cx.spawned.alive = env.alive.clone();
         let loops = env.feedback.contains(&true);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Chance, Counters, Edge, FeedbackEdge, Merging, Wiring, assemble};
+use crate::engine::{Chance, Counters, Edge, FeedbackEdge, Merging, TURN, Wiring, assemble};
 use crate::graph::builder::GraphBuilder;
 use crate::graph::error::StartError;
 use crate::graph::flow::{Flow, NodeTiming, base};
@@ -42,6 +42,7 @@ pub struct Graph<I, O> {
     pub(crate) flow: Flow,
     pub(crate) mode: ExecutionMode,
     pub(crate) watchdog: Option<Duration>,
+    pub(crate) turn: Duration,
     unread: Vec<String>,
     output_merges: Vec<OutputMerge>,
     pub(crate) input_edges: Vec<Arc<dyn Edge>>,
@@ -84,6 +85,7 @@ impl<I, O> Graph<I, O> {
             flow: Flow::default(),
             mode: ExecutionMode::default(),
             watchdog: None,
+            turn: TURN,
             unread: builder.unread,
             output_merges: builder.output_merges,
             input_edges: builder.input_edges,
@@ -150,6 +152,33 @@ impl<I, O> Graph<I, O> {
     /// with one thread nobody is left to notice.
     pub fn set_watchdog(&mut self, limit: Duration) {
         self.watchdog = Some(limit);
+    }
+
+    /// How long each stage works before it lets the other tasks of its thread run, and looks for barriers and
+    /// whether it is to stop: half a millisecond unless said. Shorter, others wait less; longer, the system is
+    /// asked less often what else there is to do. One record's unit is never broken off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streamweave::nodes::{for_each, from_iter};
+    /// use streamweave::prelude::*;
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let mut graph = graph! {
+    ///     numbers: from_iter(0..1_000_u64),
+    ///     each: for_each(|_: u64| {}),
+    ///     numbers.out => each.input,
+    /// };
+    /// // In a service that answers others on the same thread.
+    /// graph.set_turn(Duration::from_micros(50));
+    /// graph.start()?.drain().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_turn(&mut self, turn: Duration) {
+        self.turn = turn;
     }
 
     /// What holds of the records between each source and sink that are connected when the graph

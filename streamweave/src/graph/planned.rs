@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::in_flight::InFlight;
 use crate::engine::{
     Alive, AnyInlet, AsyncRoot, Chance, Clock, DriveAsync, DriveInlets, Inlets, Instance, Looped,
-    Merge, Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, Wiring,
-    run_calls, run_serial, run_source, run_sync,
+    Merge, Merging, PopInlets, Probe, Signals, Stage, StageCounters, StageEnd, StageEnv, TURN,
+    Wiring, run_calls, run_serial, run_source, run_sync,
 };
 use crate::graph::flow::base;
 use crate::node::{
@@ -121,6 +122,8 @@ pub(crate) struct Planned {
     feedback: Vec<bool>,
     severable: Vec<bool>,
     merging: Merging,
+    /// How long it works before others run.
+    pub(crate) turn: Duration,
     merged: Option<(Option<Promise>, Merge)>,
     supervised: Option<(Supervision, usize)>,
     stage: Box<dyn PlannedStage>,
@@ -148,6 +151,7 @@ impl Planned {
             feedback: Vec::new(),
             severable: Vec::new(),
             merging: Merging::default(),
+            turn: TURN,
             merged: None,
             supervised: None,
             stage: Box::new(stage),
@@ -271,6 +275,7 @@ impl Planned {
                 .supervised
                 .map(|(supervision, number)| supervision.of(number, waits_by())),
             clock,
+            turn: self.turn,
             chance,
             counters: self.counters,
             probe: self.probe,

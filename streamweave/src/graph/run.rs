@@ -113,6 +113,7 @@ impl<I, O> Running<I, O> {
             flow,
             mode,
             watchdog,
+            turn,
             input_edges,
             reports,
             carried,
@@ -149,7 +150,8 @@ impl<I, O> Running<I, O> {
         let (life, lives) = Life::of(&cuts);
         let mut stages = JoinSet::new();
         let mut tasks = Vec::new();
-        for (number, stage) in planned.into_iter().enumerate() {
+        for (number, mut stage) in planned.into_iter().enumerate() {
+            stage.turn = turn;
             let alive = lives.alive.clone();
             let stage = stage.run(clock.clone(), Chance::default(), &signals, alive);
             let stage = lives.clone().while_runs(stage).map(move |end| (number, end));
