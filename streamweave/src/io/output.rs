@@ -430,7 +430,8 @@ mod tests {
         let mut again = Buffered::at(&place);
         let told = again.open(&place, Some(7)).unwrap_err().to_string();
         assert!(told.contains("last checkpoint"), "{told}");
-        drop(again);
+        // The run has ended, and lets go of the file.
+        drop((again, place));
         let place = Place::create(folder.join("lines"));
         let mut anew = Buffered::at(&place);
         assert_eq!(anew.open(&place, Some(0)).unwrap(), 0);
