@@ -109,9 +109,10 @@ pub(super) async fn supervise(
     if let Ended::Failed(failure) = &ended {
         life.fails(failure);
     }
-    // Not awaited, for the same reason.
+    // Not awaited for long, for the same reason.
     stages.abort_all();
     stages.detach_all();
+    life.lets_go().await;
     let _ = tell.send(Some(ended));
     let _ = over.send(true);
 }

@@ -30,6 +30,9 @@ pub(super) struct Lives {
 /// that was given no more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// So often others may run while tasks that were aborted come to their end.
+const MOMENTS: u32 = 1_000;
+
 impl Life {
     pub(super) fn of(cuts: &Arc<Cuts>) -> (Life, Lives) {
         let (alive, tasks) = Alive::new();
@@ -56,6 +59,17 @@ impl Life {
     /// The failure that stopped the run, if one did.
     pub(super) fn failure(&self) -> Option<Arc<Failure>> {
         self.failure.get().cloned()
+    }
+
+    /// Waits until no task of the run is left, as none is soon after they were told to end unless one blocks its
+    /// thread: so that whoever hears of the end can begin again where files were held.
+    pub(super) async fn lets_go(&self) {
+        for _ in 0..MOMENTS {
+            if self.tasks.has_changed().is_err() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until no task of the run is left, and no checkpoint of it on its way to a storage; whether

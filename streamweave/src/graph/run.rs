@@ -310,7 +310,10 @@ impl<I, O> Running<I, O> {
                 ended?;
                 true
             }
-            Err(_) => false,
+            Err(_) => {
+                run.give_up().await;
+                false
+            }
         };
         let metrics = run.counters.read();
         let waiting = metrics.edges.iter().filter(|edge| edge.waiting > 0 && !complete);
@@ -333,6 +336,7 @@ impl Run {
     /// Waits for the end, at which everything is committed.
     async fn end(&self) -> Result<Summary, RunError> {
         if let Err(error) = self.cuts.finish(None).await {
+            self.give_up().await;
             let reason = format!("{error}. Nothing behind the checkpoint before is committed");
             return Err(RunError::NoCheckpoint { graph: self.name.clone(), reason });
         }
@@ -344,8 +348,17 @@ impl Run {
     where
         S: CheckpointStorage + Clone + 'static,
     {
-        self.cuts.finish(Some(Arc::new(storage.clone()))).await?;
+        if let Err(error) = self.cuts.finish(Some(Arc::new(storage.clone()))).await {
+            self.give_up().await;
+            return Err(error);
+        }
         Ok(self.ended().await?)
+    }
+
+    /// Stops at once, and lets go of what it holds.
+    async fn give_up(&self) {
+        self.supervisor.abort();
+        self.life.lets_go().await;
     }
 
     async fn ended(&self) -> Result<Summary, RunError> {

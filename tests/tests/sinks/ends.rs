@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamweave::checkpoint::CheckpointStorage;
+use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
 use streamweave::graph::Graph;
 use streamweave::io::{PartFiles, SqliteSink};
 use streamweave::prelude::*;
@@ -47,6 +47,26 @@ pub(crate) async fn who_stops_can_be_gone_on_from() -> Tested {
         assert!(seen.iter().copied().eq(0..seen.len() as u64), "{life}: {seen:?}");
     }
     assert_eq!(parts(folder.path())?, (0..END).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Who hears that a run has stopped can begin the next one at once: it has let go of the folder.
+#[tokio::test]
+async fn who_stops_at_a_savepoint_lets_go() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (parts_in, states) = (folder.path().join("parts"), folder.path().join("states"));
+    let storage = FileCheckpointStorage::open(states)?;
+    for name in ["one", "two", "three"] {
+        let mut graph = numbers(&parts_in);
+        if let Some(last) = storage.latest()? {
+            graph.restore(last.snapshot())?;
+        }
+        graph.start()?.stop_at_savepoint(&storage, name, LIMIT).await?;
+    }
+    let mut graph = numbers(&parts_in);
+    graph.restore(storage.read_savepoint("three")?.snapshot())?;
+    graph.start()?.drain_into(&storage).await?;
+    assert_eq!(parts(&parts_in)?, (0..END).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -179,7 +179,7 @@ impl<I, O> Running<I, O> {
         S: CheckpointStorage + Clone + 'static,
     {
         let id = self.run.cuts.savepoint(storage, name, limit, true).await?;
-        self.run.supervisor.abort();
+        self.run.give_up().await;
         self.run.cuts.ended().await;
         Ok(id)
     }
