@@ -426,6 +426,20 @@ fn who_is_busy_gives_way() {
     }
 }
 
+#[tokio::test]
+async fn however_short_a_turn_is_the_work_is_done() {
+    let seen = Arc::<AtomicU64>::default();
+    let count = seen.clone();
+    let mut graph = graph! {
+        source: numbers(5_000),
+        each: for_each(move |_: u64| { count.fetch_add(1, Ordering::Relaxed); }),
+        source.out => each.input,
+    };
+    graph.set_turn(Duration::ZERO);
+    graph.start().unwrap().drain().await.unwrap();
+    assert_eq!(seen.load(Ordering::Relaxed), 5_000);
+}
+
 /// A sink that holds its thread up.
 #[node(sink)]
 pub struct Blocks {

@@ -54,6 +54,9 @@ pub struct Graph<I, O> {
     pub(crate) carried: Snapshot,
 }
 
+/// In less a stage may not get to its work.
+const SHORTEST_TURN: Duration = Duration::from_micros(10);
+
 impl<I, O> fmt::Debug for Graph<I, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Graph")
@@ -156,7 +159,7 @@ impl<I, O> Graph<I, O> {
 
     /// How long each stage works before it lets the other tasks of its thread run, and looks for barriers and
     /// whether it is to stop: half a millisecond unless said. Shorter, others wait less; longer, the system is
-    /// asked less often what else there is to do. One record's unit is never broken off.
+    /// asked less often what else there is to do; ten microseconds at least. One record's unit is never broken off.
     ///
     /// ```
     /// use std::time::Duration;
@@ -178,7 +181,7 @@ impl<I, O> Graph<I, O> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_turn(&mut self, turn: Duration) {
-        self.turn = turn;
+        self.turn = turn.max(SHORTEST_TURN);
     }
 
     /// What holds of the records between each source and sink that are connected when the graph

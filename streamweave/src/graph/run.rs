@@ -310,12 +310,12 @@ impl<I, O> Running<I, O> {
                 ended?;
                 true
             }
-            Err(_) => {
-                run.give_up().await;
-                false
-            }
+            Err(_) => false,
         };
         let metrics = run.counters.read();
+        if !complete {
+            run.give_up().await;
+        }
         let waiting = metrics.edges.iter().filter(|edge| edge.waiting > 0 && !complete);
         let unflushed = waiting.map(|edge| (Arc::clone(&edge.path), edge.waiting)).collect();
         Ok(StopReport { complete, unflushed, metrics })

@@ -184,7 +184,6 @@ impl Target {
     }
 }
 
-/// What was written to the file is on the disk.
 /// Nobody else writes there as long as the file is open. Where the system has no locks, none is asked for.
 pub(crate) fn lock(file: &File, path: &Path) -> Result<(), IoError> {
     match file.try_lock() {
@@ -198,6 +197,7 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<(), IoError> {
     }
 }
 
+/// What was written to the file is on the disk.
 fn flush_file(file: &File) -> io::Result<()> {
     #[cfg(test)]
     if tests::FAILS.take() {

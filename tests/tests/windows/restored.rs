@@ -197,6 +197,32 @@ fn with_other_options_on_workers() -> Tested {
     Ok(())
 }
 
+/// Nor does it when a policy has it try again.
+#[test]
+fn with_other_options_under_a_policy() -> Tested {
+    macro_rules! of {
+        ($size:expr) => {
+            graph! {
+                #[restart(max = 3, within = "1m", backoff = "1ms..1ms")]
+                node: window(Tumbling::of(millis($size)), count()),
+                graph.records => node.input,
+                node.out => graph.results,
+            }
+        };
+    }
+    let mut run = of!(10).inline()?;
+    run.inputs.records.try_send_at(LogicalTime(1), (1_u8, ()))?;
+    run.step()?;
+    let mut graph = of!(20);
+    graph.restore(&run.snapshot()?)?;
+    let mut run = graph.inline()?;
+    let _ = run.inputs.records.try_send_at(LogicalTime(2), (1_u8, ()));
+    let error = (0..10).find_map(|_| run.advance(millis(10)).err()).ok_or("it goes on")?;
+    let told = error.to_string();
+    assert!(told.contains("of 10 ms") && told.contains("of 20 ms"), "{told}");
+    Ok(())
+}
+
 /// A lateness may become another one: windows that are complete stay as long as the new one says.
 #[test]
 fn with_another_lateness() -> Tested {

@@ -1,5 +1,6 @@
 //! Files that are listed under other paths than when their positions were saved.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
@@ -44,13 +45,13 @@ impl Files {
     ///
     /// # Errors
     /// When one of them is another worker's now, or is in the middle of a file that is none of those listed.
-    pub(crate) fn rename<P: Position + Clone>(
+    pub(crate) fn rename<P: Position>(
         &self,
         splits: &mut Keyed<String, P>,
         owns: impl Fn(&str) -> bool,
     ) -> Result<(), IoError> {
-        let listed = |name: &str| self.list.iter().any(|(_, listed)| **listed == *name);
-        let left = splits.iter().filter(|(name, _)| !listed(name));
+        let listed: BTreeSet<&str> = self.list.iter().map(|(_, name)| &**name).collect();
+        let left = splits.iter().filter(|(name, _)| !listed.contains(name.as_str()));
         let left: Vec<(String, P)> = left.map(|(name, at)| (name.clone(), at.clone())).collect();
         if left.is_empty() || broken(Broken::PathIsFile) {
             return Ok(());

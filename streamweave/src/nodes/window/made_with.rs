@@ -25,10 +25,13 @@ impl MadeWith {
     /// # Errors
     /// When that was made with other options.
     pub(crate) fn check(&mut self, holds: bool) -> NodeResult {
-        let Some(saved) = self.saved.take() else { return Ok(()) };
+        let Some(saved) = &self.saved else { return Ok(()) };
         if !holds || broken(Broken::OtherWindowsGoOn) {
+            // What comes from now on is made with these.
+            self.saved = None;
             return Ok(());
         }
+        // Known further on: a policy may have the node try again.
         Err(NodeError::new(format!(
             "what is saved belongs to {saved}, and now there are {}: restore it with the options that it \
              was made with, or drop it on purpose with `Snapshot::remove`",
