@@ -63,7 +63,7 @@ pub(crate) use merge::{Merge, MergeNext, MergeOrder, Stash};
 pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
-pub(crate) use pace::TURN;
+pub(crate) use pace::{TURN, give_way, has_threads};
 pub(crate) use probe::{InstanceState, Probe, Question, states};
 pub(crate) use records::Carried;
 pub use records::{Mark, Records};

@@ -1,12 +1,35 @@
 //! `Pace`: how long a stage works before it lets others run.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::Context as Task;
 use std::time::Duration;
+
+use tokio::runtime::RuntimeFlavor;
 
 use crate::broken::{Broken, broken};
 use crate::engine::metrics::Stopwatch;
 
 /// After so much work a stage lets the other tasks of its thread run, and looks for what it is told.
 pub(crate) const TURN: Duration = Duration::from_micros(500);
+
+/// Whether tasks run on several threads here.
+pub(crate) fn has_threads() -> bool {
+    tokio::runtime::Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread)
+}
+
+/// Has the task that is polled run again behind the others of its thread, and behind a look at timers and sockets.
+///
+/// With several threads that look is left to tokio, which has one of them look every so many tasks: what
+/// `yield_now` puts off waits for this thread alone, and would for as long as another handler blocks it.
+pub(crate) fn give_way(task: &Task<'_>) {
+    if has_threads()
+        || pin!(tokio::task::yield_now()).poll(&mut Task::from_waker(task.waker())).is_ready()
+    {
+        task.waker().wake_by_ref();
+    }
+}
 
 /// Counts the records of a step, and looks at the clock where it knows from those before that they may take
 /// a turn: so nothing is measured between fast ones. Where the clock does not tick there is no limit.
@@ -91,5 +114,49 @@ impl Pace {
             self.worked = 0;
         }
         over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Poll, Wake};
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether who gives way is woken before its thread has got to anything else.
+    fn at_once(runtime: &Runtime) -> bool {
+        let gives_way = async {
+            poll_fn(|_| {
+                let woken = Arc::new(Woken::default());
+                give_way(&Task::from_waker(&Arc::clone(&woken).into()));
+                Poll::Ready(woken.0.load(Ordering::SeqCst))
+            })
+            .await
+        };
+        runtime.block_on(async { tokio::spawn(gives_way).await.unwrap() })
+    }
+
+    #[test]
+    fn no_thread_that_is_blocked_holds_who_gave_way_on_it() {
+        assert!(at_once(&Builder::new_multi_thread().worker_threads(2).build().unwrap()));
+    }
+
+    #[test]
+    fn one_thread_looks_at_the_system_first() {
+        assert!(!at_once(&Builder::new_current_thread().build().unwrap()));
     }
 }

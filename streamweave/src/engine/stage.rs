@@ -10,8 +10,7 @@ mod saving;
 mod taking;
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
@@ -25,7 +24,7 @@ use crate::engine::inlet::{AnyInlet, Arrival, DriveInlets, Inlets};
 use crate::engine::instance::ALL_SO_FAR;
 use crate::engine::merge::{Merge, MergeNext, MergeOrder};
 use crate::engine::metrics::{StageCounters, Stopwatch};
-use crate::engine::pace::Pace;
+use crate::engine::pace::{Pace, give_way};
 use crate::engine::probe::{Probe, Told};
 use crate::engine::signals::Signals;
 use crate::engine::turns::{Gathered, Looped, earlier};
@@ -402,8 +401,8 @@ impl StageLoop {
             if self.cx.pace.turn_is_over() {
                 self.steps = 0;
                 self.publish(root);
-                // Woken again once what waits for the system has been looked at.
-                return pin!(tokio::task::yield_now()).poll(task).map(|()| Todo::Run);
+                give_way(task);
+                return Poll::Pending;
             }
             if self.cx.has_failure()
                 && let Some(end) = self.engine_failed(root, task)

@@ -1,13 +1,14 @@
 //! What is to be known of a run when its handle is gone: how it failed, and that nothing of it is left.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Alive, Cause, Failure, StageEnd};
+use crate::engine::{Alive, Cause, Failure, StageEnd, give_way, has_threads};
 use crate::graph::cuts::Cuts;
 
 /// A run, as it is seen by who outlives it.
@@ -30,8 +31,10 @@ pub(super) struct Lives {
 /// that was given no more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// So often others may run while tasks that were aborted come to their end.
+/// So often others may run while tasks that were aborted come to their end, and for so long where these are on
+/// threads of their own.
 const MOMENTS: u32 = 1_000;
+const MOMENT: Duration = Duration::from_millis(100);
 
 impl Life {
     pub(super) fn of(cuts: &Arc<Cuts>) -> (Life, Lives) {
@@ -64,12 +67,18 @@ impl Life {
     /// Waits until no task of the run is left, as none is soon after they were told to end unless one blocks its
     /// thread: so that whoever hears of the end can begin again where files were held.
     pub(super) async fn lets_go(&self) {
-        for _ in 0..MOMENTS {
-            if self.tasks.has_changed().is_err() {
-                return;
+        let (mut moments, begun) = (MOMENTS, Instant::now());
+        let patience = if has_threads() { MOMENT } else { Duration::ZERO };
+        poll_fn(|task| {
+            let is_late = moments == 0 && begun.elapsed() >= patience;
+            if is_late || self.tasks.has_changed().is_err() {
+                return Poll::Ready(());
             }
-            tokio::task::yield_now().await;
-        }
+            moments = moments.saturating_sub(1);
+            give_way(task);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Waits until no task of the run is left, and no checkpoint of it on its way to a storage; whether
