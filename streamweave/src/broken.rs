@@ -145,6 +145,8 @@ variants! {
     BarrierWaitsForNobody,
     /// Records that are on their way into a stage when a barrier passes are in no cut.
     InFlightIsLost,
+    /// What was on its way into a stage comes by the edge of the same number, whatever edge that is now.
+    InFlightByNumber,
     /// Records that a barrier overtakes between two stages are in no cut.
     OvertakenIsLost,
     /// A barrier that comes round a loop to an instance that it has not passed yet is forgotten.

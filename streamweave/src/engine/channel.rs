@@ -16,6 +16,7 @@ use crate::broken::{Broken, broken};
 use crate::engine::chance::{Chance, Note, hash_of};
 use crate::engine::control::Control;
 use crate::engine::cx::Failure;
+use crate::engine::ids::{EdgeId, Header, NodeId};
 use crate::engine::metrics::EdgeCounters;
 use crate::engine::probe::Probe;
 use crate::engine::records::{Mark, Records};
@@ -81,6 +82,7 @@ impl Capacity {
 /// Records on their way, all from one producer.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
+    pub(crate) header: Header,
     pub(crate) records: Records<T>,
     /// What they were measured to take.
     pub(crate) bytes: usize,
@@ -99,8 +101,23 @@ pub(crate) enum Received {
     /// Records, which are in the receiver's buffer now.
     Records,
     Control(Box<Control>),
+    /// Records, but not those that were to come next: that is not what was sent.
+    Torn(Box<Torn>),
     /// Nothing any more: the sender is gone, and has not said why.
     Gone,
+}
+
+/// What an edge was given is not what came by it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "record {expected} of the edge from `{}.{}` to `{}.{}` was to come next, and {got:?} came: what is between was \
+     lost or doubled within the engine, so that nothing behind it is to be trusted. Please report it",
+    edge.from, edge.output, edge.to, edge.input
+)]
+pub(crate) struct Torn {
+    edge: EdgeId,
+    expected: u64,
+    got: Header,
 }
 
 struct Channel<T> {
@@ -119,6 +136,9 @@ struct Shared<T> {
     bytes: usize,
     capacity: Capacity,
     sizes: Sizes<T>,
+    edge: EdgeId,
+    /// Of the batch that is sent next.
+    next: Header,
     receiving: Option<Waker>,
     /// `receiving` stays when it has been woken: see [`Receiver::stay`].
     stays: bool,
@@ -152,6 +172,20 @@ impl<T> Shared<T> {
             emptied.clear();
             self.spare.push(emptied);
         }
+    }
+
+    /// The header of the next batch, of so many records.
+    fn header(&mut self, records: usize) -> Header {
+        let header = self.next;
+        self.next.first += records as u64;
+        header
+    }
+
+    #[cold]
+    fn torn(&self, expected: u64, got: Header) -> Box<Torn> {
+        let torn = Torn { edge: self.edge.clone(), expected, got };
+        tracing::error!("{torn}");
+        Box::new(torn)
     }
 
     /// Something has come: whoever waits for it is to be woken, once the lock is let go of if it
@@ -206,6 +240,8 @@ pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
     /// The waker that stays, if one does.
     stays: Option<Waker>,
+    /// How many records have come.
+    taken: u64,
     pub(crate) counters: Arc<EdgeCounters>,
     discard_on_drop: bool,
 }
@@ -225,6 +261,8 @@ pub(crate) fn channel<T: 'static>(
     capacity: Capacity,
     counters: Arc<EdgeCounters>,
 ) -> (Sender<T>, Receiver<T>) {
+    let edge = EdgeId::to(&counters.path);
+    let producer = NodeId::of(&edge.from);
     let shared = Mutex::new(Shared {
         queue: VecDeque::new(),
         spare: Vec::new(),
@@ -232,6 +270,8 @@ pub(crate) fn channel<T: 'static>(
         bytes: 0,
         capacity,
         sizes: Sizes::by(None),
+        edge,
+        next: Header { producer, instance: 0, attempt: 1, first: 0 },
         receiving: None,
         stays: false,
         sending: Vec::new(),
@@ -246,7 +286,7 @@ pub(crate) fn channel<T: 'static>(
     let (stirred, unwanted) = (AtomicBool::new(true), AtomicBool::new(false));
     let channel = Arc::new(Channel { shared, stirred, unwanted });
     let sender = Sender(Arc::clone(&channel), Arc::clone(&counters));
-    (sender, Receiver { channel, stays: None, counters, discard_on_drop: false })
+    (sender, Receiver { channel, stays: None, taken: 0, counters, discard_on_drop: false })
 }
 
 fn lock<T>(channel: &Channel<T>) -> MutexGuard<'_, Shared<T>> {

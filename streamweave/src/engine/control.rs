@@ -7,9 +7,8 @@ use crate::time::Promise;
 
 /// A control message. The enum is versioned as a whole: adding a variant is a new version
 /// ([`Control::VERSION`]), so that coordinators can move between processes. What no coordinator of this version
-/// sends is laid down all the same: [`Route`](Control::Route), [`Query`](Control::Query), barriers that are not
-/// [`Aligned`](BarrierKind::Aligned), and attempts but the first; a process asks its stages and says which barrier
-/// overtakes beside the edges.
+/// sends is laid down all the same: [`Route`](Control::Route), [`Query`](Control::Query), and barriers that are not
+/// [`Aligned`](BarrierKind::Aligned); a process asks its stages and says which barrier overtakes beside the edges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Control {
@@ -25,7 +24,7 @@ pub enum Control {
     Barrier {
         /// The checkpoint.
         epoch: u64,
-        /// The life of the connected component that the barrier belongs to, from 0.
+        /// The life of the graph that the barrier belongs to, from 1.
         attempt: u32,
         /// How the inputs align.
         kind: BarrierKind,
@@ -52,6 +51,7 @@ impl Control {
     /// Of the variants, their fields and how they serialize.
     pub const VERSION: u32 = 1;
 
+    /// The edge that it is sent on says of which attempt it is.
     pub(crate) fn barrier(epoch: u64) -> Self {
         Control::Barrier { epoch, attempt: 0, kind: BarrierKind::Aligned }
     }

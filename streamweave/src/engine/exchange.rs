@@ -93,8 +93,8 @@ impl<N: InputPort<P>, const P: usize> Part for Exchange<N, P> {
     fn accepted(&mut self) -> u64 {
         self.targets.iter_mut().map(Outbox::accepted).sum()
     }
-    fn set_sender(&mut self, node: &Arc<str>) {
-        self.targets.iter_mut().for_each(|target| target.set_sender(node));
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
+        self.targets.iter_mut().for_each(|target| target.set_sender(node, output));
     }
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         self.targets.iter_mut().for_each(|target| target.outlets(each));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::broken::{Broken, broken};
 use crate::engine::drive::caught;
+use crate::engine::ids::EdgeId;
 use crate::engine::inlet::Inlets;
 use crate::engine::merge::Merge;
 use crate::engine::probe::InstanceState;
@@ -66,6 +67,9 @@ pub(crate) struct InFlight {
     /// The stage's frontier and how its edges become one, where the run is deterministic.
     pub(crate) merged: Option<(Option<Promise>, Merge)>,
     inlets: Vec<Vec<Waiting>>,
+    /// By which edges, in the same order. Checkpoints of before do not say it.
+    #[serde(default)]
+    edges: Vec<EdgeId>,
 }
 
 impl InFlight {
@@ -79,29 +83,86 @@ impl InFlight {
 
     /// Of a stage with so many inlets to which nothing was on its way.
     pub(crate) fn nothing(inlets: usize) -> Self {
-        InFlight { merged: None, inlets: vec![Vec::new(); inlets] }
+        InFlight { merged: None, inlets: vec![Vec::new(); inlets], edges: Vec::new() }
     }
 
     /// Puts what waited where it waited.
-    pub(crate) fn restore(&mut self, inlets: &mut dyn Inlets) -> Result<(), StateError> {
+    pub(crate) fn restore(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        renamed: &dyn Fn(&str) -> String,
+    ) -> Result<(), StateError> {
         let count = inlets.count();
-        let is_of_them = self.merged.as_ref().is_none_or(|(_, merge)| merge.is_of(count));
-        if self.inlets.len() != count || !is_of_them {
-            return Err(StateError::decode(format_args!(
-                "records were on their way to it by {} edges, and {} lead to it now: to change the \
-                 edges or the number of workers begin with a savepoint, in which nothing is on its way but \
-                 calls and what is in loops and deterministic graphs, or let the run come to its end",
-                self.inlets.len(),
-                count
-            )));
+        let places = self.places(inlets, renamed)?;
+        if let Some((_, merge)) = &self.merged
+            && !(merge.is_of(count) && places.iter().copied().eq(0..count))
+        {
+            return Err(StateError::decode(
+                "what comes by its edges was put in order by a deterministic run, and these edges are others now, or \
+                 in another order: let them be as they were, or let the run come to its end first",
+            ));
         }
-        for (index, waiting) in self.inlets.drain(..).enumerate() {
+        let mut waiting: Vec<Vec<Waiting>> = vec![Vec::new(); count];
+        for (place, mut saved) in places.into_iter().zip(self.inlets.drain(..)) {
+            if let Some(waiting) = waiting.get_mut(place) {
+                waiting.append(&mut saved);
+            }
+        }
+        for (index, waiting) in waiting.into_iter().enumerate() {
             if let Some(inlet) = inlets.inlet(index) {
                 inlet.restore(waiting)?;
             }
         }
         Ok(())
     }
+
+    /// For each edge by which something was on its way the inlet of the same edge, whatever others there are now.
+    /// What an instance sent that is not there now comes from another one: as it would have been sent by that.
+    fn places(
+        &mut self,
+        inlets: &mut dyn Inlets,
+        renamed: &dyn Fn(&str) -> String,
+    ) -> Result<Vec<usize>, StateError> {
+        let (before, now) = (self.inlets.len(), inlets.count());
+        if self.edges.len() != before || broken(Broken::InFlightByNumber) {
+            let message = format!(
+                "records were on their way to it by {before} edges, and {now} lead to it now"
+            );
+            return if before == now {
+                Ok((0..now).collect())
+            } else {
+                Err(edges_are_others(&message))
+            };
+        }
+        let edges: Vec<_> = (0..now).map(|at| inlets.inlet(at)?.edge()).collect();
+        let mut places = Vec::new();
+        for (edge, waiting) in self.edges.iter_mut().zip(&self.inlets) {
+            edge.from = renamed(&edge.from);
+            let at = |instance: bool| {
+                let mut edges = edges.iter();
+                edges.position(|now| now.as_ref().is_some_and(|now| now.continues(edge, instance)))
+            };
+            match at(true).or(at(false)) {
+                Some(place) => places.push(place),
+                None if waiting.is_empty() => places.push(usize::MAX),
+                None => {
+                    let EdgeId { from, output, input, .. } = edge;
+                    return Err(edges_are_others(&format!(
+                        "records were on their way to its `{input}` from `{from}.{output}`, and no edge leads from \
+                         there to it now"
+                    )));
+                }
+            }
+        }
+        Ok(places)
+    }
+}
+
+fn edges_are_others(what: &str) -> StateError {
+    StateError::decode(format_args!(
+        "{what}: to change the edges or the number of workers begin with a savepoint, in which nothing is on its way \
+         but calls and what is in loops and deterministic graphs, or let the run come to its end"
+    ))
 }
 
 /// A cut through a stage that is not complete: what came round a loop and was sent before the
@@ -113,6 +174,7 @@ pub(crate) struct Log {
     open: Vec<bool>,
     merged: Option<(Option<Promise>, Merge)>,
     inlets: Vec<Vec<Waiting>>,
+    edges: Vec<EdgeId>,
     error: Option<StateError>,
     /// The state of the stage at the barrier, once it has passed.
     states: Option<Vec<InstanceState>>,
@@ -127,7 +189,8 @@ impl Log {
         inlets: &mut dyn Inlets,
     ) -> Self {
         let saved = vec![Vec::new(); open.len()];
-        let mut log = Log { epoch, open, merged, inlets: saved, error: None, states: None };
+        let edges = (0..open.len()).filter_map(|at| inlets.inlet(at)?.edge()).collect();
+        let mut log = Log { epoch, open, merged, inlets: saved, edges, error: None, states: None };
         for index in 0..log.open.len() {
             if let Some(inlet) = inlets.inlet(index) {
                 inlet.begin_log();
@@ -180,9 +243,10 @@ impl Log {
         let merged = self.merged.take();
         let inlets = std::mem::take(&mut self.inlets);
         if merged.is_some() || inlets.iter().any(|waiting| !waiting.is_empty()) {
+            let edges = std::mem::take(&mut self.edges);
             let state = match self.error.take() {
                 Some(error) => Err(error),
-                None => saved(&InFlight { merged, inlets }),
+                None => saved(&InFlight { merged, inlets, edges }),
             };
             let state = state.map(Arc::new).map_err(Arc::new);
             states.push((format!("{path}{SUFFIX}").into(), state));

@@ -3,13 +3,15 @@
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
 use crate::broken::{Broken, broken};
 use crate::engine::aside::{AnyAside, Aside, Failed};
 use crate::engine::channel::{Received, Receiver};
-use crate::engine::cx::Cx;
+use crate::engine::cx::{Cause, Cx, Failure};
 use crate::engine::drive::{Accept, AtPort, AtRoot, Panicked, Pending, drive, drive_kept};
+use crate::engine::ids::EdgeId;
 use crate::engine::in_flight::{Place, Waiting};
 use crate::engine::merge::{Merge, Stash};
 use crate::engine::records::{Mark, Records};
@@ -63,6 +65,8 @@ pub enum Arrival {
     Turn,
     /// Control.
     Control(Box<Control>),
+    /// What comes is not what was sent: nothing more is taken in.
+    Torn(Box<Failure>),
     /// Whoever sent is gone without a word.
     Gone,
 }
@@ -138,6 +142,11 @@ pub trait AnyInlet {
     /// Marks what waits and is late as late; it is driven apart from what is not. What it brings of the time at
     /// which it has `entered` a loop goes in there.
     fn judge(&mut self, entered: Option<Stamp>, late: &dyn Fn(Stamp) -> bool);
+    /// The edge, unless it is a source's own.
+    #[doc(hidden)]
+    fn edge(&self) -> Option<EdgeId> {
+        None
+    }
     /// Whether records wait to be driven.
     fn is_waiting(&self) -> bool;
     /// Puts the records that wait aside, until it is their turn among the inlets.
@@ -242,12 +251,22 @@ impl<T: Send + 'static> AnyInlet for Inlet<T> {
                 }
                 Poll::Ready(Arrival::Control(control))
             }
+            Poll::Ready(Received::Torn(torn)) => {
+                self.ended = true;
+                let node = Arc::clone(&self.receiver.counters.path);
+                let cause = Cause::Error((*torn).into());
+                Poll::Ready(Arrival::Torn(Box::new(Failure::new(node, "edge", 0, cause))))
+            }
             Poll::Ready(Received::Gone) => {
                 self.ended = true;
                 Poll::Ready(Arrival::Gone)
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn edge(&self) -> Option<EdgeId> {
+        Some(self.receiver.edge())
     }
 
     fn judge(&mut self, entered: Option<Stamp>, late: &dyn Fn(Stamp) -> bool) {

@@ -12,6 +12,7 @@ mod cx;
 mod drive;
 mod due;
 mod exchange;
+pub(crate) mod ids;
 pub(crate) mod in_flight;
 mod inlet;
 mod instance;

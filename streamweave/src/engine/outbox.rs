@@ -232,8 +232,9 @@ impl<T: Send + 'static> Part for Outbox<T> {
         self.leaving.accepted() + self.buffer.len() as u64
     }
 
-    fn set_sender(&mut self, node: &Arc<str>) {
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
         self.leaving.of = Some(Arc::clone(node));
+        self.leaving.sender.set_from(node, output);
     }
 
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {

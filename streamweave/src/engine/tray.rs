@@ -346,8 +346,9 @@ impl<T: Send + 'static> Part for Tray<T> {
         self.target.part().flush(flush)
     }
 
-    fn set_sender(&mut self, node: &Arc<str>) {
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
         self.of = Some(Arc::clone(node));
+        self.target.part().set_sender(node, output);
     }
 
     fn accepted(&mut self) -> u64 {

@@ -508,8 +508,8 @@ where
     fn accepted(&mut self) -> u64 {
         either!(self, part => part.accepted())
     }
-    fn set_sender(&mut self, node: &Arc<str>) {
-        either!(self, part => part.set_sender(node));
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
+        either!(self, part => part.set_sender(node, output));
     }
     fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
         either!(self, part => part.outlets(each));

@@ -25,7 +25,8 @@ use crate::graph::port_list::{EdgeList, EdgeOptions, EdgeTo, Loopback};
 use crate::graph::spec::{GraphSpec, GroupSpec, NodeSpec};
 use crate::graph::wide::Wide;
 use crate::node::{
-    DeadLetter, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, Part, Source,
+    DeadLetter, EachPart, Emit, Emitters, In, InputPort, Lifecycle, Node, Out, OutputDescriptor,
+    Part, Source,
 };
 use crate::state::Codec;
 use crate::supervision::{Strategy, SupervisionPolicy};
@@ -443,12 +444,13 @@ impl GraphBuilder {
         name: &str,
         _: In<N, P, T>,
         inlets: Vec<Inlet<N::Item>>,
-        emitter: E,
+        mut emitter: E,
     ) where
         N: InputPort<P>,
         E: Emit<N::Item>,
     {
         let (path, place) = (self.path(name), input_place(&self.prefix, name));
+        emitter.set_sender(&self.path("graph"), name);
         self.plan_at(path, place, SyncStage(Stage { root: emitter, inlets }));
     }
 
@@ -464,7 +466,8 @@ impl GraphBuilder {
         E: Emit<N::Item>,
     {
         let path = self.path(name);
-        for (worker, (inlets, root)) in inlets.zip(emitters).0.into_iter().enumerate() {
+        for (worker, (inlets, mut root)) in inlets.zip(emitters).0.into_iter().enumerate() {
+            root.set_sender(&on_worker(&self.path("graph"), worker), name);
             let (path, place) = (on_worker(&path, worker), input_place(&self.prefix, name));
             self.plan_at(path, place, SyncStage(Stage { root, inlets }));
         }
@@ -485,8 +488,7 @@ impl GraphBuilder {
         T: Send + 'static,
         E: Emit<T>,
     {
-        let path = self.path(name);
-        self.nested_output_at(path, name, codec, senders, buffer, emitter)
+        self.nested_output_at(None, name, codec, senders, buffer, emitter)
     }
 
     /// As [`GraphBuilder::nested_output`], of a graph on workers, each with an edge of each of `EDGES`.
@@ -502,11 +504,10 @@ impl GraphBuilder {
         T: Send + 'static,
         E: Emit<T>,
     {
-        let path = self.path(name);
         let mut edges = [(); EDGES].map(|()| Wide::new(Vec::new()));
         for (worker, emitter) in emitters.0.into_iter().enumerate() {
-            let path = on_worker(&path, worker);
-            let outboxes = self.nested_output_at(path, name, codec, EDGES, buffer, emitter);
+            let worker = Some(worker);
+            let outboxes = self.nested_output_at(worker, name, codec, EDGES, buffer, emitter);
             edges.iter_mut().zip(outboxes.0).for_each(|(edge, outbox)| edge.0.push(outbox));
         }
         edges
@@ -514,13 +515,16 @@ impl GraphBuilder {
 
     fn nested_output_at<T: Send + 'static>(
         &mut self,
-        path: Arc<str>,
+        worker: Option<usize>,
         name: &str,
         codec: Option<Codec<T>>,
         senders: usize,
         buffer: Option<usize>,
-        emitter: impl Emit<T>,
+        mut emitter: impl Emit<T>,
     ) -> Wide<Outbox<T>> {
+        let of = |path| worker.map_or(Arc::clone(&path), |worker| on_worker(&path, worker));
+        let path = of(self.path(name));
+        emitter.set_sender(&of(self.prefix.trim_end_matches('/').into()), name);
         let capacity = buffer.map(Capacity::records);
         let options = EdgeOptions { capacity, codec, ..EdgeOptions::default() };
         let (outboxes, inlets): (_, Vec<Inlet<T>>) =
@@ -602,7 +606,8 @@ impl GraphBuilder {
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
         self.ends.extend(End::of(&*node).map(|end| (Arc::clone(path), end)));
-        let mut outputs = Outputs { of: path, open: Vec::new() };
+        let outputs = N::descriptor().outputs;
+        let mut outputs = Outputs { of: path, outputs, open: Vec::new() };
         out.each(&mut outputs);
         let open = outputs.open;
         if open.iter().all(|open| *open) {
@@ -611,7 +616,7 @@ impl GraphBuilder {
         self.note_open::<N>(path, &open);
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
         let mut letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
-        letters.iter_mut().for_each(|letters| letters.set_sender(path));
+        letters.iter_mut().for_each(|letters| letters.set_sender(path, "dead_letters"));
         Instance::new(node, Arc::clone(path), out, letters, counters)
     }
 
@@ -653,11 +658,15 @@ pub struct Back {
 /// The outputs of a node: each is told whose it is, and which are unconnected is noted.
 struct Outputs<'a> {
     of: &'a Arc<str>,
+    outputs: Vec<OutputDescriptor>,
     open: Vec<bool>,
 }
 impl EachPart for Outputs<'_> {
     fn part<P: Part>(&mut self, part: &mut P) -> bool {
-        part.set_sender(self.of);
+        part.set_sender(
+            self.of,
+            self.outputs.get(self.open.len()).map_or("out", |output| output.name),
+        );
         self.open.push(!part.is_connected());
         true
     }

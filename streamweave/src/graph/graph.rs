@@ -489,7 +489,7 @@ impl<I, O> Graph<I, O> {
         Ok(self)
     }
 
-    /// Says of each edge which stage sends by it, and of each stage which send to it.
+    /// Says of each edge which stage sends by it, and in which life of the graph, and of each stage which send to it.
     fn tell_producers(&mut self) {
         let mut producers = BTreeMap::new();
         for stage in &mut self.planned {
@@ -498,7 +498,9 @@ impl<I, O> Graph<I, O> {
                 producers.insert(channel, Arc::clone(&probe));
             });
         }
+        let attempt = u32::try_from(self.carried.descent.attempt).unwrap_or(u32::MAX);
         for edge in &self.edges {
+            edge.set_attempt(attempt);
             let producer = producers.get(&edge.id());
             producer.into_iter().for_each(|producer| edge.set_producer(Arc::clone(producer)));
         }

@@ -90,7 +90,9 @@ impl<T> SendError<T> {
 
 impl<T: Send + 'static> Input<T> {
     pub(crate) fn new(name: &str, outbox: Outbox<T>) -> Self {
-        Input(Arc::new(Feed { name: name.to_owned(), sender: outbox.into_sender() }))
+        let sender = outbox.into_sender();
+        sender.set_from("graph", name);
+        Input(Arc::new(Feed { name: name.to_owned(), sender }))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -359,7 +361,7 @@ impl<T: Send + 'static> Output<T> {
                     self.control(index, *control);
                     return Poll::Ready(());
                 }
-                Poll::Ready(Received::Gone) => {
+                Poll::Ready(Received::Gone | Received::Torn(_)) => {
                     (self.failed, self.gone) = (true, true);
                     return Poll::Ready(());
                 }
@@ -431,7 +433,7 @@ impl<T: Send + 'static> Output<T> {
                     Control::Frontier(promise) => merge.promises(index, promise),
                     _ => {}
                 },
-                Received::Gone => {
+                Received::Gone | Received::Torn(_) => {
                     self.ended[index] = true;
                     (self.failed, self.gone) = (true, true);
                 }

@@ -211,8 +211,8 @@ impl<I, O> Inline<I, O> {
 
     /// A [cut](Inline::cut) whose barrier waits for nothing: what it overtakes is saved with it, as it is
     /// of a checkpoint of a [started](crate::graph::Graph::start) graph that is late. In a
-    /// [simulation](crate::testing) the seed decides at which stages. It can be restored where the same
-    /// edges lead to each stage: with as many workers.
+    /// [simulation](crate::testing) the seed decides at which stages. It can be restored where the edges
+    /// on which something was overtaken lead to where they did, and that is on as many workers.
     ///
     /// # Errors
     /// As [`Inline::cut`].

@@ -227,14 +227,18 @@ impl Planned {
     }
 
     /// Takes back what was on its way to it; of nothing, nothing is.
-    pub(crate) fn restore(&mut self, saved: Option<&[u8]>) -> Result<(), StateError> {
+    pub(crate) fn restore(
+        &mut self,
+        saved: Option<&[u8]>,
+        renamed: &dyn Fn(&str) -> String,
+    ) -> Result<(), StateError> {
         let mut none = ();
         let inlets = self.stage.inlets().unwrap_or(&mut none);
         let mut in_flight = match saved {
             Some(saved) => InFlight::read(&self.path, saved)?,
             None => InFlight::nothing(inlets.count()),
         };
-        in_flight.restore(inlets)?;
+        in_flight.restore(inlets, renamed)?;
         self.merged = in_flight.merged;
         Ok(())
     }

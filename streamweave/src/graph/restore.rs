@@ -111,7 +111,7 @@ impl<I, O> Graph<I, O> {
         self.carried = Snapshot::default();
         for stage in &mut self.planned {
             // Of nothing there is nothing that could not be read.
-            let _ = stage.restore(None);
+            let _ = stage.restore(None, &str::to_owned);
             stage.part().visit(&mut |node| node.renew());
         }
     }
@@ -247,7 +247,7 @@ impl<I, O> Graph<I, O> {
                          restore with as many, or begin with a savepoint"
                     )))
                 }
-                _ => stage.restore(state),
+                _ => stage.restore(state, &|path| self.spec.renamed(path)),
             };
             let node = Arc::clone(&stage.path);
             restored.map_err(|error| RestoreError::State { node, error })?;

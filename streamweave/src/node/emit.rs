@@ -46,9 +46,10 @@ pub trait Part: Send + 'static {
     /// How many records have been handed to it, for the counters.
     fn accepted(&mut self) -> u64;
 
-    /// Says which node hands over what this part takes: what goes wrong in taking it is that node's failure.
+    /// Says which node hands over what this part takes, and by which output: what goes wrong in taking it is that
+    /// node's failure.
     #[doc(hidden)]
-    fn set_sender(&mut self, _node: &Arc<str>) {}
+    fn set_sender(&mut self, _node: &Arc<str>, _output: &str) {}
 
     /// Shows the channels that leave this part to `each`.
     #[doc(hidden)]
@@ -208,8 +209,8 @@ macro_rules! delegate_part {
             // Every one takes all records.
             [$(self.$field.accepted()),+][0]
         }
-        fn set_sender(&mut self, node: &std::sync::Arc<str>) {
-            $(self.$field.set_sender(node);)+
+        fn set_sender(&mut self, node: &std::sync::Arc<str>, output: &str) {
+            $(self.$field.set_sender(node, output);)+
         }
         fn outlets(&mut self, each: &mut dyn FnMut(u64)) {
             $(self.$field.outlets(each);)+

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use streamweave::graph::{ExecutionMode, Graph, Inline, RestoreError, RunError, Snapshot};
+use streamweave::graph::{ExecutionMode, Graph, Inline, RunError, Snapshot};
 use streamweave::nodes::{converged, in_order_by, map, merge, rounds};
 use streamweave::prelude::*;
 use streamweave::testing::{Simulation, simulate};
@@ -686,46 +686,5 @@ fn what_cannot_be_saved_is_told() -> Tested {
     assert!(matches!(refused, RunError::NoCheckpoint { .. }), "{refused}");
     let told = refused.to_string();
     assert!(told.contains("`again/enter`") && told.contains("Serialize"), "{told}");
-    Ok(())
-}
-
-/// What was on its way goes nowhere else than where it was on its way to.
-#[test]
-fn other_edges_are_told() -> Tested {
-    let again = || {
-        graph! {
-            #[rounds(limit = 10)] loop again { via: Both {}, even: Even },
-            graph.records => via.left,
-            via.out => even.input,
-            even.out => feedback via.right,
-            even.out => graph.out,
-        }
-    };
-    let mut run = again().inline()?;
-    run.inputs.records.try_send(Rec { id: 2, way: 0 })?;
-    let cut = run.cut()?;
-    assert!(cut.paths().any(|path| path == "again/via~"), "{cut:?}");
-    let mut other = graph! {
-        #[rounds(limit = 10)] loop again { via: Both {}, even: Even },
-        graph.records => via.left,
-        graph.more => via.left,
-        via.out => even.input,
-        even.out => feedback via.right,
-        even.out => graph.out,
-    };
-    let refused = other.restore(&cut).unwrap_err();
-    assert!(matches!(refused, RestoreError::State { .. }), "{refused}");
-    assert!(refused.to_string().contains("by 2 edges, and 3"), "{refused}");
-    let mut none = graph! { even: Even, graph.records => even.input, even.out => graph.out };
-    assert!(matches!(none.restore(&cut), Err(RestoreError::InFlight { .. })));
-
-    let mut merged = again();
-    merged.set_mode(ExecutionMode::Deterministic);
-    let mut run = merged.inline()?;
-    let cut = run.cut()?;
-    let mut concurrent = again();
-    concurrent.restore(&cut)?;
-    let refused = concurrent.inline().unwrap_err().to_string();
-    assert!(refused.contains("deterministic"), "{refused}");
     Ok(())
 }

@@ -16,6 +16,7 @@ mod kit;
 mod loops;
 mod nodes;
 mod on_workers;
+mod other_edges;
 mod play;
 mod restart;
 mod timed;
@@ -33,6 +34,7 @@ streamweave_tests::broken_variants! {
     InFlightIsLost => in_flight::what_can_be_reached;
     InFlightIsLost => in_flight::what_is_put_aside;
     InFlightIsLost => cuts::goes_on_from_a_cut;
+    InFlightByNumber => other_edges::one_that_is_gone_is_told;
     OvertakenIsLost => cuts::goes_on_from_an_unaligned_cut;
     EarlyRoundIsForgotten => in_flight::from_worker_to_worker;
     MergeByArrival => deterministic::where_edges_meet;

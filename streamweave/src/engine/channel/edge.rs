@@ -11,6 +11,8 @@ pub(crate) trait Edge: Send + Sync {
     fn set_capacity(&self, capacity: Capacity);
     /// It is this stage that sends.
     fn set_producer(&self, producer: Arc<Probe>);
+    /// What is sent belongs to this life of the graph.
+    fn set_attempt(&self, attempt: u32);
     /// Notes what is received in the trace of `chance`, as of edge number `edge`.
     fn trace(&self, chance: Chance, edge: u32);
     /// Hands every frontier on, also those that a later one makes superfluous: how many come does
@@ -42,6 +44,9 @@ impl<T: Send + 'static> Edge for Channel<T> {
     }
     fn set_producer(&self, producer: Arc<Probe>) {
         lock(self).producer = Some(producer);
+    }
+    fn set_attempt(&self, attempt: u32) {
+        lock(self).next.attempt = attempt;
     }
     fn trace(&self, chance: Chance, edge: u32) {
         lock(self).traced = Some((chance, edge));

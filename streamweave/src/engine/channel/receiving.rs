@@ -50,6 +50,12 @@ impl<T: 'static> Receiver<T> {
                 shared.records -= batch.records.len();
                 shared.bytes = shared.bytes.saturating_sub(batch.bytes);
                 self.counters.waiting(shared.records as u64);
+                let header = batch.header;
+                let is_next = header.first == self.taken && header.attempt == shared.next.attempt;
+                if !is_next {
+                    return Poll::Ready(Received::Torn(shared.torn(self.taken, header)));
+                }
+                self.taken += batch.records.len() as u64;
                 shared.give_back(std::mem::replace(buffer, batch.records));
                 Received::Records
             }
@@ -124,6 +130,11 @@ impl<T: 'static> Receiver<T> {
     /// they are run again after whatever woke them anyway.
     pub(crate) fn stay(&mut self) {
         lock(&self.channel).stays = true;
+    }
+
+    /// Where it comes from, and leads to.
+    pub(crate) fn edge(&self) -> EdgeId {
+        lock(&self.channel).edge.clone()
     }
 
     /// See [`Sender::id`].

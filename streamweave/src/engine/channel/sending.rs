@@ -52,13 +52,15 @@ impl<T: 'static> Sender<T> {
             {
                 batch.bytes += bytes;
                 batch.records.push(&mark, record);
+                shared.next.first += 1;
                 false
             }
             _ => {
                 let mut records = shared.spare.pop().unwrap_or_default();
                 records.prepare(mark.carried, 1);
                 records.push(&mark, record);
-                shared.queue.push_back(Message::Records(Batch { records, bytes }));
+                let header = shared.header(1);
+                shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
                 true
             }
         };
@@ -106,7 +108,8 @@ impl<T: 'static> Sender<T> {
         shared.records += len;
         shared.bytes += bytes;
         let records = std::mem::replace(records, shared.spare.pop().unwrap_or_default());
-        shared.queue.push_back(Message::Records(Batch { records, bytes }));
+        let header = shared.header(len);
+        shared.queue.push_back(Message::Records(Batch { header, records, bytes }));
         self.1.sent(len as u64, shared.records as u64);
         let waker = shared.stir(&self.0.stirred);
         drop(guard);
@@ -114,6 +117,14 @@ impl<T: 'static> Sender<T> {
             waker.wake();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// It is `output` of the instance at `path` that sends.
+    pub(crate) fn set_from(&self, path: &str, output: &str) {
+        let mut shared = lock(&self.0);
+        shared.edge.set_from(path, output);
+        shared.next.producer = NodeId::of(&shared.edge.from);
+        shared.next.instance = shared.edge.instance;
     }
 
     /// Records that are pushed are measured so.
@@ -164,9 +175,12 @@ fn last_control<T>(queue: &VecDeque<Message<T>>) -> Option<&Control> {
 
 impl<T> Channel<T> {
     /// Adds control, which needs no room, unless the end has been sent.
-    pub(super) fn control(&self, control: Control) {
+    pub(super) fn control(&self, mut control: Control) {
         let mut guard = lock(self);
         let shared = &mut *guard;
+        if let Control::Barrier { attempt, .. } = &mut control {
+            *attempt = shared.next.attempt;
+        }
         if shared.receiver != Far::Present || shared.closed {
             return;
         }

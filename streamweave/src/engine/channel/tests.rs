@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::control::BarrierKind;
 use crate::time::{Frontier, LogicalTime};
 
 fn pair(records: usize, batch: usize) -> (Sender<u32>, Receiver<u32>) {
@@ -32,7 +33,7 @@ fn control_stays_in_order_with_records() {
                     break;
                 }
             }
-            Received::Gone => panic!("it has ended"),
+            Received::Gone | Received::Torn(_) => panic!("it has ended"),
         }
     }
     assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "Idle", "6", "End"]);
@@ -169,4 +170,64 @@ fn emptied_buffers_are_filled_again() {
         let filled = (records.items.as_ptr(), records.items.capacity());
         assert_eq!((&records.items[..], filled), (&[3][..], (buffer, room)), "{name}");
     }
+}
+
+/// What a batch says of itself tells that the one before it, or behind it, is missing.
+#[test]
+fn a_batch_that_is_lost_or_doubled_is_told() {
+    let send = || {
+        let (sender, receiver) = channel(
+            Capacity { records: 100, batch: 4, bytes: 1 << 20 },
+            Arc::new(EdgeCounters::new("risk/check#2.orders".into())),
+        );
+        sender.set_from("feed#1", "out");
+        sender.edge().set_attempt(3);
+        for n in 0..10 {
+            sender.push(Mark::default(), n).unwrap();
+        }
+        (sender, receiver)
+    };
+    let receive = |receiver: &mut Receiver<u32>| {
+        let (mut all, mut records) = (Vec::new(), Records::default());
+        loop {
+            match poll(|task| receiver.poll_recv(task, &mut records)) {
+                Some(Received::Records) => all.append(&mut records.items),
+                Some(Received::Torn(torn)) => return (all, Some(torn)),
+                _ => return (all, None),
+            }
+        }
+    };
+    let (_sender, mut receiver) = send();
+    assert_eq!(receive(&mut receiver), ((0..10).collect(), None));
+
+    let (_sender, mut receiver) = send();
+    lock(&receiver.channel).queue.remove(1);
+    let (got, torn) = receive(&mut receiver);
+    assert_eq!(got, (0..4).collect::<Vec<_>>());
+    let torn = torn.expect("a batch is missing");
+    let Header { instance, attempt, first, .. } = torn.got;
+    assert_eq!((torn.expected, instance, attempt, first), (4, 1, 3, 8));
+    assert!(torn.to_string().contains("from `feed.out` to `risk/check.orders`"), "{torn}");
+
+    let (_sender, mut receiver) = send();
+    lock(&receiver.channel).queue.swap(0, 1);
+    assert!(receive(&mut receiver).1.is_some());
+
+    // What is sent behind what nobody was to see goes on.
+    let (sender, mut receiver) = send();
+    assert_eq!(receive(&mut receiver).0.len(), 10);
+    sender.push(Mark::default(), 10).unwrap();
+    assert_eq!(receive(&mut receiver), (vec![10], None));
+}
+
+/// A barrier is one of the life of the graph that it is sent in.
+#[test]
+fn a_barrier_says_of_which_attempt_it_is() {
+    let (sender, mut receiver) = pair(100, 4);
+    sender.edge().set_attempt(2);
+    sender.control(Control::barrier(7));
+    let mut records = Records::default();
+    let barrier = Control::Barrier { epoch: 7, attempt: 2, kind: BarrierKind::Aligned };
+    let received = poll(|task| receiver.poll_recv(task, &mut records));
+    assert_eq!(received, Some(Received::Control(Box::new(barrier))));
 }

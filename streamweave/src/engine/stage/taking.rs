@@ -80,6 +80,9 @@ impl StageLoop {
                     self.turn = index + 1;
                     return Some(Ok(index));
                 }
+                Poll::Ready(Arrival::Torn(failure)) => {
+                    return Some(Err(StageEnd::Failed((*failure).into())));
+                }
                 Poll::Ready(Arrival::Gone) if !self.is_severable(index) => {
                     return Some(Err(StageEnd::Cancelled));
                 }
@@ -213,6 +216,7 @@ impl StageLoop {
                 return Ok(true);
             }
             Poll::Ready(Arrival::Control(control)) => *control,
+            Poll::Ready(Arrival::Torn(failure)) => return Err(StageEnd::Failed((*failure).into())),
             Poll::Ready(Arrival::Gone) => return Err(StageEnd::Cancelled),
             Poll::Ready(Arrival::Turn) | Poll::Pending => return Ok(false),
         };

@@ -293,8 +293,8 @@ impl<E: Part> Part for Cut<E> {
     fn accepted(&mut self) -> u64 {
         self.edge.accepted()
     }
-    fn set_sender(&mut self, node: &Arc<str>) {
-        self.edge.set_sender(node);
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
+        self.edge.set_sender(node, output);
     }
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.edge.outlets(each);

@@ -103,8 +103,8 @@ impl<E: Part> Part for Leave<E> {
     fn is_connected(&self) -> bool {
         self.edge.is_connected()
     }
-    fn set_sender(&mut self, node: &Arc<str>) {
-        self.edge.set_sender(node);
+    fn set_sender(&mut self, node: &Arc<str>, output: &str) {
+        self.edge.set_sender(node, output);
     }
     fn outlets(&mut self, each: &mut dyn FnMut(ChannelId)) {
         self.edge.outlets(each);

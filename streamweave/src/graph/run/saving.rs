@@ -15,8 +15,8 @@ impl<I, O> Running<I, O> {
     ///
     /// Where something holds it up (an output that nobody reads, a slow node with much before it), it
     /// overtakes that when half of `limit` is over: what waits between the stages is saved as on its way,
-    /// too. Such a cut can be restored where the same edges lead to each stage, with as many workers. It goes
-    /// on waiting where records do not serialize, in a deterministic run, and for a handler that has not
+    /// too. Such a cut can be restored where the edges on which something was overtaken lead to where they did,
+    /// and that is on as many workers. It goes on waiting where records do not serialize, in a deterministic run, and for a handler that has not
     /// come to its end.
     ///
     /// # Errors
