@@ -2,6 +2,8 @@
 //! tests of `graph!` need nothing of `#[node]`.
 #![allow(missing_docs, missing_debug_implementations, reason = "test nodes")]
 
+use streamweave::graph::Graph;
+
 /// Tells, where tests that pass are heard, too, that one was left out for what is not there.
 pub fn skipped(reason: &str) {
     use std::io::Write as _;
@@ -235,4 +237,10 @@ macro_rules! wiring {
             }
         }
     };
+}
+
+/// The same graph: what these are given may come again when it begins again from a checkpoint.
+pub fn seen_again<I, O, const N: usize>(mut graph: Graph<I, O>, to: [&str; N]) -> Graph<I, O> {
+    to.into_iter().for_each(|to| graph.allow_duplicates(to));
+    graph
 }

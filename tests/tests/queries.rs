@@ -154,6 +154,8 @@ async fn answers_say_what_they_rest_on() -> Result<(), Box<dyn std::error::Error
         };
         graph.allow_loss("graph.numbers");
         graph.allow_loss("graph.bad");
+        graph.allow_duplicates("ledger");
+        graph.allow_duplicates("graph.never");
         Ok(graph)
     };
     let entries = |state: &LedgerState| *state.entries;

@@ -61,7 +61,7 @@ pub(crate) use inlet::{AnyInlet, DriveInlets, Inlet, Inlets, PopInlets, PortInle
 pub(crate) use instance::{ALL_SO_FAR, Letterbox, LettersTo};
 pub use instance::{AnyInstance, Flush, Fused, Instance};
 pub(crate) use merge::{Merge, MergeNext, MergeOrder, Stash};
-pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, raise};
+pub(crate) use metrics::{Counters, EdgeCounters, NodeCounters, StageCounters, Stopwatch, raise};
 pub use metrics::{EdgeMetrics, Metrics, NodeMetrics, StageMetrics};
 pub use outbox::Outbox;
 pub(crate) use pace::{TURN, give_way, has_threads};

@@ -147,6 +147,7 @@ mod tests {
             })
             .await
         };
+        #[allow(clippy::disallowed_methods, reason = "there is no engine here")]
         runtime.block_on(async { tokio::spawn(gives_way).await.unwrap() })
     }
 

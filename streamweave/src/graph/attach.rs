@@ -93,6 +93,7 @@ where
 impl<N, const P: usize, O> Attach<P, O, kind::Nested> for N
 where
     N: Nested<O> + InputPort<P>,
+    O: Emitters,
 {
     type Emitter = Outbox<N::Item>;
     fn attach(
@@ -100,8 +101,9 @@ where
         builder: &mut GraphBuilder,
         path: Arc<str>,
         edge: EdgeOptions<N::Item>,
-        out: O,
+        mut out: O,
     ) -> Self::Emitter {
+        builder.name_outputs::<N>(&path, &mut out);
         let (outbox, inlet) = builder.channel::<N::Item>(&path, N::NAME, edge);
         let mut incoming = Incoming::default();
         incoming.add(P, Box::new(inlet));
@@ -189,14 +191,16 @@ impl<N, L, O> AttachMany<L, O, kind::Nested> for N
 where
     N: Nested<O>,
     L: EdgeList<N>,
+    O: Emitters,
 {
     fn attach_many(
         self,
         builder: &mut GraphBuilder,
         path: Arc<str>,
         edges: L,
-        out: O,
+        mut out: O,
     ) -> L::Outboxes {
+        builder.name_outputs::<N>(&path, &mut out);
         let (inlets, outboxes) = edges.open(builder, &path);
         let incoming = Incoming::of(inlets);
         builder.nested(&path, |builder| self.build(builder, out, incoming));
@@ -352,8 +356,11 @@ where
         builder: &mut GraphBuilder,
         path: Arc<str>,
         edges: L,
-        out: Wide<O>,
+        mut out: Wide<O>,
     ) -> L::Exchanges {
+        for (worker, out) in out.0.iter_mut().enumerate() {
+            builder.name_outputs::<N>(&on_worker(&path, worker), out);
+        }
         let (inlets, exchanges) = edges.open_wide(builder, &path, out.workers());
         let incoming = Wide::new(inlets).map(Incoming::of);
         // Nobody else has it.

@@ -24,8 +24,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// is made again from what the sources give again. So sources must be able to do that (`rewindable`, or
 /// fed by who keeps what it sends until then: [`retained`](crate::nodes::retained)), and it is an error where one is not, or where
 /// the graph has inputs of its own, unless [`Graph::allow_loss`] says that this may be lost. What sinks
-/// have sent since then is sent again, but for what waits for a complete checkpoint
-/// (`#[node(commits)]`).
+/// have been given since then they are given again: that does no harm where they wait for a complete checkpoint
+/// (`#[node(commits)]`) or are idempotent, and is an error for others, and the graph's outputs, unless
+/// [`Graph::allow_duplicates`] says that they may.
 ///
 /// `attend` gets each run. It takes its checkpoints, reads its outputs and waits for its end, and has to
 /// come to its own when the run fails: outputs end then, and whatever else waits for the run gives an
@@ -49,8 +50,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// use streamweave::prelude::*;
 /// use streamweave::supervision::RestartSpec;
 ///
-/// /// Adds up, and fails once, as what depends on another system does.
-/// #[node]
+/// /// Adds up, and fails once, as what depends on another system does. It changes nothing but its state.
+/// #[node(idempotent)]
 /// struct Sum {
 ///     #[input] numbers: u64,
 ///     #[state] sum: Value<u64>,
@@ -179,7 +180,7 @@ where
 {
     let mut graph = make()?;
     let name = graph.name().to_owned();
-    graph.check_replay()?;
+    graph.check_restart()?;
     let from = storage.clone();
     #[allow(clippy::disallowed_methods, reason = "the engine is what spawns")]
     let latest = tokio::task::spawn_blocking(move || from.latest()).await;

@@ -520,11 +520,10 @@ impl GraphBuilder {
         codec: Option<Codec<T>>,
         senders: usize,
         buffer: Option<usize>,
-        mut emitter: impl Emit<T>,
+        emitter: impl Emit<T>,
     ) -> Wide<Outbox<T>> {
-        let of = |path| worker.map_or(Arc::clone(&path), |worker| on_worker(&path, worker));
-        let path = of(self.path(name));
-        emitter.set_sender(&of(self.prefix.trim_end_matches('/').into()), name);
+        let path = self.path(name);
+        let path = worker.map_or(Arc::clone(&path), |worker| on_worker(&path, worker));
         let capacity = buffer.map(Capacity::records);
         let options = EdgeOptions { capacity, codec, ..EdgeOptions::default() };
         let (outboxes, inlets): (_, Vec<Inlet<T>>) =
@@ -606,31 +605,32 @@ impl GraphBuilder {
         let (timing, strict) = (N::TIMING, N::STRICT);
         self.timings.push(NodeTiming { path: Arc::clone(path), timing, strict });
         self.ends.extend(End::of(&*node).map(|end| (Arc::clone(path), end)));
-        let outputs = N::descriptor().outputs;
-        let mut outputs = Outputs { of: path, outputs, open: Vec::new() };
-        out.each(&mut outputs);
-        let open = outputs.open;
-        if open.iter().all(|open| *open) {
+        if self.name_outputs::<N>(path, &mut out) {
             self.counters.sinks.push(Arc::clone(path));
         }
-        self.note_open::<N>(path, &open);
         self.counters.nodes.push((Arc::clone(path), Arc::clone(&counters)));
         let mut letters = self.letters.get_mut(base(path)).and_then(VecDeque::pop_front);
         letters.iter_mut().for_each(|letters| letters.set_sender(path, "dead_letters"));
         Instance::new(node, Arc::clone(path), out, letters, counters)
     }
 
-    /// What such outputs are given is dropped, which is said when the graph starts.
-    fn note_open<N: Node>(&mut self, path: &Arc<str>, open: &[bool]) {
-        if !open.contains(&true) {
-            return;
-        }
-        for (output, open) in N::descriptor().outputs.iter().zip(open) {
+    /// Tells what takes the outputs of a node whose they are. Of those that lead nowhere what they are given is
+    /// dropped, which is said when the graph starts; whether all do.
+    pub(crate) fn name_outputs<N: Node>(
+        &mut self,
+        path: &Arc<str>,
+        out: &mut impl Emitters,
+    ) -> bool {
+        let declared = N::descriptor().outputs;
+        let mut outputs = Outputs { of: path, outputs: declared, open: Vec::new() };
+        out.each(&mut outputs);
+        for (output, open) in outputs.outputs.iter().zip(&outputs.open) {
             let unread = format!("{}.{}", base(path), output.name);
             if *open && !output.optional && !self.unread.contains(&unread) {
                 self.unread.push(unread);
             }
         }
+        outputs.open.iter().all(|open| *open)
     }
 
     pub(crate) fn plan(&mut self, path: Arc<str>, stage: impl PlannedStage) {

@@ -260,8 +260,10 @@ impl Cuts {
     {
         let keeping = self.begin_keeping(limit).await?;
         let since = storage.takes_changes_since();
+        // Of a run that has come to its end it is the last: what waits for one commits all, and the run is over.
+        let is_last = self.barriers.has_settled();
         let passed = self.pass(since, limit, Way::OvertakesIfLate).await?;
-        let epoch = passed.epoch;
+        let epoch = if is_last { ALL_SO_FAR } else { passed.epoch };
         let cut = move |barriers: &Barriers| passed.cut(barriers, since);
         Ok(self.keep(storage, cut, S::publish, epoch, keeping))
     }

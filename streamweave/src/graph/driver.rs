@@ -378,8 +378,11 @@ impl Driver {
         storage: &impl CheckpointStorage,
     ) -> Result<u64, CheckpointError> {
         let since = storage.takes_changes_since();
-        let committed = self.barriers.send(since, false)?;
-        let snapshot = self.pass(committed, since)?;
+        // Of a run that has come to its end it is the last.
+        let is_last = self.barriers.has_settled();
+        let epoch = self.barriers.send(since, false)?;
+        let snapshot = self.pass(epoch, since)?;
+        let committed = if is_last { ALL_SO_FAR } else { epoch };
         if broken(Broken::CommitsBeforeComplete) {
             self.barriers.commits(committed);
             self.step()?;

@@ -114,8 +114,8 @@ impl<I, O> Graph<I, O> {
         self.planned.len()
     }
 
-    /// The outputs of nodes that are connected to nothing and not declared `#[output(optional)]`, as
-    /// `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
+    /// The outputs of nodes that are connected to nothing and not declared `#[output(optional)]`, and those of nested
+    /// graphs, as `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
     /// (`tracing`).
     ///
     /// ```
@@ -234,10 +234,11 @@ impl<I, O> Graph<I, O> {
         self.required.duplicates.insert(to.into());
     }
 
-    /// Refuses a graph that takes in what it could not have again after a failure.
-    pub(crate) fn check_replay(&self) -> Result<(), StartError> {
+    /// Refuses a graph that takes in what it could not have again after a failure, or gives out what it would give
+    /// again.
+    pub(crate) fn check_restart(&self) -> Result<(), StartError> {
         let (graph, paths) = (self.name.clone(), self.guarantees());
-        let reason = self.required.refuses_loss(&paths);
+        let reason = self.required.refuses_restart(&paths);
         reason.map_or(Ok(()), |reason| Err(StartError::NotGuaranteed { graph, reason }))
     }
 
@@ -440,7 +441,8 @@ impl<I, O> Graph<I, O> {
                 graph = self.name,
                 output,
                 "output `{output}` of graph `{}` is connected to nothing, so what it is given is \
-                 dropped: add an edge, or declare it as `#[output(optional)]`",
+                 dropped: add an edge (`for_each(drop)` takes what nobody wants), or declare it, where it is a node's, \
+                 as `#[output(optional)]`",
                 self.name
             );
         }

@@ -173,16 +173,25 @@ pub(crate) struct Required {
 
 impl Required {
     /// Why a run of these paths cannot begin again from a checkpoint in the same process, if so.
-    pub(crate) fn refuses_loss(&self, paths: &[PathGuarantee]) -> Option<String> {
-        let lost = |path: &&PathGuarantee| {
-            path.replay == Replay::Volatile && !self.losses.contains(&path.from)
+    pub(crate) fn refuses_restart(&self, paths: &[PathGuarantee]) -> Option<String> {
+        let refuses = |path: &PathGuarantee| {
+            let PathGuarantee { from, to, .. } = path;
+            let advice = if path.replay == Replay::Volatile && !self.losses.contains(from) {
+                format!(
+                    "what `{from}` has given cannot be had again: use a source that can be rewound, or one of \
+                     `retained`, or say `allow_loss(\"{from}\")`"
+                )
+            } else if path.repeats() && !self.duplicates.contains(to) {
+                format!(
+                    "what `{to}` has been given since then it is given once more: use a sink that commits with \
+                     checkpoints or one that is idempotent, or say `allow_duplicates(\"{to}\")`"
+                )
+            } else {
+                return None;
+            };
+            Some(format!("it is to begin again from a checkpoint when it fails, and {advice}"))
         };
-        let from = &paths.iter().find(lost)?.from;
-        Some(format!(
-            "it is to begin again from a checkpoint when it fails, and what `{from}` has given cannot \
-             be had again: use a source that can be rewound, or one of `retained`, or say \
-             `allow_loss(\"{from}\")`"
-        ))
+        paths.iter().find_map(refuses)
     }
 
     /// Why one of these paths does not do, if so.

@@ -3,12 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::broken::{Broken, broken};
-use crate::engine::{Alive, Cause, Failure, StageEnd, give_way, has_threads};
+use crate::engine::{Alive, Cause, Failure, StageEnd, Stopwatch, give_way, has_threads};
 use crate::graph::cuts::Cuts;
 
 /// A run, as it is seen by who outlives it.
@@ -67,10 +67,10 @@ impl Life {
     /// Waits until no task of the run is left, as none is soon after they were told to end unless one blocks its
     /// thread: so that whoever hears of the end can begin again where files were held.
     pub(super) async fn lets_go(&self) {
-        let (mut moments, begun) = (MOMENTS, Instant::now());
+        let (mut moments, begun) = (MOMENTS, Stopwatch::start());
         let patience = if has_threads() { MOMENT } else { Duration::ZERO };
         poll_fn(|task| {
-            let is_late = moments == 0 && begun.elapsed() >= patience;
+            let is_late = moments == 0 && Duration::from_nanos(begun.nanos()) >= patience;
             if is_late || self.tasks.has_changed().is_err() {
                 return Poll::Ready(());
             }

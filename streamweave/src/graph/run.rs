@@ -227,7 +227,8 @@ impl<I, O> Running<I, O> {
         self.run.reports.read()
     }
 
-    /// Whether the run has ended, well or not.
+    /// Whether the run has ended, well or not: all is handled, and what commits with checkpoints has committed all.
+    /// It has by the first checkpoint that is taken once everything else is done, or by [`Running::drain`].
     pub fn has_ended(&self) -> bool {
         // Of a run that was aborted nobody is left to tell it.
         self.run.ended.borrow().is_some() || self.run.ended.has_changed().is_err()

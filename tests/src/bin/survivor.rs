@@ -1,10 +1,13 @@
 //! A job that takes checkpoints all the time and goes on from the last one, for tests that kill it:
-//! `survivor FOLDER RECORDS`. Prints a line for each checkpoint, and at the end what it counted.
+//! `survivor FOLDER RECORDS PARTS`. Prints a line for each checkpoint, and at the end what it counted. In the folder
+//! PARTS is each count that can be divided by 500.
 
 use std::io::Write;
 use std::time::Duration;
 
 use streamweave::checkpoint::{CheckpointStorage, FileCheckpointStorage};
+use streamweave::io::PartFiles;
+use streamweave::nodes::filter_map;
 use streamweave::prelude::*;
 
 /// Numbers up to an end.
@@ -81,13 +84,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("which folder?")?;
     let end = arguments.next().ok_or("how many records?")?.parse()?;
+    let parts = arguments.next().ok_or("a folder for the parts?")?;
     let mut graph = graph! {
         numbers: Numbers { end },
         #[workers(2)]
         count: Count {},
         total: Total {},
+        marks: filter_map(|(key, count): (u64, u64)| (count % 500 == 0).then(|| format!("{key} {count}"))),
+        written: PartFiles::new(parts),
         numbers.out => count.numbers,
         #[buffer(512)] count.out => total.counted,
+        count.out => marks.input,
+        #[boundary] marks.out => written.records,
         total.total => graph.total,
     };
     let storage = FileCheckpointStorage::open(folder)?;

@@ -21,6 +21,7 @@ use streamweave::nodes::{
 };
 use streamweave::prelude::*;
 use streamweave::supervision::{FailureAction, RestartSpec};
+use streamweave_tests::seen_again;
 use tokio::time::Instant;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -112,31 +113,37 @@ async fn nothing_is_lost_and_nothing_counted_twice() -> Fallible<()> {
     Ok(())
 }
 
-/// What is asked for again and cannot be had is refused before anything runs.
+/// What is asked for again and cannot be had, and what would be seen again, is refused before anything runs.
 #[tokio::test]
-async fn what_cannot_be_had_again_is_refused() -> Fallible<()> {
+async fn what_a_restart_would_lose_or_double_is_refused() -> Fallible<()> {
     let folder = tempfile::tempdir()?;
     let storage = FileCheckpointStorage::open(folder.path())?;
-    let make = |is_allowed: bool| {
+    let make = |losses: &[&str], duplicates: &[&str]| {
         let mut graph = graph! {
             once: from_stream(futures_util::stream::iter([1_u64])),
             end: for_each(drop::<u64>),
             once.out => end.input,
         };
-        if is_allowed {
-            graph.allow_loss("once");
-        }
+        losses.iter().for_each(|from| graph.allow_loss(*from));
+        duplicates.iter().for_each(|to| graph.allow_duplicates(*to));
         graph
     };
     let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
         Ok(run.drain_into(&storage).await?)
     };
     let restart = often(1);
-    let refused = restart_from_checkpoint(&storage, &restart, || Ok(make(false)), attend).await;
-    let refused = refused.unwrap_err();
-    assert!(matches!(refused.downcast_ref(), Some(StartError::NotGuaranteed { .. })), "{refused}");
-    assert!(refused.to_string().contains("`once`"), "{refused}");
-    restart_from_checkpoint(&storage, &restart, || Ok(make(true)), attend).await?;
+    for (losses, duplicates, told) in [
+        (&[][..], &["end"][..], "allow_loss(\"once\")"),
+        (&["once"], &[], "allow_duplicates(\"end\")"),
+        (&["once"], &["once"], "allow_duplicates(\"end\")"),
+    ] {
+        let make = || Ok(make(losses, duplicates));
+        let refused = restart_from_checkpoint(&storage, &restart, make, attend).await.unwrap_err();
+        assert!(matches!(refused.downcast_ref(), Some(StartError::NotGuaranteed { .. })));
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+    let make = || Ok(make(&["once"], &["end"]));
+    restart_from_checkpoint(&storage, &restart, make, attend).await?;
     Ok(())
 }
 
@@ -150,11 +157,14 @@ async fn always_failing(
     let (begun, attempts) = (Instant::now(), AtomicU64::new(0));
     let make = || {
         attempts.fetch_add(1, Ordering::Relaxed);
-        Ok(graph! {
-            ones: from_iter([1_u64]),
-            trap: for_each(|_: u64| panic!("as ever")),
-            ones.out => trap.input,
-        })
+        Ok(seen_again(
+            graph! {
+                ones: from_iter([1_u64]),
+                trap: for_each(|_: u64| panic!("as ever")),
+                ones.out => trap.input,
+            },
+            ["trap"],
+        ))
     };
     let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
         Ok(run.drain_into(&storage).await?)
@@ -223,11 +233,14 @@ pub(crate) async fn a_failed_restart_counts_again() -> Fallible<()> {
                 return Err("no connection".into());
             }
             let fails = fails.swap(false, Ordering::Relaxed);
-            Ok(graph! {
-                numbers: from_iter(0..10_u64),
-                check: for_each(move |n: u64| assert!(!fails || n < 5, "{n}")),
-                numbers.out => check.input,
-            })
+            Ok(seen_again(
+                graph! {
+                    numbers: from_iter(0..10_u64),
+                    check: for_each(move |n: u64| assert!(!fails || n < 5, "{n}")),
+                    numbers.out => check.input,
+                },
+                ["check"],
+            ))
         };
         let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
             let ended = run.drain_into(&storage).await;
@@ -247,8 +260,12 @@ pub(crate) async fn a_failed_restart_counts_again() -> Fallible<()> {
     let folder = tempfile::tempdir()?;
     let left = Arc::new(AtomicU64::new(2));
     let storage = Away(FileCheckpointStorage::open(folder.path())?, left);
-    let make =
-        || Ok(graph! { one: from_iter([1_u64]), end: for_each(drop::<u64>), one.out => end.input });
+    let make = || {
+        Ok(seen_again(
+            graph! { one: from_iter([1_u64]), end: for_each(drop::<u64>), one.out => end.input },
+            ["end"],
+        ))
+    };
     let attend = async |_| -> Fallible<()> { Ok(()) };
     let told = restart_from_checkpoint(&storage, &often(3), make, attend).await.unwrap_err();
     assert!(told.to_string().contains("away"), "{told}");
@@ -282,6 +299,7 @@ async fn a_run_that_hangs_is_told() -> Fallible<()> {
             same.out => graph.out,
         };
         graph.set_watchdog(Duration::from_secs(5));
+        ["hangs", "graph.out"].into_iter().for_each(|to| graph.allow_duplicates(to));
         Ok(graph)
     };
     let told = restart_from_checkpoint(&storage, &often(3), make, async |mut run| {
@@ -304,7 +322,10 @@ async fn what_has_not_failed_is_not_tried_again() -> Fallible<()> {
     let attempts = AtomicU64::new(0);
     let make = || {
         attempts.fetch_add(1, Ordering::Relaxed);
-        Ok(graph! { numbers: from_iter(0..), end: for_each(drop::<u64>), numbers.out => end.input })
+        Ok(seen_again(
+            graph! { numbers: from_iter(0..), end: for_each(drop::<u64>), numbers.out => end.input },
+            ["end"],
+        ))
     };
     let attend = async |_| -> Fallible<()> { Err("no interest".into()) };
     let error = restart_from_checkpoint(&storage, &often(5), make, attend).await.unwrap_err();
@@ -330,24 +351,27 @@ pub(crate) async fn nothing_of_the_last_attempt_is_left() -> Fallible<()> {
         let (entered, let_go) = gate.lock().unwrap().take().ok_or("once")?;
         let (enters, inside) = (enters.clone(), Arc::clone(&inside));
         let (entered, let_go) = (std::sync::Mutex::new(entered), std::sync::Mutex::new(let_go));
-        Ok(graph! {
-            slow: from_iter([1_u64]),
-            fast: from_iter([1_u64]),
-            blocks: for_each(move |_: u64| {
-                inside.store(true, Ordering::Release);
-                enters.send(()).unwrap();
-                let_go.lock().unwrap().recv().unwrap();
-                inside.store(false, Ordering::Release);
-            }),
-            fails: for_each(move |_: u64| {
-                entered.lock().unwrap().recv().unwrap();
-                panic!("while the other is busy");
-            }),
-            #[boundary]
-            slow.out => blocks.input,
-            #[boundary]
-            fast.out => fails.input,
-        })
+        Ok(seen_again(
+            graph! {
+                slow: from_iter([1_u64]),
+                fast: from_iter([1_u64]),
+                blocks: for_each(move |_: u64| {
+                    inside.store(true, Ordering::Release);
+                    enters.send(()).unwrap();
+                    let_go.lock().unwrap().recv().unwrap();
+                    inside.store(false, Ordering::Release);
+                }),
+                fails: for_each(move |_: u64| {
+                    entered.lock().unwrap().recv().unwrap();
+                    panic!("while the other is busy");
+                }),
+                #[boundary]
+                slow.out => blocks.input,
+                #[boundary]
+                fast.out => fails.input,
+            },
+            ["blocks", "fails"],
+        ))
     };
     let has_failed = AtomicBool::new(false);
     let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<()> {
@@ -408,12 +432,15 @@ pub(crate) async fn what_is_read_of_a_failed_run_is_dropped() -> Fallible<()> {
     let mut fails = true;
     let make = || {
         let fails = std::mem::take(&mut fails);
-        Ok(graph! {
-            numbers: from_iter(0..1000_u64),
-            check: inspect(move |n: &u64| assert!(!fails || *n < 500, "{n}")),
-            numbers.out => check.input,
-            check.out => graph.out,
-        })
+        Ok(seen_again(
+            graph! {
+                numbers: from_iter(0..1000_u64),
+                check: inspect(move |n: &u64| assert!(!fails || *n < 500, "{n}")),
+                numbers.out => check.input,
+                check.out => graph.out,
+            },
+            ["graph.out"],
+        ))
     };
     let read = restart_from_checkpoint(&storage, &often(1), make, async |mut run| {
         let mut read = Vec::new();
@@ -426,12 +453,15 @@ pub(crate) async fn what_is_read_of_a_failed_run_is_dropped() -> Fallible<()> {
     assert_eq!(read, (0..1000).collect::<Vec<_>>());
     // Beyond its restarts it is an error, whatever was made of it.
     let make = || {
-        Ok(graph! {
-            numbers: from_iter(0..1000_u64),
-            check: inspect(|n: &u64| assert!(*n < 500, "{n}")),
-            numbers.out => check.input,
-            check.out => graph.out,
-        })
+        Ok(seen_again(
+            graph! {
+                numbers: from_iter(0..1000_u64),
+                check: inspect(|n: &u64| assert!(*n < 500, "{n}")),
+                numbers.out => check.input,
+                check.out => graph.out,
+            },
+            ["graph.out"],
+        ))
     };
     let told = restart_from_checkpoint(&storage, &often(1), make, async |mut run| {
         while run.outputs.out.recv().await.is_some() {}

@@ -14,6 +14,7 @@ use streamweave::graph::{CutId, Running, Snapshot, Summary};
 use streamweave::nodes::{for_each, from_iter, scan};
 use streamweave::prelude::*;
 use streamweave::supervision::RestartSpec;
+use streamweave_tests::seen_again;
 use tokio::time::{advance, sleep};
 
 use crate::Tested;
@@ -220,11 +221,14 @@ async fn fails_meanwhile(limit: Duration, answers: u64) -> (u64, String) {
     let make = || {
         made.fetch_add(1, Ordering::Relaxed);
         let fails = Arc::clone(&fails);
-        Ok(graph! {
-            numbers: from_iter(0_u64..),
-            trap: for_each(move |_: u64| assert!(!fails.load(Ordering::Relaxed), "as asked")),
-            numbers.out => trap.input,
-        })
+        Ok(seen_again(
+            graph! {
+                numbers: from_iter(0_u64..),
+                trap: for_each(move |_: u64| assert!(!fails.load(Ordering::Relaxed), "as asked")),
+                numbers.out => trap.input,
+            },
+            ["trap"],
+        ))
     };
     let attend =
         async |run: Running<_, _>| -> Result<Summary, Box<dyn std::error::Error + Send + Sync>> {

@@ -137,7 +137,7 @@ fn a_second_run_on_the_same_folder_is_refused() -> Tested {
     assert!(matches!(refused, CheckpointError::InUse { .. }), "{refused}");
     // Nor does another process get in.
     let other = Command::new(env!("CARGO_BIN_EXE_survivor"))
-        .args([folder.path().to_str().unwrap(), "10"])
+        .args([folder.path().to_str().unwrap(), "10", "no parts"])
         .output()?;
     assert!(!other.status.success());
     assert!(String::from_utf8_lossy(&other.stderr).contains("are in use"));
@@ -225,16 +225,18 @@ fn what_was_begun_is_no_checkpoint() -> Tested {
     Ok(())
 }
 
-/// Runs the job to its end, killing it behind so many of its checkpoints each time.
+/// Runs the job to its end, killing it behind so many of its checkpoints each time: what it counted, the lines that it
+/// wrote, sorted, and how often it was killed.
 fn survive(
     folder: &Path,
     records: u64,
     mut kill_behind: impl FnMut() -> Option<u64>,
-) -> (String, u64) {
+) -> (String, Vec<String>, u64) {
+    let (kept, parts) = (folder.join("kept"), folder.join("parts"));
     let mut kills = 0;
     loop {
         let mut child = Command::new(env!("CARGO_BIN_EXE_survivor"))
-            .args([folder.to_str().unwrap(), &records.to_string()])
+            .args([kept.to_str().unwrap(), &records.to_string(), parts.to_str().unwrap()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -252,13 +254,23 @@ fn survive(
             }
         }
         if child.wait().unwrap().success() {
-            return (last, kills);
+            let mut lines = Vec::new();
+            for part in std::fs::read_dir(&parts).unwrap() {
+                let path = part.unwrap().path();
+                if path.file_name().unwrap().to_string_lossy().starts_with("part-") {
+                    let part = std::fs::read_to_string(path).unwrap();
+                    lines.extend(part.lines().map(str::to_owned));
+                }
+            }
+            lines.sort();
+            return (last, lines, kills);
         }
         kills += 1;
     }
 }
 
-/// `kill -9` at any instant: what is counted in the end is what the undisturbed job counts.
+/// `kill -9` at any instant: what is counted in the end, and visible in files, is what the undisturbed job counts, and
+/// that once.
 /// `STREAMWEAVE_KILLS` says how often at most.
 #[test]
 fn a_job_that_is_killed_again_and_again_counts_every_record_once() {
@@ -266,16 +278,18 @@ fn a_job_that_is_killed_again_and_again_counts_every_record_once() {
     let most: u64 = most.unwrap_or(15);
     let records = 600_000 * (most + 5);
     let undisturbed = tempfile::tempdir().unwrap();
-    let (expected, _) = survive(undisturbed.path(), records, || None);
+    let (expected, marks, _) = survive(undisturbed.path(), records, || None);
     assert!(expected.starts_with("total "));
+    assert_eq!(marks.len() as u64, records / 500);
     let folder = tempfile::tempdir().unwrap();
     let (mut seed, mut begun) = (7_u64, 0);
-    let (got, kills) = survive(folder.path(), records, || {
+    let (got, seen, kills) = survive(folder.path(), records, || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         begun += 1;
         (begun <= most).then_some(1 + (seed >> 33) % 4)
     });
     assert_eq!(got, expected);
+    assert!(seen == marks, "{} lines were to be seen, and {} are", marks.len(), seen.len());
     println!("{kills} kills");
     assert!(kills > most / 3, "only {kills} kills: too few records");
 }

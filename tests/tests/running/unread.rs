@@ -80,3 +80,35 @@ fn what_is_declared_optional_or_connected_is_not_told() -> Tested {
     assert_eq!(warned, [""; 0]);
     Ok(())
 }
+
+graph! {
+    struct Sorted() {
+        #[input] numbers: u64,
+        #[output] even: u64,
+        #[output] odd: u64,
+        #[output(optional)] all: u64,
+        sort: split(|n: &u64| n.is_multiple_of(2)),
+        same: inspect(|_: &u64| {}),
+        graph.numbers => [sort.input, same.input],
+        sort.yes => graph.even,
+        sort.no => graph.odd,
+        same.out => graph.all,
+    }
+}
+
+/// Also what a nested graph gives, on each of its workers once.
+#[test]
+fn of_a_nested_graph() -> Tested {
+    let warned = warned!(graph! {
+        sorted: Sorted::new(),
+        #[workers(2)] others: Sorted::new(),
+        graph.numbers => [sorted.numbers, others.numbers],
+        sorted.even => graph.even,
+        others.odd => graph.odd,
+    });
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    for part in ["`sorted.odd`", "`others.even`"] {
+        assert!(warned.iter().any(|warned| warned.contains(part)), "{warned:?}");
+    }
+    Ok(())
+}

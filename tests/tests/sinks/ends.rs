@@ -70,6 +70,32 @@ async fn who_stops_at_a_savepoint_lets_go() -> Tested {
     Ok(())
 }
 
+/// A run whose sources have ended commits all with the next checkpoint, and has ended then: nobody has to drain it.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_behind_the_end_is_the_last() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = Arc::new(Memory::default());
+    let run = numbers(folder.path()).start()?;
+    let mut taken = 0;
+    while !run.has_ended() {
+        run.checkpoint(&storage, LIMIT).await?;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        taken += 1;
+        assert!(taken < 1_000, "it has not ended");
+    }
+    assert_eq!(parts(folder.path())?, (0..END).collect::<Vec<_>>());
+    assert!(run.drain().await.is_ok());
+
+    // The same, step by step.
+    let folder = tempfile::tempdir()?;
+    let mut run = numbers(folder.path()).inline()?.close_inputs()?;
+    run.until_idle()?;
+    run.checkpoint(&*storage)?;
+    assert_eq!(parts(folder.path())?, (0..END).collect::<Vec<_>>());
+    run.drain()?;
+    Ok(())
+}
+
 /// Without a place for it nothing is committed, and that is told.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_kept_is_not_committed() -> Tested {

@@ -25,6 +25,7 @@ use streamweave::graph::{CutId, Snapshot};
 use streamweave::nodes::{map, retained, scan};
 use streamweave::prelude::*;
 use streamweave::supervision::RestartSpec;
+use streamweave_tests::seen_again;
 
 use crate::{Tested, last, restored};
 
@@ -481,12 +482,15 @@ pub(super) async fn who_is_fenced_off_ends() -> Tested {
     let (mut attempts, mut other) = (0, None);
     let make = || {
         attempts += 1;
-        Ok(graph! {
-            numbers: numbers.source(),
-            last: map(|n: u64| n),
-            numbers.out => last.input,
-            last.out => graph.last,
-        })
+        Ok(seen_again(
+            graph! {
+                numbers: numbers.source(),
+                last: map(|n: u64| n),
+                numbers.out => last.input,
+                last.out => graph.last,
+            },
+            ["graph.last"],
+        ))
     };
     let restart = RestartSpec { max: 3, ..RestartSpec::default() };
     let ended = restart_from_checkpoint(&storage, &restart, make, async |mut run| {

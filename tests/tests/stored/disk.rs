@@ -13,6 +13,7 @@ use streamweave::nodes::for_each;
 use streamweave::state::FjallBackend;
 use streamweave::supervision::RestartSpec;
 use streamweave::testing::simulate;
+use streamweave_tests::seen_again;
 
 use super::histories::{crashing, draw};
 use super::*;
@@ -48,15 +49,18 @@ async fn begins_again_from_the_checkpoint() -> Result<(), Box<dyn std::error::Er
             let came = came.fetch_add(1, Ordering::Relaxed);
             assert!(came > 6_000 || came % 1_500 != 1_499, "trapped");
         };
-        Ok(graph! {
-            ops: Ops { seed: 5, keys: 300, end: 6_000 },
-            #[on_failure(skip)]
-            #[workers(2)]
-            both: Both { backend: disk.clone(), cached: 16, retained: 3, seen: seen.clone() },
-            end: for_each(trap),
-            ops.out => both.ops,
-            both.out => end.input,
-        })
+        Ok(seen_again(
+            graph! {
+                ops: Ops { seed: 5, keys: 300, end: 6_000 },
+                #[on_failure(skip)]
+                #[workers(2)]
+                both: Both { backend: disk.clone(), cached: 16, retained: 3, seen: seen.clone() },
+                end: for_each(trap),
+                ops.out => both.ops,
+                both.out => end.input,
+            },
+            ["end"],
+        ))
     };
     let restart = RestartSpec { max: 20, within: None, ..RestartSpec::default() };
     let limit = Duration::from_secs(60);

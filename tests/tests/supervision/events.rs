@@ -16,6 +16,7 @@ use streamweave::graph::{Running, Snapshot, Summary};
 use streamweave::nodes::{for_each, from_iter};
 use streamweave::prelude::*;
 use streamweave::supervision::RestartSpec;
+use streamweave_tests::seen_again;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
@@ -269,12 +270,15 @@ fn restarts_from_a_checkpoint() -> Tested {
     let restart = RestartSpec { max: 2, ..RestartSpec::default() };
     let (error, events) = on_tokio(async || {
         let make = || {
-            Ok(graph! {
-                #![name = "shop"]
-                ones: from_iter([1_u64]),
-                trap: for_each(|_: u64| panic!("trapped")),
-                ones.out => trap.input,
-            })
+            Ok(seen_again(
+                graph! {
+                    #![name = "shop"]
+                    ones: from_iter([1_u64]),
+                    trap: for_each(|_: u64| panic!("trapped")),
+                    ones.out => trap.input,
+                },
+                ["trap"],
+            ))
         };
         let attend = async |run: Running<_, _>| -> Result<Summary, Box<dyn Error + Send + Sync>> {
             Ok(run.drain_into(&storage).await?)
