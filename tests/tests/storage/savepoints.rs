@@ -10,7 +10,7 @@ use streamweave::checkpoint::{
 };
 use streamweave::graph::{RunError, Snapshot};
 use streamweave::io::PartFiles;
-use streamweave::nodes::window::{Tumbling, count};
+use streamweave::nodes::window::{Tumbling, WindowResult, count};
 use streamweave::nodes::{event_time_by, fold, from_iter, map, scan, window};
 use streamweave::prelude::*;
 
@@ -87,6 +87,61 @@ impl CheckpointStorage for Named<'_> {
     fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         self.0.latest()
     }
+}
+
+/// With draining, what is open is due and committed, and is in the savepoint as done. A name that is taken ends the
+/// run with nothing committed.
+#[tokio::test(start_paused = true)]
+async fn a_run_is_drained_at_a_savepoint() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path().join("kept"))?;
+    let shown = |by: &str| -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let mut lines = Vec::new();
+        for part in fs::read_dir(folder.path().join(by))? {
+            let path = part?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("part-")) {
+                lines.extend(fs::read_to_string(path)?.lines().map(str::to_owned));
+            }
+        }
+        lines.sort();
+        Ok(lines)
+    };
+    let make = |by: &str| {
+        graph! {
+            times: event_time_by(|at: &i64| LogicalTime(*at)),
+            keys: map(|at: i64| ((), at)),
+            counts: window(Tumbling::seconds(1), count()),
+            text: map(|result: WindowResult<(), u64>| {
+                format!("{} {}", result.window.start.0, result.value)
+            }),
+            shown: PartFiles::new(folder.path().join(by)),
+            graph.times => times.input,
+            times.out => keys.input,
+            keys.out => counts.input,
+            counts.out => text.input,
+            text.out => shown.records,
+        }
+    };
+    let run = make("one").start()?;
+    for at in [100, 200, 1_300] {
+        run.inputs.times.send(at).await?;
+    }
+    run.checkpoint(&storage, LIMIT).await?;
+    run.drain_at_savepoint(&storage, "end").await?;
+    assert_eq!(shown("one")?, ["0 2", "1000 1"]);
+    assert_eq!(storage.savepoints()?, ["end"]);
+    // Nothing of it is open any more.
+    let mut graph = make("one");
+    graph.restore(storage.read_savepoint("end")?.snapshot())?;
+    graph.start()?.drain().await?;
+    assert_eq!(shown("one")?.len(), 2);
+
+    let run = make("two").start()?;
+    run.inputs.times.send(100).await?;
+    let error = run.drain_at_savepoint(&storage, "end").await.unwrap_err();
+    assert!(matches!(error, CheckpointError::SavepointExists { .. }), "{error}");
+    assert_eq!(shown("two")?, [""; 0]);
+    Ok(())
 }
 
 #[test]

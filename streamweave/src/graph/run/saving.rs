@@ -1,6 +1,7 @@
 //! Cuts through a running graph, and where they are kept.
 
 use super::*;
+use crate::checkpoint::Checkpoint;
 
 impl<I, O> Running<I, O> {
     /// The state of every node as of one cut through the whole graph: of everything that its
@@ -182,5 +183,75 @@ impl<I, O> Running<I, O> {
         self.run.give_up().await;
         self.run.cuts.ended().await;
         Ok(id)
+    }
+
+    /// As [`Running::stop_into`], with the state at the end as a savepoint of this name, too: sources are told to stop
+    /// where they are, and whatever is open is due as at the end of the input. So the results of windows that had not
+    /// been complete are given, and what is restored has none of them left; to go on with them open, use
+    /// [`Running::stop_at_savepoint`].
+    ///
+    /// ```
+    /// use streamweave::checkpoint::FileCheckpointStorage;
+    /// use streamweave::nodes::fold;
+    /// use streamweave::prelude::*;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("streamweave-drain-{}", std::process::id()));
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// # runtime.block_on(async {
+    /// let run = graph! {
+    ///     sum: fold(0_u64, |sum: &mut u64, n: u64| *sum += n),
+    ///     graph.numbers => sum.input,
+    ///     sum.out => graph.sum,
+    /// }
+    /// .start()?;
+    /// let storage = FileCheckpointStorage::open(&folder)?;
+    /// run.inputs.numbers.send(7).await?;
+    /// let (inputs, mut outputs, run) = run.split();
+    /// run.drain_at_savepoint(&storage, "last-of-1.0").await?;
+    /// // What is due at the end was sent.
+    /// assert_eq!(outputs.sum.recv().await, Some(7));
+    /// assert_eq!(storage.savepoints()?, ["last-of-1.0"]);
+    /// # drop(inputs);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Running::stop_into`] and [`Running::savepoint`]. The run has ended all the same: what was kept before is
+    /// what the next one begins with.
+    pub async fn drain_at_savepoint<S>(
+        self,
+        storage: &S,
+        name: &str,
+    ) -> Result<Summary, CheckpointError>
+    where
+        S: CheckpointStorage + Clone + 'static,
+    {
+        if let Some(field) = self.run.cuts.barriers.elsewhere.clone() {
+            self.run.give_up().await;
+            return Err(CheckpointError::KeptElsewhere { field });
+        }
+        self.stop_into(&Named { storage: storage.clone(), name: name.to_owned() }).await
+    }
+}
+
+/// Keeps what is published as a savepoint of this name.
+#[derive(Clone)]
+struct Named<S> {
+    storage: S,
+    name: String,
+}
+
+impl<S: CheckpointStorage> CheckpointStorage for Named<S> {
+    fn publish(&self, snapshot: &Snapshot) -> Result<u64, CheckpointError> {
+        self.storage.savepoint(&self.name, snapshot)
+    }
+    fn will_commit(&self, id: u64) -> Result<(), CheckpointError> {
+        self.storage.will_commit(id)
+    }
+    fn latest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        self.storage.latest()
     }
 }

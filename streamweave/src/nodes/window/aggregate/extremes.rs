@@ -83,7 +83,8 @@ macro_rules! extreme {
 }
 
 extreme! {
-    /// The least `of(record)`; `None` of no records. Of equal ones, the first.
+    /// The least `of(record)`; `None` of no records. Of equal ones the first that came; where windows overlap, the
+    /// first of the earliest part of time that has one.
     ///
     /// ```
     /// use streamweave::nodes::window::{Aggregate, min};
@@ -112,7 +113,8 @@ extreme! {
 }
 
 extreme! {
-    /// The greatest `of(record)`; `None` of no records. Of equal ones, the first.
+    /// The greatest `of(record)`; `None` of no records. Of equal ones the first that came; where windows overlap, the
+    /// first of the earliest part of time that has one.
     ///
     /// ```
     /// use streamweave::nodes::window::{Aggregate, max};
