@@ -16,11 +16,12 @@ use crate::node::sized::sized;
 const LIFECYCLE: [&str; 6] = ["start", "stop", "frontier", "timer", "checkpoint", "complete"];
 
 /// Method names of the contexts: what `out` can do besides sending.
-pub(super) const CONTEXT: [&str; 23] = [
+pub(super) const CONTEXT: [&str; 24] = [
     "time",
     "frontier",
     "key",
     "now",
+    "attempt",
     "set_timer",
     "set_timer_at_end",
     "cancel_timer",

@@ -54,6 +54,8 @@ pub struct Cx {
     pub(crate) share: Option<Share>,
     /// The sleeps of its source.
     pub(crate) sleeps: Option<Arc<Sleeps>>,
+    /// The life of the graph, from 1.
+    pub(crate) attempt: u64,
     /// Its places in alignments: while it is ahead in one of them, the stage takes nothing in.
     pub(crate) aligned: Vec<AlignedPlace>,
 }
@@ -143,6 +145,7 @@ impl Cx {
             timers: false,
             share: None,
             sleeps: None,
+            attempt: 1,
             aligned: Vec::new(),
         }
     }

@@ -51,6 +51,8 @@ pub(crate) enum StageEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct StageEnv {
     pub(crate) clock: Clock,
+    /// The life of the graph, from 1.
+    pub(crate) attempt: u64,
     /// How long it works before others run.
     pub(crate) turn: Duration,
     pub(crate) chance: Chance,
@@ -191,6 +193,7 @@ impl StageLoop {
         let mut cx = Cx::new(env.clock.clone());
         cx.chance = env.chance.clone();
         cx.pace = Pace::new(env.turn);
+        cx.attempt = env.attempt;
         cx.supervised = env.supervised.is_some();
         cx.spawned.alive = env.alive.clone();
         let loops = env.feedback.contains(&true);

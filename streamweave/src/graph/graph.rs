@@ -500,7 +500,9 @@ impl<I, O> Graph<I, O> {
                 producers.insert(channel, Arc::clone(&probe));
             });
         }
-        let attempt = u32::try_from(self.carried.descent.attempt).unwrap_or(u32::MAX);
+        let attempt = self.carried.descent.attempt;
+        self.planned.iter_mut().for_each(|stage| stage.attempt = attempt);
+        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
         for edge in &self.edges {
             edge.set_attempt(attempt);
             let producer = producers.get(&edge.id());

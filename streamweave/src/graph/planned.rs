@@ -122,6 +122,8 @@ pub(crate) struct Planned {
     feedback: Vec<bool>,
     severable: Vec<bool>,
     merging: Merging,
+    /// The life of the graph, from 1.
+    pub(crate) attempt: u64,
     /// How long it works before others run.
     pub(crate) turn: Duration,
     merged: Option<(Option<Promise>, Merge)>,
@@ -151,6 +153,7 @@ impl Planned {
             feedback: Vec::new(),
             severable: Vec::new(),
             merging: Merging::default(),
+            attempt: 1,
             turn: TURN,
             merged: None,
             supervised: None,
@@ -279,6 +282,7 @@ impl Planned {
                 .supervised
                 .map(|(supervision, number)| supervision.of(number, waits_by())),
             clock,
+            attempt: self.attempt,
             turn: self.turn,
             chance,
             counters: self.counters,

@@ -84,6 +84,9 @@ impl<C: Context> Context for At<'_, C> {
     fn now(&self) -> i64 {
         self.context.now()
     }
+    fn attempt(&self) -> u64 {
+        self.context.attempt()
+    }
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         self.context.set_timer(name, at);
     }

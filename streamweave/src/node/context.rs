@@ -461,6 +461,45 @@ pub trait Context: Send {
     /// The run's clock: milliseconds since the Unix epoch.
     fn now(&self) -> i64;
 
+    /// Which life of the graph this is: 1 for one that began without a checkpoint, and one more than that in which
+    /// the checkpoint was taken for one that was [restored](crate::graph::Graph::restore). What
+    /// `on_checkpoint` prepares elsewhere is told apart by this and the number of the checkpoint, which counts anew in each
+    /// life: what there is of earlier ones, and is not in the state when that is restored, was never committed
+    /// and can be taken back.
+    ///
+    /// ```
+    /// use streamweave::prelude::*;
+    ///
+    /// /// Says in which life it has each number.
+    /// #[node]
+    /// struct Lives {
+    ///     #[input] numbers: u64,
+    ///     #[output] out: (u64, u64),
+    /// }
+    ///
+    /// impl LivesHandlers for Lives {
+    ///     fn on_numbers(&self, n: u64, out: &mut impl LivesOut) -> NodeResult {
+    ///         out.out((out.attempt(), n));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let make = || graph! { lives: Lives {}, graph.numbers => lives.numbers, lives.out => graph.out };
+    /// let mut run = make().inline()?;
+    /// let cut = run.cut()?;
+    /// let mut graph = make();
+    /// graph.restore(&cut)?;
+    /// let mut again = graph.inline()?;
+    /// for run in [&mut run, &mut again] {
+    ///     run.inputs.numbers.try_send(7)?;
+    ///     run.step()?;
+    /// }
+    /// assert_eq!(run.outputs.out.try_recv(), Some((1, 7)));
+    /// assert_eq!(again.outputs.out.try_recv(), Some((2, 7)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn attempt(&self) -> u64;
+
     /// Asks for `on_timer` with the current key. Timers with the same key, name and time are one.
     /// Takes effect when the unit does. In a keyed node it fails the unit where there is no current key; a
     /// node without keys always can, and its timers have the key `()`.

@@ -75,6 +75,9 @@ impl<T: Context + ?Sized> Context for &mut T {
     fn now(&self) -> i64 {
         (**self).now()
     }
+    fn attempt(&self) -> u64 {
+        (**self).attempt()
+    }
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         (**self).set_timer(name, at);
     }

@@ -176,6 +176,10 @@ impl<K: Send + Sync, O: Send> Context for Outlet<'_, K, O> {
         self.cx.clock.now()
     }
 
+    fn attempt(&self) -> u64 {
+        self.cx.attempt
+    }
+
     #[inline(always)]
     fn set_timer(&mut self, name: &'static str, at: TimerAt) {
         set_timer(self.cx, self.agenda, (self.node, self.key), name, at);

@@ -314,6 +314,46 @@ async fn a_run_that_hangs_is_told() -> Fallible<()> {
     Ok(())
 }
 
+/// Says in which attempts it was.
+#[node(sink, idempotent)]
+struct Counted {
+    #[input]
+    numbers: u64,
+    seen: Arc<std::sync::Mutex<Vec<u64>>>,
+}
+
+impl CountedHandlers for Counted {
+    fn on_numbers(&self, n: u64, out: &mut impl CountedOut) -> NodeResult {
+        self.seen.lock().map_err(|_| "poisoned")?.push(out.attempt());
+        if n == 3 { Err("it fails each time".into()) } else { Ok(()) }
+    }
+}
+
+/// Each attempt has a number that no other has, whether there was a checkpoint before it or not.
+#[tokio::test(start_paused = true)]
+async fn nodes_know_in_which_they_are() -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let storage = FileCheckpointStorage::open(folder.path())?;
+    let seen = Arc::default();
+    let make = || {
+        Ok(graph! {
+            one: from_iter(1..=3_u64),
+            counted: Counted { seen: Arc::clone(&seen) },
+            one.out => counted.numbers,
+        })
+    };
+    let attend = async |run: streamweave::graph::Running<_, _>| -> Fallible<Summary> {
+        let _ = run.checkpoint(&storage, LIMIT).await;
+        Ok(run.drain().await?)
+    };
+    let error = restart_from_checkpoint(&storage, &often(2), make, attend).await.unwrap_err();
+    assert!(error.to_string().contains("it fails each time"), "{error}");
+    let mut attempts = seen.lock().unwrap().clone();
+    attempts.dedup();
+    assert_eq!(attempts, [1, 2, 3]);
+    Ok(())
+}
+
 /// An error of who attends to the run is no failure of the graph.
 #[tokio::test]
 async fn what_has_not_failed_is_not_tried_again() -> Fallible<()> {
