@@ -23,6 +23,21 @@ impl BurstHandlers for Burst {
     }
 }
 
+/// The same, in one call.
+#[node(source)]
+struct Lump {
+    #[output]
+    out: String,
+    count: u64,
+}
+
+impl LumpHandlers for Lump {
+    async fn next(&self, out: &mut impl LumpOut) -> NodeResult<More> {
+        (0..self.count).for_each(|_| out.out(" ".repeat(1 << 20)));
+        Ok(More::End)
+    }
+}
+
 /// More than fits.
 const MANY: u64 = 48;
 
@@ -74,6 +89,18 @@ fn it_fails_the_record_that_it_comes_of() -> Tested {
     );
     assert!(told.contains("/there/is/none") && told.contains("TMPDIR"), "{told}");
     assert_eq!(records, 3);
+
+    // The same of what a source gives in a call.
+    let mut run = graph! {
+        lump: Lump { count: MANY },
+        length: map(|text: String| text.len()),
+        #[boundary]
+        lump.out => length.input,
+        length.out => graph.out,
+    }
+    .inline()?;
+    let told = run.step().unwrap_err().to_string();
+    assert!(told.contains("node `lump` failed") && told.contains("TMPDIR"), "{told}");
 
     // The same of records that are sent by key.
     let (records, told, _) = ran!(graph! {

@@ -64,7 +64,13 @@ fn setter(
     // Each record of a source is a unit of its own: they wait in a tray until the batch stands.
     let (bound, set_type, value) = if matches!(node.kind, Kind::Source) {
         let tray = quote!(#krate::engine::Tray<#item>);
-        (quote!(: #krate::node::Emit<#item>), tray.clone(), quote!(<#tray>::new(emitter)))
+        // What a call gives beyond what fits into memory waits in a file.
+        let codec = quote!((&&&&#krate::node::In::<(), 0, #item>::NEW).handling().codec);
+        let value = quote!({
+            use #krate::graph::check::Handled as _;
+            <#tray>::new(emitter).codec(#codec)
+        });
+        (quote!(: #krate::node::Emit<#item>), tray, value)
     } else {
         (TokenStream::new(), quote!(#emitter), quote!(emitter))
     };
