@@ -488,7 +488,8 @@ impl GraphBuilder {
         T: Send + 'static,
         E: Emit<T>,
     {
-        self.nested_output_at(None, name, codec, senders, buffer, emitter)
+        let path = self.path(name);
+        self.nested_output_at(path, name, codec, senders, buffer, emitter)
     }
 
     /// As [`GraphBuilder::nested_output`], of a graph on workers, each with an edge of each of `EDGES`.
@@ -504,10 +505,11 @@ impl GraphBuilder {
         T: Send + 'static,
         E: Emit<T>,
     {
+        let path = self.path(name);
         let mut edges = [(); EDGES].map(|()| Wide::new(Vec::new()));
         for (worker, emitter) in emitters.0.into_iter().enumerate() {
-            let worker = Some(worker);
-            let outboxes = self.nested_output_at(worker, name, codec, EDGES, buffer, emitter);
+            let path = on_worker(&path, worker);
+            let outboxes = self.nested_output_at(path, name, codec, EDGES, buffer, emitter);
             edges.iter_mut().zip(outboxes.0).for_each(|(edge, outbox)| edge.0.push(outbox));
         }
         edges
@@ -515,15 +517,13 @@ impl GraphBuilder {
 
     fn nested_output_at<T: Send + 'static>(
         &mut self,
-        worker: Option<usize>,
+        path: Arc<str>,
         name: &str,
         codec: Option<Codec<T>>,
         senders: usize,
         buffer: Option<usize>,
         emitter: impl Emit<T>,
     ) -> Wide<Outbox<T>> {
-        let path = self.path(name);
-        let path = worker.map_or(Arc::clone(&path), |worker| on_worker(&path, worker));
         let capacity = buffer.map(Capacity::records);
         let options = EdgeOptions { capacity, codec, ..EdgeOptions::default() };
         let (outboxes, inlets): (_, Vec<Inlet<T>>) =
