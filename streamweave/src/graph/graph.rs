@@ -114,8 +114,8 @@ impl<I, O> Graph<I, O> {
         self.planned.len()
     }
 
-    /// The outputs of nodes that are connected to nothing and not declared `#[output(optional)]`, and those of nested
-    /// graphs, as `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
+    /// The outputs of nodes and nested graphs that are connected to nothing and not declared `#[output(optional)]`, as
+    /// `node.port`: what they are given is dropped. When the graph starts, each is told as a warning
     /// (`tracing`).
     ///
     /// ```
@@ -441,8 +441,7 @@ impl<I, O> Graph<I, O> {
                 graph = self.name,
                 output,
                 "output `{output}` of graph `{}` is connected to nothing, so what it is given is \
-                 dropped: add an edge (`for_each(drop)` takes what nobody wants), or declare it, where it is a node's, \
-                 as `#[output(optional)]`",
+                 dropped: add an edge, or declare it as `#[output(optional)]`",
                 self.name
             );
         }
